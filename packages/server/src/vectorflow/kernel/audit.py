@@ -1,0 +1,59 @@
+"""What is written into an organisation's log: the actions and the entry that carries one."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from vectorflow.kernel.actor import Actor
+
+
+class AuditAction(StrEnum):
+    """Everything that is recorded. Names are `<noun>.<past>`; a name is never reused."""
+
+    ORGANIZATION_CREATED = "organization.created"
+    TEAM_CREATED = "team.created"
+    ENVIRONMENT_CREATED = "environment.created"
+    MEMBER_ADDED = "member.added"
+    MEMBER_CHANGED = "member.changed"
+    MEMBER_REMOVED = "member.removed"
+    SESSION_OPENED = "session.opened"
+    SESSION_REVOKED = "session.revoked"
+    PIPELINE_CREATED = "pipeline.created"
+    PIPELINE_UPDATED = "pipeline.updated"
+    PIPELINE_DELETED = "pipeline.deleted"
+    PIPELINE_STOPPED = "pipeline.stopped"
+    REVISION_CREATED = "revision.created"
+    ROLLOUT_STARTED = "rollout.started"
+    ROLLOUT_PAUSED = "rollout.paused"
+    ROLLOUT_RESUMED = "rollout.resumed"
+    ROLLOUT_CANCELLED = "rollout.cancelled"
+    ROLLOUT_HALTED = "rollout.halted"
+    ROLLOUT_DONE = "rollout.done"
+    NODE_ENROLLED = "node.enrolled"
+    NODE_REVOKED = "node.revoked"
+    ENROLMENT_TOKEN_CREATED = "enrolment-token.created"  # noqa: S105 - an action, not a token
+    ENROLMENT_TOKEN_REVOKED = "enrolment-token.revoked"  # noqa: S105
+    SECRET_CREATED = "secret.created"  # noqa: S105
+    SECRET_UPDATED = "secret.updated"  # noqa: S105
+    SECRET_DELETED = "secret.deleted"  # noqa: S105
+    SECRET_REFUSED = "secret.refused"  # noqa: S105
+    DATA_KEY_CREATED = "data-key.created"
+    SIGNING_KEY_CREATED = "signing-key.created"
+
+
+class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that was done, collected by the transaction that does it.
+
+    `summary` is a sentence for people. `before` and `after` hold the fields that changed; audit
+    redacts what is named like a secret, but callers must not put a secret there at all.
+    """
+
+    action: AuditAction
+    actor: Actor
+    object_type: str
+    object_id: str
+    summary: str
+    before: Mapping[str, Any] | None = None
+    after: Mapping[str, Any] | None = None

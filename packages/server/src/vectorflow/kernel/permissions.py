@@ -1,0 +1,31 @@
+"""Every permission there is. Routes declare one; who has which stands in tenancy's policy table."""
+
+from enum import StrEnum
+
+
+class Permission(StrEnum):
+    """What somebody may do. Names are `<noun>.<verb>`; a name never changes its meaning."""
+
+    ORGANIZATION_READ = "organization.read"
+    ORGANIZATION_MANAGE = "organization.manage"
+    MEMBER_READ = "member.read"
+    MEMBER_MANAGE = "member.manage"
+    TEAM_MANAGE = "team.manage"
+    AUDIT_READ = "audit.read"
+    ENVIRONMENT_READ = "environment.read"
+    ENVIRONMENT_MANAGE = "environment.manage"
+    PIPELINE_READ = "pipeline.read"
+    PIPELINE_EDIT = "pipeline.edit"
+    PIPELINE_DEPLOY = "pipeline.deploy"
+    REVISION_READ = "revision.read"
+    ROLLOUT_READ = "rollout.read"
+    ROLLOUT_CONTROL = "rollout.control"
+    NODE_READ = "node.read"
+    NODE_MANAGE = "node.manage"
+    ENROLMENT_MANAGE = "enrolment.manage"
+    SECRET_READ = "secret.read"  # noqa: S105 - the permission to see names, never values
+    SECRET_WRITE = "secret.write"  # noqa: S105
+    SECRET_USE = "secret.use"  # noqa: S105
+    TELEMETRY_READ = "telemetry.read"
+    CATALOGUE_READ = "catalogue.read"
+    SESSION_OWN = "session.own"

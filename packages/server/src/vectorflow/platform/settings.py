@@ -1,0 +1,193 @@
+"""Every setting of the server: typed, read once from `VECTORFLOW_*`, passed in from there.
+
+A new setting is a field here with a description; the documentation's table is made from it.
+"""
+
+import ipaddress
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from vectorflow.kernel.errors import VectorFlowError
+
+PREFIX = "VECTORFLOW_"
+
+# Read by other programs of the product, or by the launcher before settings exist.
+FOREIGN_VARIABLES = frozenset(
+    {"VECTORFLOW_AGENT_POLICY", "VECTORFLOW_AGENT_STATE_DIR", "VECTORFLOW_VECTOR_BIN"}
+)
+
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Role = Literal["api", "gateway", "signer", "worker"]
+
+
+class SettingsError(VectorFlowError, status=500, code="platform.settings-invalid"):
+    """The settings are not valid; correct the named environment variables and start again."""
+
+
+def _text(description: str) -> Any:
+    return Meta(description=description)
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The server's settings. The name in the environment is the field's name in capitals after `VECTORFLOW_`."""
+
+    host: Annotated[str, _text("Address that API and web application listen on.")] = "127.0.0.1"
+    port: Annotated[Port, _text("Port of API and web application; 0 takes a free one.")] = 8484
+    gateway_host: Annotated[str, _text("Address that the agents' gateway listens on.")] = "127.0.0.1"
+    gateway_port: Annotated[Port, _text("Port of the agents' gateway; 0 takes a free one.")] = 8485
+    metrics_host: Annotated[
+        str, _text("Address of the internal listener for `GET /metrics`; keep it private.")
+    ] = "127.0.0.1"
+    metrics_port: Annotated[
+        Port | None, _text("Port of the internal listener for `GET /metrics`; unset: no listener.")
+    ] = None
+    base_url: Annotated[
+        str | None, _text("Address people use in the browser, such as https://vectorflow.example.com.")
+    ] = None
+    gateway_url: Annotated[
+        str | None, _text("Address agents use; unset: made from GATEWAY_HOST and GATEWAY_PORT.")
+    ] = None
+    agent_domain: Annotated[
+        str | None, _text("Domain of agent hosts, `<slug>.agents.<domain>`; unset: any host is accepted.")
+    ] = None
+    roles: Annotated[
+        tuple[Role, ...], _text("Roles this process runs, separated by commas; `serve --role` outranks it.")
+    ] = ("api", "gateway", "signer", "worker")
+    state_dir: Annotated[
+        Path, _text("Folder for what the server keeps on disk: embedded database, key files, logs.")
+    ] = Path("var")
+    database_url: Annotated[
+        str | None,
+        _text("PostgreSQL address of the app role, possibly through PgBouncer; unset: embedded PostgreSQL."),
+    ] = None
+    database_direct_url: Annotated[
+        str | None,
+        _text(
+            "PostgreSQL address that bypasses PgBouncer, for the bus, jobs and migrations; unset: DATABASE_URL."
+        ),
+    ] = None
+    database_owner_url: Annotated[
+        str | None, _text("PostgreSQL address of the owner role, used by `migrate` only.")
+    ] = None
+    database_worker_url: Annotated[str | None, _text("PostgreSQL address of the worker role.")] = None
+    database_signer_url: Annotated[str | None, _text("PostgreSQL address of the signer role.")] = None
+    database_telemetry_url: Annotated[
+        str | None, _text("PostgreSQL address of the role that writes telemetry.")
+    ] = None
+    scope_key_file: Annotated[
+        Path | None,
+        _text("File with the keys that sign the tenant scope; unset: `scope.key` in STATE_DIR/keys."),
+    ] = None
+    cookie_secure: Annotated[
+        Literal["auto", "always", "never"],
+        _text("Whether session cookies need TLS; `auto` decides by BASE_URL."),
+    ] = "auto"
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        _text("Addresses or networks of proxies whose X-Forwarded-For and -Proto are believed, by commas."),
+    ] = ()
+    log_format: Annotated[
+        Literal["auto", "json", "text"], _text("`auto` is text on a terminal, else JSON.")
+    ] = "auto"
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], _text("Least level of log lines that are written.")
+    ] = "info"
+    access_log: Annotated[
+        Path | None,
+        _text("File for one JSON line per HTTP request; unset: none. Rotation by renaming is noticed."),
+    ] = None
+    commit: Annotated[str | None, _text("Commit the program was built from; shown by the health check.")] = (
+        None
+    )
+
+    def __post_init__(self) -> None:
+        for proxy in self.trusted_proxies:
+            ipaddress.ip_network(proxy, strict=False)
+        for name in ("base_url", "gateway_url"):
+            value = getattr(self, name)
+            if value is not None and not value.startswith(("http://", "https://")):
+                message = f"{name} must begin with http:// or https://"
+                raise ValueError(message)
+
+    @property
+    def tls(self) -> bool:
+        """Whether people reach the server by TLS, which decides cookies and HSTS."""
+        if self.cookie_secure == "auto":
+            return (self.base_url or "").startswith("https://")
+        return self.cookie_secure == "always"
+
+
+class SettingDescription(msgspec.Struct, frozen=True):
+    """One setting as the documentation shows it."""
+
+    variable: str
+    description: str
+    default: str
+
+
+def load_settings(environment: Mapping[str, str] | None = None) -> tuple[Settings, list[str]]:
+    """Parse the environment; return settings and the warnings to log.
+
+    Raises `SettingsError` naming every wrong variable; values are not repeated, they may be secret.
+    """
+    source = os.environ if environment is None else environment
+    fields = {field.name: field for field in msgspec.structs.fields(Settings)}
+    values: dict[str, Any] = {}
+    warnings: list[str] = []
+    problems: list[str] = []
+    for variable in sorted(name for name in source if name.startswith(PREFIX)):
+        field = fields.get(variable.removeprefix(PREFIX).lower())
+        if field is None:
+            if variable not in FOREIGN_VARIABLES:
+                warnings.append(
+                    f"{variable} is not a setting of VectorFlow and is ignored; check its spelling"
+                )
+            continue
+        if source[variable].strip():
+            _parse_field(field, variable, source[variable].strip(), values, problems)
+    if problems:
+        raise SettingsError("; ".join(problems))
+    return Settings(**values), warnings
+
+
+def _parse_field(
+    field: msgspec.structs.FieldInfo, variable: str, text: str, values: dict[str, Any], problems: list[str]
+) -> None:
+    raw: Any = (
+        [part.strip() for part in text.split(",") if part.strip()]
+        if isinstance(field.default, tuple)
+        else text
+    )
+    try:
+        value = msgspec.convert(raw, field.type, strict=False, dec_hook=_decode_path)
+        Settings(**{field.name: value})
+    except (msgspec.ValidationError, ValueError) as error:
+        reason = str(error).replace(text, "…")
+        problems.append(f"{variable}: {reason}")
+    else:
+        values[field.name] = value
+
+
+def _decode_path(kind: type, value: object) -> object:
+    if kind is Path and isinstance(value, str):
+        return Path(value).expanduser()
+    raise NotImplementedError
+
+
+def describe_settings() -> Iterator[SettingDescription]:
+    """Yield every setting with its description and default, in the order of the class."""
+    types = msgspec.inspect.type_info(Settings)
+    assert isinstance(types, msgspec.inspect.StructType)  # noqa: S101 - tells mypy what Settings is
+    for field in types.fields:
+        description = ""
+        if isinstance(field.type, msgspec.inspect.Metadata):
+            description = str((field.type.extra_json_schema or {}).get("description", ""))
+        default = "" if field.default in (None, ()) else field.default
+        if isinstance(default, tuple):
+            default = ",".join(default)
+        yield SettingDescription(PREFIX + field.name.upper(), description, str(default))
