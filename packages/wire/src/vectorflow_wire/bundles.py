@@ -1,0 +1,123 @@
+"""The desired state of one node: what a signed bundle says, and the reply that carries it."""
+
+from typing import Final
+
+import msgspec
+
+from vectorflow_wire.sealing import SealedSecret
+
+BUNDLE_FORMAT: Final = 1
+
+
+class DesiredState:
+    """Known values of `BundlePipeline.state`. An unknown one is treated as `hold`."""
+
+    RUN: Final = "run"
+    HOLD: Final = "hold"
+    STOP: Final = "stop"
+
+
+class Handover:
+    """Known values of `BundlePipeline.handover`. An unknown one is treated as `restart`."""
+
+    BESIDE: Final = "beside"
+    RELOAD: Final = "reload"
+    RESTART: Final = "restart"
+
+
+class FileRef(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A file the configuration refers to as `files/<sha256>`. `sha256` is 64 hex digits."""
+
+    sha256: str
+    size: int = 0
+    """Bytes; 0 when not told."""
+
+
+class VersionWanted(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A program version the node should run; empty means any."""
+
+    version: str = ""
+    digest: str = ""
+
+
+class BundlePipeline(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One pipeline on one node.
+
+    `revision` is the SHA-256 (hex) of the compiled configuration, fetched like any file by that
+    hash. With `hold` and `stop` the revision may be empty. `handover_from` is the revision that
+    `handover` was computed against; a node that runs another one restarts instead. Empty means
+    that `handover` holds whatever runs.
+    """
+
+    id: str
+    name: str
+    state: str
+    revision: str = ""
+    number: int = 0
+    reason: str = ""
+    handover: str = Handover.RESTART
+    handover_from: str = ""
+    drain_seconds: float = 60.0
+    files: tuple[FileRef, ...] = ()
+    secrets: tuple[SealedSecret, ...] = ()
+    """Each `SECRET[vectorflow.<name>]` of the configuration."""
+
+
+class Bundle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Everything one node should run. Believe it only as the answer of `verify.verify_bundle`.
+
+    `organization`, `environment` and `node` are ids. `issued_at` and `expires_at` are epoch ms.
+    `keys_version` is the version of the key list it was signed under.
+    """
+
+    organization: str
+    environment: str
+    node: str
+    generation: int
+    issue: int
+    issued_at: int
+    expires_at: int
+    keys_version: int
+    pipelines: tuple[BundlePipeline, ...] = ()
+    agent: VersionWanted | None = None
+    engine: VersionWanted | None = None
+    format: int = msgspec.field(default=BUNDLE_FORMAT)
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """(generation, issue): a node never goes back in it."""
+        return self.generation, self.issue
+
+    @property
+    def etag(self) -> str:
+        """The `ETag` of the desired state, with its quotes: `"<generation>.<issue>"`."""
+        return etag_of(self.generation, self.issue)
+
+    @property
+    def half_life_at(self) -> int:
+        """Epoch ms after which a bundle that was not renewed is stale."""
+        return self.issued_at + (self.expires_at - self.issued_at) // 2
+
+
+class DesiredAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Body of `GET /agent/v1/desired`: the bundle's envelope and the key list's, both as stored JSON.
+
+    The node keeps the whole body on disk as it came, so that it can be verified again at boot.
+    """
+
+    bundle: msgspec.Raw
+    keys: msgspec.Raw
+
+    def encoded(self) -> bytes:
+        """The answer as JSON bytes."""
+        return msgspec.json.encode(self)
+
+
+def desired_answer(bundle_envelope: bytes, key_list_envelope: bytes) -> bytes:
+    """Body of `GET /agent/v1/desired` from the two stored envelopes."""
+    return DesiredAnswer(bundle=msgspec.Raw(bundle_envelope), keys=msgspec.Raw(key_list_envelope)).encoded()
+
+
+def etag_of(generation: int, issue: int) -> str:
+    """Quoted `ETag` of a (generation, issue)."""
+    return f'"{generation}.{issue}"'

@@ -1,0 +1,41 @@
+"""Base32 and base64 as the protocol writes them, canonical in both directions."""
+
+import base64
+import binascii
+
+
+class EncodingInvalid(ValueError):  # noqa: N818  says what happened
+    """The text is not what the protocol's base32 or base64 encoder would have written."""
+
+
+def base32_text(data: bytes) -> str:
+    """Encode as lower-case base32 without padding."""
+    return base64.b32encode(data).decode("ascii").rstrip("=").lower()
+
+
+def base32_bytes(text: str) -> bytes:
+    """Decode lower-case base32 without padding. Raises EncodingInvalid on any other spelling."""
+    try:
+        data = base64.b32decode(text.upper() + "=" * (-len(text) % 8))
+    except (binascii.Error, ValueError) as error:
+        raise EncodingInvalid("not lower-case base32 without padding") from error
+    # Spare bits would let two texts mean one value: only the encoder's own spelling counts.
+    if base32_text(data) != text:
+        raise EncodingInvalid("not lower-case base32 without padding")
+    return data
+
+
+def base64_text(data: bytes) -> str:
+    """Encode as standard base64 with padding."""
+    return base64.b64encode(data).decode("ascii")
+
+
+def base64_bytes(text: str) -> bytes:
+    """Decode standard base64 with padding. Raises EncodingInvalid on any other spelling."""
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise EncodingInvalid("not base64") from error
+    if base64_text(data) != text:
+        raise EncodingInvalid("not base64")
+    return data
