@@ -1,0 +1,233 @@
+"""Pools and transactions: the only place where a connection to PostgreSQL is opened.
+
+Every transaction either carries the signed scope of one organisation or none. What a room does with it
+happens through `Transaction`, which only takes literal SQL with bound parameters.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, LiteralString, Protocol, TypeVar
+from uuid import UUID
+
+import msgspec
+import psycopg
+from psycopg.rows import dict_row
+from psycopg.types.json import set_json_dumps, set_json_loads
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from vectorflow.platform.scope import ScopeSigner
+
+T = TypeVar("T")
+Parameters = Mapping[str, Any]
+Connection = psycopg.AsyncConnection[dict[str, Any]]
+
+BUS_CHANNEL = "vectorflow"
+
+set_json_dumps(lambda value: msgspec.json.encode(value).decode())
+set_json_loads(msgspec.json.decode)
+
+
+class DatabaseUnavailable(Exception):
+    """The database cannot be reached right now. The request was not carried out; try again."""
+
+
+class NoScope(Exception):
+    """This transaction carries no organisation, and the statement needs one."""
+
+
+class AuditSink(Protocol):
+    """Appends a transaction's audit entries as its last statement; the audit room provides it."""
+
+    async def append(self, txn: "Transaction", entries: Sequence[Any]) -> None:
+        """Append the entries inside the transaction; raising rolls it back."""
+
+
+class JobSink(Protocol):
+    """Defers a job inside a transaction; `vectorflow.platform.jobs` provides it."""
+
+    async def defer(
+        self, txn: "Transaction", task: str, arguments: Mapping[str, Any], **options: Any
+    ) -> None:
+        """Insert the job; raising rolls the transaction back."""
+
+
+class Transaction:
+    """One database transaction, scoped to an organisation or to none."""
+
+    def __init__(self, connection: Connection, organization_id: UUID | None, database: "Database") -> None:
+        self._connection = connection
+        self._organization_id = organization_id
+        self._database = database
+        self._audit: list[Any] = []
+        self._after_commit: list[Callable[[], None]] = []
+
+    @property
+    def organization_id(self) -> UUID:
+        """The organisation of this transaction; raises `NoScope` where there is none."""
+        if self._organization_id is None:
+            raise NoScope(NoScope.__doc__)
+        return self._organization_id
+
+    @property
+    def scoped(self) -> bool:
+        """Whether the transaction carries an organisation."""
+        return self._organization_id is not None
+
+    @property
+    def connection(self) -> Connection:
+        """The connection, for the platform's own modules (COPY, jobs); rooms use the methods below."""
+        return self._connection
+
+    def _bind(self, parameters: Parameters | None) -> Parameters:
+        if self._organization_id is None:
+            return parameters or {}
+        return {"organization_id": self._organization_id, **(parameters or {})}
+
+    async def rows(self, into: type[T], sql: LiteralString, parameters: Parameters | None = None) -> list[T]:
+        """Return every row as a struct; ``organization_id`` is bound by itself in a scoped transaction."""
+        cursor = await self._connection.execute(sql, self._bind(parameters))
+        return msgspec.convert(await cursor.fetchall(), list[into], strict=False)  # type: ignore[valid-type]
+
+    async def row(self, into: type[T], sql: LiteralString, parameters: Parameters | None = None) -> T | None:
+        """Return the first row as a struct, or None."""
+        cursor = await self._connection.execute(sql, self._bind(parameters))
+        found = await cursor.fetchone()
+        return None if found is None else msgspec.convert(found, into, strict=False)
+
+    async def rows_of_ids(self, sql: LiteralString, parameters: Parameters | None = None) -> list[UUID]:
+        """Return the column ``id`` of every row."""
+        cursor = await self._connection.execute(sql, self._bind(parameters))
+        return [row["id"] for row in await cursor.fetchall()]
+
+    async def value(self, sql: LiteralString, parameters: Parameters | None = None) -> Any:
+        """Return the first column of the first row, or None."""
+        cursor = await self._connection.execute(sql, self._bind(parameters))
+        found = await cursor.fetchone()
+        return None if found is None else next(iter(found.values()))
+
+    async def execute(self, sql: LiteralString, parameters: Parameters | None = None) -> int:
+        """Run a statement and return how many rows it touched."""
+        cursor = await self._connection.execute(sql, self._bind(parameters))
+        return cursor.rowcount
+
+    async def execute_many(self, sql: LiteralString, parameters: Sequence[Parameters]) -> None:
+        """Run a statement once for each set of parameters."""
+        async with self._connection.cursor() as cursor:
+            await cursor.executemany(sql, [self._bind(each) for each in parameters])
+
+    async def audit(self, entry: Any) -> None:
+        """Collect an audit entry; the transaction's last statement appends all of them."""
+        self._audit.append(entry)
+
+    async def defer(self, task: str, arguments: Mapping[str, Any] | None = None, **options: Any) -> None:
+        """Defer a job that exists exactly if this transaction commits (``lock``, ``queueing_lock``, …)."""
+        await self._database.job_sink.defer(self, task, arguments or {}, **options)
+
+    async def notify(self, topic: str, ids: Mapping[str, Any] | None = None) -> None:
+        """Send a bus message at commit: ids only, never data, with the organisation of this transaction."""
+        message = {"topic": topic, "organization_id": self._organization_id, **(ids or {})}
+        await self._connection.execute(
+            "select pg_notify(%(channel)s, %(payload)s)",
+            {"channel": BUS_CHANNEL, "payload": msgspec.json.encode(message).decode()},
+        )
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        """Run a plain function once the transaction has committed."""
+        self._after_commit.append(call)
+
+    async def _finish(self) -> None:
+        if self._audit:
+            await self._database.audit_sink.append(self, self._audit)
+
+    def _committed(self) -> None:
+        for call in self._after_commit:
+            call()
+
+
+class _NoSink:
+    async def append(self, txn: Transaction, entries: Sequence[Any]) -> None:
+        message = "This process was wired without an audit log, so nothing that needs one can be changed."
+        raise RuntimeError(message)
+
+    async def defer(self, txn: Transaction, task: str, arguments: Mapping[str, Any], **options: Any) -> None:
+        message = f"This process was wired without jobs, so {task} cannot be deferred."
+        raise RuntimeError(message)
+
+
+async def _configure(connection: Connection) -> None:
+    connection.prepare_threshold = None  # PgBouncer's transaction mode has no prepared statements
+
+
+class Database:
+    """A bounded pool of connections of one database role, handing out transactions."""
+
+    def __init__(
+        self,
+        url: str,
+        signer: ScopeSigner,
+        *,
+        size: int = 10,
+        timeout_seconds: float = 10.0,
+        audit_sink: AuditSink | None = None,
+        job_sink: JobSink | None = None,
+    ) -> None:
+        self._signer = signer
+        self.audit_sink: AuditSink = audit_sink or _NoSink()
+        self.job_sink: JobSink = job_sink or _NoSink()
+        self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+            url,
+            min_size=1,
+            max_size=size,
+            timeout=timeout_seconds,
+            open=False,
+            kwargs={"autocommit": True, "row_factory": dict_row},
+            configure=_configure,
+            check=AsyncConnectionPool.check_connection,
+            reconnect_timeout=30,
+        )
+
+    async def open(self) -> None:
+        """Open the pool; connections are made in the background, so a database that is down is no error."""
+        await self._pool.open(wait=False)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._pool.close(timeout=5)
+
+    def transaction(self, organization_id: UUID) -> AbstractAsyncContextManager[Transaction]:
+        """Begin a transaction that sees one organisation only."""
+        return self._begin(organization_id)
+
+    def unscoped(self) -> AbstractAsyncContextManager[Transaction]:
+        """Begin a transaction that sees no tenant row, for look-ups by exact key through schema ``vf``."""
+        return self._begin(None)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """Lend a plain connection to the platform's own modules. Raises `DatabaseUnavailable`."""
+        try:
+            async with self._pool.connection() as connection:
+                yield connection
+        except PoolTimeout as error:
+            raise DatabaseUnavailable(DatabaseUnavailable.__doc__) from error
+
+    @asynccontextmanager
+    async def _begin(self, organization_id: UUID | None) -> AsyncIterator[Transaction]:
+        try:
+            async with self._pool.connection() as connection:
+                txn = Transaction(connection, organization_id, self)
+                async with connection.transaction():
+                    if organization_id is not None:
+                        scope = self._signer.sign(organization_id)
+                        await connection.execute(
+                            "select set_config('vf.scope', %(scope)s, true)", {"scope": scope}
+                        )
+                    yield txn
+                    await txn._finish()  # noqa: SLF001  # the transaction's own last statement
+        except (PoolTimeout, psycopg.errors.AdminShutdown, psycopg.errors.CannotConnectNow) as error:
+            raise DatabaseUnavailable(DatabaseUnavailable.__doc__) from error
+        except psycopg.OperationalError as error:
+            if error.sqlstate is None:  # the connection itself broke
+                raise DatabaseUnavailable(DatabaseUnavailable.__doc__) from error
+            raise
+        txn._committed()  # noqa: SLF001

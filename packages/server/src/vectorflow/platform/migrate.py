@@ -1,0 +1,100 @@
+"""Brings the database to this version: roles, schema, scope keys. Running it again changes nothing.
+
+Needs a login that may create roles; ``BYPASSRLS`` for the telemetry writer takes a superuser.
+"""
+
+from pathlib import Path
+
+import psycopg
+import sqlalchemy
+from alembic import command
+from alembic.config import Config
+from psycopg import sql
+
+from vectorflow.platform import credentials, scope
+from vectorflow.platform.credentials import Credentials, Role
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+_LOCK = 0x5646_4D49  # one migration at a time
+
+# Roles that own things and are never logged in with.
+_GROUP_ROLES = ("vf_owner", "vf_directory", "vf_auditor", "vf_presence", "vf_jobs")
+
+
+class MigrationRefused(Exception):
+    """The database login may not prepare the database. Use a superuser for `vectorflow migrate`."""
+
+
+def migrate(url: str, state_dir: Path) -> None:
+    """Create or update roles and schema of the database at ``url`` and keep the credentials in ``state_dir``.
+
+    Raises `MigrationRefused` when the login lacks rights.
+    """
+    known = credentials.load(state_dir) or Credentials.generate()
+    credentials.store(state_dir, known)
+    try:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("select pg_advisory_lock(%s)", [_LOCK])
+            _roles(connection, known)
+            _upgrade(url)
+            _scope_keys(connection, known)
+    except psycopg.errors.InsufficientPrivilege as error:
+        message = f"{MigrationRefused.__doc__} PostgreSQL says: {error.diag.message_primary}"
+        raise MigrationRefused(message) from error
+
+
+def _roles(connection: psycopg.Connection[tuple[object, ...]], known: Credentials) -> None:
+    existing = {
+        str(row[0]) for row in connection.execute("select rolname from pg_roles where rolname like 'vf\\_%'")
+    }
+    database = sql.Identifier(connection.info.dbname)
+    for name in _GROUP_ROLES:
+        if name not in existing:
+            connection.execute(sql.SQL("create role {} nologin").format(sql.Identifier(name)))
+    for role in Role:
+        identifier = sql.Identifier(role.value)
+        if role.value not in existing:
+            connection.execute(sql.SQL("create role {} login").format(identifier))
+        bypass = sql.SQL("bypassrls" if role is Role.TELEMETRY else "nobypassrls")
+        connection.execute(
+            sql.SQL("alter role {} login nosuperuser nocreatedb nocreaterole {} password {}").format(
+                identifier, bypass, sql.Literal(known.passwords[role.value])
+            )
+        )
+        connection.execute(sql.SQL("grant connect on database {} to {}").format(database, identifier))
+        connection.execute(
+            sql.SQL("alter role {} in database {} set search_path = public, jobs").format(
+                identifier, database
+            )
+        )
+    for name in _GROUP_ROLES[1:]:
+        connection.execute(sql.SQL("grant {} to vf_owner").format(sql.Identifier(name)))
+    connection.execute(sql.SQL("revoke all on database {} from public").format(database))
+    connection.execute(sql.SQL("grant create, temporary on database {} to vf_owner").format(database))
+    connection.execute("alter schema public owner to vf_owner")
+    connection.execute("revoke all on schema public from public")
+    connection.execute("create schema if not exists vf authorization vf_owner")
+
+
+def _upgrade(url: str) -> None:
+    engine = sqlalchemy.create_engine(sqlalchemy.make_url(url).set(drivername="postgresql+psycopg"))
+    try:
+        with engine.connect() as connection:
+            connection.exec_driver_sql("set role vf_owner")
+            connection.exec_driver_sql("set lock_timeout = '10s'")
+            connection.commit()
+            config = Config()
+            config.set_main_option("script_location", str(MIGRATIONS))
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            connection.commit()
+    finally:
+        engine.dispose()
+
+
+def _scope_keys(connection: psycopg.Connection[tuple[object, ...]], known: Credentials) -> None:
+    with connection.transaction():
+        connection.execute("delete from vf.scope_keys")
+        for position, key in enumerate(known.scope_keys[:2], start=1):
+            inner, outer = scope.padded_keys(bytes.fromhex(key))
+            connection.execute("insert into vf.scope_keys values (%s, %s, %s)", [position, inner, outer])
