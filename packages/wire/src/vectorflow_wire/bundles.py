@@ -46,7 +46,8 @@ class BundlePipeline(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     `revision` is the SHA-256 (hex) of the compiled configuration, fetched like any file by that
     hash. With `hold` and `stop` the revision may be empty. `handover_from` is the revision that
     `handover` was computed against; a node that runs another one restarts instead. Empty means
-    that `handover` holds whatever runs.
+    that `handover` holds whatever runs. `attempt` is raised to have a node that refused this
+    revision try it again; nothing else makes it do so while another revision runs.
     """
 
     id: str
@@ -57,6 +58,7 @@ class BundlePipeline(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     reason: str = ""
     handover: str = Handover.RESTART
     handover_from: str = ""
+    attempt: int = 0
     drain_seconds: float = 60.0
     files: tuple[FileRef, ...] = ()
     secrets: tuple[SealedSecret, ...] = ()

@@ -2,7 +2,8 @@
 
 Every struct is decoded leniently: fields that are not known are skipped, enums are `str` with known
 constants beside them, and optional fields have defaults, so that old and new versions can talk.
-Counters are cumulative since the engine process started (`started_at` tells a new process).
+Counters are cumulative per pipeline and go on over engine restarts and hand-overs; they began at zero
+at `counters_since`, and only a change of that means that they began again.
 """
 
 from typing import Final
@@ -164,7 +165,8 @@ class ComponentCounters(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
 class PipelineStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What one pipeline is doing. `revision` and `number` say what runs, not what is wanted.
 
-    `counters_at` is when the counters were read (epoch ms; 0 when they could not be).
+    `counters_at` is when the counters were read, `counters_since` when they began at zero (epoch ms;
+    0 when there are none). Counters do not restart with the engine: the agent adds up its processes.
     """
 
     id: str
@@ -177,6 +179,7 @@ class PipelineStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     restarts: int = 0
     message: str = ""
     counters_at: int = 0
+    counters_since: int = 0
     components: tuple[ComponentCounters, ...] = ()
 
 
