@@ -1,0 +1,55 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+PY := .venv/bin/python
+export PYTHON
+
+.PHONY: help up test lint fmt types bench docs lock web api test-python test-web test-e2e clean
+
+help: ## Show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+.venv/.ready: requirements.lock scripts/bootstrap.sh $(wildcard packages/*/pyproject.toml)
+	@sh scripts/bootstrap.sh
+
+web: .venv/.ready ## Build the web application if its sources changed
+	@$(PY) scripts/web.py build
+
+up: web ## Run VectorFlow here: database, server, an agent and a pipeline on real input
+	@exec .venv/bin/vectorflow up
+
+test: lint test-python test-web test-e2e docs ## Everything that CI runs
+
+lint: .venv/.ready ## Format check, lint, types, import floors
+	@.venv/bin/ruff format --check .
+	@.venv/bin/ruff check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+
+fmt: .venv/.ready ## Format and fix what can be fixed
+	@.venv/bin/ruff check --fix .
+	@.venv/bin/ruff format .
+
+test-python: .venv/.ready
+	@$(PY) -m pytest packages -n 2 --dist loadfile
+
+test-web: web
+	@$(PY) scripts/web.py run check
+
+test-e2e: web
+	@$(PY) -m pytest tests/e2e
+
+bench: .venv/.ready ## Measure the numbers of the house and print a table
+	@$(PY) bench/run.py
+
+docs: .venv/.ready ## Build the documentation site into site/
+	@.venv/bin/mkdocs build --quiet --strict
+
+api: .venv/.ready ## Write the OpenAPI document and the web application's API client
+	@.venv/bin/vectorflow openapi > web/api/openapi.json
+	@$(PY) scripts/web.py run api
+
+lock: .venv/.ready ## Resolve the Python packages anew
+	@sh scripts/lock.sh
+
+clean: ## Forget everything that was built (data in var/ stays)
+	rm -rf .venv site web/node_modules packages/server/src/vectorflow/web
