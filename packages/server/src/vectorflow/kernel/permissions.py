@@ -27,5 +27,4 @@ class Permission(StrEnum):
     SECRET_WRITE = "secret.write"  # noqa: S105
     SECRET_USE = "secret.use"  # noqa: S105
     TELEMETRY_READ = "telemetry.read"
-    CATALOGUE_READ = "catalogue.read"
     SESSION_OWN = "session.own"
