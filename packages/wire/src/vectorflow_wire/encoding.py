@@ -4,7 +4,7 @@ import base64
 import binascii
 
 
-class EncodingInvalid(ValueError):  # noqa: N818  says what happened
+class EncodingInvalid(ValueError):
     """The text is not what the protocol's base32 or base64 encoder would have written."""
 
 

@@ -22,7 +22,7 @@ REPORT: Final = "application/vnd.vectorflow.report+json"
 CLOCK_TOLERANCE_MS: Final = 5 * 60 * 1000
 
 
-class EnvelopeRefused(Exception):  # noqa: N818  says what happened
+class EnvelopeRefused(Exception):
     """An envelope that must not be believed. `code` is stable, for reports and tests."""
 
     code = "envelope-refused"

@@ -12,7 +12,7 @@ from vectorflow_wire.encoding import EncodingInvalid, base32_text, base64_bytes
 KEY_LIST_FORMAT: Final = 1
 
 
-class KeyListRefused(Exception):  # noqa: N818  says what happened
+class KeyListRefused(Exception):
     """The list of signing keys is not signed by the organisation's root key, or is out of date."""
 
     code = "keys-refused"

@@ -12,7 +12,7 @@ from vectorflow_wire.encoding import EncodingInvalid, base64_bytes, base64_text
 from vectorflow_wire.keys import key_id
 
 
-class SealedRefused(Exception):  # noqa: N818  says what happened
+class SealedRefused(Exception):
     """The sealed secret cannot be opened here, or belongs to something else."""
 
     code = "sealed-refused"

@@ -5,7 +5,7 @@ import re
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{1,30})[a-z0-9]", re.ASCII)
 
 
-class SlugInvalid(ValueError):  # noqa: N818  says what happened
+class SlugInvalid(ValueError):
     """A slug has 3 to 32 characters of a-z, 0-9 and hyphen, with no hyphen at either end."""
 
 

@@ -26,7 +26,7 @@ _CHECKSUM_CHARACTERS: Final = 6
 _LONGEST: Final = 160
 
 
-class TokenInvalid(ValueError):  # noqa: N818  says what happened
+class TokenInvalid(ValueError):
     """The token is not one of ours, or was mistyped or cut; copy it again, whole."""
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ from vectorflow_wire.encoding import EncodingInvalid
 from vectorflow_wire.keys import KeyList, public_key
 
 
-class BundleRefused(Exception):  # noqa: N818  says what happened
+class BundleRefused(Exception):
     """A bundle that must not be applied. `code` is stable; the text says what was wrong."""
 
     code: ClassVar[str] = "bundle-refused"
