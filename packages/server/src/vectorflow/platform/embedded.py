@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 import psycopg
+from psycopg import sql
 
 from vectorflow.platform.credentials import with_login, write_private
 
@@ -62,6 +63,13 @@ class EmbeddedPostgres:
     def process(self) -> subprocess.Popen[bytes] | None:
         """The running server's process, for whoever supervises it."""
         return self._process
+
+    def ensure_database(self, name: str) -> str:
+        """Create a database of this cluster if it is not there; return the superuser's URL of it."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            if not connection.execute("select 1 from pg_database where datname = %s", [name]).fetchone():
+                connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+        return self.database_url(name)
 
     def start(self) -> None:
         """Create the cluster if there is none, start the server and wait until it answers."""

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import procrastinate
+import psycopg
 import structlog
 from procrastinate.job_context import JobContext
 from psycopg_pool import AsyncConnectionPool
@@ -80,7 +81,10 @@ class Jobs:
                 txn.connection.transaction()
             ):  # a savepoint: an occupied lock must not end the caller's work
                 await deferrer.defer_async(organization_id=organization, **arguments)
-        except procrastinate.exceptions.AlreadyEnqueued:
+        except (procrastinate.exceptions.AlreadyEnqueued, AssertionError) as error:
+            # Under row-level security PostgreSQL withholds the detail that procrastinate asserts.
+            if not isinstance(error.__context__ or error.__cause__, psycopg.errors.UniqueViolation):
+                raise
             log.debug("job.already-queued", task=task)
 
     async def work(self, database_url: str, *, concurrency: int = 8) -> None:

@@ -85,4 +85,4 @@ alter default privileges revoke execute on functions from public;
 
 def upgrade() -> None:
     """Create schema ``vf``'s scope and protection."""
-    op.get_bind().exec_driver_sql(SQL)
+    op.get_bind().exec_driver_sql(SQL.replace("%", "%%"))

@@ -53,7 +53,13 @@ create function vf.organizations_for_work() returns setof uuid
 language sql stable security definer set search_path = pg_catalog, pg_temp as
 $$ select id from public.organizations order by id $$;
 revoke all on function vf.organizations_for_work() from public;
+grant create on schema vf to vf_directory;
+alter function vf.organizations_for_work() owner to vf_directory;
+revoke create on schema vf from vf_directory;
+set local role vf_directory;
+revoke all on function vf.organizations_for_work() from public;
 grant execute on function vf.organizations_for_work() to vf_worker;
+set local role vf_owner;
 """
 
 
@@ -62,6 +68,6 @@ def upgrade() -> None:
     connection = op.get_bind()
     connection.exec_driver_sql("create schema jobs")
     connection.exec_driver_sql("set local search_path = jobs")
-    connection.exec_driver_sql(SchemaManager.get_schema())
+    connection.exec_driver_sql(SchemaManager.get_schema().replace("%", "%%"))
     connection.exec_driver_sql("set local search_path = public")
-    connection.exec_driver_sql(FENCE)
+    connection.exec_driver_sql(FENCE.replace("%", "%%"))

@@ -1,0 +1,72 @@
+"""The command line's API client: the one place of the server's package, beside egress, that opens connections.
+
+It talks to VectorFlow's own public API, at an address that the person at the command line gave.
+"""
+
+from types import TracebackType
+from typing import Any, Self
+
+import httpx2
+
+
+class ApiRefused(Exception):
+    """The API answered with an error."""
+
+    def __init__(self, status: int, problem: dict[str, Any]) -> None:
+        self.status = status
+        self.problem = problem
+        title = problem.get("title", "The request was refused")
+        super().__init__(f"{title} ({status}). {problem.get('detail', '')}".strip())
+
+
+class ApiClient:
+    """A signed-in session with one VectorFlow server."""
+
+    def __init__(self, url: str, *, timeout_seconds: float = 30.0) -> None:
+        self._http = httpx2.Client(base_url=f"{url}/api/v1", timeout=timeout_seconds)
+        self._csrf = ""
+
+    def __enter__(self) -> Self:
+        """Return the client."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def ready(self) -> bool:
+        """Tell whether the server answers that it is ready."""
+        try:
+            return self._http.get(self._http.base_url.copy_with(path="/api/health/ready")).is_success
+        except httpx2.TransportError:
+            return False
+
+    def sign_in(self, email: str, password: str) -> dict[str, Any]:
+        """Open a session; raises `ApiRefused` for a wrong password."""
+        session = self.request("POST", "/session", json={"email": email, "password": password})
+        self._csrf = session["csrf_token"]
+        return dict(session)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        params: dict[str, Any] | None = None,
+        etag: str | None = None,
+    ) -> Any:
+        """Send a request and return the decoded answer, or None for an empty one. Raises `ApiRefused`."""
+        headers = {"X-CSRF-Token": self._csrf} if self._csrf else {}
+        if etag is not None:
+            headers["If-Match"] = etag
+        response = self._http.request(method, path, json=json, params=params, headers=headers)
+        if response.is_error:
+            try:
+                problem = response.json()
+            except ValueError:
+                problem = {}
+            raise ApiRefused(response.status_code, problem if isinstance(problem, dict) else {})
+        return response.json() if response.content else None
