@@ -1,0 +1,205 @@
+import type { QueryClient } from '@tanstack/react-query'
+import { createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent, Outlet, redirect } from '@tanstack/react-router'
+import { getOrganizationOptions, getSessionOptions, listEnvironmentsOptions } from '@/api/gen/@tanstack/react-query.gen'
+import { ApiError } from '@/lib/problem'
+import { LoadingState } from '@/ui/states'
+import { setCsrfToken } from './api'
+import { NotFoundPage, RouteError } from './not-found'
+import { Shell } from './shell'
+
+type RouterContext = { queryClient: QueryClient }
+
+const text = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined)
+
+const root = createRootRouteWithContext<RouterContext>()({ component: Outlet })
+
+const signIn = createRoute({
+  getParentRoute: () => root,
+  path: '/sign-in',
+  validateSearch: (search): { next?: string } => {
+    const next = text(search.next)
+    // Only a path of this site: never another host.
+    return next !== undefined && /^\/(?![/\\])/.test(next) ? { next } : {}
+  },
+  component: lazyRouteComponent(() => import('@/features/session/sign-in-page'), 'SignInPage'),
+})
+
+const signedIn = createRoute({
+  getParentRoute: () => root,
+  id: 'signed-in',
+  beforeLoad: async ({ context, location }) => {
+    try {
+      const session = await context.queryClient.ensureQueryData(getSessionOptions())
+      setCsrfToken(session.csrf_token)
+      return { session }
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 401) {
+        throw redirect({ to: '/sign-in', search: { next: location.href } })
+      }
+      throw error
+    }
+  },
+  component: Outlet,
+})
+
+const home = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/',
+  validateSearch: (search): { org?: string } => ({ org: text(search.org) }),
+  component: lazyRouteComponent(() => import('@/features/session/home-page'), 'HomePage'),
+})
+
+const scoped = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/$org/$env',
+  loader: async ({ context, params }) => {
+    const path = { org: params.org }
+    await Promise.all([
+      context.queryClient.ensureQueryData(getOrganizationOptions({ path })),
+      context.queryClient.ensureQueryData(listEnvironmentsOptions({ path })),
+    ])
+  },
+  component: Shell,
+})
+
+const scopedIndex = createRoute({
+  getParentRoute: () => scoped,
+  path: '/',
+  beforeLoad: ({ params }) => {
+    throw redirect({ to: '/$org/$env/pipelines', params })
+  },
+})
+
+const pipelines = createRoute({
+  getParentRoute: () => scoped,
+  path: '/pipelines',
+  validateSearch: (search): { q?: string } => ({ q: text(search.q) }),
+  component: lazyRouteComponent(() => import('@/features/pipelines/list-page'), 'PipelineListPage'),
+})
+
+export type EditorPane = 'yaml' | 'outline' | 'findings'
+
+const editor = createRoute({
+  getParentRoute: () => scoped,
+  path: '/pipelines/$pipelineId',
+  validateSearch: (search): { component?: string; pane?: EditorPane } => ({
+    component: text(search.component),
+    pane: (['yaml', 'outline', 'findings'] as const).find((pane) => pane === search.pane),
+  }),
+  component: lazyRouteComponent(() => import('@/features/editor/editor-page'), 'EditorPage'),
+})
+
+const revisions = createRoute({
+  getParentRoute: () => scoped,
+  path: '/pipelines/$pipelineId/revisions',
+  validateSearch: (search): { from?: string; to?: string } => ({ from: text(search.from), to: text(search.to) }),
+  component: lazyRouteComponent(() => import('@/features/pipelines/revisions-page'), 'RevisionsPage'),
+})
+
+const deploy = createRoute({
+  getParentRoute: () => scoped,
+  path: '/pipelines/$pipelineId/deploy',
+  validateSearch: (search): { revision?: number } => {
+    const revision = Number(search.revision)
+    return Number.isInteger(revision) && revision > 0 ? { revision } : {}
+  },
+  component: lazyRouteComponent(() => import('@/features/deploy/deploy-page'), 'DeployPage'),
+})
+
+const rollouts = createRoute({
+  getParentRoute: () => scoped,
+  path: '/rollouts',
+  validateSearch: (search): { pipeline?: string } => ({ pipeline: text(search.pipeline) }),
+  component: lazyRouteComponent(() => import('@/features/rollouts/list-page'), 'RolloutListPage'),
+})
+
+const rollout = createRoute({
+  getParentRoute: () => scoped,
+  path: '/rollouts/$rolloutId',
+  component: lazyRouteComponent(() => import('@/features/rollouts/rollout-page'), 'RolloutPage'),
+})
+
+const nodes = createRoute({
+  getParentRoute: () => scoped,
+  path: '/nodes',
+  validateSearch: (search): { q?: string; status?: string } => ({ q: text(search.q), status: text(search.status) }),
+  component: lazyRouteComponent(() => import('@/features/nodes/list-page'), 'NodeListPage'),
+})
+
+const node = createRoute({
+  getParentRoute: () => scoped,
+  path: '/nodes/$nodeId',
+  component: lazyRouteComponent(() => import('@/features/nodes/node-page'), 'NodePage'),
+})
+
+const enrolment = createRoute({
+  getParentRoute: () => scoped,
+  path: '/enrolment',
+  component: lazyRouteComponent(() => import('@/features/enrolment/enrolment-page'), 'EnrolmentPage'),
+})
+
+const secrets = createRoute({
+  getParentRoute: () => scoped,
+  path: '/secrets',
+  component: lazyRouteComponent(() => import('@/features/secrets/secrets-page'), 'SecretsPage'),
+})
+
+const audit = createRoute({
+  getParentRoute: () => scoped,
+  path: '/audit',
+  component: lazyRouteComponent(() => import('@/features/audit/audit-page'), 'AuditPage'),
+})
+
+const sessions = createRoute({
+  getParentRoute: () => scoped,
+  path: '/account/sessions',
+  component: lazyRouteComponent(() => import('@/features/session/sessions-page'), 'SessionsPage'),
+})
+
+const routeTree = root.addChildren([
+  signIn,
+  signedIn.addChildren([
+    home,
+    scoped.addChildren([
+      scopedIndex,
+      pipelines,
+      editor,
+      revisions,
+      deploy,
+      rollouts,
+      rollout,
+      nodes,
+      node,
+      enrolment,
+      secrets,
+      audit,
+      sessions,
+    ]),
+  ]),
+])
+
+/** Builds the router over a query client. */
+export function buildRouter(queryClient: QueryClient) {
+  return createRouter({
+    routeTree,
+    context: { queryClient },
+    defaultPreload: 'intent',
+    defaultPreloadStaleTime: 0,
+    scrollRestoration: true,
+    defaultNotFoundComponent: NotFoundPage,
+    defaultErrorComponent: ({ error, reset }) => <RouteError error={error} onRetry={reset} />,
+    defaultPendingComponent: () => (
+      <div className="mx-auto w-full max-w-7xl px-6 py-6">
+        <LoadingState />
+      </div>
+    ),
+  })
+}
+
+export type AppRouter = ReturnType<typeof buildRouter>
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: AppRouter
+  }
+}

@@ -1,0 +1,27 @@
+import { Link } from '@tanstack/react-router'
+import { Menu as MenuIcon } from 'lucide-react'
+import { t } from '@/lib/i18n'
+import { IconButton } from '@/ui/button'
+import { AccountMenu, ThemeMenu } from './account-menu'
+import { ScopeSwitcher } from './scope-switcher'
+
+/** Where one is (organisation, environment) and who one is. */
+export function TopBar({ onOpenDrawer }: { onOpenDrawer: () => void }) {
+  return (
+    <header className="flex h-11 shrink-0 items-center gap-2 border-b bg-background px-3">
+      <div className="md:hidden">
+        <IconButton label={t('Navigation')} onPress={onOpenDrawer}>
+          <MenuIcon aria-hidden size={16} />
+        </IconButton>
+      </div>
+      <Link to="/" aria-label={t('VectorFlow, start page')} className="flex items-center gap-2 rounded-md pr-2 font-semibold">
+        <img src="/icon.svg" alt="" width={20} height={20} />
+        <span className="max-sm:hidden">VectorFlow</span>
+      </Link>
+      <ScopeSwitcher />
+      <div className="flex-1" />
+      <ThemeMenu />
+      <AccountMenu />
+    </header>
+  )
+}

@@ -1,0 +1,78 @@
+import type { ComponentRates, Rates } from '@/api/gen'
+
+const QUIET_SECONDS = 30
+
+function sameRates(a: ComponentRates, b: ComponentRates): boolean {
+  return JSON.stringify(a) === JSON.stringify(b)
+}
+
+/**
+ * The latest rates of one pipeline, outside React: each card and edge listens to its own component,
+ * so a heartbeat renders a few numbers and never the canvas.
+ */
+export class RatesStore {
+  private components = new Map<string, ComponentRates>()
+  private readonly listeners = new Map<string, Set<() => void>>()
+  private readonly anyListeners = new Set<() => void>()
+  private serverStale: number | null = null
+  private measuredAt = ''
+  private receivedAt = 0
+  private version = 0
+
+  /** Takes over a new measurement; an older one than the last is ignored. */
+  update(rates: Rates, now: number): void {
+    const at = rates.at ?? ''
+    if (at < this.measuredAt) return
+    this.measuredAt = at
+    this.serverStale = rates.stale_seconds
+    this.receivedAt = now
+    const changed = this.replace(rates.components)
+    this.version += 1
+    for (const id of changed) for (const listener of this.listeners.get(id) ?? []) listener()
+    for (const listener of this.anyListeners) listener()
+  }
+
+  private replace(next: Record<string, ComponentRates>): string[] {
+    const changed: string[] = []
+    const components = new Map<string, ComponentRates>()
+    for (const [id, rates] of Object.entries(next)) {
+      const before = this.components.get(id)
+      const same = before !== undefined && sameRates(before, rates)
+      components.set(id, same ? before : rates)
+      if (!same) changed.push(id)
+    }
+    for (const id of this.components.keys()) if (!components.has(id)) changed.push(id)
+    this.components = components
+    return changed
+  }
+
+  /** What is known about a component, or undefined when nothing was measured. */
+  get(component: string): ComponentRates | undefined {
+    return this.components.get(component)
+  }
+
+  /** Seconds since the shown data was true, or null while it is fresh or was never measured. */
+  staleSeconds(now: number): number | null {
+    if (this.receivedAt === 0) return null
+    const quiet = (now - this.receivedAt) / 1000
+    if (this.serverStale !== null) return this.serverStale + quiet
+    return quiet > QUIET_SECONDS ? quiet : null
+  }
+
+  /** Listens to one component. */
+  subscribe(component: string, listener: () => void): () => void {
+    const listeners = this.listeners.get(component) ?? new Set()
+    listeners.add(listener)
+    this.listeners.set(component, listeners)
+    return () => listeners.delete(listener)
+  }
+
+  /** Listens to every measurement. */
+  readonly subscribeAny = (listener: () => void): (() => void) => {
+    this.anyListeners.add(listener)
+    return () => this.anyListeners.delete(listener)
+  }
+
+  /** Counts measurements, for listeners to all. */
+  readonly getVersion = (): number => this.version
+}

@@ -1,0 +1,60 @@
+import { t } from './i18n'
+
+const NUMBER = new Intl.NumberFormat('en', { maximumFractionDigits: 0 })
+const COMPACT = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 })
+const DATE_TIME = new Intl.DateTimeFormat('en-GB', {
+  dateStyle: 'medium',
+  timeStyle: 'medium',
+})
+
+/** A whole number with separators. */
+export function formatCount(value: number): string {
+  return NUMBER.format(value)
+}
+
+/** Events per second: three figures at most, never rounding a trickle to nothing. */
+export function formatRate(perSecond: number): string {
+  if (perSecond === 0) return '0'
+  if (perSecond < 0.01) return '<0.01'
+  if (perSecond < 10) return String(Number(perSecond.toFixed(perSecond < 1 ? 2 : 1)))
+  if (perSecond < 1000) return perSecond.toFixed(0)
+  return COMPACT.format(perSecond).toLowerCase()
+}
+
+/** Bytes with binary units. */
+export function formatBytes(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
+  let value = bytes
+  let unit = 0
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024
+    unit += 1
+  }
+  return `${value >= 100 || unit === 0 ? value.toFixed(0) : value.toFixed(1)} ${units[unit]}`
+}
+
+/** A length of time in the largest unit that reads well. */
+export function formatDuration(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds))
+  if (whole < 60) return t('{n} s', { n: whole })
+  if (whole < 3600) return t('{n} min', { n: Math.round(whole / 60) })
+  if (whole < 86_400) return t('{n} h', { n: Math.round(whole / 3600) })
+  return t('{n, plural, one {# day} other {# days}}', { n: Math.round(whole / 86_400) })
+}
+
+/** How long ago a time was, against a given now. */
+export function formatAge(at: string, now: number): string {
+  const seconds = (now - Date.parse(at)) / 1000
+  if (seconds < 5) return t('just now')
+  return t('{age} ago', { age: formatDuration(seconds) })
+}
+
+/** A full local date and time. */
+export function formatTime(at: string): string {
+  return DATE_TIME.format(new Date(at))
+}
+
+/** The first characters of a hash, enough to tell two apart. */
+export function shortHash(hash: string): string {
+  return hash.replace(/^sha256:/, '').slice(0, 12)
+}

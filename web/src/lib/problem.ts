@@ -1,0 +1,56 @@
+import type { Problem } from '@/api/gen'
+import { t } from './i18n'
+
+/** A failed call: the server's problem document, or what stood in its place. */
+export class ApiError extends Error {
+  readonly status: number
+  readonly problem: Problem | null
+
+  constructor(status: number, problem: Problem | null) {
+    super(problem?.detail ?? problem?.title ?? t('The server answered with status {status}.', { status }))
+    this.status = status
+    this.problem = problem
+  }
+}
+
+function isProblem(value: unknown): value is Problem {
+  return typeof value === 'object' && value !== null && 'type' in value && 'title' in value
+}
+
+/** Turns whatever the client threw into one kind of error. */
+export function toApiError(error: unknown, response: Response | undefined): ApiError {
+  if (error instanceof ApiError) return error
+  const problem = isProblem(error) ? error : null
+  return new ApiError(response?.status ?? 0, problem)
+}
+
+/** What a person reads about an error: the words, and the id to quote. */
+export function describeError(error: unknown): { status: number; title: string; detail: string; id: string | null } {
+  if (error instanceof ApiError) {
+    if (error.status === 0) {
+      return {
+        status: 0,
+        title: t('The server cannot be reached'),
+        detail: t('Nothing was lost. Check the connection; this page tries again by itself.'),
+        id: null,
+      }
+    }
+    return {
+      status: error.status,
+      title: error.problem?.title ?? t('The server could not do this'),
+      detail: error.problem?.detail ?? error.message,
+      id: error.problem?.id ?? null,
+    }
+  }
+  return {
+    status: 0,
+    title: t('Something went wrong in this page'),
+    detail: error instanceof Error ? error.message : String(error),
+    id: null,
+  }
+}
+
+/** Whether an error is the given problem, by the end of its type (`pipelines.still-deployed`). */
+export function isProblemType(error: unknown, name: string): boolean {
+  return error instanceof ApiError && (error.problem?.type.endsWith(`:${name}`) ?? false)
+}

@@ -1,0 +1,60 @@
+import type { ReactNode } from 'react'
+import { Dialog as AriaDialog, Heading, Modal, ModalOverlay } from 'react-aria-components'
+import { t } from '@/lib/i18n'
+import { Button } from './button'
+
+type DialogProps = {
+  title: string
+  isOpen: boolean
+  onClose: () => void
+  children: ReactNode
+  footer?: ReactNode
+  width?: 'narrow' | 'wide' | 'full'
+}
+
+const WIDTHS = { narrow: 'max-w-md', wide: 'max-w-2xl', full: 'max-w-6xl' }
+
+/** A modal dialog with a title, a body that scrolls and a row of actions. */
+export function Dialog({ title, isOpen, onClose, children, footer, width = 'narrow' }: DialogProps) {
+  return (
+    <ModalOverlay
+      isOpen={isOpen}
+      onOpenChange={(open) => !open && onClose()}
+      isDismissable
+      className="fixed inset-0 z-50 flex items-start justify-center overflow-auto bg-[oklch(0_0_0/0.45)] p-4 pt-[8vh]"
+    >
+      <Modal className={`w-full ${WIDTHS[width]} rounded-lg border border-line bg-raised shadow-raised`}>
+        <AriaDialog className="flex max-h-[82vh] flex-col outline-none">
+          <Heading slot="title" className="px-5 pt-4 pb-1 text-lg font-semibold">
+            {title}
+          </Heading>
+          <div className="min-h-0 flex-1 overflow-auto px-5 py-2">{children}</div>
+          <div className="flex justify-end gap-2 px-5 pt-2 pb-4">{footer}</div>
+        </AriaDialog>
+      </Modal>
+    </ModalOverlay>
+  )
+}
+
+type ConfirmProps = {
+  title: string
+  isOpen: boolean
+  onClose: () => void
+  onConfirm: () => void
+  confirmLabel: string
+  isPending?: boolean
+  children: ReactNode
+}
+
+/** A question before something that cannot be taken back. */
+export function ConfirmDialog({ confirmLabel, onConfirm, isPending = false, ...rest }: ConfirmProps) {
+  const footer = (
+    <>
+      <Button onPress={rest.onClose}>{t('Cancel')}</Button>
+      <Button variant="danger" isDisabled={isPending} onPress={onConfirm}>
+        {confirmLabel}
+      </Button>
+    </>
+  )
+  return <Dialog {...rest} footer={footer} />
+}

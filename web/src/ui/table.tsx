@@ -1,0 +1,57 @@
+import type { ReactNode } from 'react'
+
+export type Column<Row> = {
+  key: string
+  title: string
+  render: (row: Row) => ReactNode
+  align?: 'right'
+  width?: string
+  /** Left out below 640 pixels. */
+  wideOnly?: boolean
+}
+
+export const HEAD_CLASS = 'h-8 border-b border-line px-2 text-left text-sm font-medium whitespace-nowrap text-secondary first:pl-0 last:pr-0'
+export const CELL_CLASS = 'h-9 border-b border-line px-2 first:pl-0 last:pr-0'
+
+function cellClass<Row>(column: Column<Row>, base: string): string {
+  const align = column.align === 'right' ? 'text-right! tabular-nums' : ''
+  const wide = column.wideOnly ? 'max-sm:hidden' : ''
+  return `${base} ${align} ${wide}`
+}
+
+type TableProps<Row> = {
+  label: string
+  columns: Column<Row>[]
+  rows: Row[]
+  rowKey: (row: Row) => string
+}
+
+/** A plain table for lists that stay short. */
+export function Table<Row>({ label, columns, rows, rowKey }: TableProps<Row>) {
+  return (
+    <div className="overflow-x-auto">
+      <table aria-label={label} className="w-full border-collapse tabular-nums">
+        <thead>
+          <tr>
+            {columns.map((column) => (
+              <th key={column.key} scope="col" className={cellClass(column, HEAD_CLASS)} style={{ width: column.width }}>
+                {column.title}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => (
+            <tr key={rowKey(row)} className="hover:bg-hover/60">
+              {columns.map((column) => (
+                <td key={column.key} className={cellClass(column, CELL_CLASS)}>
+                  {column.render(row)}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  )
+}

@@ -1,0 +1,41 @@
+import { fileURLToPath } from 'node:url'
+import tailwindcss from '@tailwindcss/vite'
+import react from '@vitejs/plugin-react'
+import type { Plugin } from 'vite'
+import { defineConfig } from 'vitest/config'
+
+/** Sonner adds its style sheet by script, which the content security policy refuses; we import the file instead. */
+function sonnerWithoutInjectedStyle(): Plugin {
+  const injector = 'function __insertCSS(code) {'
+  return {
+    name: 'sonner-without-injected-style',
+    apply: 'build',
+    transform(code, id) {
+      if (!/node_modules\/sonner\/dist\/index\.mjs/.test(id)) return null
+      if (!code.includes(injector)) this.error('sonner changed how it adds its style sheet')
+      return { code: code.replace(injector, `${injector} return;`), map: null }
+    },
+  }
+}
+
+export default defineConfig({
+  plugins: [react(), tailwindcss(), sonnerWithoutInjectedStyle()],
+  resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
+  // The server replaces the placeholder with the nonce of each answer.
+  html: { cspNonce: '__CSP_NONCE__' },
+  build: {
+    outDir: '../packages/server/src/vectorflow/web',
+    emptyOutDir: true,
+    target: ['chrome123', 'firefox120', 'safari17.5'],
+    assetsInlineLimit: 0,
+    chunkSizeWarningLimit: 1200,
+  },
+  server: {
+    proxy: { '/api': { target: process.env.VECTORFLOW_API ?? 'http://127.0.0.1:8484' } },
+  },
+  test: {
+    environment: 'jsdom',
+    include: ['src/**/*.test.{ts,tsx}'],
+    restoreMocks: true,
+  },
+})
