@@ -1,0 +1,19 @@
+"""What can go wrong with keys. No message ever holds a key, a value or a ciphertext."""
+
+from vectorflow.kernel.errors import VectorFlowError
+
+
+class KeysUnavailable(VectorFlowError, status=503, code="keys.keys-unavailable"):
+    """The organisation's keys cannot be had right now, so what needs them is not served."""
+
+
+class SealBroken(VectorFlowError, status=500, code="keys.seal-broken"):
+    """A sealed value does not belong where it stands: it was moved, replaced or damaged."""
+
+
+class SigningKeysMissing(KeysUnavailable, status=503, code="keys.signing-keys-missing"):
+    """The organisation's signing keys have not been made yet; the signer makes them within seconds."""
+
+
+class KeyFileUnsafe(KeysUnavailable, status=503, code="keys.key-file-unsafe"):
+    """The platform's key file may be read by other users. Give it mode 0600."""
