@@ -1,0 +1,55 @@
+"""Nothing that was acknowledged is lost while agent, engine and server are killed for real."""
+
+import random
+import threading
+import time
+import uuid
+from pathlib import Path
+
+from tests.e2e.pipelines import create, deploy, lines_to_http
+from tests.e2e.receiver import Receiver
+from tests.e2e.stack import Stack, wait_until
+
+LINES = 100_000
+# What an engine has read but not yet seen acknowledged when it is killed comes again, once per kill.
+WINDOW = 20_000
+KILLS = ["agents"] * 5 + ["engines"] * 5 + ["servers"] * 2
+
+
+def _write(path: Path, ids: list[str], seconds: float) -> None:
+    chunk = 500
+    pause = seconds / (len(ids) / chunk)
+    with path.open("a") as file:
+        for start in range(0, len(ids), chunk):
+            file.writelines(f'{{"id":"{each}"}}\n' for each in ids[start : start + chunk])
+            file.flush()
+            time.sleep(pause)
+
+
+def test_every_line_arrives_through_all_kills(stack: Stack, receiver: Receiver, tmp_path: Path) -> None:
+    source = tmp_path / f"{uuid.uuid4()}.log"
+    source.touch()
+    api = stack.api()
+    pipeline = create(api, f"Kills {uuid.uuid4()}", lines_to_http(source, receiver.url))
+    deploy(api, pipeline)
+
+    ids = [uuid.uuid4().hex for _ in range(LINES)]
+    writer = threading.Thread(target=_write, args=(source, ids, 30))
+    writer.start()
+    order = KILLS.copy()
+    random.Random(7).shuffle(order)
+    killed = dict.fromkeys(KILLS, 0)
+    for kind in order:
+        time.sleep(2.2)
+        killed[kind] += (
+            1 if wait_until(lambda kind=kind: stack.kill(kind), seconds=30, what=f"{kind} run") else 0
+        )
+    writer.join()
+    assert killed == {"agents": 5, "engines": 5, "servers": 2}
+
+    wait_until(lambda: len(receiver.ids()) >= LINES, seconds=120, what="every line arrives", pause=0.5)
+    counts = receiver.ids()
+    assert set(counts) == set(ids)
+    duplicates = sum(counts.values()) - len(counts)
+    assert duplicates <= WINDOW * 5, duplicates
+    print(f"{LINES} lines, {duplicates} duplicates, kills: {killed}")
