@@ -1,0 +1,78 @@
+"""Who belongs where."""
+
+from enum import StrEnum
+from uuid import UUID
+
+import msgspec
+
+from vectorflow.kernel.permissions import Permission
+
+
+class OrganizationRole(StrEnum):
+    """What a member is in the whole organisation."""
+
+    OWNER = "OWNER"
+    ADMIN = "ADMIN"
+    MEMBER = "MEMBER"
+    AUDITOR = "AUDITOR"
+
+
+class TeamRole(StrEnum):
+    """What a member is in one team, and so in its environments."""
+
+    VIEWER = "VIEWER"
+    EDITOR = "EDITOR"
+    DEPLOYER = "DEPLOYER"
+    ADMIN = "ADMIN"
+
+
+class TeamRef(msgspec.Struct, frozen=True):
+    """A team as other things name it."""
+
+    id: UUID
+    slug: str
+    name: str
+
+
+class EnvironmentInfo(msgspec.Struct, frozen=True):
+    """An environment with its team; `team_role` is what the asking account is in that team."""
+
+    id: UUID
+    slug: str
+    name: str
+    position: int
+    team: TeamRef
+    team_role: TeamRole | None
+
+
+class Access(msgspec.Struct, frozen=True):
+    """What an account may do in an organisation, or in one of its environments where that is set."""
+
+    account_id: UUID
+    organization_id: UUID
+    organization_slug: str
+    organization_name: str
+    role: OrganizationRole
+    permissions: frozenset[Permission]
+    environment: EnvironmentInfo | None = None
+
+    def may(self, permission: Permission) -> bool:
+        """Tell whether the account has a permission here."""
+        return permission in self.permissions
+
+
+class MemberInfo(msgspec.Struct, frozen=True):
+    """A member of an organisation."""
+
+    account_id: UUID
+    email: str
+    name: str
+    role: OrganizationRole
+
+
+class MembershipRow(msgspec.Struct, frozen=True):
+    """An account's membership, with the organisation's names."""
+
+    slug: str
+    name: str
+    role: OrganizationRole
