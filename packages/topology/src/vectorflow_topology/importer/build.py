@@ -1,0 +1,199 @@
+"""From the values of a configuration to the components and edges of one large document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from vectorflow_topology.catalogue import Catalogue
+from vectorflow_topology.compiler.compile import NODE_LOCAL, input_text
+from vectorflow_topology.compiler.types import SECTIONS
+from vectorflow_topology.document import DEFAULT_PORT, Component, Document, Edge, Kind
+from vectorflow_topology.findings import Finding, Path, Severity, note
+from vectorflow_topology.importer.credentials import SecretNames, literal_findings
+from vectorflow_topology.importer.inputs import Output, expand, is_pattern
+from vectorflow_topology.importer.names import accepted_id
+from vectorflow_topology.text.reader import Positions, Read
+
+_APART = frozenset((*SECTIONS.values(), "tests", "enrichment_tables", *NODE_LOCAL, "provider"))
+
+
+class Builder:
+    """Builds a document from what was read; everything worth knowing ends in `findings`."""
+
+    def __init__(self, read: Read, catalogue: Catalogue) -> None:
+        self.findings: list[Finding] = []
+        self._config: dict[str, Any] = read.value
+        self._positions: Positions = read.positions
+        self._catalogue = catalogue
+        self._secrets = SecretNames()
+        self._ids: dict[str, str] = {}
+        self._found: list[tuple[Component, Path, list[Any]]] = []
+
+    def document(self) -> Document:
+        """Return the whole configuration as one document, without layout."""
+        for kind, section in SECTIONS.items():
+            for name, body in self._mapping(section).items():
+                self._component(kind, name, body, (section, name))
+        edges = tuple(self._edges())
+        self._note_credentials()
+        document = Document(
+            components=tuple(component for component, _, _ in self._found),
+            edges=edges,
+            globals={
+                key: self._secrets.ours(value) for key, value in self._config.items() if key not in _APART
+            },
+            enrichment_tables=self._secrets.ours(self._mapping("enrichment_tables")),
+            tests=tuple(self._tests()),
+        )
+        self._note_left_out()
+        self.findings.extend(self._secrets.findings())
+        return document
+
+    def _mapping(self, section: str) -> dict[str, Any]:
+        value = self._config.get(section)
+        if value is None:
+            return {}
+        if not isinstance(value, dict):
+            self._say(
+                "error", "import.section", f"{section} must be a mapping of ids to settings.", (section,)
+            )
+            return {}
+        return value
+
+    def _component(self, kind: Kind, name: str, body: Any, at: Path) -> None:
+        if not isinstance(body, dict):
+            self._say(
+                "error", "import.component", f"{name} must be a mapping of options; it was left out.", at
+            )
+            return
+        type_name = body.get("type")
+        if not isinstance(type_name, str) or not type_name:
+            self._say("error", "import.type", f"{name} has no type, so it was left out. Add a type.", at)
+            return
+        if name in self._ids:
+            self._say(
+                "error", "import.duplicate-id", f"The id {name} is used twice; the second was left out.", at
+            )
+            return
+        accepted = accepted_id(name, self._ids.values())
+        self._ids[name] = accepted
+        if accepted != name:
+            message = f"The id {name!r} is not accepted here; the component is now called {accepted}."
+            self._say("warning", "import.renamed", message, at, accepted)
+        options = {
+            key: self._secrets.ours(value) for key, value in body.items() if key not in ("type", "inputs")
+        }
+        if kind == "source" and "inputs" in body:
+            self._say(
+                "warning", "import.inputs", f"{accepted} is a source; its inputs were left out.", at, accepted
+            )
+        component = Component(id=accepted, kind=kind, type=type_name, options=options)
+        if self._catalogue.spec(component) is None:
+            message = f"The {kind} type {type_name} is not in the catalogue; it was kept as it is."
+            self._say("note", "import.unknown-type", message, at, accepted)
+        self._found.append((component, at, self._inputs(kind, body.get("inputs"), at, accepted)))
+
+    def _inputs(self, kind: Kind, value: Any, at: Path, component_id: str) -> list[Any]:
+        if kind == "source" or value is None:
+            return []
+        if isinstance(value, str):
+            value = [value]
+        if isinstance(value, list) and all(isinstance(each, str) for each in value):
+            return value
+        self._say("error", "import.inputs", "inputs must be a list of names.", (*at, "inputs"), component_id)
+        return []
+
+    def _edges(self) -> Iterator[Edge]:
+        originals = {accepted: name for name, accepted in self._ids.items()}
+        outputs: list[tuple[str, Output]] = [
+            (input_text(originals[component.id], output.name), (component.id, output.name))
+            for component, _, _ in self._found
+            for output in self._catalogue.ports(component)
+        ]
+        named = dict(outputs)
+        for component, at, inputs in self._found:
+            fed: dict[Output, None] = {}
+            others = [each for each in outputs if each[1][0] != component.id]
+            for index, text in enumerate(inputs):
+                fed.update(
+                    dict.fromkeys(self._input(text, named, others, (*at, "inputs", index), component.id))
+                )
+            for source, port in fed:
+                yield Edge(source=source, port=port, target=component.id)
+
+    def _input(
+        self,
+        text: str,
+        named: dict[str, Output],
+        others: list[tuple[str, Output]],
+        at: Path,
+        component_id: str,
+    ) -> list[Output]:
+        if text in named:
+            return [named[text]]
+        if is_pattern(text):
+            found = expand(text, others)
+            if not found:
+                message = f"The input {text} matches no output, so it was left out."
+                self._say("warning", "import.no-match", message, at, component_id)
+            return found
+        source, _, port = text.partition(".")
+        return [(self._ids.get(source, source), port or DEFAULT_PORT)]
+
+    def _tests(self) -> list[Any]:
+        tests = self._config.get("tests")
+        if tests is None:
+            return []
+        if isinstance(tests, list):
+            return tests
+        self._say("error", "import.section", "tests must be a list.", ("tests",))
+        return []
+
+    def _note_left_out(self) -> None:
+        for key in self._config:
+            if key in NODE_LOCAL:
+                message = f"{key} belongs to the node and is written by the agent, so it was left out."
+                self._say("note", "import.node-local", message, (key,))
+            elif key == "provider":
+                message = "provider fetches another configuration and has no place in a pipeline, so it was left out."
+                self._say("warning", "import.provider", message, (key,))
+
+    def _note_credentials(self) -> None:
+        for component, at, _ in self._found:
+            for finding in literal_findings(self._catalogue.spec(component), component.id, component.options):
+                line, column = self._place((*at, *finding.path))
+                self.findings.append(_placed(finding, line, column))
+
+    def _say(
+        self, severity: Severity, rule: str, message: str, at: Path, component: str | None = None
+    ) -> None:
+        line, column = self._place(at)
+        finding = Finding(
+            rule=rule,
+            severity=severity,
+            message=message,
+            component=component,
+            path=at,
+            line=line,
+            column=column,
+        )
+        self.findings.append(finding)
+
+    def _place(self, at: Path) -> tuple[int | None, int | None]:
+        return next(
+            (self._positions[at[:end]] for end in range(len(at), 0, -1) if at[:end] in self._positions),
+            (None, None),
+        )
+
+
+def _placed(finding: Finding, line: int | None, column: int | None) -> Finding:
+    return note(
+        finding.rule,
+        finding.message,
+        finding.component,
+        finding.path,
+        line=line,
+        column=column,
+        fix=finding.fix,
+    )
