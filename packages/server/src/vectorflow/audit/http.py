@@ -43,6 +43,7 @@ class AuditRecordList(msgspec.Struct):
     permission=Permission.AUDIT_READ,
 )
 async def list_audit(
+    *,
     org: str,
     organization_id: UUID,
     audit: AuditService,

@@ -26,7 +26,8 @@ class SignIn(msgspec.Struct, forbid_unknown_fields=True):
     password: Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
 
     def __repr__(self) -> str:
-        return "SignIn(…)"  # a password must not get into a log by way of a repr
+        """Leave the values out: a password must not get into a log by way of a repr."""
+        return "SignIn(…)"
 
 
 class Account(msgspec.Struct):

@@ -18,7 +18,19 @@ PREFIX = "VECTORFLOW_"
 
 # Read by other programs of the product, or by the launcher before settings exist.
 FOREIGN_VARIABLES = frozenset(
-    {"VECTORFLOW_AGENT_POLICY", "VECTORFLOW_AGENT_STATE_DIR", "VECTORFLOW_VECTOR_BIN"}
+    PREFIX + name
+    for name in (
+        "URL",
+        "ENROLMENT_TOKEN_FILE",
+        "AGENT_STATE_DIR",
+        "AGENT_POLICY",
+        "POLICY",
+        "ENGINE",
+        "STOP_ENGINES",
+        "VECTOR_BIN",
+        "TEST_CLUSTER",
+        "TEST_STATE",
+    )
 )
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
@@ -63,7 +75,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = Path("var")
     database_url: Annotated[
         str | None,
-        _text("PostgreSQL address of the app role, possibly through PgBouncer; unset: embedded PostgreSQL."),
+        _text(
+            "PostgreSQL address, possibly of PgBouncer, to which each role's login is added; `up` sets it."
+        ),
     ] = None
     database_direct_url: Annotated[
         str | None,
@@ -74,14 +88,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     database_owner_url: Annotated[
         str | None, _text("PostgreSQL address of the owner role, used by `migrate` only.")
     ] = None
+    database_app_url: Annotated[
+        str | None, _text("PostgreSQL address of the app role; unset: made from DATABASE_URL, as the others.")
+    ] = None
     database_worker_url: Annotated[str | None, _text("PostgreSQL address of the worker role.")] = None
     database_signer_url: Annotated[str | None, _text("PostgreSQL address of the signer role.")] = None
     database_telemetry_url: Annotated[
         str | None, _text("PostgreSQL address of the role that writes telemetry.")
     ] = None
-    scope_key_file: Annotated[
-        Path | None,
-        _text("File with the keys that sign the tenant scope; unset: `scope.key` in STATE_DIR/keys."),
+    scope_key: Annotated[
+        str | None,
+        _text(
+            "Keys that sign the tenant scope, in hex, by commas; unset: from the file that `migrate` wrote."
+        ),
     ] = None
     cookie_secure: Annotated[
         Literal["auto", "always", "never"],
@@ -113,6 +132,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             if value is not None and not value.startswith(("http://", "https://")):
                 message = f"{name} must begin with http:// or https://"
                 raise ValueError(message)
+
+    def __repr__(self) -> str:
+        """Leave the values out: some are secrets."""
+        return "Settings(…)"
 
     @property
     def tls(self) -> bool:

@@ -83,6 +83,7 @@ async def get_organization(org: str, access: Access) -> Organization:
     permission=Permission.ORGANIZATION_READ,
 )
 async def list_environments(
+    *,
     org: str,
     access: Access,
     tenancy: TenancyService,
@@ -108,6 +109,7 @@ async def list_environments(
     permission=Permission.MEMBER_READ,
 )
 async def list_members(
+    *,
     org: str,
     access: Access,
     tenancy: TenancyService,

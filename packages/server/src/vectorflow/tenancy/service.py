@@ -1,6 +1,7 @@
 """Resolves what an account may do, lists who and what there is, and makes organisations."""
 
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
 import msgspec
@@ -47,8 +48,11 @@ class NewOrganization(msgspec.Struct, frozen=True):
 class TenancyService:
     """Organisations, their teams, environments and members."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(
+        self, database: Database, *, on_create: Sequence[Callable[[Transaction], Awaitable[None]]] = ()
+    ) -> None:
         self._database = database
+        self._on_create = tuple(on_create)  # what other rooms make with an organisation, in its transaction
         # A slug never changes and is never issued twice, so what was found once stays true.
         self._ids: OrderedDict[str, UUID] = OrderedDict()
 
@@ -122,24 +126,28 @@ class TenancyService:
         try:
             async with self._database.transaction(organization_id) as txn:
                 await store.organization_insert(txn, new.slug, new.name)
-                await _record(
-                    txn, actor, AuditAction.ORGANIZATION_CREATED, "organization", organization_id, new.name
-                )
+                await _record(txn, actor, AuditAction.ORGANIZATION_CREATED, organization_id, new.name)
+                for make in self._on_create:
+                    await make(txn)
                 await store.membership_put(txn, owner, OrganizationRole.OWNER)
-                await _record(txn, actor, AuditAction.MEMBER_ADDED, "account", owner, "its owner")
+                await _record(txn, actor, AuditAction.MEMBER_ADDED, owner, "its owner")
                 team = TeamRef(new_id(), new.team.slug, new.team.name)
                 await store.team_insert(txn, team)
-                await _record(txn, actor, AuditAction.TEAM_CREATED, "team", team.id, team.name)
+                await _record(txn, actor, AuditAction.TEAM_CREATED, team.id, team.name)
                 for position, environment in enumerate(new.environments):
                     environment_id = new_id()
                     await store.environment_insert(
-                        txn, environment_id, team.id, environment.slug, environment.name, position
+                        txn,
+                        environment_id,
+                        team.id,
+                        slug=environment.slug,
+                        name=environment.name,
+                        position=position,
                     )
                     await _record(
                         txn,
                         actor,
                         AuditAction.ENVIRONMENT_CREATED,
-                        "environment",
                         environment_id,
                         environment.name,
                     )
@@ -189,9 +197,8 @@ def _access(
     )
 
 
-async def _record(
-    txn: Transaction, actor: Actor, action: AuditAction, object_type: str, object_id: UUID, name: str
-) -> None:
+async def _record(txn: Transaction, actor: Actor, action: AuditAction, object_id: UUID, name: str) -> None:
+    object_type = "account" if action is AuditAction.MEMBER_ADDED else action.partition(".")[0]
     verb = "Added" if action is AuditAction.MEMBER_ADDED else "Created"
     await txn.audit(
         AuditEntry(

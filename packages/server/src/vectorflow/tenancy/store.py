@@ -170,7 +170,7 @@ async def team_membership_put(txn: Transaction, team_id: UUID, account_id: UUID,
 
 
 async def environment_insert(
-    txn: Transaction, environment_id: UUID, team_id: UUID, slug: str, name: str, position: int
+    txn: Transaction, environment_id: UUID, team_id: UUID, *, slug: str, name: str, position: int
 ) -> None:
     """Insert an environment."""
     await txn.execute(

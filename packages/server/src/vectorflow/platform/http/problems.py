@@ -9,6 +9,7 @@ from litestar import Response
 from litestar.exceptions import HTTPException, ValidationException
 
 from vectorflow.kernel.errors import FieldError, VectorFlowError
+from vectorflow.platform.database import DatabaseUnavailable
 from vectorflow.platform.http.asgi import AnyRequest
 from vectorflow.platform.http.context import request_context
 from vectorflow.platform.logs import escape_controls
@@ -53,6 +54,10 @@ class RefusedError(VectorFlowError, status=403, code="platform.refused"):
     """This is not allowed."""
 
 
+class UnavailableError(VectorFlowError, status=503, code="platform.unavailable"):
+    """The database cannot be reached right now; nothing was changed. Try again in a few seconds."""
+
+
 _BY_STATUS: dict[int, type[VectorFlowError]] = {
     400: InvalidRequestError,
     403: RefusedError,
@@ -92,6 +97,12 @@ def answer_error(request: AnyRequest, error: VectorFlowError) -> Response[Proble
         media_type=MEDIA_TYPE,
         headers=dict(error.headers),
     )
+
+
+def answer_unavailable(request: AnyRequest, error: DatabaseUnavailable) -> Response[Problem]:
+    """Answer that the database cannot be reached."""
+    log.warning("http.database-unavailable", cause=type(error.__cause__).__name__)
+    return answer_error(request, UnavailableError(headers={"Retry-After": "5"}))
 
 
 def answer_http_exception(request: AnyRequest, error: HTTPException) -> Response[Problem]:

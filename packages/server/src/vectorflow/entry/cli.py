@@ -1,0 +1,142 @@
+"""The `vectorflow` command."""
+
+import getpass
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import structlog
+import typer
+import uvloop
+
+from vectorflow.entry.api import build_litestar
+from vectorflow.entry.health import version
+from vectorflow.entry.openapi import complete
+from vectorflow.entry.process import Process
+from vectorflow.entry.serve import serve_roles
+from vectorflow.entry.services import Services
+from vectorflow.kernel.errors import VectorFlowError
+from vectorflow.platform.credentials import CredentialsMissing
+from vectorflow.platform.database import Database, DatabaseUnavailable
+from vectorflow.platform.logs import configure_logs, wants_json
+from vectorflow.platform.migrate import MigrationRefused, migrate
+from vectorflow.platform.scope import KEY_BYTES, ScopeSigner
+from vectorflow.platform.settings import Settings, load_settings
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+user = typer.Typer(no_args_is_help=True, help="Accounts, for whoever runs the server.")
+app.add_typer(user, name="user")
+
+# What a person can do something about: told in a sentence, without a trace.
+EXPECTED = (VectorFlowError, CredentialsMissing, DatabaseUnavailable, MigrationRefused)
+
+
+def prepare() -> Settings:
+    """Read the settings, set up the logs, and say which variables are not settings."""
+    settings, warnings = load_settings()
+    configure_logs(json=wants_json(settings.log_format), level=settings.log_level)
+    for warning in warnings:
+        structlog.get_logger().warning("settings.unknown", message=warning)
+    return settings
+
+
+def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run a coroutine on uvloop."""
+    uvloop.run(work())
+
+
+@app.command()
+def serve(
+    role: Annotated[
+        list[str] | None,
+        typer.Option(help="api, gateway, signer or worker; may be repeated. All by default."),
+    ] = None,
+) -> None:
+    """Run the server, in one process or in several with a role each."""
+    settings = prepare()
+    roles = role or list(settings.roles)
+    unknown = sorted(set(roles) - {"api", "gateway", "signer", "worker"})
+    if unknown:
+        raise typer.BadParameter(f"there is no role {unknown[0]}; choose of api, gateway, signer, worker")
+    run(lambda: serve_roles(settings, roles))
+
+
+@app.command("migrate")
+def migrate_command() -> None:
+    """Bring the database to this version."""
+    settings = prepare()
+    url = settings.database_owner_url or settings.database_url
+    if url is None:
+        raise typer.BadParameter("set VECTORFLOW_DATABASE_OWNER_URL to a login that may create roles")
+    migrate(url, settings.state_dir)
+    typer.echo("The database is up to date.")
+
+
+@app.command()
+def openapi() -> None:
+    """Print the API's description, OpenAPI 3.1; needs no database."""
+    typer.echo(msgspec.json.format(msgspec.json.encode(api_description())).decode())
+
+
+@app.command("version")
+def version_command() -> None:
+    """Print the version."""
+    typer.echo(version())
+
+
+@user.command("add")
+def user_add(
+    email: Annotated[str, typer.Argument(help="The address to sign in with.")],
+    name: Annotated[str, typer.Option(help="The name others see.")],
+    password_file: Annotated[
+        Path | None, typer.Option(help="File with the password; without it you are asked.")
+    ] = None,
+) -> None:
+    """Make an account; an existing one stays as it is."""
+    settings = prepare()
+    password = password_file.read_text().strip() if password_file else getpass.getpass("Password: ")
+
+    async def add() -> None:
+        async with Process.running(settings) as process:
+            account_id = await process.services.identity.account_ensure(email, name, password)
+        typer.echo(f"{email} is account {account_id}.")
+
+    run(add)
+
+
+def api_description() -> dict[str, Any]:
+    """Return the API's description without opening anything."""
+    database = Database("", ScopeSigner(bytes(KEY_BYTES)))
+    application = build_litestar(Services(Settings(), database))
+    return complete(application.openapi_schema.to_schema())
+
+
+def main() -> None:
+    """Run the command line; what a person can mend is said in a sentence."""
+    try:
+        app()
+    except EXPECTED as error:
+        _fail(str(error))
+    except BaseExceptionGroup as group:
+        expected, rest = group.split(EXPECTED)
+        if rest is not None or expected is None:
+            raise
+        _fail("; ".join(sorted({str(each) for each in _leaves(expected)})))
+
+
+def _leaves(group: BaseExceptionGroup[Any]) -> list[BaseException]:
+    found: list[BaseException] = []
+    for each in group.exceptions:
+        found += _leaves(each) if isinstance(each, BaseExceptionGroup) else [each]
+    return found
+
+
+def _fail(message: str) -> None:
+    sys.stderr.write(f"vectorflow: {message}\n")
+    raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""Is the process alive, and is it ready to serve?"""
+
+import asyncio
+from importlib import metadata
+from typing import Literal
+
+import msgspec
+from litestar import Response, get
+
+from vectorflow.entry.services import Services
+
+_TIMEOUT_SECONDS = 2.0
+
+State = Literal["ok", "failed"]
+
+
+class Health(msgspec.Struct):
+    """The state of the process, with its version."""
+
+    status: State
+    version: str
+    commit: str | None
+    checks: dict[str, State]
+
+
+def version() -> str:
+    """Return the version of the installed package."""
+    return metadata.version("vectorflow")
+
+
+@get(
+    "/api/health/live",
+    operation_id="getLive",
+    summary="Whether the process is alive",
+    tags=["health"],
+    public="asked by whoever restarts the process",
+)
+async def get_live(services: Services) -> Health:
+    """Answer; that is all it takes."""
+    return Health("ok", version(), services.settings.commit, {})
+
+
+@get(
+    "/api/health/ready",
+    operation_id="getReady",
+    summary="Whether the process can serve",
+    tags=["health"],
+    public="asked by load balancers",
+)
+async def get_ready(services: Services) -> Response[Health]:
+    """Answer 200 when the database and the bus can be reached, else 503."""
+    checks: dict[str, State] = {
+        "database": await _database(services),
+        "bus": "ok" if services.bus_connected() else "failed",
+    }
+    ready = all(state == "ok" for state in checks.values())
+    health = Health("ok" if ready else "failed", version(), services.settings.commit, checks)
+    return Response(health, status_code=200 if ready else 503)
+
+
+async def _database(services: Services) -> State:
+    try:
+        async with asyncio.timeout(_TIMEOUT_SECONDS), services.database.unscoped():
+            return "ok"
+    except Exception:
+        return "failed"
+
+
+routes = [get_live, get_ready]

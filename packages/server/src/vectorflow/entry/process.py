@@ -1,0 +1,112 @@
+"""One serving process: settings, database pools, bus and services, opened in order and closed in reverse."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, Self, cast
+from uuid import UUID
+
+import structlog
+
+from vectorflow.audit.service import AuditAppender
+from vectorflow.entry.services import Services
+from vectorflow.kernel.errors import VectorFlowError
+from vectorflow.kernel.events import Topic
+from vectorflow.kernel.ids import parse_id
+from vectorflow.platform import credentials
+from vectorflow.platform.bus import Bus
+from vectorflow.platform.credentials import Role, role_url
+from vectorflow.platform.database import Database, JobSink
+from vectorflow.platform.jobs import Jobs
+from vectorflow.platform.metrics import Metrics
+from vectorflow.platform.scope import ScopeSigner
+from vectorflow.platform.settings import Settings
+
+log = structlog.get_logger()
+
+
+class DatabaseNotConfiguredError(VectorFlowError, status=500, code="entry.database-not-configured"):
+    """Set VECTORFLOW_DATABASE_URL to the PostgreSQL to use, or run `vectorflow up`, which brings its own."""
+
+
+class Process:
+    """What the roles of one process share. Made by `running`; `stop` set means that it is ending."""
+
+    def __init__(self, settings: Settings, stack: AsyncExitStack) -> None:
+        if settings.database_url is None:
+            raise DatabaseNotConfiguredError
+        self.settings = settings
+        self.stop = asyncio.Event()
+        self.metrics = Metrics()
+        self.jobs = Jobs()
+        self._url = settings.database_url
+        self._direct_url = settings.database_direct_url or settings.database_url
+        self._stack = stack
+        self._signer = ScopeSigner(credentials.scope_key(settings.state_dir))
+        self._databases: dict[Role, Database] = {}
+        self.bus = Bus(self.role_url(Role.APP, direct=True))
+        self.database = self._new_database(Role.APP, 10)
+        self.services = Services(
+            settings, self.database, metrics=self.metrics, bus_connected=self.bus.connected.is_set
+        )
+        self._subscribe()
+
+    @classmethod
+    @asynccontextmanager
+    async def running(cls, settings: Settings) -> AsyncIterator[Self]:
+        """Open everything; on leaving, close it."""
+        async with AsyncExitStack() as stack:
+            process = cls(settings, stack)
+            await process.open_database(Role.APP)
+            stack.callback(process.services.passwords.close)
+            listening = asyncio.create_task(process.bus.run(), name="bus")
+            stack.push_async_callback(_cancel, listening)
+            await process.services.passwords.prepare()
+            yield process
+
+    def role_url(self, role: Role, *, direct: bool = False) -> str:
+        """Return the database URL of a role; `direct` is for what PgBouncer cannot do."""
+        return role_url(self._direct_url if direct else self._url, role, self.settings.state_dir)
+
+    async def open_database(self, role: Role, *, size: int = 10) -> Database:
+        """Return the pool of a database role, opened once in this process."""
+        if role is Role.APP:
+            database = self.database
+        elif role in self._databases:
+            return self._databases[role]
+        else:
+            database = self._new_database(role, size)
+        self._databases[role] = database
+        await database.open()
+        self._stack.push_async_callback(database.close)
+        return database
+
+    def _new_database(self, role: Role, size: int) -> Database:
+        return Database(
+            self.role_url(role),
+            self._signer,
+            size=size,
+            audit_sink=AuditAppender(),
+            job_sink=cast("JobSink", self.jobs),
+        )
+
+    def _subscribe(self) -> None:
+        self.bus.subscribe(Topic.SESSION, self._session_ended)
+        self.bus.on_reconnect(self._messages_missed)
+
+    def _session_ended(self, message: Mapping[str, Any]) -> None:
+        session_id: UUID | None = parse_id(str(message.get("session_id")))
+        if session_id is not None:
+            self.services.sessions.forget(session_id)
+            self.services.streams.close_session(session_id)
+
+    def _messages_missed(self) -> None:
+        self.services.sessions.clear()
+        self.services.streams.close_all()
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task

@@ -1,0 +1,71 @@
+"""Runs roles in one process until a signal, and ends them cleanly."""
+
+import asyncio
+import signal
+from collections.abc import Sequence
+
+import structlog
+
+from vectorflow.entry.process import Process
+from vectorflow.entry.roles import ROLES, RoleRunner, run_metrics
+from vectorflow.kernel.errors import VectorFlowError
+from vectorflow.platform.settings import Settings
+
+log = structlog.get_logger()
+
+STOP_SECONDS = 12.0
+
+
+class RoleEndedError(VectorFlowError, status=500, code="entry.role-ended"):
+    """A role ended although nobody asked it to; the process ends so that it can be started anew."""
+
+
+async def serve_roles(settings: Settings, roles: Sequence[str], stop: asyncio.Event | None = None) -> None:
+    """Run the roles until `stop` is set or the process gets SIGINT or SIGTERM."""
+    async with Process.running(settings) as process:
+        loop = asyncio.get_running_loop()
+        for each in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(each, process.stop.set)
+        passing = asyncio.create_task(_pass_on(stop, process.stop), name="stop") if stop else None
+        try:
+            await _run(process, roles)
+        finally:
+            for each in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(each)
+            if passing is not None:
+                passing.cancel()
+                await asyncio.gather(passing, return_exceptions=True)
+
+
+async def _run(process: Process, roles: Sequence[str]) -> None:
+    missing = [role for role in roles if role not in ROLES]
+    if missing:
+        log.warning("roles.missing", roles=missing)
+    async with asyncio.TaskGroup() as group:
+        tasks = [
+            group.create_task(_until_stopped(process, role, ROLES[role]), name=role)
+            for role in roles
+            if role in ROLES
+        ]
+        tasks.append(group.create_task(_until_stopped(process, "metrics", run_metrics), name="metrics"))
+        await process.stop.wait()
+        _, late = await asyncio.wait(tasks, timeout=STOP_SECONDS)
+        for task in late:
+            log.warning("role.late", role=task.get_name())
+            task.cancel()
+
+
+async def _until_stopped(process: Process, role: str, run: RoleRunner) -> None:
+    try:
+        await run(process)
+        if not process.stop.is_set():
+            message = f"The role {role} ended although nobody asked it to."
+            raise RoleEndedError(message)
+    except Exception:
+        process.stop.set()
+        raise
+
+
+async def _pass_on(source: asyncio.Event, target: asyncio.Event) -> None:
+    await source.wait()
+    target.set()

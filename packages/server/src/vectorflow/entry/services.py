@@ -1,0 +1,50 @@
+"""The services of one process, built once and handed to routes and roles."""
+
+from collections.abc import Callable
+
+from vectorflow.audit.service import AuditService
+from vectorflow.identity.passwords import Passwords
+from vectorflow.identity.service import IdentityService, SignInLimits
+from vectorflow.identity.sessions import SessionCache
+from vectorflow.kernel.clock import Clock, SystemClock
+from vectorflow.platform.database import Database
+from vectorflow.platform.http.events import EventStreams
+from vectorflow.platform.metrics import Metrics
+from vectorflow.platform.rate_limit import TokenBuckets
+from vectorflow.platform.settings import Settings
+from vectorflow.tenancy.service import TenancyService
+
+
+class Services:
+    """What routes may ask for by name. A room above adds its service here and in `entry/dependencies.py`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        *,
+        metrics: Metrics | None = None,
+        clock: Clock | None = None,
+        passwords: Passwords | None = None,
+        limits: SignInLimits | None = None,
+        bus_connected: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self.settings = settings
+        self.database = database
+        self.metrics = metrics or Metrics()
+        self.clock = clock or SystemClock()
+        self.bus_connected = bus_connected
+        self.passwords = passwords or Passwords()
+        self.streams = EventStreams(self.metrics)
+        self.sessions = SessionCache(database, self.clock, bus_connected=bus_connected)
+        self.identity = IdentityService(
+            database,
+            self.passwords,
+            self.sessions,
+            self.clock,
+            limits=limits,
+            on_revoked=self.streams.close_session,
+        )
+        self.tenancy = TenancyService(database)
+        self.audit = AuditService(database)
+        self.address_buckets = TokenBuckets(burst=600, per_second=100)
