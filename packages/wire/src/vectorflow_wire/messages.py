@@ -69,6 +69,7 @@ class ReportReason:
     RELOAD_REFUSED: Final = "reload-refused"
     EXITED: Final = "exited"
     KILLED: Final = "killed"
+    AGENT_ERROR: Final = "agent-error"
 
 
 class Intervals(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

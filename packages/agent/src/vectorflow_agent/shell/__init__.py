@@ -1,0 +1,1 @@
+"""What the agent does: processes, HTTP and disk. Decisions are made in `core`."""

@@ -1,0 +1,97 @@
+"""Finding again what an earlier agent left: what was applied, and which engines still run."""
+
+import contextlib
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, TypeVar
+
+import msgspec
+
+from vectorflow_agent.core.counters import CounterBook
+from vectorflow_agent.shell.disk import PipelineLayout, read_optional, remove_tree
+from vectorflow_agent.shell.prepare import Instance
+from vectorflow_agent.shell.processes import Process, ProcessId, find_by_argument, identify
+from vectorflow_wire.bundles import BundlePipeline
+
+_T = TypeVar("_T")
+_log = logging.getLogger(__name__)
+_KEPT_LOGS: Final = 3
+
+
+class Applied(msgspec.Struct, frozen=True, kw_only=True):
+    """What was last found healthy, with its sealed secrets, and which instance runs it."""
+
+    spec: BundlePipeline | None = None
+    live: int | None = None
+    stopped: bool = False
+
+
+class Found(msgspec.Struct, frozen=True):
+    """A running engine and what is written down about it."""
+
+    record: Instance
+    process: Process
+
+
+class Instances(msgspec.Struct, frozen=True):
+    """The engines of a pipeline that run, and the highest number any had."""
+
+    alive: tuple[Found, ...]
+    highest: int
+
+
+def find_instances(layout: PipelineLayout) -> tuple[Applied, Instances, CounterBook | None]:
+    """Read what is on disk about a pipeline and look which processes are still there."""
+    applied = _read(layout.applied, Applied) or Applied()
+    book = _read(layout.counters, CounterBook)
+    alive = []
+    numbers = _numbers(layout)
+    for number in numbers:
+        record = _read(layout.instance(number) / "engine.json", Instance)
+        identity = _identity(layout, record) if record is not None else None
+        if record is not None and identity is not None:
+            record = msgspec.structs.replace(record, pid=identity.pid, started=identity.started)
+            alive.append(Found(record, Process(identity)))
+    return applied, Instances(tuple(alive), max(numbers, default=0)), book
+
+
+def tidy(layout: PipelineLayout, instances: set[int], specs: Sequence[BundlePipeline]) -> None:
+    """Remove folders of engines long gone and files that no specification needs; keep the last logs."""
+    revisions = {spec.revision for spec in specs}
+    files = {reference.sha256 for spec in specs for reference in spec.files}
+    gone = [number for number in _numbers(layout) if number not in instances]
+    for number in gone[:-_KEPT_LOGS]:
+        remove_tree(layout.instance(number))
+    with contextlib.suppress(OSError):
+        for path in layout.root.iterdir():
+            if len(path.name) == 64 and path.name not in revisions:
+                remove_tree(path)
+        for path in layout.files.iterdir():
+            if len(path.name) == 64 and path.name not in files:
+                path.unlink(missing_ok=True)
+
+
+def _identity(layout: PipelineLayout, record: Instance) -> ProcessId | None:
+    if record.pid == 0:
+        # The agent died between starting the process and writing its id down.
+        return find_by_argument(str(layout.instance(record.instance)) + "/")
+    identity = ProcessId(record.pid, record.started)
+    return identity if identify(record.pid) == identity else None
+
+
+def _numbers(layout: PipelineLayout) -> list[int]:
+    if not layout.instances.is_dir():
+        return []
+    return sorted(int(path.name) for path in layout.instances.iterdir() if path.name.isdigit())
+
+
+def _read(path: Path, kind: type[_T]) -> _T | None:
+    data = read_optional(path)
+    if data is None:
+        return None
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.MsgspecError:
+        _log.error("%s is damaged and is left out", path)
+        return None

@@ -1,0 +1,194 @@
+"""The agent's one HTTP client module: the gateway, and the engines on the loopback address.
+
+No redirect is followed, no proxy or netrc is used for the loopback, and answers are read up to a
+limit. A token never stands in a URL or a message.
+"""
+
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final, TypeVar
+
+import httpx2
+import msgspec
+
+from vectorflow_agent import __version__
+from vectorflow_wire import messages
+from vectorflow_wire.bundles import DesiredAnswer
+
+CALL_TIMEOUT: Final = 20.0
+STREAM_SILENCE_SECONDS: Final = 60.0
+_BUNDLE_LIMIT: Final = 16 * 1024 * 1024
+_FILE_LIMIT: Final = 64 * 1024 * 1024
+_ANSWER_LIMIT: Final = 1024 * 1024
+
+T = TypeVar("T")
+
+
+class GatewayError(Exception):
+    """The gateway could not be asked, or answered something else than hoped for.
+
+    `status` is the HTTP status, 0 without an answer. `problem` is the problem's type.
+    """
+
+    def __init__(self, message: str, *, status: int = 0, problem: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.problem = problem
+
+    @property
+    def unauthorized(self) -> bool:
+        """Whether the token was not accepted."""
+        return self.status == 401
+
+
+class Fetched(msgspec.Struct, frozen=True):
+    """An answer of the desired state: the body as it came, and its ETag."""
+
+    body: bytes
+    etag: str
+
+
+class Gateway:
+    """Calls to the gateway. Every method raises GatewayError and nothing else of the network."""
+
+    def __init__(self, url: str, *, ca_file: str = "") -> None:
+        context = ssl.create_default_context()
+        if ca_file:
+            context.load_verify_locations(cafile=ca_file)
+        self._client = httpx2.AsyncClient(
+            base_url=url,
+            timeout=httpx2.Timeout(CALL_TIMEOUT, connect=10.0),
+            headers={"user-agent": f"vectorflow-agent/{__version__}"},
+            verify=context,
+            follow_redirects=False,
+        )
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._client.aclose()
+
+    async def enroll(self, token: str, request: messages.EnrollRequest) -> messages.EnrollAnswer:
+        """Enrol this machine with an enrolment token."""
+        body = await self._call("POST", messages.ENROLL_PATH, token, content=msgspec.json.encode(request))
+        return _decoded(body, messages.EnrollAnswer)
+
+    async def desired(self, token: str, etag: str) -> Fetched | None:
+        """The desired state, or None when it is still the one with this ETag."""
+        headers = {"if-none-match": etag} if etag else {}
+        async with self._open("GET", messages.DESIRED_PATH, token, headers=headers) as response:
+            if response.status_code == 304:
+                return None
+            body = await _read(response, _BUNDLE_LIMIT)
+            _decoded(body, DesiredAnswer)
+            return Fetched(body, response.headers.get("etag", ""))
+
+    async def file(self, token: str, sha256: str) -> bytes:
+        """A file of the current bundle by its hash; the caller checks the hash."""
+        async with self._open("GET", messages.FILES_PATH + sha256, token) as response:
+            return await _read(response, _FILE_LIMIT)
+
+    async def heartbeat(self, token: str, body: bytes) -> messages.HeartbeatAnswer:
+        """Send an encoded `messages.HeartbeatRequest`."""
+        answer = await self._call("POST", messages.HEARTBEAT_PATH, token, content=body)
+        return _decoded(answer, messages.HeartbeatAnswer)
+
+    async def reports(self, token: str, request: messages.ReportsRequest) -> messages.ReportsAnswer:
+        """Send signed reports."""
+        body = await self._call("POST", messages.REPORTS_PATH, token, content=msgspec.json.encode(request))
+        return _decoded(body, messages.ReportsAnswer)
+
+    @asynccontextmanager
+    async def stream(self, token: str) -> AsyncIterator[AsyncIterator[tuple[str, str]]]:
+        """Open the stream of hints: pairs of event name and data. Ends after a minute of silence."""
+        timeout = httpx2.Timeout(CALL_TIMEOUT, read=STREAM_SILENCE_SECONDS)
+        headers = {"accept": "text/event-stream"}
+        async with self._open(
+            "GET", messages.STREAM_PATH, token, headers=headers, timeout=timeout
+        ) as response:
+            yield self._hints(response)
+
+    async def _hints(self, response: httpx2.Response) -> AsyncIterator[tuple[str, str]]:
+        try:
+            async for event in httpx2.EventSource(response, max_event_size=_ANSWER_LIMIT):
+                yield event.event, event.data
+        except httpx2.HTTPError as error:
+            raise GatewayError(f"the stream ended: {_words(error)}") from error
+
+    async def _call(self, method: str, path: str, token: str, **arguments: Any) -> bytes:
+        async with self._open(method, path, token, **arguments) as response:
+            return await _read(response, _ANSWER_LIMIT)
+
+    @asynccontextmanager
+    async def _open(
+        self, method: str, path: str, token: str, *, headers: dict[str, str] | None = None, **arguments: Any
+    ) -> AsyncIterator[httpx2.Response]:
+        sent = {"authorization": f"Bearer {token}", "content-type": "application/json", **(headers or {})}
+        try:
+            async with self._client.stream(method, path, headers=sent, **arguments) as response:
+                if response.status_code not in {200, 201, 202, 304}:
+                    raise await _refusal(response)
+                yield response
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            raise GatewayError(f"the gateway cannot be reached: {_words(error)}") from error
+
+
+class Loopback:
+    """Questions to engines on this machine: are you healthy, what did you count."""
+
+    def __init__(self) -> None:
+        self._client = httpx2.AsyncClient(timeout=2.0, trust_env=False, follow_redirects=False)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._client.aclose()
+
+    async def healthy(self, port: int) -> bool:
+        """Whether the engine's API on this port says it is healthy."""
+        try:
+            response = await self._client.get(f"http://127.0.0.1:{port}/health")
+        except httpx2.HTTPError:
+            return False
+        return response.status_code == 200
+
+    async def metrics(self, port: int) -> str | None:
+        """The engine's exposition, or None when it does not answer."""
+        try:
+            response = await self._client.get(f"http://127.0.0.1:{port}/metrics")
+        except httpx2.HTTPError:
+            return None
+        return response.text if response.status_code == 200 else None
+
+
+async def _read(response: httpx2.Response, limit: int) -> bytes:
+    data = bytearray()
+    async for chunk in response.aiter_bytes():
+        data += chunk
+        if len(data) > limit:
+            raise GatewayError(f"the answer is longer than {limit} bytes", status=response.status_code)
+    return bytes(data)
+
+
+async def _refusal(response: httpx2.Response) -> GatewayError:
+    status = response.status_code
+    try:
+        problem = msgspec.json.decode(await _read(response, _ANSWER_LIMIT), type=messages.Problem)
+    except (msgspec.MsgspecError, GatewayError, UnicodeDecodeError):
+        problem = messages.Problem()
+    detail = (problem.detail or problem.title)[:300]
+    words = "".join(letter if letter.isprintable() else " " for letter in detail)
+    return GatewayError(
+        f"the gateway answered {status}{': ' + words if words else ''}", status=status, problem=problem.type
+    )
+
+
+def _decoded(body: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        # The body may hold a token, so only its shape is told.
+        raise GatewayError(f"the gateway's answer is not a {kind.__name__}", status=200) from error
+
+
+def _words(error: Exception) -> str:
+    return str(error) or type(error).__name__

@@ -1,0 +1,80 @@
+"""What the agent's parts share: settings, policy, places on disk, identity, the engine's program."""
+
+import os
+import socket
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from vectorflow_agent.core.policy import Policy
+from vectorflow_agent.settings import Settings
+from vectorflow_agent.shell.client import Loopback
+from vectorflow_agent.shell.disk import Layout
+from vectorflow_agent.shell.engines import Engine, engine_find
+from vectorflow_agent.shell.identity import Enrolment, Identity
+from vectorflow_agent.shell.spool import Spool
+from vectorflow_wire.messages import EngineFacts
+
+
+class Ports:
+    """Free ports on the loopback address, none given out twice."""
+
+    def __init__(self) -> None:
+        self._taken: set[int] = set()
+
+    def take(self) -> int:
+        """A port that is free now and stays ours until it is given back."""
+        while True:
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                port: int = probe.getsockname()[1]
+            if port not in self._taken:
+                self._taken.add(port)
+                return port
+
+    def keep(self, *ports: int) -> None:
+        """Note ports that an adopted engine uses."""
+        self._taken.update(ports)
+
+    def give_back(self, *ports: int) -> None:
+        """Ports that no engine uses any more."""
+        self._taken.difference_update(ports)
+
+
+class Context:
+    """Shared by all runners and loops of one agent."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        policy: Policy,
+        *,
+        identity: Identity,
+        runtime: Path,
+        spool: Spool,
+        fetch: Callable[[str], Awaitable[bytes]],
+    ) -> None:
+        self.settings = settings
+        self.policy = policy
+        self.layout = Layout(settings.state)
+        self.identity = identity
+        self.runtime = runtime
+        self.spool = spool
+        self.fetch = fetch
+        self.loopback = Loopback()
+        self.ports = Ports()
+        self.enrolment: Enrolment | None = None
+        self.order: tuple[int, int] = (0, 0)
+        """(generation, issue) of the bundle accepted last."""
+        self._engine: Engine | None = None
+
+    @property
+    def engine_facts(self) -> EngineFacts:
+        """The engine, as far as it is known."""
+        return self._engine.facts if self._engine else EngineFacts()
+
+    async def engine(self) -> Engine:
+        """The engine's program, looked for again as long as it is missing. Raises EngineMissing."""
+        if self._engine is None or not os.access(self._engine.binary, os.X_OK):
+            self._engine = None
+            self._engine = await engine_find(self.settings)
+        return self._engine

@@ -1,0 +1,178 @@
+"""The agent's state folder: where things lie, atomic writes, the lock."""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+
+class StateLocked(Exception):
+    """Another agent uses this state folder; stop it, or set VECTORFLOW_AGENT_STATE_DIR to another one."""
+
+
+class Layout(msgspec.Struct, frozen=True):
+    """Where things lie in the state folder."""
+
+    root: Path
+
+    @property
+    def node(self) -> Path:
+        """Who this node is, with its token."""
+        return self.root / "node.json"
+
+    @property
+    def desired(self) -> Path:
+        """The last accepted reply with the signed bundle, as it came."""
+        return self.root / "desired.json"
+
+    @property
+    def status(self) -> Path:
+        """What `vectorflow-agent status` shows."""
+        return self.root / "status.json"
+
+    @property
+    def spool(self) -> Path:
+        """Reports not yet acknowledged."""
+        return self.root / "spool"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the running agent."""
+        return self.root / "agent.lock"
+
+    @property
+    def pipelines(self) -> Path:
+        """One folder for each pipeline."""
+        return self.root / "pipelines"
+
+    def pipeline(self, pipeline: str) -> "PipelineLayout":
+        """Where one pipeline's things lie. Ids are checked: they come from outside."""
+        if not pipeline or not all(letter.isalnum() or letter in "-_" for letter in pipeline):
+            raise ValueError("a pipeline id may hold letters, digits, hyphens and underscores only")
+        return PipelineLayout(self.pipelines / pipeline)
+
+
+class PipelineLayout(msgspec.Struct, frozen=True):
+    """Where one pipeline's things lie. Engines run with `root` as their folder."""
+
+    root: Path
+
+    @property
+    def applied(self) -> Path:
+        """What is applied, and which instance runs it."""
+        return self.root / "applied.json"
+
+    @property
+    def counters(self) -> Path:
+        """The counter book."""
+        return self.root / "counters.json"
+
+    @property
+    def data(self) -> Path:
+        """The engine's data_dir: checkpoints and disk buffers."""
+        return self.root / "data"
+
+    @property
+    def files(self) -> Path:
+        """Files by content, named `files/<sha256>` in configurations."""
+        return self.root / "files"
+
+    @property
+    def instances(self) -> Path:
+        """One folder for each engine process."""
+        return self.root / "engines"
+
+    def revision(self, revision: str) -> Path:
+        """The compiled configuration of a revision, as it was fetched."""
+        return self.root / revision / "pipeline.yaml"
+
+    def instance(self, instance: int) -> Path:
+        """Folder of one engine process."""
+        return self.instances / str(instance)
+
+
+def folder(path: Path) -> Path:
+    """Make a folder that only this user can open."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path
+
+
+def write_atomic(path: Path, data: bytes, *, mode: int = 0o600, sync: bool = True) -> None:
+    """Write a file so that after a crash either the old or the new content is there, whole."""
+    folder(path.parent)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(file.fileno(), mode)
+            file.write(data)
+            file.flush()
+            if sync:
+                os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+    if sync:
+        _sync_folder(path.parent)
+
+
+def read_optional(path: Path) -> bytes | None:
+    """A file's content, or None when there is no such file."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def sha256_hex(data: bytes) -> str:
+    """SHA-256 as 64 hex digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def sha256_file(path: Path) -> str:
+    """SHA-256 of a file as 64 hex digits, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a folder and what is in it; what cannot be removed stays."""
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def lock_take(path: Path) -> IO[bytes]:
+    """Lock the state folder for this process; the lock ends with the file. Raises StateLocked."""
+    folder(path.parent)
+    file = path.open("ab")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise StateLocked(StateLocked.__doc__) from None
+    return file
+
+
+def lock_held(path: Path) -> bool:
+    """Tell whether an agent runs on this state folder."""
+    if not path.exists():
+        return False
+    try:
+        lock_take(path).close()
+    except StateLocked:
+        return True
+    return False
+
+
+def _sync_folder(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

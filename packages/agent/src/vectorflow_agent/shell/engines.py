@@ -1,0 +1,150 @@
+"""The engine's program: which one, its version, how it is called. Vector and the embedded engine
+take the same command line; what differs is in this module."""
+
+import asyncio
+import os
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from vectorflow_agent.core.failures import clean_lines
+from vectorflow_agent.core.policy import Policy
+from vectorflow_agent.settings import Settings
+from vectorflow_agent.shell import processes
+from vectorflow_agent.shell.disk import sha256_file
+from vectorflow_wire.messages import EngineFacts, EngineKind
+
+CHECK_TIMEOUT_SECONDS: Final = 60.0
+_PASSED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
+_EMBEDDED: Final = "vectorflow-engine"
+
+
+class EngineMissing(Exception):
+    """No engine was found; the message says where was looked and what to install or set."""
+
+
+class Checked(msgspec.Struct, frozen=True):
+    """What the engine's own validation said."""
+
+    exit_code: int
+    output: str
+
+
+class Engine(msgspec.Struct, frozen=True, kw_only=True):
+    """An engine's program on this machine."""
+
+    facts: EngineFacts
+    binary: str
+
+    @property
+    def embedded(self) -> bool:
+        """Whether this is the embedded engine, which is for trying and testing."""
+        return self.facts.kind == EngineKind.EMBEDDED
+
+    def run_arguments(self, files: Sequence[Path], drain_seconds: float) -> list[str]:
+        """Arguments to run configuration files, with the time a graceful end may take."""
+        configs = [argument for file in files for argument in ("--config", str(file))]
+        return [self.binary, *configs, "--graceful-shutdown-limit-secs", str(max(1, round(drain_seconds)))]
+
+    def check_arguments(self, files: Sequence[Path], *, secrets: bool) -> list[str]:
+        """Arguments to validate configuration files.
+
+        Vector builds components only when there are no secrets, because validation leaves
+        `SECRET[…]` as it stands and building with it would fail for the wrong reason.
+        """
+        how = [] if self.embedded else ["--no-environment"] if secrets else ["--skip-healthchecks"]
+        return [self.binary, "validate", *how, *(str(file) for file in files)]
+
+    async def check(
+        self, files: Sequence[Path], *, secrets: bool, folder: Path, log: Path, policy: Policy
+    ) -> Checked:
+        """Let the engine validate configuration files. Raises OSError when it cannot be started."""
+        process = processes.start(
+            self.check_arguments(files, secrets=secrets),
+            folder=folder,
+            environment=clean_environment(os.environ, policy),
+            stdout=log,
+            stderr=log,
+            limits=policy.limits,
+        )
+        try:
+            async with asyncio.timeout(CHECK_TIMEOUT_SECONDS):
+                code = await process.ended()
+        except TimeoutError:
+            await process.stop(0)
+            return Checked(-1, f"validation did not end within {CHECK_TIMEOUT_SECONDS:.0f} s")
+        finally:
+            if process.alive():
+                await process.stop(0)
+        return Checked(-1 if code is None else code, processes.tail(log))
+
+
+def clean_environment(environ: Mapping[str, str], policy: Policy) -> dict[str, str]:
+    """The environment engines get: a short list of names, and what the node's policy adds.
+
+    Never the agent's own settings, among them the enrolment token.
+    """
+    names = {*_PASSED_ON, *policy.environment}
+    return {
+        name: value
+        for name, value in environ.items()
+        if name in names and not name.startswith("VECTORFLOW_ENROLMENT")
+    }
+
+
+def engine_path(settings: Settings) -> tuple[str, str]:
+    """Kind and path of the engine to use. Raises EngineMissing."""
+    if settings.engine in {"auto", EngineKind.VECTOR}:
+        vector = _program(settings.vector_bin or "vector")
+        if vector:
+            return EngineKind.VECTOR, vector
+        if settings.engine == EngineKind.VECTOR or settings.vector_bin:
+            raise EngineMissing(
+                f"no Vector at {settings.vector_bin or 'vector (on PATH)'}: install it, set VECTOR_BIN, "
+                "or set VECTORFLOW_ENGINE=embedded to try things without it"
+            )
+    beside = Path(sys.executable).with_name(_EMBEDDED)
+    candidates = [settings.engine_bin] if settings.engine_bin else [str(beside), _EMBEDDED]
+    for candidate in candidates:
+        if program := _program(candidate):
+            return EngineKind.EMBEDDED, program
+    raise EngineMissing(
+        f"no engine found (looked for {' and '.join(candidates)}): install Vector, or set VECTOR_BIN "
+        "or VECTORFLOW_ENGINE_BIN"
+    )
+
+
+async def engine_find(settings: Settings) -> Engine:
+    """Find the engine and ask for its version. Raises EngineMissing."""
+    kind, binary = engine_path(settings)
+    try:
+        process = await asyncio.create_subprocess_exec(
+            binary,
+            "--version",
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env=clean_environment(os.environ, Policy()),
+        )
+        async with asyncio.timeout(30):
+            output, _ = await process.communicate()
+    except (OSError, TimeoutError) as error:
+        raise EngineMissing(f"{binary} does not run: {error or 'no answer in 30 s'}") from error
+    first = next(iter(clean_lines(output.decode("utf-8", "replace"))), "")
+    if process.returncode != 0:
+        raise EngineMissing(f"{binary} --version failed: {first}")
+    digest = "sha256:" + await asyncio.to_thread(sha256_file, Path(binary))
+    return Engine(facts=EngineFacts(kind=kind, version=_version(first), digest=digest), binary=binary)
+
+
+def _program(name: str) -> str:
+    return shutil.which(name) or ""
+
+
+def _version(line: str) -> str:
+    words = line.split()
+    return words[1] if len(words) > 1 else line

@@ -1,0 +1,354 @@
+"""The link to the control plane: enrolment, polling the desired state, listening for hints.
+
+Whatever the gateway answers, or if nothing: what runs goes on. Failures are told at a limited rate
+and tried again with pauses that grow, each with jitter.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import msgspec
+
+from vectorflow_agent import __version__
+from vectorflow_agent.settings import SettingsInvalid, enrolment_token
+from vectorflow_agent.shell.client import Fetched, Gateway, GatewayError
+from vectorflow_agent.shell.context import Context
+from vectorflow_agent.shell.disk import read_optional, write_atomic
+from vectorflow_agent.shell.engines import EngineMissing
+from vectorflow_agent.shell.identity import (
+    Enrolment,
+    enrolment_read,
+    enrolment_write,
+    platform_facts,
+    token_digest,
+)
+from vectorflow_agent.shell.prepare import now_ms
+from vectorflow_agent.shell.told import Told
+from vectorflow_wire import keys, messages, tokens
+from vectorflow_wire.bundles import Bundle, DesiredAnswer
+from vectorflow_wire.encoding import EncodingInvalid
+from vectorflow_wire.verify import BundleRefused, Trust, verify_bundle
+
+_log = logging.getLogger(__name__)
+_FIRST_PAUSE: Final = 1.0
+_LONGEST_PAUSE: Final = 60.0
+_REFUSED_PAUSE: Final = 60.0
+
+
+class EnrolmentFailed(Exception):
+    """The machine could not be enrolled; the message says what to do. `slow`: trying soon is no use."""
+
+    def __init__(self, message: str, *, slow: bool = False) -> None:
+        super().__init__(message)
+        self.slow = slow
+
+
+class Link:
+    """Keeps in touch with the gateway."""
+
+    def __init__(
+        self,
+        context: Context,
+        gateway: Gateway,
+        told: Told,
+        *,
+        apply: Callable[[Bundle], Awaitable[None]],
+        refuse: Callable[[BundleRefused | keys.KeyListRefused, str], Awaitable[None]],
+    ) -> None:
+        self._context = context
+        self._gateway = gateway
+        self._told = told
+        self._apply = apply
+        self._refuse = refuse
+        self._poll_now = asyncio.Event()
+        self._etag = ""
+        self._keys: keys.KeyList | None = None
+        self.intervals = messages.Intervals()
+        self.bundle: Bundle | None = None
+        self.connected = False
+        self.revoked = False
+        self.poll_errors = 0
+        self.enrolled = asyncio.Event()
+
+    async def boot(self) -> Bundle | None:
+        """Who this node is and its last good bundle, from disk alone; None without one."""
+        context = self._context
+        context.enrolment = await asyncio.to_thread(enrolment_read, context.layout)
+        if context.enrolment is None:
+            return None
+        self.enrolled.set()
+        self.intervals = context.enrolment.intervals
+        stored = await asyncio.to_thread(read_optional, context.layout.desired)
+        if stored is None:
+            return None
+        try:
+            bundle, self._keys = self._verified(stored, now=None)
+        except (BundleRefused, keys.KeyListRefused, msgspec.MsgspecError) as error:
+            self._told.warn("stored bundle", f"it is not used: {error}")
+            return None
+        self._accepted(bundle)
+        return bundle
+
+    def hint(self, generation: int, issue: int) -> None:
+        """The gateway said which desired state it has; fetch it if it is another one."""
+        if (generation, issue) != self._context.order:
+            self._poll_now.set()
+
+    async def fetch(self, sha256: str) -> bytes:
+        """A file of the current bundle. Raises GatewayError."""
+        return await self._gateway.file(self.token(), sha256)
+
+    def token(self) -> str:
+        """The node token. Raises GatewayError before enrolment."""
+        if self._context.enrolment is None:
+            raise GatewayError("this node is not enrolled yet")
+        return self._context.enrolment.node_token
+
+    async def poll_loop(self) -> None:
+        """Enrol if need be, then ask for the desired state again and again."""
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                if self._context.enrolment is None or self._may_enrol_again():
+                    await self._enrol()
+                await self._poll()
+            except EnrolmentFailed as error:
+                self._told.warn("enrolment", str(error))
+                pause = _REFUSED_PAUSE if error.slow else min(pause * 2, _LONGEST_PAUSE)
+                await self._pause(pause)
+            except GatewayError as error:
+                self.poll_errors += 1
+                self._problem(error)
+                pause = _REFUSED_PAUSE if self.revoked else min(pause * 2, _LONGEST_PAUSE)
+                await self._pause(pause)
+            else:
+                self.revoked = False
+                pause = _FIRST_PAUSE / 2
+                self._told.well("gateway", "answers again")
+                await self._pause(self.intervals.poll_seconds)
+
+    async def stream_loop(self) -> None:
+        """Listen for hints, and listen again when the stream ends."""
+        pause = _FIRST_PAUSE
+        while True:
+            await self.enrolled.wait()
+            try:
+                async with self._gateway.stream(self.token()) as hints:
+                    self.connected = True
+                    # What changed while nobody listened is found by asking.
+                    self._poll_now.set()
+                    async for name, data in hints:
+                        pause = _FIRST_PAUSE
+                        self._hinted(name, data)
+            except GatewayError as error:
+                _log.debug("the stream of hints is not there: %s", error)
+            finally:
+                self.connected = False
+            await asyncio.sleep(_jittered(pause))
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    async def _poll(self) -> None:
+        self._poll_now.clear()
+        fetched = await self._gateway.desired(self.token(), self._etag)
+        if fetched is None:
+            return
+        try:
+            bundle, key_list = self._verified(fetched.body, now=now_ms())
+        except (BundleRefused, keys.KeyListRefused) as error:
+            self._told.warn("bundle", f"refused, what runs goes on: {error}")
+            await self._refuse(error, fetched.etag)
+            return
+        await self._keep(fetched)
+        self._keys = key_list
+        self._told.well("bundle", "accepted")
+        self._accepted(bundle)
+        await self._apply(bundle)
+
+    async def _keep(self, fetched: Fetched) -> None:
+        try:
+            await asyncio.to_thread(write_atomic, self._context.layout.desired, fetched.body)
+        except OSError as error:
+            # Applied all the same: running the newest state beats remembering it.
+            self._told.warn("state folder", f"the bundle cannot be kept: {error.strerror}")
+        else:
+            self._told.well("state folder", "can be written again")
+
+    def _accepted(self, bundle: Bundle) -> None:
+        self.bundle = bundle
+        self._context.order = bundle.order
+        self._etag = bundle.etag
+
+    def _verified(self, body: bytes, *, now: int | None) -> tuple[Bundle, keys.KeyList]:
+        enrolment = self._context.enrolment
+        if enrolment is None:
+            raise BundleRefused("this node is not enrolled")
+        answer = msgspec.json.decode(body, type=DesiredAnswer)
+        key_list = self._key_list(bytes(answer.keys), enrolment, now)
+        held = self.bundle.order if self.bundle and self.bundle.node == enrolment.node_id else None
+        bundle = verify_bundle(
+            bytes(answer.bundle),
+            trust=Trust(keys=key_list),
+            node=enrolment.node_id,
+            organization=enrolment.organization,
+            last=held,
+            now=now,
+        )
+        return bundle, key_list
+
+    def _key_list(self, data: bytes, enrolment: Enrolment, now: int | None) -> keys.KeyList:
+        held = self._keys.version if self._keys and self._keys.organization == enrolment.organization else 0
+        return keys.key_list_verify(
+            data,
+            root_public=enrolment.root_public,
+            organization=enrolment.organization,
+            last_version=held,
+            now=now,
+        )
+
+    def _hinted(self, name: str, data: str) -> None:
+        try:
+            if name == "desired":
+                hint = msgspec.json.decode(data, type=messages.DesiredHint)
+                self.hint(hint.generation, hint.issue)
+            elif name == "intervals":
+                self.take_intervals(msgspec.json.decode(data, type=messages.Intervals))
+        except msgspec.MsgspecError:
+            # A hint that cannot be read is still a hint that something is new.
+            self._poll_now.set()
+
+    def take_intervals(self, intervals: messages.Intervals | None) -> None:
+        """How often to speak, as the gateway wants it, within reason."""
+        if intervals is not None:
+            self.intervals = messages.Intervals(
+                heartbeat_seconds=min(max(intervals.heartbeat_seconds, 0.2), 300.0),
+                poll_seconds=min(max(intervals.poll_seconds, 0.2), 300.0),
+            )
+
+    def _problem(self, error: GatewayError) -> None:
+        if error.unauthorized:
+            self.revoked = True
+            self._told.warn(
+                "gateway",
+                "this node's token is not accepted (revoked?); what runs goes on. "
+                "To enrol again, set a new enrolment token",
+            )
+        else:
+            self._told.warn("gateway", f"{error}; what runs goes on")
+
+    def _may_enrol_again(self) -> bool:
+        """After a revocation only a new enrolment token enrols again."""
+        enrolment = self._context.enrolment
+        if not self.revoked or enrolment is None:
+            return False
+        try:
+            token = enrolment_token(self._context.settings)
+        except SettingsInvalid:
+            return False
+        return bool(token) and token_digest(token) != enrolment.token_digest
+
+    async def _enrol(self) -> None:
+        context = self._context
+        token = self._enrolment_token()
+        answer = await self._enrol_asked(token)
+        enrolment = self._believed(answer, token)
+        await asyncio.to_thread(enrolment_write, context.layout, enrolment)
+        if context.enrolment is None or context.enrolment.node_id != enrolment.node_id:
+            self._etag, self._keys = "", None
+        context.enrolment = enrolment
+        self.revoked = False
+        self.take_intervals(enrolment.intervals)
+        self.enrolled.set()
+        self._told.well("enrolment", "done")
+        _log.info("enrolled as node %s", enrolment.node_id)
+
+    def _enrolment_token(self) -> str:
+        try:
+            token = enrolment_token(self._context.settings)
+        except SettingsInvalid as error:
+            raise EnrolmentFailed(str(error)) from error
+        if not token:
+            raise EnrolmentFailed(
+                "this node is not enrolled and has no enrolment token: set VECTORFLOW_ENROLMENT_TOKEN_FILE"
+            )
+        try:
+            tokens.parse(token, prefixes={tokens.ENROLMENT})
+        except tokens.TokenInvalid:
+            raise EnrolmentFailed(
+                "the enrolment token was mistyped or cut: copy it again, whole (it starts with vfe_)",
+                slow=True,
+            ) from None
+        return token
+
+    async def _enrol_asked(self, token: str) -> messages.EnrollAnswer:
+        context = self._context
+        try:
+            engine = (await context.engine()).facts
+        except EngineMissing as error:
+            self._told.warn("engine", str(error))
+            engine = messages.EngineFacts()
+        request = messages.EnrollRequest(
+            machine_id=context.identity.machine_id,
+            hostname=context.settings.host_name,
+            agent_version=__version__,
+            keys=context.identity.public,
+            platform=platform_facts(),
+            engine=engine,
+            previous_node_token=context.enrolment.node_token if context.enrolment else None,
+        )
+        try:
+            return await self._gateway.enroll(token, request)
+        except GatewayError as error:
+            if error.status in {400, 401, 403, 404, 410, 422}:
+                raise EnrolmentFailed(
+                    f"the enrolment token was not accepted ({error}): it may be expired, used up or revoked; "
+                    "make a new one, and check that VECTORFLOW_URL is this organisation's",
+                    slow=True,
+                ) from error
+            raise EnrolmentFailed(str(error)) from error
+
+    def _believed(self, answer: messages.EnrollAnswer, token: str) -> Enrolment:
+        """Check the answer before anything of it is kept."""
+        fingerprint = self._context.settings.root_fingerprint
+        try:
+            root = keys.public_key(answer.root_key)
+            if fingerprint and not keys.fingerprint_matches(root, fingerprint):
+                raise EnrolmentFailed(
+                    "the gateway's root key does not have the fingerprint in VECTORFLOW_ROOT_FINGERPRINT: "
+                    "this may be another control plane, or someone between; nothing was kept",
+                    slow=True,
+                )
+            keys.key_list_verify(
+                answer.key_list.encoded(),
+                root_public=root,
+                organization=answer.organization,
+                last_version=0,
+                now=now_ms(),
+            )
+            tokens.parse(answer.node_token, prefixes={tokens.NODE})
+        except (keys.KeyListRefused, EncodingInvalid, tokens.TokenInvalid) as error:
+            raise EnrolmentFailed(f"the gateway's answer cannot be believed: {error}", slow=True) from error
+        return Enrolment(
+            node_id=answer.node_id,
+            node_token=answer.node_token,
+            organization=answer.organization,
+            environment=answer.environment,
+            root_key=answer.root_key,
+            key_list=msgspec.Raw(answer.key_list.encoded()),
+            token_digest=token_digest(token),
+            name=answer.name,
+            intervals=answer.intervals,
+        )
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(_jittered(seconds)):
+                await self._poll_now.wait()
+        except TimeoutError:
+            pass
+
+
+def _jittered(seconds: float) -> float:
+    return seconds * (0.8 + 0.4 * random.random())  # noqa: S311  jitter

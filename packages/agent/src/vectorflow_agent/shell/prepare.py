@@ -1,0 +1,276 @@
+"""Everything that must be true before a process is started: files fetched and checked, policy kept,
+secrets opened and fitting, the node's own configuration written, the engine's validation passed."""
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from vectorflow_agent.core.failures import CONFIG_ERROR_EXIT, clean_lines, reason_of, reason_of_error
+from vectorflow_agent.core.policy import reserved, violations
+from vectorflow_agent.shell.client import GatewayError
+from vectorflow_agent.shell.context import Context
+from vectorflow_agent.shell.disk import PipelineLayout, folder, sha256_hex, write_atomic
+from vectorflow_agent.shell.engines import Checked, EngineMissing
+from vectorflow_agent.shell.secrets import (
+    BACKEND,
+    SecretsUnusable,
+    document,
+    escaped,
+    resolved_check,
+    secrets_write,
+)
+from vectorflow_wire.bundles import BundlePipeline
+from vectorflow_wire.messages import ReportReason
+from vectorflow_wire.sealing import SealedRefused, unseal
+
+_FETCH_TRIES: Final = 3
+_HEX: Final = frozenset("0123456789abcdef")
+
+
+class NotPrepared(Exception):
+    """A specification cannot be started here; says why."""
+
+    def __init__(
+        self, reason: str, message: str, output: tuple[str, ...] = (), *, transient: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.output = output
+        self.transient = transient
+
+
+class Instance(msgspec.Struct, frozen=True, kw_only=True):
+    """One engine process on disk (`engine.json` of its folder). `pid` 0: not yet written down."""
+
+    instance: int
+    spec: BundlePipeline
+    api_port: int
+    metrics_port: int
+    pid: int = 0
+    started: str = ""
+    started_at: int = 0
+
+
+class Places(msgspec.Struct, frozen=True):
+    """Where one instance's files lie."""
+
+    layout: PipelineLayout
+    runtime: Path
+    instance: int
+
+    @property
+    def folder(self) -> Path:
+        """The instance's folder."""
+        return self.layout.instance(self.instance)
+
+    @property
+    def configuration(self) -> Path:
+        """The compiled configuration this process reads."""
+        return self.folder / "pipeline.yaml"
+
+    @property
+    def node_configuration(self) -> Path:
+        """What only this node knows: data folder, ports, secrets folder."""
+        return self.folder / "node.yaml"
+
+    @property
+    def record(self) -> Path:
+        """The instance as a later agent finds it."""
+        return self.folder / "engine.json"
+
+    @property
+    def log(self) -> Path:
+        """The engine's own words."""
+        return self.folder / "engine.log"
+
+    @property
+    def output(self) -> Path:
+        """What console sinks print: events, so it never goes into a report."""
+        return self.folder / "output.log"
+
+    @property
+    def secrets(self) -> Path:
+        """Opened secrets of this instance."""
+        return self.runtime / str(self.instance)
+
+
+def places(context: Context, pipeline: str, instance: int) -> Places:
+    """Where an instance of a pipeline lies."""
+    return Places(context.layout.pipeline(pipeline), context.runtime / pipeline, instance)
+
+
+async def prepare(context: Context, spec: BundlePipeline, instance: int, *, check: bool) -> Instance:
+    """Make an instance ready to start. Raises NotPrepared."""
+    at = places(context, spec.id, instance)
+    try:
+        text = await _configuration(context, at.layout, spec)
+        values = secret_values(context, spec)
+        _allowed(context, text)
+        resolved_check(text, values)
+        made = Instance(
+            instance=instance,
+            spec=spec,
+            api_port=context.ports.take(),
+            metrics_port=context.ports.take(),
+        )
+        await asyncio.to_thread(_write, at, made, text, values)
+        if check:
+            await _validate(context, at, spec, tuple(values.values()))
+    except SecretsUnusable as error:
+        raise NotPrepared(ReportReason.SECRET_UNREADABLE, str(error)) from error
+    except EngineMissing as error:
+        raise NotPrepared(ReportReason.ENGINE_MISSING, str(error), transient=True) from error
+    except OSError as error:
+        message = f"the agent cannot write its files: {error.strerror or error} ({error.filename or 'state folder'})"
+        raise NotPrepared(reason_of_error(error), message, transient=True) from error
+    return made
+
+
+def secret_values(context: Context, spec: BundlePipeline) -> dict[str, str]:
+    """Open the sealed secrets of a specification. Raises NotPrepared."""
+    enrolment = context.enrolment
+    if not spec.secrets:
+        return {}
+    if enrolment is None:
+        raise NotPrepared(
+            ReportReason.SECRET_UNREADABLE, "this node is not enrolled, so no secret can be opened"
+        )
+    try:
+        return {
+            secret.name: unseal(
+                secret,
+                organization=enrolment.organization,
+                node=enrolment.node_id,
+                private=context.identity.sealing_private,
+            )
+            for secret in spec.secrets
+        }
+    except SealedRefused as error:
+        raise NotPrepared(ReportReason.SECRET_UNREADABLE, str(error)) from error
+
+
+def blots(values: Mapping[str, str]) -> tuple[str, ...]:
+    """Secret values in both forms in which an engine could print them."""
+    return tuple({form for value in values.values() for form in (value, escaped(value))})
+
+
+async def _configuration(context: Context, layout: PipelineLayout, spec: BundlePipeline) -> str:
+    for reference in spec.files:
+        await _fetched(context, layout.files / _hash(reference.sha256), reference.sha256)
+    data = await _fetched(context, layout.revision(_hash(spec.revision)), spec.revision)
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise NotPrepared(ReportReason.CONFIG_INVALID, "the configuration is not UTF-8 text") from error
+
+
+def _hash(text: str) -> str:
+    # It becomes a file name, so nothing else may pass.
+    if len(text) != 64 or not _HEX.issuperset(text):
+        raise NotPrepared(
+            ReportReason.CONFIG_INVALID, "the bundle names a file by something else than SHA-256"
+        )
+    return text
+
+
+async def _fetched(context: Context, path: Path, sha256: str) -> bytes:
+    """A file by its hash: from disk if it is there and whole, else from the gateway."""
+    stored = await asyncio.to_thread(_read_checked, path, sha256)
+    if stored is not None:
+        return stored
+    for _ in range(_FETCH_TRIES):
+        try:
+            data = await context.fetch(sha256)
+        except GatewayError as error:
+            message = f"file {sha256[:12]}… cannot be fetched: {error}"
+            raise NotPrepared(ReportReason.FILE_UNAVAILABLE, message, transient=True) from error
+        if sha256_hex(data) == sha256:
+            await asyncio.to_thread(write_atomic, path, data)
+            return data
+    raise NotPrepared(
+        ReportReason.FILE_MISMATCH, f"file {sha256[:12]}… came {_FETCH_TRIES} times with other content"
+    )
+
+
+def _read_checked(path: Path, sha256: str) -> bytes | None:
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    return data if sha256_hex(data) == sha256 else None
+
+
+def _allowed(context: Context, text: str) -> None:
+    try:
+        config = document(text)
+    except SecretsUnusable as error:
+        raise NotPrepared(ReportReason.CONFIG_INVALID, str(error)) from error
+    if not isinstance(config, dict):
+        raise NotPrepared(ReportReason.CONFIG_INVALID, "the configuration is not a mapping")
+    if found := reserved(config):
+        raise NotPrepared(ReportReason.CONFIG_INVALID, "; ".join(found))
+    if found := violations(context.policy, config):
+        raise NotPrepared(ReportReason.POLICY, "the node's policy refuses this: " + "; ".join(found[:5]))
+
+
+def _write(at: Places, made: Instance, text: str, values: Mapping[str, str]) -> None:
+    folder(at.layout.root)
+    folder(at.layout.data)
+    folder(at.folder)
+    write_atomic(at.configuration, text.encode())
+    node = json.dumps(node_configuration(at, made), indent=1)
+    write_atomic(at.node_configuration, node.encode())
+    write_atomic(at.record, msgspec.json.encode(made))
+    secrets_write(at.secrets, values)
+
+
+def node_configuration(at: Places, made: Instance) -> dict[str, Any]:
+    """The second configuration file: JSON, which is YAML too."""
+    return {
+        "data_dir": str(at.layout.data),
+        "api": {"enabled": True, "address": f"127.0.0.1:{made.api_port}"},
+        "secret": {BACKEND: {"type": "directory", "path": str(at.secrets)}},
+        "sources": {"vf_metrics": {"type": "internal_metrics", "scrape_interval_secs": 1}},
+        "sinks": {
+            "vf_exporter": {
+                "type": "prometheus_exporter",
+                "inputs": ["vf_metrics"],
+                "address": f"127.0.0.1:{made.metrics_port}",
+            }
+        },
+    }
+
+
+async def _validate(context: Context, at: Places, spec: BundlePipeline, values: tuple[str, ...]) -> None:
+    engine = await context.engine()
+    checked = await engine.check(
+        [at.configuration, at.node_configuration],
+        secrets=bool(spec.secrets),
+        folder=at.layout.root,
+        log=at.folder / "validate.log",
+        policy=context.policy,
+    )
+    if checked.exit_code != 0:
+        raise _refusal(checked, values)
+
+
+def _refusal(checked: Checked, values: tuple[str, ...]) -> NotPrepared:
+    output = clean_lines(checked.output, values)
+    reason = reason_of(output, checked.exit_code)
+    if checked.exit_code == CONFIG_ERROR_EXIT or reason == ReportReason.EXITED:
+        message = "the engine's validation refused the configuration"
+    else:
+        message = f"the engine's validation failed ({reason})"
+    if reason == ReportReason.EXITED:
+        reason = ReportReason.CONFIG_INVALID
+    return NotPrepared(reason, message, output)
+
+
+def now_ms() -> int:
+    """The time as the wire has it: epoch milliseconds."""
+    return time.time_ns() // 1_000_000

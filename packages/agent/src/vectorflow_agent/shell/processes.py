@@ -1,0 +1,204 @@
+"""Engine processes: started detached, recognised after the agent's own death, watched, ended.
+
+An engine belongs to its own session and writes to files, so that it neither notices nor minds when
+the agent dies. A process is known by its id together with its start time and the machine's boot:
+an id alone may long belong to something else.
+"""
+
+import asyncio
+import contextlib
+import os
+import resource
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import psutil
+
+from vectorflow_agent.core.policy import Limits
+
+KILL_GRACE_SECONDS: Final = 5.0
+_POLL_SECONDS: Final = 0.2
+_LOG_BYTES: Final = 4 * 1024 * 1024
+_TAIL_BYTES: Final = 32 * 1024
+
+
+class ProcessId(msgspec.Struct, frozen=True):
+    """A process that can be told from a later one with the same id."""
+
+    pid: int
+    started: str
+
+
+class Process:
+    """A running engine, started by this agent or by an earlier one."""
+
+    def __init__(self, identity: ProcessId, popen: "subprocess.Popen[bytes] | None" = None) -> None:
+        self.identity = identity
+        self._popen = popen
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self.identity.pid
+
+    def alive(self) -> bool:
+        """Tell whether the process runs; one that has ended but was not collected does not."""
+        if self._popen is not None:
+            return self._popen.poll() is None
+        return identify(self.identity.pid) == self.identity
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal, if the process is still the same one."""
+        if self.alive():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.identity.pid, number)
+
+    async def ended(self) -> int | None:
+        """Wait for the end. Gives the exit code (negative: signal), None when it cannot be known."""
+        await self._wait_gone()
+        if self._popen is None:
+            return None
+        # The process has ended, so collecting it does not block.
+        return self._popen.wait()
+
+    async def stop(self, drain_seconds: float) -> bool:
+        """End it: gracefully for the drain time and a little more, then by force. True: gracefully."""
+        self.signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(drain_seconds + KILL_GRACE_SECONDS):
+                await self._wait_gone()
+        except TimeoutError:
+            self.signal(signal.SIGKILL)
+            await self._wait_gone()
+            return False
+        return True
+
+    async def _wait_gone(self) -> None:
+        try:
+            descriptor = os.pidfd_open(self.identity.pid)
+        except (AttributeError, OSError):
+            while self.alive():  # noqa: ASYNC110  there is no event to wait for
+                await asyncio.sleep(_POLL_SECONDS)
+            return
+        try:
+            # Opened first, compared after: now the descriptor cannot mean a later process.
+            if self.alive():
+                await _readable(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+async def _readable(descriptor: int) -> None:
+    loop = asyncio.get_running_loop()
+    ready = loop.create_future()
+
+    def set_ready() -> None:
+        if not ready.done():
+            ready.set_result(None)
+
+    loop.add_reader(descriptor, set_ready)
+    try:
+        await ready
+    finally:
+        loop.remove_reader(descriptor)
+
+
+def identify(pid: int) -> ProcessId | None:
+    """The identity of a running process, or None when there is none (or only its remains)."""
+    try:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        return ProcessId(pid, _started(process))
+    except psutil.Error:
+        return None
+
+
+def find_by_argument(part: str) -> ProcessId | None:
+    """The process that has this text in its arguments, for one whose id was never written down."""
+    for process in psutil.process_iter(["cmdline"]):
+        if any(part in argument for argument in process.info["cmdline"] or []):
+            return identify(process.pid)
+    return None
+
+
+def start(
+    arguments: Sequence[str],
+    *,
+    folder: Path,
+    environment: Mapping[str, str],
+    stdout: Path,
+    stderr: Path,
+    limits: Limits,
+) -> Process:
+    """Start a detached process that writes to two files. Raises OSError."""
+    with open(stdout, "ab", opener=_private) as out, open(stderr, "ab", opener=_private) as err:
+        popen = subprocess.Popen(
+            arguments,
+            cwd=folder,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            start_new_session=True,
+        )
+    _limit(popen.pid, limits)
+    # One that has ended already has no start time any more; it is still ours to collect.
+    return Process(identify(popen.pid) or ProcessId(popen.pid, "ended"), popen)
+
+
+def tail(path: Path) -> str:
+    """The last 32 KiB of a log, or nothing when there is none."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
+            return file.read().decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def rotate(path: Path) -> None:
+    """Keep a log that a process has open below about twice 4 MiB.
+
+    The process appends, so its file is copied aside and cut, not moved. What it writes between the
+    two is lost from the log.
+    """
+    with contextlib.suppress(OSError):
+        if path.stat().st_size <= _LOG_BYTES:
+            return
+        with path.open("rb") as file:
+            file.seek(-_LOG_BYTES, os.SEEK_END)
+            kept = file.read()
+        older = path.with_name(path.name + ".1")
+        with open(older, "wb", opener=_private) as file:
+            file.write(kept)
+        os.truncate(path, 0)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _limit(pid: int, limits: Limits) -> None:
+    if not hasattr(resource, "prlimit"):
+        return
+    wanted = ((resource.RLIMIT_AS, limits.memory_bytes), (resource.RLIMIT_NOFILE, limits.open_files))
+    for kind, value in wanted:
+        if value is not None:
+            with contextlib.suppress(OSError, ValueError):
+                resource.prlimit(pid, kind, (value, value))
+
+
+def _started(process: psutil.Process) -> str:
+    try:
+        # Ticks since boot: unlike wall-clock times they never move when the clock is set.
+        with open(f"/proc/{process.pid}/stat", encoding="ascii", errors="replace") as file:
+            ticks = file.read().rpartition(")")[2].split()[19]
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            return f"{file.read().strip()}:{ticks}"
+    except (OSError, IndexError):
+        return f"{process.create_time():.2f}"

@@ -1,0 +1,345 @@
+"""One pipeline's runner: feeds events into `core.supervise`, carries its commands out.
+
+The loop itself never waits for anything slow: each command that takes time is a task of its own,
+owned by the runner, and ends in an event. So a pipeline that drains, crashes or hangs holds up
+neither its own orders nor any other pipeline.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Coroutine
+from typing import Any, Final
+
+import msgspec
+
+from vectorflow_agent.core.counters import CounterBook
+from vectorflow_agent.core.exposition import components
+from vectorflow_agent.core.failures import exit_words, reason_of
+from vectorflow_agent.core.supervise import pipeline_state, step
+from vectorflow_agent.core.types import (
+    Command,
+    Desired,
+    Event,
+    Exited,
+    Failed,
+    Healthy,
+    Prepare,
+    Prepared,
+    Reload,
+    Save,
+    Start,
+    State,
+    Stop,
+    Tell,
+    Wake,
+    Woke,
+)
+from vectorflow_agent.shell.adoption import Applied, Found, find_instances, tidy
+from vectorflow_agent.shell.context import Context
+from vectorflow_agent.shell.disk import write_atomic
+from vectorflow_agent.shell.prepare import Instance, NotPrepared, now_ms, places, prepare
+from vectorflow_agent.shell.processes import Process, rotate
+from vectorflow_agent.shell.secrets import secrets_remove
+from vectorflow_agent.shell.starting import Unhealthy, last_lines, reload, start
+from vectorflow_wire.bundles import BundlePipeline
+from vectorflow_wire.messages import PipelineStatus, Report, ReportReason
+
+_log = logging.getLogger(__name__)
+_JITTER: Final = 0.25
+_DRAIN_READ_SECONDS: Final = 0.1
+
+
+class Runner:
+    """Runs one pipeline. `run` owns everything it starts but the engines."""
+
+    def __init__(self, context: Context, pipeline: str) -> None:
+        self.pipeline = pipeline
+        self.state = State(pipeline=pipeline)
+        self.ready = asyncio.Event()
+        self._context = context
+        self._layout = context.layout.pipeline(pipeline)
+        self._events: asyncio.Queue[Event] = asyncio.Queue(maxsize=64)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._prepared: dict[int, Instance] = {}
+        self._running: dict[int, Found] = {}
+        self._counters = CounterBook(since=now_ms())
+        self._counters_at = 0
+        self._desired: Desired | None = None
+
+    async def desire(self, spec: BundlePipeline | None) -> None:
+        """Tell the runner what the bundle says about its pipeline."""
+        self._desired = Desired(spec)
+        await self._events.put(self._desired)
+
+    async def run(self) -> None:
+        """Take back what runs, then follow events until cancelled."""
+        try:
+            await self._adopt()
+            self.ready.set()
+            if self._desired is not None:
+                await self._take(self._desired)
+            while True:
+                await self._take(await self._events.get())
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _take(self, event: Event) -> None:
+        self.state, commands = step(self.state, event)
+        for command in commands:
+            await self._carry_out(command)
+
+    async def stop_engines(self) -> None:
+        """Drain and end all engines of the pipeline; `run` must have ended."""
+        await asyncio.gather(*(self._drain(found) for found in self._running.values()))
+
+    def adopted(self) -> Applied:
+        """What was applied when the agent ended."""
+        return Applied(spec=self.state.applied, live=self.state.live, stopped=self.state.stopped)
+
+    async def counters_read(self) -> None:
+        """Read the counters of all running engines and keep the sums on disk."""
+        await asyncio.gather(*(self._read(found) for found in list(self._running.values())))
+        self._counters.ended_except({_process_name(found) for found in self._running.values()})
+        await self._counters_keep()
+
+    def status(self) -> PipelineStatus:
+        """The pipeline in a heartbeat."""
+        state = self.state
+        found = self._running.get(state.live) if state.live is not None else None
+        applied = state.applied if found is not None else None
+        return PipelineStatus(
+            id=self.pipeline,
+            state=pipeline_state(state),
+            revision=applied.revision if applied else "",
+            number=applied.number if applied else 0,
+            desired=state.wanted.state if state.wanted else "",
+            pid=found.process.pid if found else 0,
+            started_at=found.record.started_at if found else 0,
+            restarts=state.restarts,
+            message=state.message,
+            counters_at=self._counters_at,
+            counters_since=self._counters.since,
+            components=self._counters.totals(_process_name(found) if found else None),
+        )
+
+    async def rotate_logs(self) -> None:
+        """Keep the engines' logs small."""
+        for instance in list(self._running):
+            at = places(self._context, self.pipeline, instance)
+            await asyncio.to_thread(rotate, at.log)
+            await asyncio.to_thread(rotate, at.output)
+
+    async def _adopt(self) -> None:
+        applied, instances, book = await asyncio.to_thread(find_instances, self._layout)
+        if book is not None:
+            self._counters = book
+        live = (
+            applied.live if any(found.record.instance == applied.live for found in instances.alive) else None
+        )
+        for found in instances.alive:
+            self._context.ports.keep(found.record.api_port, found.record.metrics_port)
+            self._watch(found)
+        # What is neither applied nor finished belonged to a hand-over that was cut off: it ends
+        # before anything starts, because it may hold the port or the files of what comes next.
+        rest = [found for found in instances.alive if found.record.instance != live]
+        await asyncio.gather(*(self._drain(found) for found in rest))
+        self.state = State(
+            pipeline=self.pipeline,
+            applied=applied.spec,
+            live=live,
+            stopped=applied.stopped,
+            next_instance=instances.highest + 1,
+            healthy_at=time.monotonic() if live is not None else None,
+        )
+        if live is not None:
+            _log.info("pipeline %s: took engine %d back", self.pipeline, self._running[live].process.pid)
+
+    async def _carry_out(self, command: Command) -> None:
+        match command:
+            case Prepare():
+                self._task(self._prepare(command), command.instance)
+            case Start():
+                self._task(self._start(command), command.instance)
+            case Reload():
+                self._task(self._reload(command), command.instance)
+            case Stop():
+                if found := self._running.get(command.instance):
+                    self._task(self._drain(found, command.drain_seconds))
+            case Wake():
+                self._task(self._wake(command))
+            case Save():
+                await self._save(command)
+            case Tell():
+                await self._tell(command)
+
+    def _task(self, work: Coroutine[Any, Any, None], instance: int | None = None) -> None:
+        task = asyncio.create_task(self._guarded(work, instance))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guarded(self, work: Coroutine[Any, Any, None], instance: int | None) -> None:
+        try:
+            await work
+        except Exception as error:
+            _log.exception("pipeline %s: an unexpected error in the agent", self.pipeline)
+            if instance is not None:
+                # Without an event the pipeline would wait for this for ever.
+                reason, name = ReportReason.AGENT_ERROR, type(error).__name__
+                await self._failed(instance, Unhealthy(reason, f"an unexpected error in the agent: {name}"))
+
+    async def _wake(self, command: Wake) -> None:
+        await asyncio.sleep(command.seconds * (1 + random.random() * _JITTER))  # noqa: S311  jitter
+        await self._events.put(Woke(command.timer, time.monotonic()))
+
+    async def _prepare(self, command: Prepare) -> None:
+        try:
+            made = await prepare(self._context, command.spec, command.instance, check=command.check)
+        except NotPrepared as error:
+            await self._events.put(
+                Failed(
+                    instance=command.instance,
+                    at=time.monotonic(),
+                    reason=error.reason,
+                    message=str(error),
+                    output=error.output,
+                    transient=error.transient,
+                )
+            )
+            return
+        self._prepared[command.instance] = made
+        await self._events.put(Prepared(command.instance))
+
+    async def _start(self, command: Start) -> None:
+        made = self._prepared.pop(command.instance)
+        try:
+            found = await start(self._context, made, self._running)
+        except Unhealthy as error:
+            self._running.pop(command.instance, None)
+            await self._forget(made)
+            await self._failed(command.instance, error)
+            return
+        self._watch(found)
+        await self._events.put(Healthy(command.instance, time.monotonic()))
+
+    async def _reload(self, command: Reload) -> None:
+        made = self._prepared.pop(command.instance)
+        found = self._running.get(command.live)
+        try:
+            if found is None:
+                return
+            self._running[command.live] = await reload(self._context, found, made)
+        except Unhealthy as error:
+            await self._failed(command.instance, error)
+            return
+        finally:
+            await self._forget(made)
+        await self._events.put(Healthy(command.instance, time.monotonic()))
+
+    async def _failed(self, instance: int, error: Unhealthy) -> None:
+        failed = Failed(
+            instance=instance,
+            at=time.monotonic(),
+            reason=error.reason,
+            message=str(error),
+            output=error.output,
+        )
+        await self._events.put(failed)
+
+    def _watch(self, found: Found) -> None:
+        self._running[found.record.instance] = found
+        self._task(self._await_end(found.record.instance, found.process))
+
+    async def _await_end(self, instance: int, process: Process) -> None:
+        code = await process.ended()
+        found = self._running.pop(instance)
+        lines = await asyncio.to_thread(last_lines, self._context, found.record)
+        self._counters.ended_except({_process_name(other) for other in self._running.values()})
+        await self._counters_keep()
+        await self._forget(found.record)
+        await self._events.put(
+            Exited(
+                instance=instance,
+                at=time.monotonic(),
+                reason=reason_of(lines, code),
+                message=exit_words(code),
+                output=lines,
+            )
+        )
+
+    async def _drain(self, found: Found, seconds: float | None = None) -> None:
+        """End an engine gracefully, reading its counters to the last."""
+        drain = found.record.spec.drain_seconds if seconds is None else seconds
+        await self._read(found)
+        ending = asyncio.create_task(found.process.stop(drain))
+        try:
+            while not ending.done():
+                await self._read(found)
+                await asyncio.wait([ending], timeout=_DRAIN_READ_SECONDS)
+            if not ending.result():
+                _log.warning(
+                    "pipeline %s: the engine did not end in %s s and was killed", self.pipeline, drain
+                )
+        finally:
+            ending.cancel()
+
+    async def _read(self, found: Found) -> None:
+        text = await self._context.loopback.metrics(found.record.metrics_port)
+        if text is not None:
+            self._counters.seen(_process_name(found), components(text))
+            self._counters_at = now_ms()
+
+    async def _counters_keep(self) -> None:
+        try:
+            data = msgspec.json.encode(self._counters)
+            await asyncio.to_thread(write_atomic, self._layout.counters, data, sync=False)
+        except OSError as error:
+            _log.warning("pipeline %s: counters cannot be kept: %s", self.pipeline, error)
+
+    async def _forget(self, record: Instance) -> None:
+        """Nothing runs as this instance any more: give back what it held."""
+        self._context.ports.give_back(record.api_port, record.metrics_port)
+        at = places(self._context, self.pipeline, record.instance)
+        await asyncio.to_thread(secrets_remove, at.secrets)
+        await asyncio.to_thread(
+            tidy, self._layout, set(self._running) | set(self._prepared), self._revisions()
+        )
+
+    def _revisions(self) -> set[str]:
+        specs = (self.state.wanted, self.state.applied, self.state.candidate)
+        return {spec.revision for spec in specs if spec is not None}
+
+    async def _save(self, command: Save) -> None:
+        applied = Applied(spec=command.applied, live=command.live, stopped=command.stopped)
+        try:
+            await asyncio.to_thread(write_atomic, self._layout.applied, msgspec.json.encode(applied))
+        except OSError as error:
+            _log.error("pipeline %s: what is applied cannot be kept: %s", self.pipeline, error)
+
+    async def _tell(self, command: Tell) -> None:
+        context, spec = self._context, command.spec
+        generation, issue = context.order
+        await context.spool.add(
+            Report(
+                node="",
+                sequence=0,
+                at=now_ms(),
+                kind=command.kind,
+                pipeline=self.pipeline,
+                revision=spec.revision,
+                number=spec.number,
+                generation=generation,
+                issue=issue,
+                reason=command.reason,
+                message=command.message,
+                engine_output=command.output,
+            )
+        )
+        _log.info("pipeline %s: %s revision %d %s", self.pipeline, command.kind, spec.number, command.message)
+
+
+def _process_name(found: Found) -> str:
+    return f"{found.record.instance}:{found.process.pid}"

@@ -1,0 +1,204 @@
+"""Starting an engine until it is healthy, and giving a running one new files."""
+
+import asyncio
+import os
+import signal
+import time
+from typing import Final
+
+import msgspec
+
+from vectorflow_agent.core.exposition import reloads
+from vectorflow_agent.core.failures import clean_lines, exit_words, reason_of, reason_of_error
+from vectorflow_agent.shell import processes
+from vectorflow_agent.shell.adoption import Found
+from vectorflow_agent.shell.context import Context
+from vectorflow_agent.shell.disk import write_atomic
+from vectorflow_agent.shell.engines import EngineMissing, clean_environment
+from vectorflow_agent.shell.prepare import (
+    Instance,
+    NotPrepared,
+    Places,
+    blots,
+    node_configuration,
+    now_ms,
+    places,
+    secret_values,
+)
+from vectorflow_agent.shell.secrets import secrets_write
+from vectorflow_wire.messages import ReportReason
+
+_PORT_TRIES: Final = 3
+_ASK_SECONDS: Final = 0.1
+
+
+class Unhealthy(Exception):
+    """An engine did not start, or did not take new files; nothing of the new revision runs."""
+
+    def __init__(self, reason: str, message: str, output: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.output = output
+
+
+def last_lines(context: Context, record: Instance) -> tuple[str, ...]:
+    """The engine's own last lines, without secrets."""
+    at = places(context, record.spec.id, record.instance)
+    try:
+        values = secret_values(context, record.spec)
+    except NotPrepared:
+        values = {}
+    return clean_lines(processes.tail(at.log), blots(values))
+
+
+async def start(context: Context, made: Instance, running: dict[int, Found]) -> Found:
+    """Start a prepared instance and wait until it is healthy and has stayed up. Raises Unhealthy.
+
+    The process stands in `running` as long as it runs. If one of the agent's own two ports was
+    snatched in the meantime, it is tried again with others.
+    """
+    for _ in range(_PORT_TRIES - 1):
+        try:
+            return await _start_once(context, made, running)
+        except Unhealthy as error:
+            if error.reason != ReportReason.PORT_IN_USE or not _own_port(made, error.output):
+                raise
+        made = await _other_ports(context, made)
+    return await _start_once(context, made, running)
+
+
+async def _start_once(context: Context, made: Instance, running: dict[int, Found]) -> Found:
+    at = places(context, made.spec.id, made.instance)
+    found = await _spawn(context, at, made)
+    running[made.instance] = found
+    ended = asyncio.create_task(found.process.ended())
+    try:
+        healthy = await _until_healthy(context, found, ended)
+    finally:
+        ended.cancel()
+    if healthy:
+        return found
+    if not found.process.alive():
+        code = await found.process.ended()
+        lines = await asyncio.to_thread(last_lines, context, found.record)
+        raise Unhealthy(reason_of(lines, code), exit_words(code), lines)
+    await found.process.stop(made.spec.drain_seconds)
+    lines = await asyncio.to_thread(last_lines, context, found.record)
+    seconds = context.settings.start_timeout_seconds
+    raise Unhealthy(
+        ReportReason.NOT_HEALTHY, f"the engine did not become healthy within {seconds:g} s", lines
+    )
+
+
+async def _spawn(context: Context, at: Places, made: Instance) -> Found:
+    try:
+        engine = await context.engine()
+        process = await asyncio.to_thread(
+            processes.start,
+            engine.run_arguments([at.configuration, at.node_configuration], made.spec.drain_seconds),
+            folder=at.layout.root,
+            environment=clean_environment(os.environ, context.policy),
+            stdout=at.output,
+            stderr=at.log,
+            limits=context.policy.limits,
+        )
+    except EngineMissing as error:
+        raise Unhealthy(ReportReason.ENGINE_MISSING, str(error)) from error
+    except OSError as error:
+        raise Unhealthy(reason_of_error(error), f"the engine cannot be started: {error.strerror}") from error
+    record = msgspec.structs.replace(
+        made, pid=process.pid, started=process.identity.started, started_at=now_ms()
+    )
+    try:
+        await asyncio.to_thread(write_atomic, at.record, msgspec.json.encode(record))
+    except OSError as error:
+        await process.stop(0)
+        raise Unhealthy(
+            reason_of_error(error), f"the agent cannot write its files: {error.strerror}"
+        ) from error
+    return Found(record, process)
+
+
+async def _until_healthy(context: Context, found: Found, ended: "asyncio.Task[int | None]") -> bool:
+    """Whether the engine answers its health check in time and stays up for the settle time."""
+    settings = context.settings
+    deadline = time.monotonic() + settings.start_timeout_seconds
+    while not await context.loopback.healthy(found.record.api_port):
+        await asyncio.wait([ended], timeout=_ASK_SECONDS)
+        if ended.done() or time.monotonic() >= deadline:
+            return False
+    await asyncio.wait([ended], timeout=settings.settle_seconds)
+    return not ended.done() and await context.loopback.healthy(found.record.api_port)
+
+
+def _own_port(made: Instance, output: tuple[str, ...]) -> bool:
+    text = "\n".join(output)
+    return str(made.api_port) in text or str(made.metrics_port) in text
+
+
+async def _other_ports(context: Context, made: Instance) -> Instance:
+    context.ports.give_back(made.api_port, made.metrics_port)
+    made = msgspec.structs.replace(
+        made, api_port=context.ports.take(), metrics_port=context.ports.take(), pid=0, started=""
+    )
+    at = places(context, made.spec.id, made.instance)
+    data = msgspec.json.encode(node_configuration(at, made))
+    await asyncio.to_thread(write_atomic, at.node_configuration, data)
+    return made
+
+
+async def reload(context: Context, found: Found, made: Instance) -> Found:
+    """Give a running engine the files of a prepared instance and prove that it took them.
+
+    Raises Unhealthy after the old files are back and the engine runs them. When the engine ends
+    meanwhile, its watcher tells so.
+    """
+    old = places(context, made.spec.id, found.record.instance)
+    new = places(context, made.spec.id, made.instance)
+    try:
+        values = secret_values(context, made.spec)
+        old_values = secret_values(context, found.record.spec)
+        before_text = await asyncio.to_thread(old.configuration.read_bytes)
+        text = await asyncio.to_thread(new.configuration.read_bytes)
+        await asyncio.to_thread(_put, old, text, values)
+    except NotPrepared as error:
+        raise Unhealthy(error.reason, str(error)) from error
+    except OSError as error:
+        raise Unhealthy(
+            reason_of_error(error), f"the agent cannot write its files: {error.strerror}"
+        ) from error
+    before = reloads(await context.loopback.metrics(found.record.metrics_port) or "")
+    found.process.signal(signal.SIGHUP)
+    problem = await _until_reloaded(context, found, before)
+    if problem is None:
+        record = msgspec.structs.replace(found.record, spec=made.spec)
+        await asyncio.to_thread(write_atomic, old.record, msgspec.json.encode(record))
+        return Found(record, found.process)
+    lines = await asyncio.to_thread(last_lines, context, found.record)
+    lines = clean_lines("\n".join(lines), blots(values))
+    await asyncio.to_thread(_put, old, before_text, old_values)
+    # It may have taken the new files after all; with the old ones in place this is harmless.
+    found.process.signal(signal.SIGHUP)
+    raise Unhealthy(ReportReason.RELOAD_REFUSED, problem, lines)
+
+
+def _put(at: Places, text: bytes, values: dict[str, str]) -> None:
+    secrets_write(at.secrets, values)
+    write_atomic(at.configuration, text)
+
+
+async def _until_reloaded(context: Context, found: Found, before: tuple[int, int]) -> str | None:
+    """None when the engine counted a reload and is healthy after it; else what went wrong."""
+    deadline = time.monotonic() + context.settings.start_timeout_seconds
+    while time.monotonic() < deadline and found.process.alive():
+        text = await context.loopback.metrics(found.record.metrics_port)
+        done, failed = reloads(text) if text is not None else before
+        if failed > before[1]:
+            return "the engine refused to reload and kept the old configuration"
+        if done > before[0]:
+            await asyncio.sleep(context.settings.settle_seconds)
+            if await context.loopback.healthy(found.record.api_port):
+                return None
+            return "the engine was not healthy after the reload"
+        await asyncio.sleep(_ASK_SECONDS)
+    return "the engine did not say that it had reloaded"
