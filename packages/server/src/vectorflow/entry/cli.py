@@ -17,9 +17,11 @@ from vectorflow.entry.openapi import complete
 from vectorflow.entry.process import Process
 from vectorflow.entry.serve import serve_roles
 from vectorflow.entry.services import Services
+from vectorflow.entry.up.launcher import Launcher, UpFailed
 from vectorflow.kernel.errors import VectorFlowError
 from vectorflow.platform.credentials import CredentialsMissing
 from vectorflow.platform.database import Database, DatabaseUnavailable
+from vectorflow.platform.embedded import EmbeddedPostgresFailed
 from vectorflow.platform.logs import configure_logs, wants_json
 from vectorflow.platform.migrate import MigrationRefused, migrate
 from vectorflow.platform.scope import KEY_BYTES, ScopeSigner
@@ -30,7 +32,14 @@ user = typer.Typer(no_args_is_help=True, help="Accounts, for whoever runs the se
 app.add_typer(user, name="user")
 
 # What a person can do something about: told in a sentence, without a trace.
-EXPECTED = (VectorFlowError, CredentialsMissing, DatabaseUnavailable, MigrationRefused)
+EXPECTED = (
+    VectorFlowError,
+    CredentialsMissing,
+    DatabaseUnavailable,
+    MigrationRefused,
+    EmbeddedPostgresFailed,
+    UpFailed,
+)
 
 
 def prepare() -> Settings:
@@ -61,6 +70,16 @@ def serve(
     if unknown:
         raise typer.BadParameter(f"there is no role {unknown[0]}; choose of api, gateway, signer, worker")
     run(lambda: serve_roles(settings, roles))
+
+
+@app.command()
+def up() -> None:
+    """Run everything on this machine: database, server, an agent and a pipeline on real input."""
+    settings, warnings = load_settings()
+    configure_logs(json=wants_json(settings.log_format), level="warning")
+    for warning in warnings:
+        structlog.get_logger().warning("settings.unknown", message=warning)
+    run(Launcher(settings).run)
 
 
 @app.command("migrate")

@@ -18,7 +18,7 @@ import msgspec
 
 from vectorflow.entry.client import ApiClient
 from vectorflow.entry.up import demo
-from vectorflow.entry.up.seed import seed
+from vectorflow.entry.up.seed import load_info, seed
 from vectorflow.entry.up.supervisor import Child
 from vectorflow.platform.credentials import write_private
 from vectorflow.platform.embedded import EmbeddedPostgres
@@ -83,7 +83,8 @@ class Launcher:
     async def _start(self, supervision: list[asyncio.Task[None]]) -> None:
         owner_url = await self._database(supervision)
         await asyncio.to_thread(migrate, owner_url, self._state)
-        info = await seed(self._base_url(owner_url), self._state, self._demo_file())
+        info = load_info(self._demo_file())
+        await seed(self._serving_settings(owner_url), info)
         token = self._token("receiver-token")
         url = f"http://127.0.0.1:{self._ports.api}"
         server = self._child("server", ["vectorflow", "serve"], self._server_environment(owner_url), 20)
@@ -95,11 +96,10 @@ class Launcher:
             content = demo.Demo(client, info["organization"], info["environment"])
             await self._agent(supervision, content, info)
             fresh = await asyncio.to_thread(self._make_demo, content, token)
-            if await asyncio.to_thread(content.wait_for_node):
-                if fresh is not None:
-                    await asyncio.to_thread(content.deploy, fresh)
-            else:
+            if not await asyncio.to_thread(content.wait_for_node):
                 _say(f"The local agent has not reported yet; see {self._logs / 'agent.log'}.")
+            elif fresh is not None:
+                await asyncio.to_thread(content.deploy, fresh)
             await asyncio.to_thread(self._other_token, url, info)
         info |= {"url": url, "gateway_url": f"http://127.0.0.1:{self._ports.gateway}"}
         info["other"] |= {"url": url, "gateway_url": info["gateway_url"]}
@@ -124,7 +124,7 @@ class Launcher:
                 _say("PostgreSQL ended unexpectedly; starting it again. Committed data is safe.")
                 try:
                     await asyncio.to_thread(postgres.start)
-                except Exception as error:  # noqa: BLE001  # whatever it was, the next round tries again
+                except Exception as error:  # whatever it was, the next round tries again
                     _say(f"PostgreSQL did not start: {error}")
                     await asyncio.sleep(2)
 
@@ -211,7 +211,7 @@ class Launcher:
 
     def _receiver_command(self) -> list[str]:
         return [
-            Path(sys.executable).name,
+            "python",
             "-m",
             "vectorflow.entry.up.receiver",
             f"--port={self._ports.receiver}",
@@ -233,6 +233,11 @@ class Launcher:
             "VECTORFLOW_ACCESS_LOG": str(self._logs / "access.jsonl"),
             "VECTORFLOW_LOG_FORMAT": "json",
         }
+
+    def _serving_settings(self, owner_url: str) -> Settings:
+        return msgspec.structs.replace(
+            self._settings, database_url=self._base_url(owner_url), state_dir=self._state
+        )
 
     @staticmethod
     def _base_url(owner_url: str) -> str:
