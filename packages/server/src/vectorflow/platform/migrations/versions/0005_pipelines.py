@@ -19,6 +19,8 @@ create table pipelines (
     document_hash bytea not null check (length(document_hash) = 32),
     component_count integer not null check (component_count between 0 and 1000),
     draft_version integer not null default 1 check (draft_version > 0),
+    latest_revision integer check (latest_revision > 0),
+    revised_hash bytea check (length(revised_hash) = 32),
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     updated_by text not null check (length(updated_by) <= 200),
@@ -33,6 +35,7 @@ comment on column pipelines.name is 'plain: shown to the members of the environm
 comment on column pipelines.description is 'plain: shown to the members of the environment';
 comment on column pipelines.document is 'plain: what people draw; secrets are references';
 comment on column pipelines.document_hash is 'plain: SHA-256 of the document without its layout';
+comment on column pipelines.revised_hash is 'plain: SHA-256 of the document that the latest revision stands for';
 comment on column pipelines.updated_by is 'plain: the name of who changed it, as it was then';
 select vf.protect('pipelines', array['select', 'insert', 'update']);
 grant select on pipelines to vf_signer;
@@ -57,6 +60,7 @@ create table revisions (
     unique (organization_id, pipeline_id, number),
     foreign key (organization_id, pipeline_id) references pipelines (organization_id, id)
 );
+create index revisions_sha256 on revisions (organization_id, sha256);
 comment on column revisions.sha256 is 'plain: SHA-256 of the compiled configuration';
 comment on column revisions.yaml is 'plain: the compiled configuration; secrets are references';
 comment on column revisions.document is 'plain: the document it was made from; secrets are references';

@@ -1,0 +1,94 @@
+"""Checking, compiling and importing, in threads of their own so that the event loop is never held up."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Literal, ParamSpec, TypeVar
+
+from vectorflow_topology.checks import check
+
+from vectorflow.pipelines.errors import CheckingBusy
+from vectorflow.pipelines.types import Checked, ImportFormat
+from vectorflow_topology.compiler import Compiled, CompileFailed, Target, compile_document
+from vectorflow_topology.document import Document
+from vectorflow_topology.findings import Finding, ordered
+from vectorflow_topology.importer import Imported, import_text
+from vectorflow_topology.vrl import VrlCompiler, VrlDiagnostic
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+THREADS = 2
+MOST_WAITING = 64
+VRL_SECONDS = 10.0
+
+
+class Workbench:
+    """A few threads with a bounded queue. `close` it when the process ends."""
+
+    def __init__(self, vrl: VrlCompiler | None, target: Target | None = None) -> None:
+        self._vrl = vrl
+        self.target = target or Target()
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="workbench")
+        self._waiting = 0
+
+    def close(self) -> None:
+        """End the threads; what waits is given up."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def check(self, document: Document) -> Checked:
+        """Return what is wrong with a document, and what it compiles to. Raises `CheckingBusy`."""
+        return await self.run(self._check, document)
+
+    async def import_text(self, text: str, text_format: ImportFormat) -> Imported:
+        """Return the documents that a configuration of Vector makes. Raises `CheckingBusy`."""
+        return await self.run(import_text, text, text_format)
+
+    async def run(self, work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        """Run a pure function in a thread. Raises `CheckingBusy` when too much waits already."""
+        if self._waiting >= MOST_WAITING:
+            raise CheckingBusy(headers={"Retry-After": "1"})
+        self._waiting += 1
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._threads, lambda: work(*arguments, **named))
+        finally:
+            self._waiting -= 1
+
+    def _check(self, document: Document) -> Checked:
+        vrl = _Budgeted(self._vrl) if self._vrl is not None else None
+        found = list(check(document, target=self.target, vrl=vrl, lines=None))
+        compiled: Compiled | None = None
+        try:
+            compiled = compile_document(document, self.target)
+        except CompileFailed as failed:
+            found.extend(each for each in failed.findings if not _told(each, found))
+        return Checked(
+            findings=tuple(ordered(found)),
+            yaml=compiled.yaml if compiled else None,
+            sha256=compiled.sha256 if compiled else None,
+            secrets=compiled.secrets if compiled else (),
+        )
+
+
+class _Budgeted:
+    """Bounds the time that all programs of one document take together."""
+
+    def __init__(self, vrl: VrlCompiler) -> None:
+        self._vrl = vrl
+        self._ends = time.monotonic() + VRL_SECONDS
+
+    def compile(self, program: str, *, kind: Literal["program", "condition"]) -> list[VrlDiagnostic]:
+        """Compile one program while there is time."""
+        if time.monotonic() > self._ends:
+            message = "This program was not compiled: the document's programs take too long to check."
+            return [VrlDiagnostic(severity="error", message=message, code="vrl.timeout")]
+        return self._vrl.compile(program, kind=kind)
+
+
+def _told(finding: Finding, found: list[Finding]) -> bool:
+    return any(
+        (each.rule, each.component, each.path) == (finding.rule, finding.component, finding.path)
+        for each in found
+    )

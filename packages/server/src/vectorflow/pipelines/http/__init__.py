@@ -1,0 +1,25 @@
+"""Routes of pipelines, revisions and documents: thin, each declaring the permission it needs."""
+
+from vectorflow.pipelines.http.documents import check_document, get_catalogue, import_configuration
+from vectorflow.pipelines.http.drafts import (
+    create_pipeline,
+    delete_pipeline,
+    get_pipeline,
+    list_pipelines,
+    update_pipeline,
+)
+from vectorflow.pipelines.http.history import get_diff, get_revision, list_revisions
+
+routes = [
+    list_pipelines,
+    create_pipeline,
+    get_pipeline,
+    update_pipeline,
+    delete_pipeline,
+    check_document,
+    import_configuration,
+    list_revisions,
+    get_revision,
+    get_diff,
+    get_catalogue,
+]

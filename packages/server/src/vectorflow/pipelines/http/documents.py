@@ -1,0 +1,123 @@
+"""Routes that work on documents nobody has saved, and the catalogue that forms are made from."""
+
+import functools
+import gzip
+from typing import Any
+
+import msgspec
+from litestar import Response, get, post
+
+from vectorflow.kernel.permissions import Permission
+from vectorflow.pipelines.http.answers import (
+    ENVIRONMENT,
+    CheckResult,
+    ImportedDocument,
+    ImportResult,
+    environment_id,
+)
+from vectorflow.pipelines.service import PipelineService
+from vectorflow.pipelines.types import MOST_BODY_BYTES, ImportFormat
+from vectorflow.platform.database import Database
+from vectorflow.platform.http.asgi import AnyRequest
+from vectorflow.platform.http.etag import not_modified
+from vectorflow.tenancy.types import Access
+from vectorflow_topology.catalogue import catalogue
+from vectorflow_topology.catalogue.types import ComponentSpec
+from vectorflow_topology.document import Document
+
+
+class CheckRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """A document to be checked."""
+
+    document: Document
+
+
+class ImportRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """A configuration of Vector to be imported; nothing is saved."""
+
+    text: str
+    format: ImportFormat = "auto"
+
+
+class Catalogue(msgspec.Struct):
+    """Every type of component, with its options; `version` is the newest version of Vector it knows."""
+
+    version: str
+    components: list[ComponentSpec]
+
+
+@post(
+    ENVIRONMENT + "/check",
+    operation_id="checkDocument",
+    summary="Check a document and compile it",
+    tags=["pipelines"],
+    permission=Permission.PIPELINE_READ,
+    status_code=200,
+    request_max_body_size=MOST_BODY_BYTES,
+)
+async def check_document(
+    *,
+    org: str,
+    env: str,
+    data: CheckRequest,
+    access: Access,
+    database: Database,
+    pipelines: PipelineService,
+) -> CheckResult:
+    """Check a document against its environment."""
+    del org, env
+    checked = await pipelines.workbench.check(data.document)
+    async with database.transaction(access.organization_id) as txn:
+        checked = await pipelines.with_secrets(txn, environment_id(access), data.document, checked)
+    yaml = checked.yaml.decode() if checked.yaml is not None else None
+    return CheckResult(findings=checked.findings, yaml=yaml, sha256=checked.sha256)
+
+
+@post(
+    ENVIRONMENT + "/import",
+    operation_id="importText",
+    summary="Read a configuration of Vector",
+    tags=["pipelines"],
+    permission=Permission.PIPELINE_EDIT,
+    status_code=200,
+    request_max_body_size=MOST_BODY_BYTES,
+)
+async def import_configuration(
+    *, org: str, env: str, data: ImportRequest, pipelines: PipelineService
+) -> ImportResult:
+    """Turn a configuration into documents; saving them is up to the caller."""
+    del org, env
+    imported = await pipelines.workbench.import_text(data.text, data.format)
+    return ImportResult(
+        documents=[ImportedDocument(name=name, document=document) for name, document in imported.documents],
+        findings=list(imported.findings),
+    )
+
+
+@get(
+    "/catalogue",
+    operation_id="getCatalogue",
+    summary="Every type of component and its options",
+    tags=["pipelines"],
+    own_session=True,
+)
+async def get_catalogue(request: AnyRequest) -> Response[Catalogue]:
+    """Answer with the catalogue, which never changes while the process lives."""
+    headers = {
+        "ETag": f'"{catalogue().digest}"',
+        "Cache-Control": "private, max-age=300",
+        "Vary": "Accept-Encoding",
+    }
+    answer: Any = None
+    status = 304
+    if not not_modified(request, headers["ETag"]):
+        status = 200
+        zipped = "gzip" in request.headers.get("accept-encoding", "")
+        answer = _zipped() if zipped else catalogue().json
+        headers |= {"Content-Encoding": "gzip"} if zipped else {}
+    return Response(answer, status_code=status, headers=headers, media_type="application/json")
+
+
+@functools.cache
+def _zipped() -> bytes:
+    return gzip.compress(catalogue().json, mtime=0)

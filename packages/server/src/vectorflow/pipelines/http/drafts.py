@@ -1,0 +1,191 @@
+"""Routes of pipelines and their drafts."""
+
+from uuid import UUID
+
+import msgspec
+from litestar import Response, delete, get, post, put
+
+from vectorflow.kernel.actor import Actor
+from vectorflow.kernel.permissions import Permission
+from vectorflow.pipelines.http.answers import (
+    ENVIRONMENT,
+    Pipeline,
+    PipelineSummaryList,
+    environment_id,
+    pipeline_of,
+    pipeline_tag,
+    summary_of,
+)
+from vectorflow.pipelines.service import PipelineService
+from vectorflow.pipelines.types import PipelineListed
+from vectorflow.platform.database import Database
+from vectorflow.platform.http.asgi import AnyRequest
+from vectorflow.platform.http.cursors import DEFAULT_LIMIT, Cursor, Limit, Query, decode_cursor, page
+from vectorflow.platform.http.etag import if_match, require_match
+from vectorflow.platform.http.idempotency import Idempotency
+from vectorflow.tenancy.types import Access
+from vectorflow_topology.document import Document
+
+
+class PipelineNew(msgspec.Struct, forbid_unknown_fields=True):
+    """A pipeline to be made; without a document it starts empty."""
+
+    name: str
+    description: str = ""
+    document: Document = Document()
+
+
+class PipelineDraft(msgspec.Struct, forbid_unknown_fields=True):
+    """What a pipeline's draft becomes."""
+
+    name: str
+    description: str
+    document: Document
+
+
+@get(
+    ENVIRONMENT + "/pipelines",
+    operation_id="listPipelines",
+    summary="The environment's pipelines, by name",
+    tags=["pipelines"],
+    permission=Permission.PIPELINE_READ,
+)
+async def list_pipelines(
+    *,
+    org: str,
+    env: str,
+    access: Access,
+    database: Database,
+    pipelines: PipelineService,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+    q: Query = None,
+) -> PipelineSummaryList:
+    """List pipelines."""
+    del org, env
+    key = decode_cursor(cursor, str, UUID)
+    async with database.transaction(access.organization_id) as txn:
+        rows = await pipelines.pipelines(
+            txn, environment_id(access), after=(key[0], key[1]) if key else None, limit=limit + 1, text=q
+        )
+    items, next_cursor = page(rows, limit, lambda listed: (listed.row.sort_name, str(listed.row.id)))
+    return PipelineSummaryList([summary_of(listed) for listed in items], next_cursor)
+
+
+@post(
+    ENVIRONMENT + "/pipelines",
+    operation_id="createPipeline",
+    summary="Make a pipeline",
+    tags=["pipelines"],
+    permission=Permission.PIPELINE_EDIT,
+)
+async def create_pipeline(
+    *,
+    org: str,
+    env: str,
+    data: PipelineNew,
+    access: Access,
+    actor: Actor,
+    database: Database,
+    pipelines: PipelineService,
+    idempotency: Idempotency,
+) -> Response[Pipeline]:
+    """Make a pipeline."""
+    del org, env
+    async with database.transaction(access.organization_id) as txn:
+        await idempotency.begin(txn)
+        draft = await pipelines.create(
+            txn,
+            actor,
+            environment_id(access),
+            name=data.name,
+            description=data.description,
+            document=data.document,
+        )
+        answer = pipeline_of(PipelineListed(draft.row, None), draft.document)
+        headers = {"ETag": answer.etag}
+        await idempotency.finish(txn, 201, answer, headers)
+    return Response(answer, status_code=201, headers=headers)
+
+
+@get(
+    ENVIRONMENT + "/pipelines/{id:uuid}",
+    operation_id="getPipeline",
+    summary="A pipeline with its draft",
+    tags=["pipelines"],
+    permission=Permission.PIPELINE_READ,
+)
+async def get_pipeline(
+    *,
+    org: str,
+    env: str,
+    id: UUID,  # noqa: A002 - the path's own word
+    access: Access,
+    database: Database,
+    pipelines: PipelineService,
+) -> Response[Pipeline]:
+    """Answer with one pipeline."""
+    del org, env
+    async with database.transaction(access.organization_id) as txn:
+        draft = await pipelines.draft(txn, environment_id(access), id)
+        answer = pipeline_of(await pipelines.listed(txn, draft.row), draft.document)
+    return Response(answer, headers={"ETag": answer.etag})
+
+
+@put(
+    ENVIRONMENT + "/pipelines/{id:uuid}",
+    operation_id="updatePipeline",
+    summary="Save a pipeline's draft",
+    tags=["pipelines"],
+    permission=Permission.PIPELINE_EDIT,
+)
+async def update_pipeline(
+    *,
+    org: str,
+    env: str,
+    id: UUID,  # noqa: A002 - the path's own word
+    data: PipelineDraft,
+    request: AnyRequest,
+    access: Access,
+    actor: Actor,
+    database: Database,
+    pipelines: PipelineService,
+) -> Response[Pipeline]:
+    """Save a draft."""
+    del org, env
+    given = if_match(request)
+    async with database.transaction(access.organization_id) as txn:
+        row = await pipelines.for_change(txn, environment_id(access), id)
+        require_match(given, pipeline_tag(row))
+        draft = await pipelines.update(
+            txn, actor, row, name=data.name, description=data.description, document=data.document
+        )
+        answer = pipeline_of(await pipelines.listed(txn, draft.row), draft.document)
+    return Response(answer, headers={"ETag": answer.etag})
+
+
+@delete(
+    ENVIRONMENT + "/pipelines/{id:uuid}",
+    operation_id="deletePipeline",
+    summary="Delete a pipeline that runs nowhere",
+    tags=["pipelines"],
+    permission=Permission.PIPELINE_EDIT,
+)
+async def delete_pipeline(
+    *,
+    org: str,
+    env: str,
+    id: UUID,  # noqa: A002 - the path's own word
+    request: AnyRequest,
+    access: Access,
+    actor: Actor,
+    database: Database,
+    pipelines: PipelineService,
+) -> None:
+    """Delete a pipeline; its revisions stay for the record."""
+    del org, env
+    given = if_match(request)
+    async with database.transaction(access.organization_id) as txn:
+        row = await pipelines.for_change(txn, environment_id(access), id)
+        require_match(given, pipeline_tag(row))
+        await pipelines.delete(txn, actor, row)

@@ -1,0 +1,215 @@
+"""Rules of drafts: making, listing, changing and deleting pipelines. Works in the caller's transaction."""
+
+from uuid import UUID
+
+import psycopg
+
+from vectorflow.kernel.actor import Actor
+from vectorflow.kernel.audit import AuditAction, AuditEntry
+from vectorflow.kernel.errors import FieldError
+from vectorflow.kernel.ids import new_id
+from vectorflow.pipelines import store
+from vectorflow.pipelines.compiling import Workbench
+from vectorflow.pipelines.documents import document_columns, document_stored
+from vectorflow.pipelines.errors import (
+    PipelineInvalid,
+    PipelineNameTaken,
+    PipelineNotFound,
+    StillDeployed,
+)
+from vectorflow.pipelines.references import missing_secret_findings, secret_names
+from vectorflow.pipelines.types import (
+    Checked,
+    DeployedLookup,
+    Draft,
+    NothingDeployed,
+    PipelineListed,
+    PipelineRow,
+)
+from vectorflow.platform.database import Transaction
+from vectorflow.vault.service import VaultService
+from vectorflow.vault.types import PipelineUses
+from vectorflow_topology.document import Document
+from vectorflow_topology.findings import ordered
+
+PIPELINE_TOPIC = "pipelines.pipeline"
+_MOST_NAME = 100
+_MOST_DESCRIPTION = 2_000
+
+
+class PipelineService:
+    """Pipelines and the drafts that people edit."""
+
+    def __init__(
+        self, vault: VaultService, workbench: Workbench, deployed: DeployedLookup | None = None
+    ) -> None:
+        self._vault = vault
+        self._workbench = workbench
+        self._deployed = deployed or NothingDeployed()
+
+    @property
+    def workbench(self) -> Workbench:
+        """Where documents are checked and imported."""
+        return self._workbench
+
+    async def pipelines(
+        self,
+        txn: Transaction,
+        environment_id: UUID,
+        *,
+        after: tuple[str, UUID] | None = None,
+        limit: int = 50,
+        text: str | None = None,
+    ) -> list[PipelineListed]:
+        """Return pipelines in the order of their names, with what is deployed of each."""
+        rows = await store.pipeline_list(txn, environment_id, after=after, limit=limit, text=text)
+        deployed = await self._deployed.deployed(txn, [row.id for row in rows]) if rows else {}
+        return [PipelineListed(row=row, deployed=deployed.get(row.id)) for row in rows]
+
+    async def listed(self, txn: Transaction, row: PipelineRow) -> PipelineListed:
+        """Return a pipeline with what is deployed of it."""
+        deployed = await self._deployed.deployed(txn, [row.id])
+        return PipelineListed(row=row, deployed=deployed.get(row.id))
+
+    async def pipeline(self, txn: Transaction, environment_id: UUID, pipeline_id: UUID) -> PipelineRow:
+        """Return a pipeline of an environment. Raises `PipelineNotFound`."""
+        row = await store.pipeline_get(txn, environment_id, pipeline_id)
+        if row is None:
+            raise PipelineNotFound
+        return row
+
+    async def draft(self, txn: Transaction, environment_id: UUID, pipeline_id: UUID) -> Draft:
+        """Return a pipeline with its document. Raises `PipelineNotFound`."""
+        row = await self.pipeline(txn, environment_id, pipeline_id)
+        document = await store.pipeline_document(txn, pipeline_id)
+        if document is None:
+            raise PipelineNotFound
+        return Draft(row=row, document=await self._workbench.run(document_stored, document))
+
+    async def for_change(self, txn: Transaction, environment_id: UUID, pipeline_id: UUID) -> PipelineRow:
+        """Return a pipeline and hold it until the transaction ends. Raises `PipelineNotFound`."""
+        row = await store.pipeline_lock(txn, pipeline_id)
+        if row is None or row.environment_id != environment_id:
+            raise PipelineNotFound
+        return row
+
+    async def create(
+        self,
+        txn: Transaction,
+        actor: Actor,
+        environment_id: UUID,
+        *,
+        name: str,
+        description: str = "",
+        document: Document | None = None,
+    ) -> Draft:
+        """Make a pipeline. Raises `PipelineInvalid`, `PipelineNameTaken` or `DocumentInvalid`."""
+        kept = document or Document()
+        columns = await self._columns(name, description, kept)
+        row = await store.pipeline_insert(txn, environment_id, new_id(), columns, actor)
+        if row is None:
+            raise PipelineNameTaken
+        await self._saved(txn, row, kept)
+        await txn.audit(_entry(AuditAction.PIPELINE_CREATED, actor, row, f"Pipeline {row.name} was made."))
+        return Draft(row=row, document=kept)
+
+    async def update(
+        self,
+        txn: Transaction,
+        actor: Actor,
+        pipeline: PipelineRow,
+        *,
+        name: str,
+        description: str,
+        document: Document,
+    ) -> Draft:
+        """Replace the draft of a pipeline that `for_change` returned.
+
+        Raises `PipelineInvalid`, `PipelineNameTaken` or `DocumentInvalid`.
+        """
+        columns = await self._columns(name, description, document)
+        if await store.pipeline_name_taken(txn, pipeline.environment_id, columns.name, pipeline.id):
+            raise PipelineNameTaken
+        try:
+            row = await store.pipeline_update(txn, pipeline.id, columns, actor)
+        except psycopg.errors.UniqueViolation as error:  # another draft took the name at this very moment
+            raise PipelineNameTaken from error
+        if row is None:
+            raise PipelineNotFound
+        await self._saved(txn, row, document)
+        await txn.audit(
+            _entry(
+                AuditAction.PIPELINE_UPDATED, actor, row, f"The draft of {row.name} was changed.", pipeline
+            )
+        )
+        return Draft(row=row, document=document)
+
+    async def delete(self, txn: Transaction, actor: Actor, pipeline: PipelineRow) -> None:
+        """Delete a pipeline that `for_change` returned. Raises `StillDeployed`."""
+        if (await self.listed(txn, pipeline)).deployed is not None:
+            raise StillDeployed
+        await store.pipeline_delete(txn, pipeline.id)
+        uses = PipelineUses(pipeline.id, pipeline.name, frozenset(), frozenset())
+        await self._vault.record_uses(txn, pipeline.environment_id, uses)
+        await txn.audit(
+            _entry(AuditAction.PIPELINE_DELETED, actor, pipeline, f"Pipeline {pipeline.name} was deleted.")
+        )
+        await txn.notify(PIPELINE_TOPIC, {"pipeline_id": pipeline.id})
+
+    async def check(self, txn: Transaction, environment_id: UUID, document: Document) -> Checked:
+        """Check a document against its environment. Raises `CheckingBusy`."""
+        return await self.with_secrets(txn, environment_id, document, await self._workbench.check(document))
+
+    async def with_secrets(
+        self, txn: Transaction, environment_id: UUID, document: Document, checked: Checked
+    ) -> Checked:
+        """Add findings about secrets that do not exist; those that do are held until the transaction ends."""
+        missing = await self._vault.missing(txn, environment_id, sorted(secret_names(document)))
+        if not missing:
+            return checked
+        findings = (*checked.findings, *missing_secret_findings(document, missing))
+        return Checked(
+            findings=tuple(ordered(findings)),
+            yaml=checked.yaml,
+            sha256=checked.sha256,
+            secrets=checked.secrets,
+        )
+
+    async def record_uses(self, txn: Transaction, pipeline: PipelineRow, document: Document) -> None:
+        """Tell the vault which secrets the draft and the revisions of a pipeline refer to."""
+        revisions = await store.revision_secret_names(txn, pipeline.id) if pipeline.latest_revision else []
+        uses = PipelineUses(pipeline.id, pipeline.name, secret_names(document), frozenset(revisions))
+        await self._vault.record_uses(txn, pipeline.environment_id, uses)
+
+    async def _saved(self, txn: Transaction, pipeline: PipelineRow, document: Document) -> None:
+        await self.record_uses(txn, pipeline, document)
+        await txn.notify(PIPELINE_TOPIC, {"pipeline_id": pipeline.id})
+
+    async def _columns(self, name: str, description: str, document: Document) -> store.DraftColumns:
+        kept = name.strip()
+        problems = []
+        if not 1 <= len(kept) <= _MOST_NAME or not kept.isprintable():
+            problems.append(FieldError("name", f"use 1 to {_MOST_NAME} printable characters"))
+        if len(description) > _MOST_DESCRIPTION or "\0" in description:
+            problems.append(FieldError("description", f"use at most {_MOST_DESCRIPTION} characters of text"))
+        if problems:
+            raise PipelineInvalid(errors=problems)
+        return await self._workbench.run(document_columns, kept, description, document)
+
+
+def _entry(
+    action: AuditAction, actor: Actor, row: PipelineRow, summary: str, before: PipelineRow | None = None
+) -> AuditEntry:
+    return AuditEntry(
+        action=action,
+        actor=actor,
+        object_type="pipeline",
+        object_id=str(row.id),
+        summary=summary,
+        before=_audited(before) if before else None,
+        after=_audited(row),
+    )
+
+
+def _audited(row: PipelineRow) -> dict[str, object]:
+    return {"name": row.name, "draft_version": row.draft_version, "document_sha256": row.document_hash.hex()}
