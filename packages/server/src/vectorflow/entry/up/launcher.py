@@ -19,7 +19,7 @@ import msgspec
 from vectorflow.entry.client import ApiClient
 from vectorflow.entry.up import demo
 from vectorflow.entry.up.seed import load_info, seed
-from vectorflow.entry.up.supervisor import Child
+from vectorflow.entry.up.supervisor import Child, end_leftovers, remember
 from vectorflow.platform.credentials import write_private
 from vectorflow.platform.embedded import EmbeddedPostgres
 from vectorflow.platform.migrate import migrate
@@ -56,6 +56,8 @@ class Launcher:
         """Start everything, supervise it until a signal, stop everything. Raises `UpFailed`."""
         self._state.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _only_one(self._state / "up.lock"):
+            if await asyncio.to_thread(end_leftovers, self._state / "children.json"):
+                _say("Ended what an earlier run left behind.")
             self._check_ports()
             stop = asyncio.Event()
             loop = asyncio.get_running_loop()
@@ -171,7 +173,11 @@ class Launcher:
         for child in children:
             await child.start()
             self._children.append(child)
-            supervision.append(asyncio.create_task(child.supervise(_say)))
+            supervision.append(asyncio.create_task(child.supervise(_say, self._remember)))
+        self._remember()
+
+    def _remember(self) -> None:
+        remember(self._state / "children.json", self._children)
 
     async def _wait_ready(self, server: Child, url: str) -> None:
         deadline = asyncio.get_running_loop().time() + _READY_SECONDS
@@ -189,6 +195,7 @@ class Launcher:
     async def _stop(self) -> None:
         for child in reversed(self._children):
             await child.stop()
+        (self._state / "children.json").unlink(missing_ok=True)
         if self._postgres is not None:
             await asyncio.to_thread(self._postgres.stop)
 

@@ -105,7 +105,7 @@ def main() -> None:
     parser.add_argument("--token-file", type=Path, required=True)
     arguments = parser.parse_args()
     receiver = Receiver(arguments.directory, arguments.token_file.read_text().strip())
-    uvicorn.run(receiver, host="127.0.0.1", port=arguments.port, log_level="warning", access_log=False)  # type: ignore[arg-type]
+    uvicorn.run(receiver, host="127.0.0.1", port=arguments.port, log_level="warning", access_log=False)
 
 
 if __name__ == "__main__":

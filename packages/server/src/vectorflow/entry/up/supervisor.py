@@ -6,8 +6,13 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+
+import msgspec
+import psutil
+
+from vectorflow.platform.credentials import write_private
 
 Say = Callable[[str], None]
 _STABLE_SECONDS = 20.0
@@ -60,12 +65,13 @@ class Child:
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
 
-    async def supervise(self, say: Say) -> None:
-        """Start the process again whenever it ends, with growing, jittered pauses."""
+    async def supervise(self, say: Say, started: Callable[[], None]) -> None:
+        """Start the process again whenever it ends, with growing, jittered pauses; ``started`` hears of each."""
         pause = 0.2
         while True:
             if self.process is None:
                 await self.start()
+                started()
             assert self.process is not None  # noqa: S101  # start() has just made it
             began = time.monotonic()
             code = await self.process.wait()
@@ -75,6 +81,33 @@ class Child:
             await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311  # jitter, not a secret
             pause = min(pause * 2, _LONGEST_PAUSE)
             self.process = None
+
+
+def remember(path: Path, children: Sequence[Child]) -> None:
+    """Write down which processes run, so that the next start can end what a killed one left behind."""
+    running = [child.process.pid for child in children if child.process and child.process.returncode is None]
+    known = []
+    for pid in running:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            known.append((pid, psutil.Process(pid).create_time()))
+    write_private(path, msgspec.json.encode(known))
+
+
+def end_leftovers(path: Path, seconds: float = 20.0) -> int:
+    """End the processes that an earlier run wrote down and did not end; return how many there were."""
+    if not path.exists():
+        return 0
+    found = []
+    for pid, created in msgspec.json.decode(path.read_bytes(), type=list[tuple[int, float]]):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process = psutil.Process(pid)
+            if process.create_time() == created:
+                process.terminate()
+                found.append(process)
+    for stubborn in psutil.wait_procs(found, timeout=seconds)[1]:
+        stubborn.kill()
+    path.unlink()
+    return len(found)
 
 
 def _ending(code: int) -> str:
