@@ -72,7 +72,12 @@ def literal_findings(
 
 def is_literal_credential(spec: ComponentSpec | None, path: Path, text: str) -> bool:
     """Say whether the text at a path is, or contains, a credential that is not a reference."""
-    if SECRET.search(text) or VARIABLE.fullmatch(text) or _ENVIRONMENT.fullmatch(text):
+    if (
+        SECRET.search(text)
+        or _REFERENCE.search(text)
+        or VARIABLE.fullmatch(text)
+        or _ENVIRONMENT.fullmatch(text)
+    ):
         return False
     if is_credential(spec, path):
         return True

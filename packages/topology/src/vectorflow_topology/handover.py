@@ -1,0 +1,52 @@
+"""How a node should go from one revision to the next without losing events or sending them twice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from vectorflow_topology.catalogue import catalogue
+from vectorflow_topology.document import Component, Document
+
+Handover = Literal["beside", "reload", "restart"]
+
+
+def handover(old: Document | None, new: Document) -> Handover:
+    """Return how to hand over from `old` (None: nothing runs yet) to `new`.
+
+    `beside`: nothing that two engines could fight over, so start the new one, wait until it is healthy
+    and retire the old one. `reload`: the root settings are the same, so the running engine can take
+    the new configuration. `restart`: neither; drain and start anew.
+    """
+    if old is None or not (_is_exclusive(old) or _is_exclusive(new)):
+        return "beside"
+    if _root(old) == _root(new):
+        return "reload"
+    return "restart"
+
+
+def _is_exclusive(document: Document) -> bool:
+    return any(component.enabled and _takes_for_itself(component) for component in document.components)
+
+
+def _takes_for_itself(component: Component) -> bool:
+    """Whether two running copies would share a checkpoint, a listening address or a buffer on disk.
+
+    A type that the catalogue does not know is taken to do so.
+    """
+    known = catalogue()
+    spec = known.spec(component)
+    if spec is None:
+        return True
+    buffer = component.options.get("buffer")
+    stages = buffer if isinstance(buffer, list | tuple) else [buffer]
+    on_disk = any(isinstance(stage, Mapping) and stage.get("type") == "disk" for stage in stages)
+    listens = bool(spec.resources) and (component.kind == "source" or bool(known.resources(component)))
+    return spec.stateful == "checkpoint" or on_disk or listens
+
+
+def _root(document: Document) -> tuple[object, ...]:
+    """What Vector does not take over while it runs, with the variables that may stand in it."""
+    return document.globals, {
+        name: variable for name, variable in document.variables.items() if document.globals
+    }
