@@ -3,9 +3,6 @@
 from typing import Literal
 from uuid import UUID
 
-from vectorflow_topology.diff import diff_documents, diff_text
-from vectorflow_topology.handover import handover
-
 from vectorflow.kernel.actor import Actor
 from vectorflow.kernel.audit import AuditAction, AuditEntry
 from vectorflow.kernel.errors import FieldError
@@ -24,7 +21,9 @@ from vectorflow.pipelines.types import (
 )
 from vectorflow.platform.database import Transaction
 from vectorflow_topology.compiler import CompileFailed, Target, compile_document
+from vectorflow_topology.diff import diff_documents, diff_text, redacted
 from vectorflow_topology.document import Document
+from vectorflow_topology.handover import handover
 
 _MOST_MESSAGE = 2_000
 State = int | Literal["draft"] | None
@@ -119,7 +118,7 @@ class RevisionService:
 
     async def difference(self, txn: Transaction, pipeline: PipelineRow, old: State, new: State) -> Difference:
         """Compare two states of a pipeline: a revision's number, the draft, or None for nothing at all."""
-        before, after = await self._content(txn, pipeline, old), await self._content(txn, pipeline, new)
+        before, after = await self._document(txn, pipeline, old), await self._document(txn, pipeline, new)
         return await self._workbench.run(_difference, before, after, self._workbench.target)
 
     async def preview(self, txn: Transaction, pipeline: PipelineRow) -> tuple[Checked, Document]:
@@ -127,15 +126,12 @@ class RevisionService:
         document = (await self._pipelines.draft(txn, pipeline.environment_id, pipeline.id)).document
         return await self._pipelines.check(txn, pipeline.environment_id, document), document
 
-    async def _content(
-        self, txn: Transaction, pipeline: PipelineRow, state: State
-    ) -> tuple[Document, bytes | None]:
+    async def _document(self, txn: Transaction, pipeline: PipelineRow, state: State) -> Document | None:
         if state is None:
-            return Document(), b""
+            return None
         if state == "draft":
-            return (await self._pipelines.draft(txn, pipeline.environment_id, pipeline.id)).document, None
-        stored = await self.stored(txn, pipeline.id, state)
-        return stored.document, stored.yaml
+            return (await self._pipelines.draft(txn, pipeline.environment_id, pipeline.id)).document
+        return (await self.stored(txn, pipeline.id, state)).document
 
     async def _latest(self, txn: Transaction, pipeline: PipelineRow) -> RevisionRow | None:
         if pipeline.latest_revision is None:
@@ -175,21 +171,19 @@ class RevisionService:
         return row
 
 
-def _difference(
-    before: tuple[Document, bytes | None], after: tuple[Document, bytes | None], target: Target
-) -> Difference:
-    changes = tuple(diff_documents(before[0], after[0]))
-    old, new = (_yaml(document, yaml, target) for document, yaml in (before, after))
+def _difference(before: Document | None, after: Document | None, target: Target) -> Difference:
+    changes = tuple(diff_documents(before, after or Document()))
+    old, new = _yaml(before, target), _yaml(after, target)
     if old is None or new is None:
         return Difference(text=None, changes=changes)
     return Difference(text=diff_text(old, new), changes=changes)
 
 
-def _yaml(document: Document, yaml: bytes | None, target: Target) -> str | None:
-    """Return the compiled text: as it was stored, or compiled now; None where that is not possible."""
-    if yaml is not None:
-        return yaml.decode()
+def _yaml(document: Document | None, target: Target) -> str | None:
+    """Return what a document compiles to, its credentials hidden; None where that is not possible."""
+    if document is None:
+        return ""
     try:
-        return compile_document(document, target).yaml.decode()
+        return compile_document(redacted(document), target).yaml.decode()
     except CompileFailed:
         return None

@@ -3,7 +3,6 @@
 from uuid import UUID
 
 import msgspec
-from vectorflow_topology.diff import Change
 
 from vectorflow.kernel.clock import rfc3339
 from vectorflow.pipelines.types import Deployed, PipelineListed, PipelineRow, RevisionRow, StoredRevision
@@ -11,6 +10,7 @@ from vectorflow.platform.http.etag import etag
 from vectorflow.platform.http.times import Instant
 from vectorflow.tenancy.errors import EnvironmentNotFoundError
 from vectorflow.tenancy.types import Access
+from vectorflow_topology.diff import Change
 from vectorflow_topology.document import Document
 from vectorflow_topology.findings import Finding
 
