@@ -7,6 +7,8 @@ from uuid import UUID
 
 import msgspec
 from litestar import get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
 
 from vectorflow.audit.service import AuditService
 from vectorflow.audit.types import AuditRow
@@ -44,9 +46,9 @@ class AuditRecordList(msgspec.Struct):
 )
 async def list_audit(
     *,
-    org: str,
-    organization_id: UUID,
-    audit: AuditService,
+    org: FromPath[str],
+    organization_id: NamedDependency[UUID],
+    audit: NamedDependency[AuditService],
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
     q: Query = None,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import cast
 
+import psycopg
 import structlog
 from litestar import Litestar, Router
 from litestar.exceptions import HTTPException
@@ -27,6 +28,7 @@ from vectorflow.platform.http.headers import SecurityHeadersMiddleware
 from vectorflow.platform.http.idempotency import Replay, answer_replay
 from vectorflow.platform.http.limits import AddressLimitMiddleware
 from vectorflow.platform.http.problems import (
+    answer_data_error,
     answer_error,
     answer_http_exception,
     answer_unavailable,
@@ -51,6 +53,7 @@ def build_litestar(services: Services, routes: Sequence[ControllerRouterHandler]
             VectorFlowError: answer_error,
             HTTPException: answer_http_exception,
             DatabaseUnavailable: answer_unavailable,
+            psycopg.DataError: answer_data_error,
             Replay: answer_replay,
             Exception: answer_unexpected,
         },

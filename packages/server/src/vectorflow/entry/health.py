@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 from litestar import Response, get
+from litestar.di import NamedDependency
 
 from vectorflow.entry.services import Services
 
@@ -35,7 +36,7 @@ def version() -> str:
     tags=["health"],
     public="asked by whoever restarts the process",
 )
-async def get_live(services: Services) -> Health:
+async def get_live(services: NamedDependency[Services]) -> Health:
     """Answer; that is all it takes."""
     return Health("ok", version(), services.settings.commit, {})
 
@@ -47,7 +48,7 @@ async def get_live(services: Services) -> Health:
     tags=["health"],
     public="asked by load balancers",
 )
-async def get_ready(services: Services) -> Response[Health]:
+async def get_ready(services: NamedDependency[Services]) -> Response[Health]:
     """Answer 200 when the database and the bus can be reached, else 503."""
     checks: dict[str, State] = {
         "database": await _database(services),

@@ -27,6 +27,7 @@ class Services:
         clock: Clock | None = None,
         passwords: Passwords | None = None,
         limits: SignInLimits | None = None,
+        address_buckets: TokenBuckets | None = None,
         bus_connected: Callable[[], bool] = lambda: True,
     ) -> None:
         self.settings = settings
@@ -47,4 +48,4 @@ class Services:
         )
         self.tenancy = TenancyService(database)
         self.audit = AuditService(database)
-        self.address_buckets = TokenBuckets(burst=600, per_second=100)
+        self.address_buckets = address_buckets or TokenBuckets(burst=600, per_second=100)

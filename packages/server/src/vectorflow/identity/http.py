@@ -6,6 +6,8 @@ from uuid import UUID
 import msgspec
 from litestar import Response, delete, get, post
 from litestar.datastructures import Cookie
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
 
 from vectorflow.identity.service import SESSION_LIFETIME, IdentityService
 from vectorflow.identity.types import LiveSession
@@ -102,7 +104,10 @@ def session_cookie(settings: Settings, token: str) -> Cookie:
     public="signing in is how one gets a session",
 )
 async def create_session(
-    data: SignIn, request: AnyRequest, identity: IdentityService, settings: Settings
+    data: JSONBody[SignIn],
+    request: AnyRequest,
+    identity: NamedDependency[IdentityService],
+    settings: NamedDependency[Settings],
 ) -> Response[Session]:
     """Open a session and set its cookie."""
     agent = request.headers.get("user-agent")
@@ -127,14 +132,18 @@ async def create_session(
     tags=["session"],
     own_session=True,
 )
-async def get_session(session: LiveSession, identity: IdentityService) -> Session:
+async def get_session(
+    session: NamedDependency[LiveSession], identity: NamedDependency[IdentityService]
+) -> Session:
     """Answer with the session that asks."""
     return await _session(session, identity)
 
 
 @delete("/session", operation_id="deleteSession", summary="Sign out", tags=["session"], own_session=True)
 async def delete_session(
-    session: LiveSession, identity: IdentityService, settings: Settings
+    session: NamedDependency[LiveSession],
+    identity: NamedDependency[IdentityService],
+    settings: NamedDependency[Settings],
 ) -> Response[None]:
     """End the session that asks, and take its cookie away."""
     await identity.sign_out(session)
@@ -142,7 +151,9 @@ async def delete_session(
 
 
 @get("/sessions", operation_id="listSessions", summary="Your sessions", tags=["session"], own_session=True)
-async def list_sessions(session: LiveSession, identity: IdentityService) -> SessionInfoList:
+async def list_sessions(
+    session: NamedDependency[LiveSession], identity: NamedDependency[IdentityService]
+) -> SessionInfoList:
     """List one's live sessions; there are never many, so they come in one page."""
     rows = await identity.sessions(session)
     items = [
@@ -167,7 +178,11 @@ async def list_sessions(session: LiveSession, identity: IdentityService) -> Sess
     tags=["session"],
     own_session=True,
 )
-async def revoke_session(id: UUID, session: LiveSession, identity: IdentityService) -> None:  # noqa: A002
+async def revoke_session(
+    id: FromPath[UUID],  # noqa: A002 - the name in the path
+    session: NamedDependency[LiveSession],
+    identity: NamedDependency[IdentityService],
+) -> None:
     """End a session, also in other processes, within a second."""
     await identity.revoke(session, id)
 

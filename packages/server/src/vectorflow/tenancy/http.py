@@ -4,6 +4,8 @@ from uuid import UUID
 
 import msgspec
 from litestar import get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
 
 from vectorflow.kernel.permissions import Permission
 from vectorflow.platform.http.cursors import DEFAULT_LIMIT, Cursor, Limit, Query, decode_cursor, page
@@ -63,7 +65,7 @@ class MemberList(msgspec.Struct):
     tags=["organisation"],
     permission=Permission.ORGANIZATION_READ,
 )
-async def get_organization(org: str, access: Access) -> Organization:
+async def get_organization(org: FromPath[str], access: NamedDependency[Access]) -> Organization:
     """Answer with the organisation that the guard resolved."""
     del org
     return Organization(
@@ -84,9 +86,9 @@ async def get_organization(org: str, access: Access) -> Organization:
 )
 async def list_environments(
     *,
-    org: str,
-    access: Access,
-    tenancy: TenancyService,
+    org: FromPath[str],
+    access: NamedDependency[Access],
+    tenancy: NamedDependency[TenancyService],
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
     q: Query = None,
@@ -110,9 +112,9 @@ async def list_environments(
 )
 async def list_members(
     *,
-    org: str,
-    access: Access,
-    tenancy: TenancyService,
+    org: FromPath[str],
+    access: NamedDependency[Access],
+    tenancy: NamedDependency[TenancyService],
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
     q: Query = None,

@@ -1,5 +1,6 @@
 """Resolves what an account may do, lists who and what there is, and makes organisations."""
 
+import re
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
@@ -27,6 +28,7 @@ from vectorflow.tenancy.types import (
 )
 
 _MAX_SLUGS = 10_000
+_SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,30}[a-z0-9]")
 
 
 class NewEnvironment(msgspec.Struct, frozen=True):
@@ -58,6 +60,8 @@ class TenancyService:
 
     async def organization_id(self, slug: str) -> UUID | None:
         """Return the organisation a slug was issued to, or None."""
+        if not _SLUG.fullmatch(slug):
+            return None
         known = self._ids.get(slug)
         if known is not None:
             self._ids.move_to_end(slug)
@@ -79,11 +83,12 @@ class TenancyService:
         organization_id = await self.organization_id(organization)
         if organization_id is None:
             raise OrganizationNotFoundError
+        named = environment if environment and _SLUG.fullmatch(environment) else None
         async with self._database.transaction(organization_id) as txn:
             member = await store.membership_get(txn, account_id)
             if member is None:
                 raise OrganizationNotFoundError
-            found = await store.environment_get(txn, environment, account_id) if environment else None
+            found = await store.environment_get(txn, named, account_id) if named else None
         if environment is None:
             return _access(account_id, organization_id, member, None)
         if found is None:

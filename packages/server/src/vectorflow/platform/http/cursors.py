@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any, TypeVar
 
 import msgspec
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from vectorflow.kernel.errors import FieldError
 from vectorflow.platform.http.problems import InvalidRequestError
@@ -16,12 +16,15 @@ T = TypeVar("T")
 MAX_LIMIT = 200
 DEFAULT_LIMIT = 50
 
-Limit = Annotated[int, Parameter(query="limit", ge=1, le=MAX_LIMIT, description="Most items of one answer.")]
+Limit = Annotated[
+    int, QueryParameter(name="limit", ge=1, le=MAX_LIMIT, description="Most items of one answer.")
+]
 Cursor = Annotated[
-    str | None, Parameter(query="cursor", max_length=1024, description="`next_cursor` of the answer before.")
+    str | None,
+    QueryParameter(name="cursor", max_length=1024, description="`next_cursor` of the answer before."),
 ]
 Query = Annotated[
-    str | None, Parameter(query="q", max_length=200, description="Only items that hold this text.")
+    str | None, QueryParameter(name="q", max_length=200, description="Only items that hold this text.")
 ]
 
 

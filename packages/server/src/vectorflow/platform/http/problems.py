@@ -4,6 +4,7 @@ An answer says what to do and carries an id that is in the log; it never carries
 """
 
 import msgspec
+import psycopg
 import structlog
 from litestar import Response
 from litestar.exceptions import HTTPException, ValidationException
@@ -103,6 +104,14 @@ def answer_unavailable(request: AnyRequest, error: DatabaseUnavailable) -> Respo
     """Answer that the database cannot be reached."""
     log.warning("http.database-unavailable", cause=type(error.__cause__).__name__)
     return answer_error(request, UnavailableError(headers={"Retry-After": "5"}))
+
+
+def answer_data_error(request: AnyRequest, error: psycopg.DataError) -> Response[Problem]:
+    """Answer that something sent cannot be stored, such as a NUL character in a text."""
+    log.warning("http.data-error", path=request.scope["path"], exc_info=error)
+    return answer_error(
+        request, InvalidRequestError("Some of what was sent holds characters that cannot be stored.")
+    )
 
 
 def answer_http_exception(request: AnyRequest, error: HTTPException) -> Response[Problem]:
