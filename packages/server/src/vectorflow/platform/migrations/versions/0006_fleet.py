@@ -302,6 +302,35 @@ $$ update public.node_presence p set
      and (p.last_seen_at is null or p.last_seen_at < b.seen_at) $$;
 """
 
+SECRETS = r"""
+-- A secret that gets a new value is a change of what nodes should run, in the same transaction and whoever makes it.
+-- Runs with the rights and the scope of whoever changed the secret.
+create function vf.secret_changed() returns trigger
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+    touched integer;
+begin
+    update public.nodes n
+    set wanted = greatest(n.wanted + 1, (extract(epoch from clock_timestamp()) * 1000)::bigint)
+    where n.organization_id = new.organization_id and n.environment_id = new.environment_id
+      and n.revoked_at is null and exists (
+        select 1 from public.assignments a
+        join public.revisions r on r.organization_id = a.organization_id and r.pipeline_id = a.pipeline_id
+            and r.number = a.revision
+        where a.organization_id = n.organization_id and a.node_id = n.id and new.name = any(r.secrets));
+    get diagnostics touched = row_count;
+    if touched > 0 then
+        perform pg_notify('vectorflow', json_build_object(
+            'topic', 'fleet.assignments', 'organization_id', new.organization_id)::text);
+    end if;
+    return null;
+end;
+$$;
+revoke all on function vf.secret_changed() from public;
+create trigger secret_changed after insert or update of version on secrets
+    for each row execute function vf.secret_changed();
+"""
+
 OWNERS = r"""
 create index nodes_id on nodes (id);
 do $$
@@ -329,5 +358,5 @@ $$;
 
 def upgrade() -> None:
     """Create the tables of the room fleet and the functions that look things up before a scope exists."""
-    for statements in (NODES, TOKENS, ASSIGNMENTS, REPORTS, FUNCTIONS, OWNERS):
+    for statements in (NODES, TOKENS, ASSIGNMENTS, REPORTS, FUNCTIONS, SECRETS, OWNERS):
         op.get_bind().exec_driver_sql(statements.replace("%", "%%"))

@@ -54,8 +54,8 @@ grant select, insert, update on counter_runs to vf_presence;
 """
 
 FUNCTIONS = r"""
--- Keeps the newest counters of a flush. What is older than stored, or of a pipeline that was never assigned to the
--- node, is left out; a run that began before the newest one is over and stays as it is.
+-- Keeps the newest counters of a flush by the server's clock. What is older than stored, or of a pipeline that was
+-- never assigned to the node, is left out; counters that were not read anew leave the ones before in place.
 create function vf.counters_update(beats json) returns void
 language sql volatile security definer set search_path = pg_catalog, pg_temp as
 $$ insert into public.counter_runs as r
@@ -66,12 +66,10 @@ $$ insert into public.counter_runs as r
        components json, received_at timestamptz)
    where exists (select 1 from public.assignments a where a.organization_id = b.organization_id
                  and a.node_id = b.node_id and a.pipeline_id = b.pipeline_id)
-     and not exists (select 1 from public.counter_runs newer where newer.organization_id = b.organization_id
-                     and newer.pipeline_id = b.pipeline_id and newer.node_id = b.node_id and newer.since > b.since)
    on conflict (organization_id, pipeline_id, node_id, since) do update set
        previous_at = r.at, previous = r.components,
        at = excluded.at, components = excluded.components, received_at = excluded.received_at
-   where r.at < excluded.at $$;
+   where r.received_at < excluded.received_at and r.at <> excluded.at $$;
 
 -- Makes the partitions of the days ahead and drops those past the retention, at least two days.
 create function vf.counters_upkeep(days_ahead integer, days_kept integer) returns integer

@@ -1,0 +1,340 @@
+"""The agents' gateway: a plain ASGI application over the rooms fleet and telemetry.
+
+The order of every call: form and slugs of the token, the token from memory, then the body. Holds no signing key
+and cannot open a node's secrets.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+import structlog
+from vectorflow_wire import tokens
+from vectorflow_wire.messages import (
+    DESIRED_PATH,
+    ENROLL_PATH,
+    FILES_PATH,
+    HEARTBEAT_PATH,
+    REPORTS_PATH,
+    STREAM_PATH,
+    DesiredHint,
+    EnrollRequest,
+    HeartbeatAnswer,
+    HeartbeatRequest,
+    Intervals,
+    ReportsRequest,
+)
+
+from vectorflow.fleet import topics
+from vectorflow.fleet.authority import AgentTokens
+from vectorflow.fleet.desired import REFRESH_SECONDS, DesiredBook
+from vectorflow.fleet.enrolment import Enrolment
+from vectorflow.fleet.errors import AgentRequestInvalid, AgentTokenRefused
+from vectorflow.fleet.intake import Reported, ReportIntake
+from vectorflow.fleet.present import pipeline_id_of
+from vectorflow.fleet.streams import Stream, Streams
+from vectorflow.fleet.types import NodeAuthority
+from vectorflow.kernel.clock import Clock
+from vectorflow.kernel.errors import VectorFlowError
+from vectorflow.keys.signing import SigningService
+from vectorflow.platform.bus import Bus
+from vectorflow.platform.database import Database, DatabaseUnavailable
+from vectorflow.platform.http.asgi import Receive, Scope, Send, answer
+from vectorflow.platform.http.context import ProxyTrust
+from vectorflow.platform.http.problems import NoSuchPageError, TooLargeError
+from vectorflow.telemetry.ingest import Ingest
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+JSON = "application/json"
+PROBLEM = "application/problem+json"
+KEEP_ALIVE_SECONDS = 15.0
+BODY_SECONDS = 20.0
+_MOST_BODY = {ENROLL_PATH: 64 * 1024, HEARTBEAT_PATH: 1024 * 1024, REPORTS_PATH: 4 * 1024 * 1024}
+_SHA256_LENGTH = 64
+
+
+class GatewayBodyTimeout(VectorFlowError, status=408, code="gateway.body-timeout"):
+    """The request's body did not arrive in time."""
+
+
+class ServerUnavailable(VectorFlowError, status=503, code="gateway.unavailable"):
+    """The database cannot be reached right now; go on with what you have and try again."""
+
+
+class GatewayOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How a gateway is set up. Without an agent domain any Host is accepted."""
+
+    agent_domain: str | None = None
+    trusted_proxies: tuple[str, ...] = ()
+    intervals: Intervals = msgspec.field(default_factory=Intervals)
+    keep_alive_seconds: float = KEEP_ALIVE_SECONDS
+
+
+class Call(msgspec.Struct, frozen=True):
+    """One request, with what is needed of its head."""
+
+    path: str
+    headers: Mapping[bytes, bytes]
+    address: str
+    receive: Receive
+    send: Send
+
+    def header(self, name: bytes) -> str | None:
+        """Return a header's value."""
+        value = self.headers.get(name)
+        return None if value is None else value.decode("latin-1")
+
+
+class Gateway:
+    """The application, its caches and its background work. Run it inside `running`."""
+
+    def __init__(
+        self,
+        database: Database,
+        telemetry_database: Database,
+        bus: Bus,
+        signing: SigningService,
+        clock: Clock,
+        options: GatewayOptions,
+        *,
+        reported: Reported | None = None,
+    ) -> None:
+        self._options = options
+        self._clock = clock
+        self._trust = ProxyTrust(options.trusted_proxies)
+        self.tokens = AgentTokens(database, agent_domain=options.agent_domain)
+        self.desired = DesiredBook(database, signing)
+        self.streams = Streams()
+        self.ingest = Ingest(telemetry_database, clock, heartbeat_seconds=options.intervals.heartbeat_seconds)
+        self.intake = ReportIntake(database, reported=reported)
+        self._enrolment = Enrolment(database, signing, options.intervals)
+        self._bus = bus
+        self._routes: dict[tuple[str, str], Callable[[Call], Awaitable[None]]] = {
+            ("POST", ENROLL_PATH): self._enroll,
+            ("GET", DESIRED_PATH): self._desired,
+            ("GET", STREAM_PATH): self._stream,
+            ("POST", HEARTBEAT_PATH): self._heartbeat,
+            ("POST", REPORTS_PATH): self._reports,
+        }
+        self._enroll_decoder = msgspec.json.Decoder(EnrollRequest)
+        self._heartbeat_decoder = msgspec.json.Decoder(HeartbeatRequest)
+        self._reports_decoder = msgspec.json.Decoder(ReportsRequest)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Listen to the bus, flush and refresh; at the end write what is buffered."""
+        ends = [
+            self._bus.subscribe(topics.DESIRED, self._on_desired),
+            self._bus.subscribe(topics.NODE, self._on_node),
+        ]
+        self._bus.on_reconnect(self._on_reconnect)
+        work = [asyncio.create_task(self.ingest.run()), asyncio.create_task(self._refresh())]
+        try:
+            yield
+        finally:
+            for end in ends:
+                end()
+            for task in work:
+                task.cancel()
+            await asyncio.gather(*work, return_exceptions=True)
+            self.streams.close_all()
+            await self.intake.close()
+            await self.ingest.close()
+            await self.desired.close()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        call = self._call(scope, receive, send)
+        try:
+            handler = self._routes.get((scope["method"], call.path))
+            if handler is not None:
+                await handler(call)
+            elif scope["method"] == "GET" and call.path.startswith(FILES_PATH):
+                await self._file(call)
+            elif call.path == "/health/live":
+                await answer(send, 200, JSON, b'{"status":"ok"}')
+            else:
+                raise NoSuchPageError("There is nothing for agents at this address.")  # noqa: TRY301
+        except VectorFlowError as error:
+            await _refuse(send, error)
+        except DatabaseUnavailable:
+            await _refuse(send, ServerUnavailable(headers={"Retry-After": "5"}))
+        except Exception:
+            log.exception("gateway.failed", path=call.path)
+            await _refuse(send, VectorFlowError("Something went wrong on our side; try again later."))
+
+    def _call(self, scope: Scope, receive: Receive, send: Send) -> Call:
+        headers = dict(scope["headers"])
+        client = scope.get("client")
+        peer = client[0] if client else "unknown"
+        forwarded = headers.get(b"x-forwarded-for")
+        address = self._trust.client(peer, forwarded.decode("latin-1")) if forwarded else peer
+        return Call(scope["path"], headers, address, receive, send)
+
+    async def _node(self, call: Call) -> NodeAuthority:
+        token = self.tokens.presented(
+            call.header(b"host"), call.header(b"authorization"), tokens.NODE
+        )
+        return await self.tokens.node(token, call.address)
+
+    async def _enroll(self, call: Call) -> None:
+        token = self.tokens.presented(
+            call.header(b"host"), call.header(b"authorization"), tokens.ENROLMENT
+        )
+        request = _decoded(self._enroll_decoder, await _body(call))
+        authority = await self.tokens.enrolment(token, call.address)
+        made = await self._enrolment.enroll(token, authority, request, call.address)
+        await answer(call.send, 200, JSON, msgspec.json.encode(made), (b"cache-control", b"no-store"))
+
+    async def _desired(self, call: Call) -> None:
+        node = await self._node(call)
+        known = call.header(b"if-none-match")
+        unchanged = self.desired.unchanged(node.node_id, known)
+        if unchanged is None:
+            served = await self.desired.answer(node)
+            if known != served.etag:
+                tag = (b"etag", served.etag.encode())
+                await answer(call.send, 200, JSON, served.body, tag, (b"cache-control", b"no-store"))
+                return
+            unchanged = served.etag
+        await call.send(
+            {"type": "http.response.start", "status": 304, "headers": [(b"etag", unchanged.encode())]}
+        )
+        await call.send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _file(self, call: Call) -> None:
+        node = await self._node(call)
+        sha256 = call.path.removeprefix(FILES_PATH)
+        if len(sha256) != _SHA256_LENGTH or not set(sha256) <= set("0123456789abcdef"):
+            raise AgentRequestInvalid("a file is named by 64 hexadecimal digits")
+        content = await self.desired.file(node, sha256)
+        await answer(call.send, 200, "application/octet-stream", content)
+
+    async def _heartbeat(self, call: Call) -> None:
+        node = await self._node(call)
+        self.ingest.take(node, _decoded(self._heartbeat_decoder, await _body(call)))
+        generation, issue = self.desired.current(node.node_id)
+        told = HeartbeatAnswer(
+            generation=generation,
+            issue=issue,
+            at=round(self._clock.now().timestamp() * 1000),
+            intervals=self._options.intervals,
+        )
+        await answer(call.send, 200, JSON, msgspec.json.encode(told))
+
+    async def _reports(self, call: Call) -> None:
+        node = await self._node(call)
+        taken = await self.intake.take(node, _decoded(self._reports_decoder, await _body(call)))
+        await answer(call.send, 200, JSON, msgspec.json.encode(taken))
+
+    async def _stream(self, call: Call) -> None:
+        node = await self._node(call)
+        stream = self.streams.open(node.node_id)
+        reader = asyncio.create_task(_until_gone(call.receive, stream))
+        try:
+            head = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store")]
+            await call.send({"type": "http.response.start", "status": 200, "headers": head})
+            generation, issue = self.desired.current(node.node_id)
+            if generation:
+                stream.tell(DesiredHint(generation=generation, issue=issue))
+            while not stream.closed:
+                hint = await stream.wait(self._options.keep_alive_seconds)
+                if stream.closed:
+                    break
+                if hint is None:
+                    await self._node(call)  # believed for 30 seconds at most, also when the bus is silent
+                data = b": \n\n" if hint is None else _event(hint)
+                await call.send({"type": "http.response.body", "body": data, "more_body": True})
+        except (AgentTokenRefused, DatabaseUnavailable) as error:
+            log.info("stream.ended", reason=type(error).__name__)
+        finally:
+            self.streams.done(stream)
+            reader.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await reader
+        await call.send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    def _on_desired(self, message: Mapping[str, Any]) -> None:
+        for text, version in dict(message.get("nodes", {})).items():
+            node_id = pipeline_id_of(str(text))
+            generation, _, issue = str(version).partition(".")
+            if node_id is not None and generation.isdigit() and issue.isdigit():
+                self.desired.changed(node_id)
+                self.streams.tell(node_id, DesiredHint(generation=int(generation), issue=int(issue)))
+
+    def _on_node(self, message: Mapping[str, Any]) -> None:
+        node_id = pipeline_id_of(str(message.get("node_id", "")))
+        if node_id is not None:
+            self.tokens.forget_node(node_id)
+            self.desired.changed(node_id)
+            self.streams.close_node(node_id)
+
+    def _on_reconnect(self) -> None:
+        self.tokens.clear()
+        self.desired.clear()
+
+    async def _refresh(self) -> None:
+        while True:
+            await asyncio.sleep(REFRESH_SECONDS)
+            try:
+                for node_id in await self.desired.refresh():
+                    # The version is not known yet; a poll will tell. The hint only has to be newer.
+                    self.streams.tell(node_id, DesiredHint(generation=0))
+            except Exception as error:
+                log.warning("bundles.not-refreshed", error=type(error).__name__)
+
+
+async def _until_gone(receive: Receive, stream: Stream) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    stream.close()
+
+
+def _event(hint: DesiredHint) -> bytes:
+    return b"event: desired\ndata: " + msgspec.json.encode(hint) + b"\n\n"
+
+
+def _decoded(decoder: "msgspec.json.Decoder[T]", body: bytes) -> T:
+    try:
+        return decoder.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise AgentRequestInvalid(str(error)[:300]) from error
+
+
+async def _body(call: Call) -> bytes:
+    """Read the whole body, bounded in size and time."""
+    most = _MOST_BODY[call.path]
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            while True:
+                message = await call.receive()
+                if message["type"] == "http.disconnect":
+                    raise GatewayBodyTimeout("the connection was closed")
+                size += len(message.get("body", b""))
+                if size > most:
+                    raise TooLargeError(f"This call takes at most {most} bytes.")
+                parts.append(message.get("body", b""))
+                if not message.get("more_body", False):
+                    return b"".join(parts)
+    except TimeoutError:
+        raise GatewayBodyTimeout from None
+
+
+async def _refuse(send: Send, error: VectorFlowError) -> None:
+    problem = {
+        "type": error.problem_type(),
+        "title": error.title(),
+        "status": error.status,
+        "detail": error.detail,
+    }
+    headers = [(name.lower().encode(), value.encode()) for name, value in error.headers.items()]
+    with contextlib.suppress(RuntimeError):  # the answer had begun, or the agent has gone
+        await answer(send, error.status, PROBLEM, msgspec.json.encode(problem), *headers)

@@ -1,0 +1,110 @@
+"""The signer's process: reacts to changed assignments, renews bundles, cares for signing keys.
+
+Runs with the database role signer. Any number of signers may run; each piece of work is idempotent.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from vectorflow.fleet import topics
+from vectorflow.fleet.present import pipeline_id_of
+from vectorflow.fleet.signing import BundleSigner
+from vectorflow.keys.errors import KeysUnavailable
+from vectorflow.platform.bus import Bus
+
+log = structlog.get_logger()
+
+SWEEP_SECONDS = 5.0
+KEYS_SECONDS = 300.0
+
+
+class SignerRole:
+    """Owns the loop. A lost bus message costs at most one sweep."""
+
+    def __init__(
+        self,
+        signer: BundleSigner,
+        bus: Bus,
+        *,
+        sweep_seconds: float = SWEEP_SECONDS,
+        keys_seconds: float = KEYS_SECONDS,
+    ) -> None:
+        self._signer = signer
+        self._bus = bus
+        self._sweep_seconds = sweep_seconds
+        self._keys_seconds = keys_seconds
+        self._changed: set[UUID] = set()
+        self._wake = asyncio.Event()
+        self._cared_for: set[UUID] = set()
+        self._cared_at = 0.0
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        end = self._bus.subscribe(topics.ASSIGNMENTS, self._on_assignments)
+        self._bus.on_reconnect(self._wake.set)
+        try:
+            while True:
+                await self.sweep()
+                await self._react_until_sweep()
+        finally:
+            end()
+
+    async def sweep(self) -> None:
+        """Do everything that is due, whether or not the bus told of it."""
+        try:
+            await self._care_for_keys()
+            for organization_id in await self._signer.due_organizations():
+                await self._sign(organization_id)
+        except Exception as error:
+            # A database that is down comes back; the next sweep does what this one could not.
+            log.warning("signer.sweep-failed", error=type(error).__name__)
+
+    async def _react_until_sweep(self) -> None:
+        deadline = asyncio.get_running_loop().time() + self._sweep_seconds
+        try:
+            async with asyncio.timeout_at(deadline):
+                while True:
+                    await self._wake.wait()
+                    self._wake.clear()
+                    changed, self._changed = self._changed, set()
+                    for organization_id in changed:
+                        await self._sign(organization_id)
+        except TimeoutError:
+            return
+
+    async def _sign(self, organization_id: UUID) -> None:
+        try:
+            stored = await self._signer.sign(organization_id)
+        except KeysUnavailable as error:
+            log.warning("signer.keys-unavailable", organization_id=str(organization_id), problem=error.code)
+        except Exception as error:
+            # One organisation's trouble is not the others'.
+            log.warning("signer.failed", organization_id=str(organization_id), error=type(error).__name__)
+        else:
+            if stored:
+                log.info("signer.signed", organization_id=str(organization_id), bundles=stored)
+
+    async def _care_for_keys(self) -> None:
+        now = asyncio.get_running_loop().time()
+        everyone = set(await self._signer.organizations())
+        again = not self._cared_at or now - self._cared_at >= self._keys_seconds
+        for organization_id in everyone if again else everyone - self._cared_for:
+            try:
+                await self._signer.ensure_keys(organization_id)
+                self._cared_for.add(organization_id)
+            except Exception as error:
+                log.warning(
+                    "signer.keys-not-made", organization_id=str(organization_id), error=type(error).__name__
+                )
+        if again:
+            self._cared_at = now
+
+    def _on_assignments(self, message: Mapping[str, Any]) -> None:
+        organization_id = pipeline_id_of(str(message.get("organization_id", "")))
+        if organization_id is not None:
+            self._changed.add(organization_id)
+            self._wake.set()

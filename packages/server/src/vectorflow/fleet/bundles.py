@@ -1,0 +1,126 @@
+"""What a node's bundle says: pure building of payloads from what the database holds."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import msgspec
+from vectorflow_wire.bundles import Bundle, BundlePipeline, DesiredState, FileRef
+from vectorflow_wire.envelope import BUNDLE, Signer, sign
+from vectorflow_wire.keys import key_id
+from vectorflow_wire.sealing import SealedContext, SealedSecret, seal
+
+from vectorflow.fleet.store.bundles import DueNode, SealedRow, StoredBundle, WantedPipeline
+from vectorflow.vault.types import SecretValue
+
+LIFETIME = timedelta(hours=24)
+SealedKey = tuple[UUID, UUID, str]
+HandoverOf = Callable[[WantedPipeline], str]
+
+
+class Ingredients(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that bundles of one organisation are made of. `secrets` are by environment and name."""
+
+    organization_id: UUID
+    signer: Signer
+    keys_version: int
+    secrets: Mapping[UUID, Mapping[str, SecretValue]]
+    sealed: Mapping[SealedKey, str]
+    handover: HandoverOf
+    now: datetime
+    lifetime: timedelta = LIFETIME
+
+
+class Made(msgspec.Struct, frozen=True):
+    """Signed bundles, and the secrets that were sealed for them."""
+
+    bundles: list[StoredBundle]
+    sealed: list[SealedRow]
+
+
+def make_bundles(due: Sequence[tuple[DueNode, Sequence[WantedPipeline]]], given: Ingredients) -> Made:
+    """Build and sign the bundle of each node. Takes a fraction of a millisecond each; holds no loop."""
+    issued = given.now.replace(microsecond=given.now.microsecond // 1000 * 1000)
+    expires = issued + given.lifetime
+    fresh: dict[SealedKey, SealedRow] = {}
+    bundles: list[StoredBundle] = []
+    for node, wanted in due:
+        changed = node.wanted > node.generation
+        generation = node.wanted if changed else node.generation
+        issue = 1 if changed else node.issue + 1
+        pipelines = tuple(_pipeline(node, each, given, fresh) for each in wanted)
+        payload = Bundle(
+            organization=str(given.organization_id),
+            environment=str(node.environment_id),
+            node=str(node.id),
+            generation=generation,
+            issue=issue,
+            issued_at=_milliseconds(issued),
+            expires_at=_milliseconds(expires),
+            keys_version=given.keys_version,
+            pipelines=pipelines,
+        )
+        bundles.append(
+            StoredBundle(
+                node_id=node.id,
+                generation=generation,
+                issue=issue,
+                envelope=sign(BUNDLE, payload, given.signer).encoded(),
+                hashes=sorted({file.sha256 for each in pipelines for file in each.files}),
+                issued_at=issued,
+                half_life_at=datetime.fromtimestamp(payload.half_life_at / 1000, UTC),
+                expires_at=expires,
+            )
+        )
+    return Made(bundles, list(fresh.values()))
+
+
+def _pipeline(
+    node: DueNode, wanted: WantedPipeline, given: Ingredients, fresh: dict[SealedKey, SealedRow]
+) -> BundlePipeline:
+    state, reason = wanted.desired, wanted.reason
+    revision = wanted.sha256.hex()
+    sealed: tuple[SealedSecret, ...] = ()
+    if state == DesiredState.RUN:
+        known = given.secrets.get(node.environment_id, {})
+        missing = [name for name in wanted.secrets if name not in known]
+        if missing:
+            # What cannot be rendered is held, and running copies go on.
+            state = DesiredState.HOLD
+            reason = f"the secret {missing[0]} does not exist in this environment; make it, or deploy without it"
+        else:
+            sealed = tuple(_sealed(node, known[name], given, fresh) for name in wanted.secrets)
+    return BundlePipeline(
+        id=str(wanted.pipeline_id),
+        name=wanted.name,
+        state=state,
+        revision=revision,
+        number=wanted.number,
+        reason=reason,
+        handover=given.handover(wanted),
+        handover_from=wanted.previous_sha256.hex() if wanted.previous_sha256 else "",
+        attempt=wanted.attempt,
+        files=(FileRef(sha256=revision, size=wanted.size),),
+        secrets=sealed,
+    )
+
+
+def _sealed(
+    node: DueNode, secret: SecretValue, given: Ingredients, fresh: dict[SealedKey, SealedRow]
+) -> SealedSecret:
+    key = key_id(node.sealing_key)
+    place = (secret.version_id, node.id, key)
+    again = fresh.get(place)
+    stored = given.sealed.get(place) or (again.sealed if again else None)
+    if stored is not None:
+        return SealedSecret(name=secret.name, version=secret.version, key=key, sealed=stored)
+    context = SealedContext(
+        organization=str(given.organization_id), node=str(node.id), name=secret.name, version=secret.version
+    )
+    made = seal(secret.value.decode(), context=context, public=node.sealing_key)
+    fresh[place] = SealedRow(secret.version_id, node.id, key, made.sealed)
+    return made
+
+
+def _milliseconds(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)

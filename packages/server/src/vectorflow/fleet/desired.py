@@ -1,0 +1,233 @@
+"""What the gateway answers polls from: versions of bundles in memory, bundles and files in bounded caches.
+
+Versions are kept right in two ways: the bus tells of each new bundle, and every ten seconds one statement
+compares all of them. A poll that is up to date costs no statement.
+"""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Generic, TypeVar
+from uuid import UUID
+
+import msgspec
+from vectorflow_wire.bundles import desired_answer, etag_of
+
+from vectorflow.fleet.errors import BundlePending, FileNotNamed
+from vectorflow.fleet.store import bundles as store
+from vectorflow.fleet.types import NodeAuthority
+from vectorflow.keys.signing import SigningService
+from vectorflow.platform.database import Database
+
+REFRESH_SECONDS = 10.0
+LIFETIME_SECONDS = 30.0
+_GATHER_SECONDS = 0.005
+_REFRESH_CHUNK = 5000
+
+K = TypeVar("K")
+
+
+class BytesCache(Generic[K]):
+    """Bytes by key, least recently used out first, bounded by their sum."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit = limit_bytes
+        self._size = 0
+        self._entries: OrderedDict[K, bytes] = OrderedDict()
+
+    def get(self, key: K) -> bytes | None:
+        """Return the bytes, or None."""
+        value = self._entries.get(key)
+        if value is not None:
+            self._entries.move_to_end(key)
+        return value
+
+    def put(self, key: K, value: bytes) -> None:
+        """Keep the bytes; what alone is over the limit is not kept."""
+        self.drop(key)
+        if len(value) > self._limit:
+            return
+        self._entries[key] = value
+        self._size += len(value)
+        while self._size > self._limit:
+            _, gone = self._entries.popitem(last=False)
+            self._size -= len(gone)
+
+    def drop(self, key: K) -> None:
+        """Forget the bytes of a key."""
+        gone = self._entries.pop(key, None)
+        if gone is not None:
+            self._size -= len(gone)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._entries.clear()
+        self._size = 0
+
+
+class Served(msgspec.Struct, frozen=True):
+    """What `GET /agent/v1/desired` answers."""
+
+    etag: str
+    body: bytes
+
+
+class _Version(msgspec.Struct):
+    generation: int
+    issue: int
+    hashes: list[str]
+    fresh_until: float
+
+    @property
+    def etag(self) -> str:
+        return etag_of(self.generation, self.issue)
+
+
+class DesiredBook:
+    """Bundles as nodes fetch them."""
+
+    def __init__(
+        self,
+        database: Database,
+        signing: SigningService,
+        *,
+        max_nodes: int = 50_000,
+        cache_bytes: int = 64 * 2**20,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._database = database
+        self._signing = signing
+        self._max_nodes = max_nodes
+        self._monotonic = monotonic
+        self._versions: OrderedDict[UUID, _Version] = OrderedDict()
+        self._bodies: BytesCache[UUID] = BytesCache(cache_bytes)
+        self._files: BytesCache[tuple[UUID, str]] = BytesCache(cache_bytes)
+        self._waiting: dict[UUID, dict[UUID, asyncio.Future[None]]] = {}
+        self._loaders: set[asyncio.Task[None]] = set()
+
+    def current(self, node_id: UUID) -> tuple[int, int]:
+        """Return (generation, issue) as far as known without a statement; (0, 0) when not."""
+        version = self._versions.get(node_id)
+        return (version.generation, version.issue) if version else (0, 0)
+
+    def unchanged(self, node_id: UUID, if_none_match: str | None) -> str | None:
+        """Return the entity tag when it is what the node has already, from memory alone."""
+        version = self._versions.get(node_id)
+        if version is None or if_none_match is None or version.fresh_until < self._monotonic():
+            return None
+        return version.etag if if_none_match == version.etag else None
+
+    async def answer(self, authority: NodeAuthority) -> Served:
+        """Return a node's bundle. Raises `BundlePending` before the signer has made one."""
+        version = await self._fresh(authority)
+        body = self._bodies.get(authority.node_id)
+        if body is None:
+            await self._load(authority)
+            version = self._versions.get(authority.node_id)
+            body = self._bodies.get(authority.node_id)
+        if version is None or body is None:
+            raise BundlePending(headers={"Retry-After": "1"})
+        return Served(version.etag, body)
+
+    async def file(self, authority: NodeAuthority, sha256: str) -> bytes:
+        """Return a file by its hash, only when the node's present bundle names it. Raises `FileNotNamed`."""
+        version = await self._fresh(authority)
+        if version is None or sha256 not in version.hashes:
+            raise FileNotNamed
+        key = (authority.organization_id, sha256)
+        content = self._files.get(key)
+        if content is None:
+            async with self._database.transaction(authority.organization_id) as txn:
+                content = await store.file_content(txn, authority.node_id, sha256)
+            if content is None:
+                raise FileNotNamed
+            self._files.put(key, content)
+        return content
+
+    def changed(self, node_id: UUID) -> None:
+        """A new bundle was signed: read it at the next poll."""
+        self._versions.pop(node_id, None)
+        self._bodies.drop(node_id)
+
+    def clear(self) -> None:
+        """Drop everything, since news may have been missed."""
+        self._versions.clear()
+        self._bodies.clear()
+
+    async def refresh(self) -> list[UUID]:
+        """Compare all versions held with the database; return the nodes that have a newer bundle."""
+        held = list(self._versions)
+        changed: list[UUID] = []
+        for start in range(0, len(held), _REFRESH_CHUNK):
+            chunk = held[start : start + _REFRESH_CHUNK]
+            async with self._database.unscoped() as txn:
+                rows = await store.bundle_versions(txn, chunk)
+            until = self._monotonic() + LIFETIME_SECONDS
+            for row in rows:
+                version = self._versions.get(row.node_id)
+                if version is None:
+                    continue
+                if (version.generation, version.issue) == (row.generation, row.issue):
+                    version.fresh_until = until
+                else:
+                    self.changed(row.node_id)
+                    changed.append(row.node_id)
+        return changed
+
+    async def close(self) -> None:
+        """Let reads that are under way finish."""
+        await asyncio.gather(*self._loaders, return_exceptions=True)
+
+    async def _fresh(self, authority: NodeAuthority) -> _Version | None:
+        version = self._versions.get(authority.node_id)
+        if version is None or version.fresh_until < self._monotonic():
+            await self._load(authority)
+            version = self._versions.get(authority.node_id)
+        return version
+
+    async def _load(self, authority: NodeAuthority) -> None:
+        """Read the node's bundle together with all others of the organisation asked for within 5 ms."""
+        waiting = self._waiting.get(authority.organization_id)
+        if waiting is None:
+            waiting = self._waiting[authority.organization_id] = {}
+            task = asyncio.create_task(self._load_gathered(authority.organization_id, waiting))
+            self._loaders.add(task)
+            task.add_done_callback(self._loaders.discard)
+        future = waiting.get(authority.node_id)
+        if future is None:
+            future = waiting[authority.node_id] = asyncio.get_running_loop().create_future()
+        await asyncio.shield(future)
+
+    async def _load_gathered(
+        self, organization_id: UUID, waiting: dict[UUID, asyncio.Future[None]]
+    ) -> None:
+        await asyncio.sleep(_GATHER_SECONDS)
+        del self._waiting[organization_id]
+        try:
+            async with self._database.transaction(organization_id) as txn:
+                keys = await self._signing.key_list(txn)
+                rows = await store.bundle_list(txn, list(waiting))
+        except BaseException as error:
+            for future in waiting.values():
+                if not future.done():
+                    # Cancelled at shutdown: those who wait are told like any failure.
+                    future.set_exception(error if isinstance(error, Exception) else BundlePending())
+                    future.exception()
+            if not isinstance(error, Exception):
+                raise
+            return
+        until = self._monotonic() + LIFETIME_SECONDS
+        for row in rows:
+            self._keep(row, desired_answer(row.envelope, keys.envelope), until)
+        for future in waiting.values():
+            if not future.done():
+                future.set_result(None)
+
+    def _keep(self, row: store.ServedBundle, body: bytes, until: float) -> None:
+        self._versions[row.node_id] = _Version(row.generation, row.issue, row.hashes, until)
+        self._versions.move_to_end(row.node_id)
+        self._bodies.put(row.node_id, body)
+        while len(self._versions) > self._max_nodes:
+            gone, _ = self._versions.popitem(last=False)
+            self._bodies.drop(gone)

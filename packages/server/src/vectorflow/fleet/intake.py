@@ -1,0 +1,167 @@
+"""Taking reports: what must not be lost. Answered only after commit; commits are shared for 50 ms at most."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from uuid import UUID
+
+import msgspec
+import structlog
+from vectorflow_wire import envelope, keys
+from vectorflow_wire.encoding import EncodingInvalid, base64_bytes
+from vectorflow_wire.messages import Report, ReportsAnswer, ReportsRequest
+
+from vectorflow.fleet import topics
+from vectorflow.fleet.errors import AgentRequestInvalid, GatewayBusy
+from vectorflow.fleet.present import pipeline_id_of
+from vectorflow.fleet.store import reports as store
+from vectorflow.fleet.types import NodeAuthority, StoredReport
+from vectorflow.platform.database import Database, Transaction
+from vectorflow.platform.logs import clean_text
+
+log = structlog.get_logger()
+
+GATHER_SECONDS = 0.025
+MOST_REPORTS = 200
+_MOST_WAITING = 5000
+_MESSAGE = 4000
+_LINES = 100
+_LINE = 2000
+_MAX_BIGINT = 2**63 - 1
+_LAST_MOMENT = 253_402_300_799_000  # the last second of the year 9999, epoch ms
+
+Reported = Callable[[Transaction, Sequence[UUID]], Awaitable[None]]
+"""Called inside the transaction with the pipelines that were reported on: the room above defers its work."""
+
+
+class _Waiting(msgspec.Struct):
+    reports: list[StoredReport]
+    done: asyncio.Future[None]
+
+
+class ReportIntake:
+    """Verifies, stores and acknowledges reports."""
+
+    def __init__(self, database: Database, *, reported: Reported | None = None) -> None:
+        self._database = database
+        self._reported = reported
+        self._waiting: dict[UUID, list[_Waiting]] = {}
+        self._count = 0
+        self._commits: set[asyncio.Task[None]] = set()
+
+    async def take(self, authority: NodeAuthority, request: ReportsRequest) -> ReportsAnswer:
+        """Store the reports of a node; those already stored are acknowledged again.
+
+        Raises `AgentRequestInvalid`, `GatewayBusy`, `DatabaseUnavailable`.
+        """
+        if len(request.reports) > MOST_REPORTS:
+            raise AgentRequestInvalid(f"at most {MOST_REPORTS} reports at once")
+        taken: list[StoredReport] = []
+        refused: dict[int, str] = {}
+        for sent in request.reports:
+            sequence, result = _verified(authority, sent)
+            if isinstance(result, str):
+                refused[sequence] = result
+            else:
+                taken.append(result)
+        if taken:
+            await self._stored(authority.organization_id, taken)
+        return ReportsAnswer(accepted=tuple(each.sequence for each in taken), refused=refused)
+
+    async def close(self) -> None:
+        """Let commits that are under way finish."""
+        await asyncio.gather(*self._commits, return_exceptions=True)
+
+    async def _stored(self, organization_id: UUID, taken: list[StoredReport]) -> None:
+        if self._count >= _MOST_WAITING:
+            raise GatewayBusy(headers={"Retry-After": "2"})
+        waiting = self._waiting.get(organization_id)
+        if waiting is None:
+            waiting = self._waiting[organization_id] = []
+            task = asyncio.create_task(self._commit(organization_id, waiting))
+            self._commits.add(task)
+            task.add_done_callback(self._commits.discard)
+        mine = _Waiting(taken, asyncio.get_running_loop().create_future())
+        waiting.append(mine)
+        self._count += len(taken)
+        try:
+            # Shielded: a caller that goes away must not take the others' commit along.
+            await asyncio.shield(mine.done)
+        finally:
+            self._count -= len(taken)
+
+    async def _commit(self, organization_id: UUID, waiting: list[_Waiting]) -> None:
+        await asyncio.sleep(GATHER_SECONDS)
+        del self._waiting[organization_id]
+        failure: Exception | None = None
+        try:
+            async with self._database.transaction(organization_id) as txn:
+                # In order of their keys, so that two gateways never wait for each other's rows.
+                ordered = sorted(
+                    (report for each in waiting for report in each.reports),
+                    key=lambda report: (report.node_id, report.sequence),
+                )
+                fresh = await store.report_insert(txn, ordered)
+                about = sorted({row.pipeline_id for row in fresh if row.pipeline_id is not None})
+                if about:
+                    await txn.notify(topics.REPORTS, {"pipeline_ids": about[:HINTED]})
+                    if self._reported is not None:
+                        await self._reported(txn, about)
+        except Exception as error:
+            log.warning("reports.not-stored", error=type(error).__name__)
+            failure = error
+        except BaseException:
+            failure = GatewayBusy(headers={"Retry-After": "2"})
+            raise
+        finally:
+            for each in waiting:
+                if not each.done.done():
+                    if failure is None:
+                        each.done.set_result(None)
+                    else:
+                        each.done.set_exception(failure)
+                        each.done.exception()
+
+
+HINTED = topics.HINTS_PER_MESSAGE
+
+
+def _verified(authority: NodeAuthority, sent: envelope.Envelope) -> tuple[int, StoredReport | str]:
+    """Return the sequence, and the report to store or why it is refused for good."""
+    try:
+        claimed = msgspec.json.decode(base64_bytes(sent.payload), type=Report)
+    except (EncodingInvalid, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise AgentRequestInvalid("a report cannot be read") from error
+    try:
+        envelope.verify(
+            sent, {keys.key_id(authority.identity_key): authority.identity_key}, envelope.REPORT
+        )
+    except envelope.EnvelopeRefused as error:
+        return claimed.sequence, error.code
+    if claimed.node != str(authority.node_id):
+        return claimed.sequence, "report-node"
+    if not 0 < claimed.sequence <= _MAX_BIGINT:
+        return claimed.sequence, "report-sequence"
+    return claimed.sequence, _stored_form(authority, claimed, sent)
+
+
+def _stored_form(authority: NodeAuthority, report: Report, sent: envelope.Envelope) -> StoredReport:
+    return StoredReport(
+        node_id=authority.node_id,
+        sequence=report.sequence,
+        kind=clean_text(report.kind)[:40],
+        pipeline_id=pipeline_id_of(report.pipeline),
+        revision=clean_text(report.revision)[:128],
+        number=_within(report.number, 2**31 - 1),
+        generation=_within(report.generation, _MAX_BIGINT),
+        issue=_within(report.issue, 2**31 - 1),
+        reason=clean_text(report.reason)[:200],
+        message=clean_text(report.message)[:_MESSAGE],
+        engine_output=[clean_text(line)[:_LINE] for line in report.engine_output[-_LINES:]],
+        at=datetime.fromtimestamp(_within(report.at, _LAST_MOMENT) / 1000, UTC),
+        envelope=sent.encoded(),
+    )
+
+
+def _within(value: int, most: int) -> int:
+    return max(0, min(value, most))

@@ -1,0 +1,255 @@
+"""Rules of nodes and enrolment tokens as people use them."""
+
+import shlex
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from vectorflow_wire import tokens
+from vectorflow_wire.messages import Intervals
+
+from vectorflow.fleet import topics
+from vectorflow.fleet.errors import AlreadyRevoked, EnrolmentTokenNotFound, NodeNotFound
+from vectorflow.fleet.present import enrolment_token_of, node_detail_of, node_of
+from vectorflow.fleet.store import assignments, nodes, reports
+from vectorflow.fleet.store import tokens as token_store
+from vectorflow.fleet.types import (
+    Desired,
+    EnrolmentToken,
+    EnrolmentTokenCreated,
+    Node,
+    NodeDetail,
+    NodeStatus,
+    NodeTarget,
+    ReportRow,
+)
+from vectorflow.kernel.actor import Actor
+from vectorflow.kernel.audit import AuditAction, AuditEntry
+from vectorflow.kernel.clock import Clock
+from vectorflow.kernel.ids import new_id
+from vectorflow.keys.signing import SigningService
+from vectorflow.platform.database import Database, Transaction
+from vectorflow.platform.http.etag import require_match
+
+REPORTS_SHOWN = 50
+
+
+class FleetService:
+    """Nodes and enrolment tokens. `agent_url` makes the address that agents of an organisation's slug use."""
+
+    def __init__(
+        self, database: Database, signing: SigningService, clock: Clock, agent_url: Callable[[str], str]
+    ) -> None:
+        self._database = database
+        self._signing = signing
+        self._clock = clock
+        self._agent_url = agent_url
+
+    async def nodes(
+        self,
+        organization_id: UUID,
+        environment_id: UUID,
+        *,
+        after: tuple[str, UUID] | None = None,
+        limit: int = 50,
+        text: str | None = None,
+        status: NodeStatus | None = None,
+    ) -> list[Node]:
+        """Return nodes by name; revoked ones only when asked for by status."""
+        async with self._database.transaction(organization_id) as txn:
+            rows = await nodes.node_list(
+                txn, environment_id, after=after, limit=limit, text=text, status=status
+            )
+        return [node_of(row) for row in rows]
+
+    async def node(self, organization_id: UUID, environment_id: UUID, node_id: UUID) -> NodeDetail:
+        """Return a node with assignments, newest reports and machine. Raises `NodeNotFound`."""
+        async with self._database.transaction(organization_id) as txn:
+            row = await nodes.node_get(txn, environment_id, node_id)
+            if row is None:
+                raise NodeNotFound
+            assigned = await assignments.assignment_list(txn, node_id)
+            told = await reports.report_list(txn, node_id, REPORTS_SHOWN)
+        return node_detail_of(row, assigned, told)
+
+    async def node_revoke(
+        self, organization_id: UUID, environment_id: UUID, node_id: UUID, if_match: str, actor: Actor
+    ) -> None:
+        """Revoke a node and its tokens: it is told nothing more, and what it says is not taken.
+
+        Raises `NodeNotFound`, `AlreadyRevoked`, `StaleVersionError`.
+        """
+        async with self._database.transaction(organization_id) as txn:
+            row = await nodes.node_get(txn, environment_id, node_id)
+            if row is None:
+                raise NodeNotFound
+            require_match(if_match, node_of(row).etag)
+            if row.status == "revoked":
+                raise AlreadyRevoked
+            await nodes.node_revoke(txn, environment_id, node_id, row.version)
+            await txn.audit(
+                AuditEntry(
+                    action=AuditAction.NODE_REVOKED,
+                    actor=actor,
+                    object_type="node",
+                    object_id=str(node_id),
+                    summary=f"Revoked the node {row.name}",
+                )
+            )
+            await txn.notify(topics.NODE, {"node_id": node_id})
+            await txn.notify(topics.NODES, {"environment_id": environment_id})
+
+    async def enrolment_tokens(
+        self,
+        organization_id: UUID,
+        environment_id: UUID,
+        *,
+        after: UUID | None = None,
+        limit: int = 50,
+        text: str | None = None,
+    ) -> list[EnrolmentToken]:
+        """Return enrolment tokens, newest first."""
+        async with self._database.transaction(organization_id) as txn:
+            rows = await token_store.enrolment_token_list(
+                txn, environment_id, after=after, limit=limit, text=text
+            )
+        return [enrolment_token_of(row) for row in rows]
+
+    async def enrolment_token_create(
+        self,
+        organization_id: UUID,
+        slug: str,
+        environment_id: UUID,
+        *,
+        name: str,
+        expires_in_seconds: int,
+        max_uses: int,
+        labels: dict[str, str],
+        actor: Actor,
+    ) -> EnrolmentTokenCreated:
+        """Make an enrolment token; its text is returned this once. Raises `SigningKeysMissing`."""
+        token = tokens.mint(tokens.ENROLMENT, slug, new_id())
+        async with self._database.transaction(organization_id) as txn:
+            root = await self._signing.root_key(txn)
+            await token_store.enrolment_token_insert(
+                txn,
+                token_id=token.id,
+                environment_id=environment_id,
+                name=name,
+                secret_hash=token.hash,
+                labels=labels,
+                created_by=actor.name[:200],
+                expires_at=self._clock.now() + timedelta(seconds=expires_in_seconds),
+                max_uses=max_uses,
+            )
+            row = await token_store.enrolment_token_get(txn, environment_id, token.id)
+            await txn.audit(
+                AuditEntry(
+                    action=AuditAction.ENROLMENT_TOKEN_CREATED,
+                    actor=actor,
+                    object_type="enrolment_token",
+                    object_id=str(token.id),
+                    summary=f"Created the enrolment token {name}",
+                    after={"name": name, "max_uses": max_uses, "labels": labels},
+                )
+            )
+        if row is None:
+            raise EnrolmentTokenNotFound
+        shown = enrolment_token_of(row)
+        return EnrolmentTokenCreated(
+            **{field: getattr(shown, field) for field in shown.__struct_fields__},
+            token=token.text,
+            install_command=install_command(self._agent_url(slug), token.text, root.fingerprint),
+        )
+
+    async def enrolment_token_revoke(
+        self, organization_id: UUID, environment_id: UUID, token_id: UUID, actor: Actor, if_match: str | None
+    ) -> None:
+        """Revoke an enrolment token; nodes that enrolled with it stay.
+
+        Raises `EnrolmentTokenNotFound`, `AlreadyRevoked`, `StaleVersionError`.
+        """
+        async with self._database.transaction(organization_id) as txn:
+            row = await token_store.enrolment_token_get(txn, environment_id, token_id)
+            if row is None:
+                raise EnrolmentTokenNotFound
+            if if_match is not None:
+                require_match(if_match, enrolment_token_of(row).etag)
+            if not await token_store.enrolment_token_revoke(txn, environment_id, token_id):
+                raise AlreadyRevoked
+            await txn.audit(
+                AuditEntry(
+                    action=AuditAction.ENROLMENT_TOKEN_REVOKED,
+                    actor=actor,
+                    object_type="enrolment_token",
+                    object_id=str(token_id),
+                    summary=f"Revoked the enrolment token {row.name}",
+                )
+            )
+
+
+def install_command(url: str, token: str, fingerprint: str) -> str:
+    """Return the command that enrols a machine; the fingerprint lets the agent check whom it believes."""
+    return (
+        f"VECTORFLOW_URL={shlex.quote(url)} VECTORFLOW_ENROLMENT_TOKEN={shlex.quote(token)} "
+        f"VECTORFLOW_ROOT_FINGERPRINT={shlex.quote(fingerprint)} vectorflow-agent run"
+    )
+
+
+# What the room above that rolls out uses, inside its own transaction.
+
+
+async def assign(
+    txn: Transaction,
+    node_ids: Sequence[UUID],
+    pipeline_id: UUID,
+    *,
+    revision: int,
+    desired: Desired,
+    reason: str = "",
+) -> dict[UUID, int]:
+    """Assign a revision of a pipeline to nodes and wake the signer.
+
+    Returns, for each node that is not revoked, the generation from which its reports count.
+    """
+    if not node_ids:
+        return {}
+    made = await assignments.assignment_put(
+        txn, node_ids, pipeline_id, revision=revision, desired=desired, reason=reason
+    )
+    await txn.notify(topics.ASSIGNMENTS)
+    return made
+
+
+async def targets(txn: Transaction, environment_id: UUID, pipeline_id: UUID) -> list[NodeTarget]:
+    """Return the nodes of an environment by name, with what each is assigned of the pipeline."""
+    return await assignments.target_list(txn, environment_id, pipeline_id)
+
+
+async def deployment(
+    txn: Transaction, environment_id: UUID, pipeline_id: UUID
+) -> assignments.Deployment | None:
+    """Return what the environment has of a pipeline, which nodes that enrol later begin with."""
+    return await assignments.deployment_get(txn, environment_id, pipeline_id)
+
+
+async def deploy(
+    txn: Transaction, environment_id: UUID, pipeline_id: UUID, *, revision: int, desired: Desired
+) -> None:
+    """Say what the environment has of a pipeline from now on; call `environment_hold` first."""
+    await assignments.deployment_put(txn, environment_id, pipeline_id, revision, desired)
+
+
+async def environment_hold(txn: Transaction, environment_id: UUID) -> None:
+    """Let no node enrol in the environment until the transaction ends."""
+    await assignments.environment_lock(txn, environment_id, exclusive=True)
+
+
+async def counting_reports(
+    txn: Transaction, pipeline_id: UUID, node_ids: Sequence[UUID]
+) -> list[ReportRow]:
+    """Return what nodes reported on their present assignment of a pipeline, oldest first."""
+    return await reports.report_newest_of(txn, pipeline_id, node_ids)
+
+
+DEFAULT_INTERVALS = Intervals(heartbeat_seconds=15.0, poll_seconds=15.0)

@@ -1,0 +1,152 @@
+"""The signer's work: bundles for nodes whose assignments changed, and renewal at half life.
+
+Runs with the database role signer, the only one that may read signing keys and secrets and write bundles.
+Idempotent: two signers at once store the same generation once.
+"""
+
+import asyncio
+from collections import OrderedDict, defaultdict
+from uuid import UUID
+
+import msgspec
+import structlog
+from vectorflow_topology.document import document_from_json
+from vectorflow_topology.handover import handover
+from vectorflow_wire.bundles import Handover
+
+from vectorflow.fleet import topics
+from vectorflow.fleet.bundles import Ingredients, Made, SealedKey, make_bundles
+from vectorflow.fleet.store import bundles as store
+from vectorflow.kernel.clock import Clock
+from vectorflow.keys.signing import SigningService
+from vectorflow.platform.database import Database, Transaction
+from vectorflow.vault.service import VaultService
+from vectorflow.vault.types import SecretValue
+
+log = structlog.get_logger()
+
+BATCH = 500
+_MOST_HANDOVERS = 2000
+_Step = tuple[UUID, int | None, int]
+
+
+class BundleSigner:
+    """Makes, signs and stores bundles, an organisation at a time."""
+
+    def __init__(self, database: Database, vault: VaultService, signing: SigningService, clock: Clock) -> None:
+        self._database = database
+        self._vault = vault
+        self._signing = signing
+        self._clock = clock
+        # Revisions never change, so neither does the way from one to the next.
+        self._handovers: OrderedDict[_Step, str] = OrderedDict()
+
+    async def due_organizations(self) -> list[UUID]:
+        """Return the organisations that have nodes in need of a bundle."""
+        async with self._database.unscoped() as txn:
+            return await store.organizations_to_sign(txn)
+
+    async def organizations(self) -> list[UUID]:
+        """Return every organisation."""
+        async with self._database.unscoped() as txn:
+            return await store.organizations_for_keys(txn)
+
+    async def ensure_keys(self, organization_id: UUID) -> None:
+        """Make or renew the organisation's signing keys and key list where that is due."""
+        async with self._database.transaction(organization_id) as txn:
+            await self._signing.ensure_signing_keys(txn)
+
+    async def sign(self, organization_id: UUID) -> int:
+        """Make every bundle that is due; return how many were stored."""
+        total = 0
+        while True:
+            async with self._database.transaction(organization_id) as txn:
+                due, stored = await self._batch(txn)
+            total += stored
+            if due < BATCH:
+                return total
+
+    async def _batch(self, txn: Transaction) -> tuple[int, int]:
+        due = await store.due_list(txn, BATCH)
+        if not due:
+            return 0, 0
+        wanted: dict[UUID, list[store.WantedPipeline]] = defaultdict(list)
+        for each in await store.wanted_list(txn, [node.id for node in due]):
+            wanted[each.node_id].append(each)
+        await self._learn_handovers(txn, [each for several in wanted.values() for each in several])
+        ingredients = await self._ingredients(txn, due, wanted)
+        pairs = [(node, wanted.get(node.id, [])) for node in due]
+        made = await asyncio.to_thread(make_bundles, pairs, ingredients)
+        return len(due), await self._store(txn, made)
+
+    async def _ingredients(
+        self,
+        txn: Transaction,
+        due: list[store.DueNode],
+        wanted: dict[UUID, list[store.WantedPipeline]],
+    ) -> Ingredients:
+        online = await self._signing.signing_key(txn)
+        names: dict[UUID, set[str]] = defaultdict(set)
+        for node in due:
+            for each in wanted.get(node.id, ()):
+                if each.desired == "run":
+                    names[node.environment_id].update(each.secrets)
+        secrets: dict[UUID, dict[str, SecretValue]] = {}
+        for environment_id, wanted_names in names.items():
+            if wanted_names:
+                values = await self._vault.secret_values(txn, environment_id, sorted(wanted_names))
+                secrets[environment_id] = {value.name: value for value in values}
+        versions = [value.version_id for several in secrets.values() for value in several.values()]
+        sealed: dict[SealedKey, str] = {}
+        if versions:
+            for row in await store.sealed_list(txn, [node.id for node in due], versions):
+                sealed[row.version_id, row.node_id, row.key_id] = row.sealed
+        return Ingredients(
+            organization_id=txn.organization_id,
+            signer=online.signer,
+            keys_version=online.keys_version,
+            secrets=secrets,
+            sealed=sealed,
+            handover=self._handover,
+            now=self._clock.now(),
+        )
+
+    async def _store(self, txn: Transaction, made: Made) -> int:
+        if made.sealed:
+            await store.sealed_insert(txn, made.sealed)
+        stored = await store.bundle_put(txn, made.bundles)
+        for start in range(0, len(stored), topics.HINTS_PER_MESSAGE):
+            chunk = stored[start : start + topics.HINTS_PER_MESSAGE]
+            versions = {str(row.node_id): f"{row.generation}.{row.issue}" for row in chunk}
+            await txn.notify(topics.DESIRED, {"nodes": versions})
+        return len(stored)
+
+    def _handover(self, wanted: store.WantedPipeline) -> str:
+        step = (wanted.pipeline_id, wanted.previous, wanted.number)
+        return self._handovers.get(step, Handover.RESTART)
+
+    async def _learn_handovers(self, txn: Transaction, wanted: list[store.WantedPipeline]) -> None:
+        steps = {(each.pipeline_id, each.previous, each.number) for each in wanted} - set(self._handovers)
+        if not steps:
+            return
+        revisions = {(pipeline, number) for pipeline, _, number in steps} | {
+            (pipeline, previous) for pipeline, previous, _ in steps if previous is not None
+        }
+        rows = await store.revision_documents(txn, sorted(revisions))
+        documents = {(row.pipeline_id, row.number): row.document for row in rows}
+        for step in steps:
+            pipeline, previous, number = step
+            old = documents.get((pipeline, previous)) if previous is not None else None
+            self._handovers[step] = await asyncio.to_thread(_computed, old, documents[pipeline, number])
+        while len(self._handovers) > max(_MOST_HANDOVERS, len(steps)):
+            self._handovers.popitem(last=False)
+
+
+def _computed(old: bytes | None, new: bytes) -> str:
+    """Return the way from one document to the next; what cannot be told is a restart, which is always safe."""
+    try:
+        before = document_from_json(msgspec.json.decode(old)) if old is not None else None
+        return handover(before, document_from_json(msgspec.json.decode(new)))
+    except Exception as error:
+        log.warning("handover.not-computed", error=type(error).__name__)
+        return Handover.RESTART

@@ -1,0 +1,1 @@
+"""The SQL of the room, one module for each noun."""

@@ -1,0 +1,178 @@
+"""The SQL of assignments and deployments."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import msgspec
+
+from vectorflow.fleet.types import AssignmentRow, Desired, NodeTarget
+from vectorflow.platform.database import Transaction
+
+
+class Deployment(msgspec.Struct, frozen=True):
+    """What every node of an environment should have of a pipeline."""
+
+    pipeline_id: UUID
+    revision: int
+    desired: Desired
+
+
+class DeployedRow(msgspec.Struct, frozen=True):
+    """How a pipeline stands on the nodes of its environment."""
+
+    pipeline_id: UUID
+    revision: int
+    nodes_assigned: int
+    nodes_running: int
+    desired: Desired
+
+
+class AssignedRow(msgspec.Struct, frozen=True):
+    """An assignment that was just made."""
+
+    node_id: UUID
+    generation: int
+
+
+async def environment_lock(txn: Transaction, environment_id: UUID, *, exclusive: bool) -> None:
+    """Keep enrolment (shared) and the end of a rollout (exclusive) apart, so that no node falls between."""
+    key = {"key": f"fleet.environment:{environment_id}"}
+    if exclusive:
+        await txn.execute("select pg_advisory_xact_lock(hashtextextended(%(key)s, 0))", key)
+    else:
+        await txn.execute("select pg_advisory_xact_lock_shared(hashtextextended(%(key)s, 0))", key)
+
+
+async def assignment_list(txn: Transaction, node_id: UUID) -> list[AssignmentRow]:
+    """Return what a node is assigned, by the pipelines' names."""
+    return await txn.rows(
+        AssignmentRow,
+        """select a.pipeline_id, p.name as pipeline_name, a.revision, a.desired, a.assigned_at
+        from assignments a
+        join pipelines p on p.organization_id = a.organization_id and p.id = a.pipeline_id
+        where a.organization_id = %(organization_id)s and a.node_id = %(node_id)s
+          and (p.deleted_at is null or a.desired <> 'stop')
+        order by p.name, a.pipeline_id""",
+        {"node_id": node_id},
+    )
+
+
+async def assignment_put(
+    txn: Transaction,
+    node_ids: Sequence[UUID],
+    pipeline_id: UUID,
+    *,
+    revision: int,
+    desired: Desired,
+    reason: str = "",
+) -> dict[UUID, int]:
+    """Assign a revision to nodes; return the generation from which a node's report counts.
+
+    The same revision again raises `attempt`, so that a node which refused it tries again.
+    """
+    made = await txn.rows(
+        AssignedRow,
+        """with locked as (
+            select id, wanted from nodes
+            where organization_id = %(organization_id)s and id = any(%(node_ids)s) and revoked_at is null
+            order by id for update),
+        raised as (
+            update nodes n
+            set wanted = greatest(locked.wanted + 1, (extract(epoch from clock_timestamp()) * 1000)::bigint)
+            from locked where n.organization_id = %(organization_id)s and n.id = locked.id
+            returning n.id, n.wanted)
+        insert into assignments as a
+            (organization_id, node_id, pipeline_id, revision, desired, reason, generation)
+        select %(organization_id)s, id, %(pipeline_id)s, %(revision)s, %(desired)s, %(reason)s, wanted from raised
+        on conflict (organization_id, node_id, pipeline_id) do update set
+            previous_revision = case when a.revision = excluded.revision then a.previous_revision else a.revision end,
+            attempt = case when a.revision = excluded.revision then a.attempt + 1 else 0 end,
+            revision = excluded.revision, desired = excluded.desired, reason = excluded.reason,
+            generation = excluded.generation, assigned_at = now()
+        returning node_id, generation""",
+        {
+            "node_ids": list(node_ids),
+            "pipeline_id": pipeline_id,
+            "revision": revision,
+            "desired": desired,
+            "reason": reason,
+        },
+    )
+    return {each.node_id: each.generation for each in made}
+
+
+async def target_list(txn: Transaction, environment_id: UUID, pipeline_id: UUID) -> list[NodeTarget]:
+    """Return the nodes of an environment by name, with what each is assigned of the pipeline."""
+    return await txn.rows(
+        NodeTarget,
+        """select n.id, n.name, a.revision, a.desired
+        from nodes n
+        left join assignments a on a.organization_id = n.organization_id and a.node_id = n.id
+            and a.pipeline_id = %(pipeline_id)s
+        where n.organization_id = %(organization_id)s and n.environment_id = %(environment_id)s
+          and n.revoked_at is null
+        order by n.name, n.id""",
+        {"environment_id": environment_id, "pipeline_id": pipeline_id},
+    )
+
+
+async def deployment_get(txn: Transaction, environment_id: UUID, pipeline_id: UUID) -> Deployment | None:
+    """Return what the environment has of a pipeline."""
+    return await txn.row(
+        Deployment,
+        """select pipeline_id, revision, desired from deployments
+        where organization_id = %(organization_id)s and environment_id = %(environment_id)s
+          and pipeline_id = %(pipeline_id)s""",
+        {"environment_id": environment_id, "pipeline_id": pipeline_id},
+    )
+
+
+async def deployment_list(txn: Transaction, environment_id: UUID) -> list[Deployment]:
+    """Return what a node that enrols now begins with."""
+    return await txn.rows(
+        Deployment,
+        """select d.pipeline_id, d.revision, d.desired from deployments d
+        join pipelines p on p.organization_id = d.organization_id and p.id = d.pipeline_id
+        where d.organization_id = %(organization_id)s and d.environment_id = %(environment_id)s
+          and d.desired <> 'stop' and p.deleted_at is null
+        order by d.pipeline_id""",
+        {"environment_id": environment_id},
+    )
+
+
+async def deployment_put(
+    txn: Transaction, environment_id: UUID, pipeline_id: UUID, revision: int, desired: Desired
+) -> None:
+    """Say what the environment has of a pipeline from now on."""
+    await txn.execute(
+        """insert into deployments (organization_id, environment_id, pipeline_id, revision, desired)
+        values (%(organization_id)s, %(environment_id)s, %(pipeline_id)s, %(revision)s, %(desired)s)
+        on conflict (organization_id, environment_id, pipeline_id) do update set
+            revision = excluded.revision, desired = excluded.desired, updated_at = now()""",
+        {
+            "environment_id": environment_id,
+            "pipeline_id": pipeline_id,
+            "revision": revision,
+            "desired": desired,
+        },
+    )
+
+
+async def deployed_list(txn: Transaction, pipeline_ids: Sequence[UUID]) -> list[DeployedRow]:
+    """Return how pipelines stand: the newest assigned revision, nodes assigned, nodes that run it."""
+    return await txn.rows(
+        DeployedRow,
+        """select a.pipeline_id, max(a.revision) as revision, count(*) as nodes_assigned,
+            count(*) filter (where p.last_seen_at > now() - make_interval(secs => p.heartbeat_seconds * 3)
+                and exists (select 1 from json_array_elements(p.pipelines) s
+                            where s ->> 'id' = a.pipeline_id::text and s ->> 'state' = 'running'
+                              and s ->> 'number' = a.revision::text)) as nodes_running,
+            case when bool_or(a.desired = 'run') then 'run' when bool_or(a.desired = 'hold') then 'hold'
+                 else 'stop' end as desired
+        from assignments a
+        join nodes n on n.organization_id = a.organization_id and n.id = a.node_id and n.revoked_at is null
+        left join node_presence p on p.organization_id = a.organization_id and p.node_id = a.node_id
+        where a.organization_id = %(organization_id)s and a.pipeline_id = any(%(pipeline_ids)s)
+        group by a.pipeline_id""",
+        {"pipeline_ids": list(pipeline_ids)},
+    )

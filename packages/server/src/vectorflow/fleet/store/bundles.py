@@ -1,0 +1,233 @@
+"""The SQL of bundles and sealed secrets. Only the role signer writes here."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from vectorflow.platform.database import Transaction
+
+
+class DueNode(msgspec.Struct, frozen=True):
+    """A node whose bundle is missing, out of date or past its half life."""
+
+    id: UUID
+    environment_id: UUID
+    sealing_key: bytes
+    wanted: int
+    generation: int
+    issue: int
+
+
+class WantedPipeline(msgspec.Struct, frozen=True):
+    """An assignment with what a bundle says about it."""
+
+    node_id: UUID
+    pipeline_id: UUID
+    name: str
+    number: int
+    sha256: bytes
+    size: int
+    desired: str
+    reason: str
+    attempt: int
+    secrets: list[str]
+    previous: int | None
+    previous_sha256: bytes | None
+
+
+class RevisionDocument(msgspec.Struct, frozen=True):
+    """The document of a revision, which hand-overs are computed from."""
+
+    pipeline_id: UUID
+    number: int
+    document: bytes
+
+
+class SealedRow(msgspec.Struct, frozen=True):
+    """A secret's version sealed to a node's key."""
+
+    version_id: UUID
+    node_id: UUID
+    key_id: str
+    sealed: str
+
+
+class StoredBundle(msgspec.Struct, frozen=True, kw_only=True):
+    """A signed bundle on its way into the database."""
+
+    node_id: UUID
+    generation: int
+    issue: int
+    envelope: bytes
+    hashes: list[str]
+    issued_at: datetime
+    half_life_at: datetime
+    expires_at: datetime
+
+
+class ServedBundle(msgspec.Struct, frozen=True):
+    """A stored bundle as the gateway serves it."""
+
+    node_id: UUID
+    generation: int
+    issue: int
+    envelope: bytes
+    hashes: list[str]
+
+
+class BundleVersion(msgspec.Struct, frozen=True):
+    """Which bundle a node has."""
+
+    node_id: UUID
+    generation: int
+    issue: int
+
+
+async def organizations_to_sign(txn: Transaction) -> list[UUID]:
+    """Return the organisations that have work for the signer."""
+    return await txn.rows_of_ids("select vf.organizations_to_sign() as id")
+
+
+async def organizations_for_keys(txn: Transaction) -> list[UUID]:
+    """Return every organisation, for the signer's care of keys."""
+    return await txn.rows_of_ids("select vf.organizations_for_keys() as id")
+
+
+async def due_list(txn: Transaction, limit: int) -> list[DueNode]:
+    """Return nodes that need a bundle: changed ones first, then those past their half life.
+
+    A secret that was replaced after the bundle was made counts as a change.
+    """
+    return await txn.rows(
+        DueNode,
+        """select n.id, n.environment_id, n.sealing_key, n.wanted, coalesce(b.generation, 0) as generation,
+            coalesce(b.issue, 0) as issue
+        from nodes n
+        left join bundles b on b.organization_id = n.organization_id and b.node_id = n.id
+        where n.organization_id = %(organization_id)s and n.revoked_at is null
+          and (n.wanted > coalesce(b.generation, 0) or b.half_life_at < now())
+        order by n.wanted <= coalesce(b.generation, 0), n.id limit %(limit)s""",
+        {"limit": limit},
+    )
+
+
+async def wanted_list(txn: Transaction, node_ids: Sequence[UUID]) -> list[WantedPipeline]:
+    """Return the assignments of nodes with their revisions."""
+    return await txn.rows(
+        WantedPipeline,
+        """select a.node_id, a.pipeline_id, p.name, a.revision as number, r.sha256, length(r.yaml) as size,
+            a.desired, a.reason, a.attempt, r.secrets, a.previous_revision as previous, old.sha256 as previous_sha256
+        from assignments a
+        join pipelines p on p.organization_id = a.organization_id and p.id = a.pipeline_id
+        join revisions r on r.organization_id = a.organization_id and r.pipeline_id = a.pipeline_id
+            and r.number = a.revision
+        left join revisions old on old.organization_id = a.organization_id and old.pipeline_id = a.pipeline_id
+            and old.number = a.previous_revision
+        where a.organization_id = %(organization_id)s and a.node_id = any(%(node_ids)s)
+        order by a.node_id, a.pipeline_id""",
+        {"node_ids": list(node_ids)},
+    )
+
+
+async def revision_documents(txn: Transaction, wanted: Sequence[tuple[UUID, int]]) -> list[RevisionDocument]:
+    """Return the documents of revisions named by (pipeline, number)."""
+    return await txn.rows(
+        RevisionDocument,
+        """select r.pipeline_id, r.number, r.document::text::bytea as document from revisions r
+        join unnest(%(pipelines)s::uuid[], %(numbers)s::integer[]) as w (pipeline_id, number)
+            on r.pipeline_id = w.pipeline_id and r.number = w.number
+        where r.organization_id = %(organization_id)s""",
+        {"pipelines": [each[0] for each in wanted], "numbers": [each[1] for each in wanted]},
+    )
+
+
+async def sealed_list(
+    txn: Transaction, node_ids: Sequence[UUID], version_ids: Sequence[UUID]
+) -> list[SealedRow]:
+    """Return what is sealed already."""
+    return await txn.rows(
+        SealedRow,
+        """select version_id, node_id, key_id, sealed from sealed_secrets
+        where organization_id = %(organization_id)s and node_id = any(%(node_ids)s)
+          and version_id = any(%(version_ids)s)""",
+        {"node_ids": list(node_ids), "version_ids": list(version_ids)},
+    )
+
+
+async def sealed_insert(txn: Transaction, rows: Sequence[SealedRow]) -> None:
+    """Store newly sealed secrets; the same one again is left as it is."""
+    await txn.execute(
+        """insert into sealed_secrets (organization_id, version_id, node_id, key_id, sealed)
+        select %(organization_id)s, * from unnest(%(versions)s::uuid[], %(nodes)s::uuid[], %(keys)s::text[],
+            %(sealed)s::text[])
+        on conflict do nothing""",
+        {
+            "versions": [row.version_id for row in rows],
+            "nodes": [row.node_id for row in rows],
+            "keys": [row.key_id for row in rows],
+            "sealed": [row.sealed for row in rows],
+        },
+    )
+
+
+async def bundle_put(txn: Transaction, bundles: Sequence[StoredBundle]) -> list[BundleVersion]:
+    """Store signed bundles, never over a newer one; return those that were stored."""
+    return await txn.rows(
+        BundleVersion,
+        """insert into bundles as b (organization_id, node_id, generation, issue, envelope, hashes, issued_at,
+            half_life_at, expires_at)
+        select %(organization_id)s, node_id, generation, issue, envelope, string_to_array(hashes, ','), issued_at,
+            half_life_at, expires_at
+        from unnest(%(nodes)s::uuid[], %(generations)s::bigint[], %(issues)s::integer[], %(envelopes)s::bytea[],
+            %(hashes)s::text[], %(issued)s::timestamptz[], %(half)s::timestamptz[], %(expires)s::timestamptz[])
+            as u (node_id, generation, issue, envelope, hashes, issued_at, half_life_at, expires_at)
+        on conflict (organization_id, node_id) do update set
+            generation = excluded.generation, issue = excluded.issue, envelope = excluded.envelope,
+            hashes = excluded.hashes, issued_at = excluded.issued_at, half_life_at = excluded.half_life_at,
+            expires_at = excluded.expires_at
+        where (b.generation, b.issue) < (excluded.generation, excluded.issue)
+        returning node_id, generation, issue""",
+        {
+            "nodes": [each.node_id for each in bundles],
+            "generations": [each.generation for each in bundles],
+            "issues": [each.issue for each in bundles],
+            "envelopes": [each.envelope for each in bundles],
+            "hashes": [",".join(each.hashes) for each in bundles],
+            "issued": [each.issued_at for each in bundles],
+            "half": [each.half_life_at for each in bundles],
+            "expires": [each.expires_at for each in bundles],
+        },
+    )
+
+
+async def bundle_list(txn: Transaction, node_ids: Sequence[UUID]) -> list[ServedBundle]:
+    """Return stored bundles to serve."""
+    return await txn.rows(
+        ServedBundle,
+        """select b.node_id, b.generation, b.issue, b.envelope, b.hashes from bundles b
+        where b.organization_id = %(organization_id)s and b.node_id = any(%(node_ids)s)""",
+        {"node_ids": list(node_ids)},
+    )
+
+
+async def bundle_versions(txn: Transaction, node_ids: Sequence[UUID]) -> list[BundleVersion]:
+    """Return the versions of many nodes' bundles in one statement, without a scope and without content."""
+    return await txn.rows(
+        BundleVersion, "select * from vf.bundle_versions(%(node_ids)s)", {"node_ids": list(node_ids)}
+    )
+
+
+async def file_content(txn: Transaction, node_id: UUID, sha256: str) -> bytes | None:
+    """Return a file by its hash, only when the node's present bundle names it."""
+    found = await txn.value(
+        """select r.yaml from bundles b
+        join assignments a on a.organization_id = b.organization_id and a.node_id = b.node_id
+        join revisions r on r.organization_id = a.organization_id and r.pipeline_id = a.pipeline_id
+            and r.sha256 = decode(%(sha256)s, 'hex')
+        where b.organization_id = %(organization_id)s and b.node_id = %(node_id)s
+          and %(sha256)s = any(b.hashes) limit 1""",
+        {"node_id": node_id, "sha256": sha256},
+    )
+    return bytes(found) if found is not None else None

@@ -1,0 +1,280 @@
+"""What is passed around about nodes; the structs without `Row` in their name are the public API's."""
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+import msgspec
+
+NodeStatus = Literal["healthy", "degraded", "unreachable", "pending", "revoked"]
+Desired = Literal["run", "hold", "stop"]
+
+
+class NodeAuthority(msgspec.Struct, frozen=True):
+    """Whose node token it is, and the node's public keys: all that the gateway believes about a caller."""
+
+    organization_id: UUID
+    slug: str
+    environment_id: UUID
+    node_id: UUID
+    secret_hash: bytes
+    identity_key: bytes
+    sealing_key: bytes
+
+
+class EnrolmentAuthority(msgspec.Struct, frozen=True):
+    """Whose enrolment token it is."""
+
+    organization_id: UUID
+    slug: str
+    environment_id: UUID
+    secret_hash: bytes
+    expires_at: datetime
+    spent: bool
+    revoked: bool
+
+
+class EngineInfo(msgspec.Struct, frozen=True):
+    """The engine on a node: `vector` or `embedded`."""
+
+    kind: str
+    version: str
+
+
+class NodeRates(msgspec.Struct, frozen=True):
+    """Events per second over all pipelines of a node: into its sources, out of its sinks, and errors."""
+
+    received: float
+    sent: float
+    errors: float
+
+
+class Node(msgspec.Struct, frozen=True, kw_only=True):
+    """A machine with an agent. `reasons` say why it is degraded; times are RFC 3339."""
+
+    id: UUID
+    name: str
+    hostname: str
+    status: NodeStatus
+    reasons: list[str]
+    last_seen_at: str | None
+    enrolled_at: str
+    agent_version: str
+    engine: EngineInfo
+    platform: str
+    labels: dict[str, str]
+    pipelines_running: int
+    pipelines_assigned: int
+    rates: NodeRates
+    etag: str
+
+
+class HostMetrics(msgspec.Struct, frozen=True, kw_only=True):
+    """The machine at its last heartbeat; sizes in bytes."""
+
+    cpu_percent: float = 0.0
+    memory_used_bytes: int = 0
+    memory_total_bytes: int = 0
+    disk_free_bytes: int = 0
+    disk_total_bytes: int = 0
+    load1: float = 0.0
+
+
+class PipelineRef(msgspec.Struct, frozen=True):
+    """A pipeline by id, with its present name."""
+
+    id: UUID
+    name: str
+
+
+class ActualState(msgspec.Struct, frozen=True, kw_only=True):
+    """What a pipeline was doing on a node at its last heartbeat."""
+
+    state: str
+    revision: int | None
+    pid: int | None
+    started_at: str | None
+    restarts: int
+    message: str
+
+
+class Assignment(msgspec.Struct, frozen=True, kw_only=True):
+    """What a node should run of a pipeline, and what it does."""
+
+    pipeline: PipelineRef
+    revision: int
+    desired: Desired
+    assigned_at: str
+    actual: ActualState | None
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """A node's own word on what it did. `revision` is the number, 0 when the whole bundle is meant."""
+
+    sequence: int
+    at: str
+    kind: str
+    pipeline_id: UUID | None
+    revision: int
+    reason: str
+    message: str
+    engine_output: list[str]
+
+
+class NodeDetail(Node, frozen=True, kw_only=True):
+    """A node with its facts, assignments, newest reports and machine."""
+
+    facts: dict[str, Any]
+    assignments: list[Assignment]
+    reports: list[Report]
+    host: HostMetrics | None
+
+
+class NodeList(msgspec.Struct, frozen=True):
+    """A page of nodes."""
+
+    items: list[Node]
+    next_cursor: str | None
+
+
+class EnrolmentToken(msgspec.Struct, frozen=True, kw_only=True):
+    """A token that lets machines enrol; its secret is not here and nowhere else."""
+
+    id: UUID
+    name: str
+    created_at: str
+    created_by: str
+    expires_at: str
+    uses: int
+    max_uses: int
+    labels: dict[str, str]
+    revoked_at: str | None
+    etag: str
+
+
+class EnrolmentTokenCreated(EnrolmentToken, frozen=True, kw_only=True):
+    """A new enrolment token, with the only copy of its text and a command that uses it."""
+
+    token: str
+    install_command: str
+
+
+class EnrolmentTokenList(msgspec.Struct, frozen=True):
+    """A page of enrolment tokens."""
+
+    items: list[EnrolmentToken]
+    next_cursor: str | None
+
+
+class NodeRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A node with its presence as the store reads it."""
+
+    id: UUID
+    name: str
+    hostname: str
+    status: NodeStatus
+    reasons: list[str]
+    last_seen_at: datetime | None
+    enrolled_at: datetime
+    agent_version: str
+    engine_kind: str
+    engine_version: str
+    platform: dict[str, Any]
+    labels: dict[str, str]
+    running: int
+    assigned: int
+    received_rate: float
+    sent_rate: float
+    errors_rate: float
+    version: int
+    facts: dict[str, Any] = {}
+    host: dict[str, Any] | None = None
+    pipelines: list[dict[str, Any]] = []
+
+
+class AssignmentRow(msgspec.Struct, frozen=True, kw_only=True):
+    """An assignment with its pipeline's name."""
+
+    pipeline_id: UUID
+    pipeline_name: str
+    revision: int
+    desired: Desired
+    assigned_at: datetime
+
+
+class ReportRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A report as it is stored."""
+
+    node_id: UUID
+    sequence: int
+    kind: str
+    pipeline_id: UUID | None
+    number: int
+    generation: int
+    reason: str
+    message: str
+    engine_output: list[str]
+    at: datetime
+    received_at: datetime
+
+
+class EnrolmentTokenRow(msgspec.Struct, frozen=True, kw_only=True):
+    """An enrolment token as it is stored, without its hash."""
+
+    id: UUID
+    name: str
+    created_at: datetime
+    created_by: str
+    expires_at: datetime
+    uses: int
+    max_uses: int
+    labels: dict[str, str]
+    revoked_at: datetime | None
+    version: int
+
+
+class NewNode(msgspec.Struct, frozen=True, kw_only=True):
+    """What enrolment stores about a machine."""
+
+    id: UUID
+    environment_id: UUID
+    name: str
+    machine_id: str
+    hostname: str
+    identity_key: bytes
+    sealing_key: bytes
+    facts: dict[str, str]
+    platform: dict[str, Any]
+    labels: dict[str, str]
+    agent_version: str
+    engine_kind: str
+    engine_version: str
+    engine_digest: str
+    duplicate_of: UUID | None
+
+
+class NodeTarget(msgspec.Struct, frozen=True):
+    """A node that a pipeline is or may be assigned to, with what it is assigned now."""
+
+    id: UUID
+    name: str
+    revision: int | None
+    desired: Desired | None
+
+
+class StoredReport(msgspec.Struct, frozen=True, kw_only=True):
+    """A verified report on its way into the database."""
+
+    node_id: UUID
+    sequence: int
+    kind: str
+    pipeline_id: UUID | None
+    revision: str
+    number: int
+    generation: int
+    issue: int
+    reason: str
+    message: str
+    engine_output: list[str]
+    at: datetime
+    envelope: bytes

@@ -1,0 +1,7 @@
+"""What can go wrong with telemetry."""
+
+from vectorflow.kernel.errors import VectorFlowError
+
+
+class IngestFull(VectorFlowError, status=429, code="telemetry.ingest-full"):
+    """The gateway cannot write as fast as heartbeats come; send the next one after Retry-After seconds."""
