@@ -196,6 +196,8 @@ def _words(path: str) -> tuple[str | None, str | None]:
 
 def _is_listed(what: str, path: str) -> bool:
     plain = path.replace("[]", "")
+    if plain in FIX.get(f"not_{what}", ()):
+        return False
     return any(plain == name or plain.endswith(f".{name}") for name in FIX[what])
 
 

@@ -9,9 +9,12 @@ from typing import Any, Literal
 import msgspec
 
 from vectorflow_topology.catalogue import ComponentSpec, catalogue
+from vectorflow_topology.compiler.types import SECTIONS
+from vectorflow_topology.credentials import is_literal_credential
 from vectorflow_topology.document import DEFAULT_PORT, Component, Document, Edge
 from vectorflow_topology.findings import Path
-from vectorflow_topology.importer.credentials import is_literal_credential
+from vectorflow_topology.text.reader import read_yaml
+from vectorflow_topology.text.writer import write_yaml
 
 REDACTED = "[REDACTED]"
 """Stands where a credential would be shown."""
@@ -51,12 +54,10 @@ def diff_documents(old: Document | None, new: Document) -> list[Change]:
 def diff_text(old: str | bytes, new: str | bytes) -> str:
     """Return the unified diff of two compiled configurations; empty when they are the same.
 
-    Credentials that stand in the text are not recognised here: redact the documents first, with
-    `redacted`, where the text will be shown.
+    Literal credentials are replaced in both before they are compared, so a change of such a value
+    alone does not show. Raises `text.reader.Refused` when one of them is not YAML.
     """
-    lines = difflib.unified_diff(
-        _text(old).splitlines(keepends=True), _text(new).splitlines(keepends=True), "before", "after"
-    )
+    lines = difflib.unified_diff(_lines(old), _lines(new), "before", "after")
     return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
 
 
@@ -70,8 +71,26 @@ def redacted(document: Document) -> Document:
     return msgspec.structs.replace(document, components=components)
 
 
-def _text(raw: str | bytes) -> str:
-    return raw if isinstance(raw, str) else raw.decode(errors="replace")
+def _lines(raw: str | bytes) -> list[str]:
+    text = raw if isinstance(raw, str) else raw.decode()
+    config = read_yaml(text).value or {}
+    shown = {key: _shown_section(key, value) for key, value in config.items()}
+    if shown != config:
+        text = write_yaml(shown)
+    return text.splitlines(keepends=True)
+
+
+def _shown_section(key: str, value: Any) -> Any:
+    kind = _KINDS.get(key)
+    if kind is None or not isinstance(value, Mapping):
+        return _redacted(None, value, (key,))
+    known = catalogue()
+    return {
+        name: _redacted(known.get(kind, body.get("type", "")), body, ())
+        if isinstance(body, Mapping)
+        else body
+        for name, body in value.items()
+    }
 
 
 def _component_changes(before: Component | None, after: Component | None) -> Iterator[Change]:
@@ -179,4 +198,5 @@ def _edge(edge: Edge) -> dict[str, str]:
     return {"source": edge.source, "port": edge.port or DEFAULT_PORT, "target": edge.target}
 
 
+_KINDS = {section: kind for kind, section in SECTIONS.items()}
 _NOBODY = Component(id="", kind="source", type="")

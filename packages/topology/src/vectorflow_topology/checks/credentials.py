@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import msgspec
 
 from vectorflow_topology.catalogue import Catalogue
+from vectorflow_topology.credentials import literal_findings
 from vectorflow_topology.document import Component
 from vectorflow_topology.findings import Finding
-from vectorflow_topology.importer.credentials import literal_findings
 
 
 def credential_findings(component: Component, known: Catalogue) -> Iterator[Finding]:

@@ -53,9 +53,8 @@ def _buffer(component: Component) -> Iterator[Finding]:
     if not isinstance(buffer, Mapping):
         return
     size = buffer.get("max_size")
-    is_number = isinstance(size, int) and not isinstance(size, bool)
     if buffer.get("type") == "disk":
-        if is_number and size < SMALLEST_DISK_BUFFER:
+        if isinstance(size, int) and size < SMALLEST_DISK_BUFFER:
             message = f"A buffer on disk has at least {SMALLEST_DISK_BUFFER} bytes; this has {size}."
             fix = {
                 "action": "set_option",

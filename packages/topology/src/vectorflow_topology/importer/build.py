@@ -8,11 +8,12 @@ from typing import Any
 from vectorflow_topology.catalogue import Catalogue
 from vectorflow_topology.compiler.compile import NODE_LOCAL, input_text
 from vectorflow_topology.compiler.types import SECTIONS
+from vectorflow_topology.credentials import literal_findings
 from vectorflow_topology.document import DEFAULT_PORT, Component, Document, Edge, Kind
 from vectorflow_topology.findings import Finding, Path, Severity, note
-from vectorflow_topology.importer.credentials import SecretNames, literal_findings
 from vectorflow_topology.importer.inputs import Output, expand, is_pattern
-from vectorflow_topology.importer.names import accepted_id
+from vectorflow_topology.importer.secrets import SecretNames
+from vectorflow_topology.names import accepted_id
 from vectorflow_topology.text.reader import Positions, Read
 
 _APART = frozenset((*SECTIONS.values(), "tests", "enrichment_tables", *NODE_LOCAL, "provider"))

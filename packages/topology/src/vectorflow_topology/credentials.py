@@ -1,4 +1,4 @@
-"""Secrets in imported options: references made ours, literal ones pointed out, never shown."""
+"""Credentials that stand in options as they are: pointed out, never shown."""
 
 from __future__ import annotations
 
@@ -8,45 +8,13 @@ from typing import Any
 
 from vectorflow_topology.catalogue.sensitive import is_credential, secrecy_of, texts
 from vectorflow_topology.catalogue.types import ComponentSpec
-from vectorflow_topology.compiler.references import BACKEND, SECRET, VARIABLE
+from vectorflow_topology.compiler.references import SECRET, VARIABLE
 from vectorflow_topology.findings import Finding, Path, note
-from vectorflow_topology.importer.names import accepted_secret
+from vectorflow_topology.names import accepted_secret
 
-_REFERENCE = re.compile(r"SECRET\[([\w\-]+)\.([\w.\-/]+)\]")
+REFERENCE = re.compile(r"SECRET\[([\w\-]+)\.([\w.\-/]+)\]")
 _URL_PASSWORD = re.compile(r"[a-z][a-z0-9+.-]*://[^/@\s:]*:([^/@\s]+)@", re.IGNORECASE)
 _ENVIRONMENT = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_.]*)(?::?[-?][^}]*)?\}")
-
-
-class SecretNames:
-    """Gives each secret of a configuration a name in our own backend."""
-
-    def __init__(self) -> None:
-        self._names: dict[tuple[str, str], str] = {}
-
-    def ours(self, value: Any) -> Any:
-        """Return a value with every `SECRET[backend.key]` written as `SECRET[name]`."""
-        if isinstance(value, str):
-            return _REFERENCE.sub(self._one, value) if "SECRET[" in value else value
-        if isinstance(value, Mapping):
-            return {key: self.ours(inner) for key, inner in value.items()}
-        if isinstance(value, list):
-            return [self.ours(inner) for inner in value]
-        return value
-
-    def findings(self) -> Iterator[Finding]:
-        """Name the secrets that have to be entered here, because they come from another backend."""
-        for (backend, key), name in self._names.items():
-            if backend != BACKEND:
-                message = (
-                    f"The secret {key} came from the backend {backend}. Enter its value as the secret {name}."
-                )
-                yield note("import.secret", message, fix={"action": "create_secret", "name": name})
-
-    def _one(self, match: re.Match[str]) -> str:
-        reference = (match.group(1), match.group(2))
-        if reference not in self._names:
-            self._names[reference] = accepted_secret(*reference, self._names.values())
-        return f"SECRET[{self._names[reference]}]"
 
 
 def literal_findings(
@@ -74,7 +42,7 @@ def is_literal_credential(spec: ComponentSpec | None, path: Path, text: str) -> 
     """Say whether the text at a path is, or contains, a credential that is not a reference."""
     if (
         SECRET.search(text)
-        or _REFERENCE.search(text)
+        or REFERENCE.search(text)
         or VARIABLE.fullmatch(text)
         or _ENVIRONMENT.fullmatch(text)
     ):
