@@ -145,7 +145,8 @@ class AccessLogMiddleware:
             return
         began = time.perf_counter()
         at = rfc3339(self._clock.now())
-        answered: dict[str, Any] = {"status": 500, "bytes": 0, "stream": False}
+        # The path is taken now: the router rewrites it.
+        answered: dict[str, Any] = {"path": scope["path"], "status": 500, "bytes": 0, "stream": False}
 
         async def counting_send(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -176,7 +177,7 @@ class AccessLogMiddleware:
             AccessRecord(
                 at=at,
                 method=clean_text(scope["method"])[:16],
-                path=clean_text(scope["path"])[:MAX_PATH],  # never the query: people paste secrets there
+                path=clean_text(answered["path"])[:MAX_PATH],  # never the query: people paste secrets there
                 status=answered["status"],
                 duration_ms=round(seconds * 1000, 3),
                 bytes=answered["bytes"],
