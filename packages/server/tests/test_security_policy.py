@@ -222,7 +222,10 @@ def test_a_row_without_a_test_is_noticed() -> None:
         assert faults_of([*good[:column], value, *good[column + 1 :]])
 
 
-@pytest.mark.parametrize("page", sorted((ROOT / "docs").rglob("*.md")), ids=lambda path: path.name)
+PAGES = [*sorted((ROOT / "docs").rglob("*.md")), *sorted(ROOT.glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
 def test_paths_that_pages_name_exist(page: Path) -> None:
     for path, function in PATH.findall(page.read_text()):
         target = ROOT / path

@@ -80,3 +80,89 @@ def test_every_problem_says_what_to_do(tool: ModuleType) -> None:
 
 def test_cells_cannot_break_a_table(tool: ModuleType) -> None:
     assert tool.table(("a", "b"), iter([("x|y", "one\ntwo")])).splitlines()[2] == r"| x\|y | one two |"
+
+
+# --- What pages say in prose, where it can be compared ---
+
+SOURCES = "\n".join(
+    " ".join(path.read_text().split())
+    for folder in ("packages", "scripts")
+    for pattern in ("*.py", "*.sh")
+    for path in sorted((ROOT / folder).rglob(pattern))
+    if "/tests/" not in str(path)
+)
+UNQUOTED = SOURCES.replace('" f"', "").replace('" "', "")
+
+
+def cells(page: Path, column: int) -> list[str]:
+    """One column of every table of a page."""
+    rows = [line.strip("| ").split(" | ") for line in page.read_text().splitlines() if line.startswith("| ")]
+    return [row[column] for row in rows if len(row) > column]
+
+
+def quoted_messages(page: Path) -> list[str]:
+    """Messages that a page quotes: code that begins like a sentence."""
+    found = [text for cell in cells(page, 0) for text in re.findall(r"`([^`]+)`", cell)]
+    return [text for text in found if re.match(r"[A-Z][a-z']+ ", text)]
+
+
+def is_said(message: str) -> bool:
+    """Whether the code says this; numbers and omissions stand for what the code puts in."""
+    pieces = re.split(r"\d+(?![\d.]*\.\d)|…", message)
+    return all(piece.strip() in UNQUOTED or piece.strip() in SOURCES for piece in pieces)
+
+
+def test_messages_that_pages_quote_are_the_codes_own() -> None:
+    messages = quoted_messages(DOCS / "operations/troubleshooting.md")
+    assert len(messages) > 10
+    assert [message for message in messages if not is_said(message)] == []
+    assert not is_said("The database login may not do anything.")
+
+
+def words_of(module: str, *classes: str) -> set[str]:
+    """Values of the constants that stand in classes of a module of the wire package."""
+    tree = ast.parse((ROOT / f"packages/wire/src/vectorflow_wire/{module}.py").read_text())
+    return {
+        node.value.value
+        for owner in tree.body
+        if isinstance(owner, ast.ClassDef) and (not classes or owner.name in classes)
+        for node in owner.body
+        if isinstance(node, ast.AnnAssign | ast.Assign)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+        and node.value.value
+    }
+
+
+def test_the_protocol_page_names_every_word() -> None:
+    text = (DOCS / "agent/protocol.md").read_text()
+    words = words_of("messages", "ReportKind", "ReportReason")
+    words |= words_of("bundles", "DesiredState", "Handover") | words_of("verify")
+    assert len(words) > 25
+    assert [word for word in sorted(words) if f"`{word}`" not in text and word != "bundle-refused"] == []
+
+
+def test_the_architecture_names_what_is_there() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    server = ROOT / "packages/server/src/vectorflow"
+    rooms = {path.parent.name for path in server.glob("*/__init__.py")} - {"web"}
+    shown = set(re.findall(r"^\| `(\w+)` \| [a-zA-Z]", text, flags=re.MULTILINE))
+    assert rooms - shown == set()
+    assert {f"packages/{path.name}" for path in (ROOT / "packages").iterdir()} <= set(
+        re.findall(r"^\| `([\w/]+)` \|", text, flags=re.MULTILINE)
+    )
+
+
+def test_the_database_page_names_every_role() -> None:
+    migrate = (ROOT / "packages/server/src/vectorflow/platform/migrate.py").read_text()
+    credentials = (ROOT / "packages/server/src/vectorflow/platform/credentials.py").read_text()
+    roles = set(re.findall(r'"(vf_[a-z]+)"', migrate + credentials))
+    assert len(roles) > 7
+    assert {cell.strip("`") for cell in cells(DOCS / "operations/database.md", 0)} >= roles
+
+
+def test_nothing_is_loaded_from_other_hosts() -> None:
+    text = (ROOT / "mkdocs.yml").read_text()
+    assert "font: false" in text
+    assert not re.search(r"extra_(css|javascript):.*https?://", text)
+    assert not any("```mermaid" in page.read_text() for page in PAGES)
