@@ -6,10 +6,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, ParamSpec, TypeVar
 
-from vectorflow_topology.checks import check
-
 from vectorflow.pipelines.errors import CheckingBusy
 from vectorflow.pipelines.types import Checked, ImportFormat
+from vectorflow_topology.checks import check
 from vectorflow_topology.compiler import Compiled, CompileFailed, Target, compile_document
 from vectorflow_topology.document import Document
 from vectorflow_topology.findings import Finding, ordered
@@ -83,7 +82,7 @@ class _Budgeted:
         """Compile one program while there is time."""
         if time.monotonic() > self._ends:
             message = "This program was not compiled: the document's programs take too long to check."
-            return [VrlDiagnostic(severity="error", message=message, code="vrl.timeout")]
+            return [VrlDiagnostic(severity="error", message=message, code="timeout")]
         return self._vrl.compile(program, kind=kind)
 
 

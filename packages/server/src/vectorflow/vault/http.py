@@ -5,6 +5,8 @@ from uuid import UUID
 
 import msgspec
 from litestar import Response, delete, get, post, put
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
 
 from vectorflow.kernel.actor import Actor
 from vectorflow.kernel.clock import rfc3339
@@ -76,11 +78,11 @@ class SecretList(msgspec.Struct):
 )
 async def list_secrets(
     *,
-    org: str,
-    env: str,
-    access: Access,
-    database: Database,
-    vault: VaultService,
+    org: FromPath[str],
+    env: FromPath[str],
+    access: NamedDependency[Access],
+    database: NamedDependency[Database],
+    vault: NamedDependency[VaultService],
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
     q: Query = None,
@@ -105,14 +107,14 @@ async def list_secrets(
 )
 async def create_secret(
     *,
-    org: str,
-    env: str,
-    data: SecretNew,
-    access: Access,
-    actor: Actor,
-    database: Database,
-    vault: VaultService,
-    idempotency: Idempotency,
+    org: FromPath[str],
+    env: FromPath[str],
+    data: JSONBody[SecretNew],
+    access: NamedDependency[Access],
+    actor: NamedDependency[Actor],
+    database: NamedDependency[Database],
+    vault: NamedDependency[VaultService],
+    idempotency: NamedDependency[Idempotency],
 ) -> Response[Secret]:
     """Keep a new secret."""
     del org, env
@@ -136,15 +138,15 @@ async def create_secret(
 )
 async def update_secret(
     *,
-    org: str,
-    env: str,
-    id: UUID,  # noqa: A002 - the path's own word
-    data: SecretReplacement,
+    org: FromPath[str],
+    env: FromPath[str],
+    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    data: JSONBody[SecretReplacement],
     request: AnyRequest,
-    access: Access,
-    actor: Actor,
-    database: Database,
-    vault: VaultService,
+    access: NamedDependency[Access],
+    actor: NamedDependency[Actor],
+    database: NamedDependency[Database],
+    vault: NamedDependency[VaultService],
 ) -> Response[Secret]:
     """Replace a value."""
     del org, env
@@ -166,14 +168,14 @@ async def update_secret(
 )
 async def delete_secret(
     *,
-    org: str,
-    env: str,
-    id: UUID,  # noqa: A002 - the path's own word
+    org: FromPath[str],
+    env: FromPath[str],
+    id: FromPath[UUID],  # noqa: A002 - the path's own word
     request: AnyRequest,
-    access: Access,
-    actor: Actor,
-    database: Database,
-    vault: VaultService,
+    access: NamedDependency[Access],
+    actor: NamedDependency[Actor],
+    database: NamedDependency[Database],
+    vault: NamedDependency[VaultService],
 ) -> None:
     """Delete a secret with all its versions."""
     del org, env
@@ -184,7 +186,7 @@ async def delete_secret(
         await vault.delete(txn, actor, environment_id, secret)
 
 
-def _environment_id(access: Access) -> UUID:
+def _environment_id(access: NamedDependency[Access]) -> UUID:
     if access.environment is None:
         raise EnvironmentNotFoundError
     return access.environment.id

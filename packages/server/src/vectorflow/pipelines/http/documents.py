@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 from litestar import Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
 
 from vectorflow.kernel.permissions import Permission
 from vectorflow.pipelines.http.answers import (
@@ -57,12 +59,12 @@ class Catalogue(msgspec.Struct):
 )
 async def check_document(
     *,
-    org: str,
-    env: str,
-    data: CheckRequest,
-    access: Access,
-    database: Database,
-    pipelines: PipelineService,
+    org: FromPath[str],
+    env: FromPath[str],
+    data: JSONBody[CheckRequest],
+    access: NamedDependency[Access],
+    database: NamedDependency[Database],
+    pipelines: NamedDependency[PipelineService],
 ) -> CheckResult:
     """Check a document against its environment."""
     del org, env
@@ -83,7 +85,11 @@ async def check_document(
     request_max_body_size=MOST_BODY_BYTES,
 )
 async def import_configuration(
-    *, org: str, env: str, data: ImportRequest, pipelines: PipelineService
+    *,
+    org: FromPath[str],
+    env: FromPath[str],
+    data: JSONBody[ImportRequest],
+    pipelines: NamedDependency[PipelineService],
 ) -> ImportResult:
     """Turn a configuration into documents; saving them is up to the caller."""
     del org, env

@@ -4,6 +4,8 @@ from uuid import UUID
 
 import msgspec
 from litestar import Response, delete, get, post, put
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
 
 from vectorflow.kernel.actor import Actor
 from vectorflow.kernel.permissions import Permission
@@ -52,11 +54,11 @@ class PipelineDraft(msgspec.Struct, forbid_unknown_fields=True):
 )
 async def list_pipelines(
     *,
-    org: str,
-    env: str,
-    access: Access,
-    database: Database,
-    pipelines: PipelineService,
+    org: FromPath[str],
+    env: FromPath[str],
+    access: NamedDependency[Access],
+    database: NamedDependency[Database],
+    pipelines: NamedDependency[PipelineService],
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
     q: Query = None,
@@ -81,14 +83,14 @@ async def list_pipelines(
 )
 async def create_pipeline(
     *,
-    org: str,
-    env: str,
-    data: PipelineNew,
-    access: Access,
-    actor: Actor,
-    database: Database,
-    pipelines: PipelineService,
-    idempotency: Idempotency,
+    org: FromPath[str],
+    env: FromPath[str],
+    data: JSONBody[PipelineNew],
+    access: NamedDependency[Access],
+    actor: NamedDependency[Actor],
+    database: NamedDependency[Database],
+    pipelines: NamedDependency[PipelineService],
+    idempotency: NamedDependency[Idempotency],
 ) -> Response[Pipeline]:
     """Make a pipeline."""
     del org, env
@@ -117,12 +119,12 @@ async def create_pipeline(
 )
 async def get_pipeline(
     *,
-    org: str,
-    env: str,
-    id: UUID,  # noqa: A002 - the path's own word
-    access: Access,
-    database: Database,
-    pipelines: PipelineService,
+    org: FromPath[str],
+    env: FromPath[str],
+    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    access: NamedDependency[Access],
+    database: NamedDependency[Database],
+    pipelines: NamedDependency[PipelineService],
 ) -> Response[Pipeline]:
     """Answer with one pipeline."""
     del org, env
@@ -141,15 +143,15 @@ async def get_pipeline(
 )
 async def update_pipeline(
     *,
-    org: str,
-    env: str,
-    id: UUID,  # noqa: A002 - the path's own word
-    data: PipelineDraft,
+    org: FromPath[str],
+    env: FromPath[str],
+    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    data: JSONBody[PipelineDraft],
     request: AnyRequest,
-    access: Access,
-    actor: Actor,
-    database: Database,
-    pipelines: PipelineService,
+    access: NamedDependency[Access],
+    actor: NamedDependency[Actor],
+    database: NamedDependency[Database],
+    pipelines: NamedDependency[PipelineService],
 ) -> Response[Pipeline]:
     """Save a draft."""
     del org, env
@@ -173,14 +175,14 @@ async def update_pipeline(
 )
 async def delete_pipeline(
     *,
-    org: str,
-    env: str,
-    id: UUID,  # noqa: A002 - the path's own word
+    org: FromPath[str],
+    env: FromPath[str],
+    id: FromPath[UUID],  # noqa: A002 - the path's own word
     request: AnyRequest,
-    access: Access,
-    actor: Actor,
-    database: Database,
-    pipelines: PipelineService,
+    access: NamedDependency[Access],
+    actor: NamedDependency[Actor],
+    database: NamedDependency[Database],
+    pipelines: NamedDependency[PipelineService],
 ) -> None:
     """Delete a pipeline; its revisions stay for the record."""
     del org, env

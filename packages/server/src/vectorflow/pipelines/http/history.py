@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from litestar import get
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import FromPath, QueryParameter
 
 from vectorflow.kernel.errors import FieldError
 from vectorflow.kernel.permissions import Permission
@@ -37,13 +38,13 @@ _MOST_NUMBER = 2_147_483_647
 )
 async def list_revisions(
     *,
-    org: str,
-    env: str,
-    id: UUID,  # noqa: A002 - the path's own word
-    access: Access,
-    database: Database,
-    pipelines: PipelineService,
-    revisions: RevisionService,
+    org: FromPath[str],
+    env: FromPath[str],
+    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    access: NamedDependency[Access],
+    database: NamedDependency[Database],
+    pipelines: NamedDependency[PipelineService],
+    revisions: NamedDependency[RevisionService],
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
     q: Query = None,
@@ -68,14 +69,14 @@ async def list_revisions(
 )
 async def get_revision(
     *,
-    org: str,
-    env: str,
-    id: UUID,  # noqa: A002 - the path's own word
-    number: int,
-    access: Access,
-    database: Database,
-    pipelines: PipelineService,
-    revisions: RevisionService,
+    org: FromPath[str],
+    env: FromPath[str],
+    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    number: FromPath[int],
+    access: NamedDependency[Access],
+    database: NamedDependency[Database],
+    pipelines: NamedDependency[PipelineService],
+    revisions: NamedDependency[RevisionService],
 ) -> RevisionDetail:
     """Answer with one revision."""
     del org, env
@@ -93,17 +94,17 @@ async def get_revision(
 )
 async def get_diff(
     *,
-    org: str,
-    env: str,
-    id: UUID,  # noqa: A002 - the path's own word
-    access: Access,
-    database: Database,
-    pipelines: PipelineService,
-    revisions: RevisionService,
+    org: FromPath[str],
+    env: FromPath[str],
+    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    access: NamedDependency[Access],
+    database: NamedDependency[Database],
+    pipelines: NamedDependency[PipelineService],
+    revisions: NamedDependency[RevisionService],
     since: Annotated[
-        str, Parameter(query="from", description="A revision's number, or `deployed`.")
+        str, QueryParameter(name="from", description="A revision's number, or `deployed`.")
     ] = "deployed",
-    to: Annotated[str, Parameter(query="to", description="A revision's number, or `draft`.")] = "draft",
+    to: Annotated[str, QueryParameter(name="to", description="A revision's number, or `draft`.")] = "draft",
 ) -> Diff:
     """Compare two states."""
     del org, env
