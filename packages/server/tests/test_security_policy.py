@@ -5,10 +5,19 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
+import httpx2
 import msgspec
 import pytest
+from litestar import Litestar
 
-from vectorflow.entry.security_policy import SecurityPolicy, security_policy, security_txt
+from vectorflow.entry.dependencies import dependencies
+from vectorflow.entry.security_policy import PATH as TXT
+from vectorflow.entry.security_policy import SecurityPolicy, routes, security_policy, security_txt
+from vectorflow.entry.services import Services
+from vectorflow.platform.database import Database
+from vectorflow.platform.http.declaration import declaration_of
+from vectorflow.platform.scope import ScopeSigner
+from vectorflow.platform.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[3]
 POLICY_PAGE = ROOT / "docs/security/policy.md"
@@ -164,6 +173,20 @@ def test_security_txt_without_an_https_address_names_none() -> None:
 def test_security_txt_counts_in_utc() -> None:
     elsewhere = NOW.astimezone(timezone(timedelta(hours=5)))
     assert security_txt(now=elsewhere) == security_txt(now=NOW)
+
+
+async def test_the_route_answers_plain_text_to_everybody() -> None:
+    services = Services(
+        Settings(base_url="https://vectorflow.example.com"), Database("", ScopeSigner(bytes(32)))
+    )
+    app = Litestar(route_handlers=routes, dependencies=dependencies(services), openapi_config=None)
+    transport = httpx2.ASGITransport(app=app)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://vectorflow.test") as client:
+        answer = await client.get(TXT)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    assert "Canonical: https://vectorflow.example.com/.well-known/security.txt" in answer.text
+    assert all(declaration_of(route.opt, TXT).public for route in routes)
 
 
 # --- docs/security/controls.md ---

@@ -6,7 +6,10 @@ from functools import cache
 from importlib.resources import files
 
 import msgspec
+from litestar import MediaType, get
+from litestar.di import NamedDependency
 
+from vectorflow.entry.services import Services
 from vectorflow.kernel.clock import rfc3339
 
 PATH = "/.well-known/security.txt"
@@ -81,3 +84,17 @@ def security_txt(*, now: datetime, base_url: str | None = None) -> str:
     if base_url is not None and base_url.startswith("https://"):
         lines.append(f"Canonical: {base_url.rstrip('/')}{PATH}")
     return "\n".join(lines) + "\n"
+
+
+@get(
+    PATH,
+    media_type=MediaType.TEXT,
+    include_in_schema=False,
+    public="whoever finds a weakness must find out where to report it",
+)
+async def get_security_txt(services: NamedDependency[Services]) -> str:
+    """Answer the text for this installation."""
+    return security_txt(now=services.clock.now(), base_url=services.settings.base_url)
+
+
+routes = [get_security_txt]
