@@ -39,9 +39,22 @@ def parse_text(text: str | bytes, format: Format = "auto") -> Read:  # noqa: A00
     chosen = _guess(decoded) if format == "auto" else format
     if chosen == "toml":
         return _toml(decoded)
-    if chosen == "json":
+    if chosen == "json" and format == "json":
         return _json(decoded)
-    return read_yaml(decoded)
+    return _json_or_yaml(decoded) if chosen == "json" else read_yaml(decoded)
+
+
+def _json_or_yaml(text: str) -> Read:
+    """Read what begins with a brace: JSON, or YAML written on few lines."""
+    try:
+        return _json(text)
+    except Refused as refused:
+        if refused.findings[0].rule != "import.syntax":
+            raise
+        try:
+            return read_yaml(text)
+        except Refused:
+            raise refused from None
 
 
 def _decoded(text: str | bytes) -> str:
