@@ -28,6 +28,7 @@ export default defineConfig({
     emptyOutDir: true,
     target: ['chrome123', 'firefox120', 'safari17.5'],
     assetsInlineLimit: 0,
+    manifest: true,
     chunkSizeWarningLimit: 1200,
   },
   server: {

@@ -344,6 +344,7 @@ export type Node = {
     pipelines_running: number;
     pipelines_assigned: number;
     rates: NodeRates | null;
+    etag?: string;
 };
 
 export type Actual = {
@@ -396,6 +397,7 @@ export type NodeDetail = {
     pipelines_running: number;
     pipelines_assigned: number;
     rates: NodeRates | null;
+    etag?: string;
     facts: {
         [key: string]: unknown;
     };
@@ -415,6 +417,7 @@ export type EnrolmentToken = {
         [key: string]: string;
     };
     revoked_at: string | null;
+    etag?: string;
 };
 
 export type EnrolmentTokenCreated = {
@@ -428,6 +431,7 @@ export type EnrolmentTokenCreated = {
         [key: string]: string;
     };
     revoked_at: string | null;
+    etag?: string;
     token: string;
     install_command: string;
 };
@@ -453,6 +457,7 @@ export type Secret = {
     created_at: string;
     updated_at: string;
     used_by: Array<SecretUse>;
+    etag?: string;
 };
 
 export type SecretCreate = {
@@ -514,6 +519,12 @@ export type OptionSpec = {
     deprecated?: unknown;
     aliases?: Array<string>;
     relevant_when?: string | null;
+    required_when?: string | null;
+    also?: Array<string>;
+    hidden?: boolean;
+    carries_secret?: boolean;
+    template?: boolean;
+    language?: string | null;
     items?: OptionSpec;
     options?: {
         [key: string]: OptionSpec;
@@ -1547,6 +1558,9 @@ export type CreateEnrolmentTokenResponse = CreateEnrolmentTokenResponses[keyof C
 
 export type RevokeEnrolmentTokenData = {
     body?: never;
+    headers?: {
+        'If-Match'?: string;
+    };
     path: {
         org: string;
         env: string;

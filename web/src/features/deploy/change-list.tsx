@@ -1,0 +1,51 @@
+import { Minus, Pencil, Plus } from 'lucide-react'
+import type { Change } from '@/api/gen'
+import { t } from '@/lib/i18n'
+
+const ICONS = { added: Plus, removed: Minus, changed: Pencil }
+const TONES = { added: 'text-good', removed: 'text-bad', changed: 'text-warn' }
+
+function short(value: unknown): string {
+  if (value === null || value === undefined) return '–'
+  const text = typeof value === 'string' ? value : JSON.stringify(value)
+  return text.length > 160 ? `${text.slice(0, 157)}…` : text
+}
+
+function words(change: Change): string {
+  const verb = { added: t('added'), removed: t('removed'), changed: t('changed') }[change.kind]
+  const what = { component: t('component'), edge: t('connection'), option: t('option'), global: t('setting') }[change.what]
+  return `${what} ${verb}`
+}
+
+function placeOf(change: Change): string {
+  const path = Array.isArray(change.path) ? change.path.join('.') : typeof change.path === 'string' ? change.path : ''
+  return [change.component, path].filter((part) => part != null && part !== '').join(' · ')
+}
+
+/** What a change means, one line each: components, connections, options. */
+export function ChangeList({ changes }: { changes: Change[] }) {
+  if (changes.length === 0) return <p className="text-secondary">{t('Nothing changes in what runs.')}</p>
+  return (
+    <ul className="flex flex-col gap-1">
+      {changes.map((change, index) => {
+        const Icon = ICONS[change.kind]
+        const showsValues = change.what === 'option' || change.what === 'global' || change.what === 'edge'
+        return (
+          <li key={index} className="flex items-start gap-2">
+            <Icon aria-hidden size={14} className={`mt-0.5 shrink-0 ${TONES[change.kind]}`} />
+            <span className="min-w-0 [overflow-wrap:anywhere]">
+              <span>{words(change)}</span> <span className="font-mono text-sm">{placeOf(change)}</span>
+              {showsValues && (change.before != null || change.after != null) && (
+                <span className="block font-mono text-sm text-secondary">
+                  {change.before != null && <del className="no-underline">{short(change.before)}</del>}
+                  {change.before != null && change.after != null && ' → '}
+                  {change.after != null && <ins className="text-text no-underline">{short(change.after)}</ins>}
+                </span>
+              )}
+            </span>
+          </li>
+        )
+      })}
+    </ul>
+  )
+}

@@ -1,0 +1,124 @@
+import type { NodeProps } from '@xyflow/react'
+import { Handle, Position } from '@xyflow/react'
+import { CircleAlert, Filter, LogIn, LogOut, Plus } from 'lucide-react'
+import { memo } from 'react'
+import { useComponentRates } from '@/features/live/rates-context'
+import { formatRate } from '@/lib/format'
+import { t } from '@/lib/i18n'
+import { useCheck, useEditor } from '../context'
+import { portLabel } from '../graph/connect'
+import type { Kind } from '../graph/types'
+import { DEFAULT_PORT } from '../graph/types'
+import { useCanvasActions } from './actions'
+import type { CardNode } from './nodes'
+
+export const KIND_ICONS = { source: LogIn, transform: Filter, sink: LogOut }
+export const KIND_TINTS: Record<Kind, string> = {
+  source: 'bg-source-tint text-source',
+  transform: 'bg-transform-tint text-transform',
+  sink: 'bg-sink-tint text-sink',
+}
+const HANDLE = 'size-2.5! rounded-full! border-2! border-surface! bg-control!'
+
+/** A component as it stands on the canvas: what it is, what is wrong with it, and each output with its rate. */
+export const ComponentCard = memo(function ComponentCard({ id, data, selected }: NodeProps<CardNode>) {
+  const { component, ports } = data
+  const Icon = KIND_ICONS[component.kind]
+  const named = ports.filter((port) => port.name !== DEFAULT_PORT)
+  const hasDefault = ports.length > named.length
+  const off = component.enabled === false
+  return (
+    <div
+      className={`w-52 rounded-lg border bg-raised shadow-raised transition-colors duration-120 ${selected ? 'border-focus ring-1 ring-focus' : 'border-line'} ${off ? 'opacity-60' : ''}`}
+    >
+      <div className="relative flex h-12 items-center gap-2 px-2.5">
+        {component.kind !== 'source' && <Handle id="in" type="target" position={Position.Left} className={HANDLE} />}
+        <span className={`flex size-7 shrink-0 items-center justify-center rounded-md ${KIND_TINTS[component.kind]}`}>
+          <Icon aria-hidden size={15} />
+        </span>
+        <span className="min-w-0 flex-1">
+          <span className="block truncate font-mono text-sm font-medium">{component.id}</span>
+          <span className="flex items-baseline gap-1.5 text-sm text-secondary">
+            <span className="min-w-0 flex-1 truncate">{off ? t('{type}, off', { type: component.type }) : component.type}</span>
+            {component.kind === 'sink' ? <ReceivedRate id={id} /> : hasDefault && <PortRate id={id} port={DEFAULT_PORT} />}
+          </span>
+        </span>
+        <FindingBadge id={id} />
+        {hasDefault && <Output id={id} port={DEFAULT_PORT} />}
+      </div>
+      {named.length > 0 && (
+        <ul className="border-t border-line py-1">
+          {named.map((port) => (
+            <li key={port.name} className="relative flex h-6 items-center justify-end gap-2 px-2.5 text-sm">
+              <span className="min-w-0 truncate font-mono text-secondary">{portLabel(port.name)}</span>
+              <span className="min-w-8 text-right">
+                <PortRate id={id} port={port.name} />
+              </span>
+              <Output id={id} port={port.name} />
+            </li>
+          ))}
+        </ul>
+      )}
+    </div>
+  )
+})
+
+function Output({ id, port }: { id: string; port: string }) {
+  const { canEdit } = useEditor()
+  const { addAfter } = useCanvasActions()
+  return (
+    <>
+      <Handle id={port} type="source" position={Position.Right} className={HANDLE} title={portLabel(port)} />
+      {canEdit && (
+        <button
+          type="button"
+          aria-label={t('Add after {id}, output {port}', { id, port: portLabel(port) })}
+          className="nodrag absolute top-1/2 -right-7 hidden size-5 -translate-y-1/2 cursor-pointer items-center justify-center rounded-full border bg-raised text-secondary shadow-raised group-focus-within/card:flex group-hover/card:flex hover:text-text focus-visible:flex"
+          onClick={(event) => {
+            event.stopPropagation()
+            addAfter(id, port)
+          }}
+        >
+          <Plus aria-hidden size={12} />
+        </button>
+      )}
+    </>
+  )
+}
+
+function PortRate({ id, port }: { id: string; port: string }) {
+  const rate = useComponentRates(id)?.outputs[port]?.events_per_second
+  return <Rate value={rate} />
+}
+
+function ReceivedRate({ id }: { id: string }) {
+  return <Rate value={useComponentRates(id)?.received_events_per_second} />
+}
+
+function Rate({ value }: { value: number | undefined }) {
+  if (value === undefined) return null
+  return (
+    <span className="shrink-0 text-text tabular-nums" title={t('{n} events per second', { n: value })}>
+      {formatRate(value)}
+      <span className="text-[11px] text-secondary">/s</span>
+    </span>
+  )
+}
+
+function FindingBadge({ id }: { id: string }) {
+  const findings = useCheck().result?.findings.filter((each) => each.component === id && each.severity !== 'note') ?? []
+  const rates = useComponentRates(id)
+  const failing = (rates?.errors_per_second ?? 0) > 0
+  if (findings.length === 0 && !failing) return null
+  const isError = failing || findings.some((each) => each.severity === 'error')
+  const words = [
+    ...findings.map((each) => each.message),
+    ...(failing ? [t('{rate} errors per second', { rate: formatRate(rates?.errors_per_second ?? 0) })] : []),
+  ].join('\n')
+  return (
+    <span role="img" aria-label={words} title={words} className={`flex shrink-0 items-center gap-0.5 text-sm ${isError ? 'text-bad' : 'text-warn'}`}>
+      <CircleAlert aria-hidden size={14} />
+      {findings.length > 1 && findings.length}
+    </span>
+  )
+}

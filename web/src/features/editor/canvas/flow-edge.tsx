@@ -1,0 +1,70 @@
+import type { EdgeProps } from '@xyflow/react'
+import { BaseEdge, EdgeLabelRenderer, getBezierPath } from '@xyflow/react'
+import { Plus } from 'lucide-react'
+import { memo } from 'react'
+import { useComponentRates } from '@/features/live/rates-context'
+import { formatRate } from '@/lib/format'
+import { t } from '@/lib/i18n'
+import { useEditor } from '../context'
+import { useCanvasActions } from './actions'
+import type { FlowLink } from './nodes'
+
+/** The width of an edge in pixels for its events per second, on a log scale. */
+export function edgeWidth(rate: number | undefined): number {
+  if (rate === undefined || rate <= 0) return 1.5
+  return Math.min(8, 1.5 + Math.log10(1 + rate) * 1.4)
+}
+
+/** A connection: as wide as it carries, dashed while nothing flows, its rate in the middle. */
+export const FlowEdge = memo(function FlowEdge(props: EdgeProps<FlowLink>) {
+  const { id, source, sourceHandleId, selected, data } = props
+  const rates = useComponentRates(source)
+  const [path, x, y] = getBezierPath(props)
+  const rate = rates?.outputs[sourceHandleId ?? '_default']?.events_per_second
+  const isIdle = rate === undefined || rate === 0
+  const stroke = data?.isBroken ? 'var(--bad)' : selected ? 'var(--focus)' : isIdle ? 'var(--control)' : 'var(--transform)'
+  const style = { stroke, strokeWidth: edgeWidth(rate), strokeDasharray: isIdle ? '4 5' : undefined, opacity: selected || isIdle ? 1 : 0.75 }
+  return (
+    <>
+      <BaseEdge id={id} path={path} style={style} interactionWidth={22} />
+      <EdgeLabelRenderer>
+        <EdgeLabel id={id} x={x} y={y} rate={rate} isSelected={selected === true} />
+      </EdgeLabelRenderer>
+    </>
+  )
+})
+
+type EdgeLabelProps = { id: string; x: number; y: number; rate: number | undefined; isSelected: boolean }
+
+function EdgeLabel({ id, x, y, rate, isSelected }: EdgeLabelProps) {
+  const { canEdit } = useEditor()
+  const { addOnEdge } = useCanvasActions()
+  return (
+    <div
+      className="nodrag nopan group/edge pointer-events-auto absolute flex items-center gap-1 rounded-full"
+      style={{ transform: `translate(-50%, -50%) translate(${x}px, ${y}px)` }}
+    >
+      {rate !== undefined && (
+        <span
+          data-edge-rate={id}
+          className="rounded-full border border-line bg-surface px-1.5 text-sm leading-4 tabular-nums"
+          title={t('{n} events per second', { n: rate })}
+        >
+          {formatRate(rate)}
+          <span className="text-[11px] text-secondary">/s</span>
+        </span>
+      )}
+      {canEdit && (
+        <button
+          type="button"
+          aria-label={t('Add between: {edge}', { edge: id.replace('>', ' → ') })}
+          title={t('Add between')}
+          onClick={() => addOnEdge(id)}
+          className={`flex size-5 cursor-pointer items-center justify-center rounded-full border bg-raised text-secondary opacity-0 transition-opacity duration-120 group-hover/edge:opacity-100 hover:text-text focus-visible:opacity-100 ${isSelected ? 'opacity-100' : ''}`}
+        >
+          <Plus aria-hidden size={12} />
+        </button>
+      )}
+    </div>
+  )
+}

@@ -1,0 +1,39 @@
+import { keepPreviousData, useQuery } from '@tanstack/react-query'
+import type { ReactNode } from 'react'
+import { useEffect, useMemo, useState } from 'react'
+import { checkDocument } from '@/api/gen'
+import { useScope } from '@/app/scope'
+import { CheckContext, useEditorState } from './context'
+
+const PAUSE_MS = 300
+
+/** The value once it has stood still for a moment. */
+function useSettled<Value>(value: Value): Value {
+  const [settled, setSettled] = useState(value)
+  useEffect(() => {
+    const timer = setTimeout(() => setSettled(value), PAUSE_MS)
+    return () => clearTimeout(timer)
+  }, [value])
+  return settled
+}
+
+/** Checks and compiles the draft on the server shortly after each change. */
+export function CheckProvider({ children }: { children: ReactNode }) {
+  const { org, env } = useScope()
+  const current = useEditorState((state) => state.draft.document)
+  const document = useSettled(current)
+  // The layout does not change what runs: dragging a card asks nothing.
+  const key = useMemo(() => JSON.stringify({ ...document, layout: {} }), [document])
+  const check = useQuery({
+    queryKey: ['check', org, env, key],
+    queryFn: async ({ signal }) =>
+      (await checkDocument({ path: { org, env }, body: { document }, signal, throwOnError: true })).data,
+    placeholderData: keepPreviousData,
+    staleTime: Infinity,
+    gcTime: 30_000,
+  })
+  const { data, isPlaceholderData, error } = check
+  const isStale = isPlaceholderData || current !== document
+  const value = useMemo(() => ({ result: data, isStale, error: error }), [data, isStale, error])
+  return <CheckContext value={value}>{children}</CheckContext>
+}

@@ -1,0 +1,105 @@
+import { useQuery } from '@tanstack/react-query'
+import { useNavigate, useParams, useSearch } from '@tanstack/react-router'
+import { ReactFlowProvider } from '@xyflow/react'
+import { useMemo, useState } from 'react'
+import type { Catalogue, Pipeline } from '@/api/gen'
+import { getCatalogueOptions, getPipelineOptions, getSessionOptions } from '@/api/gen/@tanstack/react-query.gen'
+import { useCan, useScope } from '@/app/scope'
+import { RatesProvider } from '@/features/live/rates-context'
+import { t } from '@/lib/i18n'
+import { Button } from '@/ui/button'
+import { ErrorState, LoadingState } from '@/ui/states'
+import { CheckProvider } from './check-provider'
+import type { EditorContextValue } from './context'
+import { EditorContext } from './context'
+import { keptDraft } from './draft-storage'
+import { SpecIndex } from './graph/types'
+import { createEditorStore, draftOf } from './store'
+import { Workbench } from './workbench'
+
+/** The editor of one pipeline; everything in it is made anew for another one. */
+export function EditorPage() {
+  const { org, env } = useScope()
+  const { pipelineId } = useParams({ from: '/signed-in/$org/$env/pipelines/$pipelineId' })
+  const pipeline = useQuery({
+    ...getPipelineOptions({ path: { org, env, id: pipelineId } }),
+    // The editor holds its own copy; a conflict is found when saving.
+    staleTime: 0,
+    refetchOnWindowFocus: false,
+  })
+  const catalogue = useQuery({ ...getCatalogueOptions(), staleTime: Infinity })
+  const account = useQuery(getSessionOptions()).data?.account.id
+  const error = pipeline.error ?? catalogue.error
+  const retry = () => {
+    void pipeline.refetch()
+    void catalogue.refetch()
+  }
+  if (pipeline.data !== undefined && catalogue.data !== undefined && account !== undefined && !pipeline.isStale) {
+    return <Editor key={pipelineId} pipeline={pipeline.data} catalogue={catalogue.data} account={account} />
+  }
+  if (pipeline.data !== undefined && catalogue.data !== undefined && account !== undefined && pipeline.isFetchedAfterMount) {
+    return <Editor key={pipelineId} pipeline={pipeline.data} catalogue={catalogue.data} account={account} />
+  }
+  return (
+    <main className="flex-1 px-6 py-4">
+      {error !== null ? <ErrorState error={error} onRetry={retry} /> : <LoadingState rows={10} />}
+    </main>
+  )
+}
+
+type EditorProps = { pipeline: Pipeline; catalogue: Catalogue; account: string }
+
+function Editor({ pipeline, catalogue, account }: EditorProps) {
+  const can = useCan()
+  const navigate = useNavigate({ from: '/$org/$env/pipelines/$pipelineId' })
+  const { component } = useSearch({ from: '/signed-in/$org/$env/pipelines/$pipelineId' })
+  const specs = useMemo(() => new SpecIndex(catalogue), [catalogue])
+  const [restored] = useState(() => keptDraft(account, pipeline.id))
+  const [store] = useState(() => createEditorStore(pipeline, restored))
+  const [showsRestored, setShowsRestored] = useState(restored !== null)
+  const canEdit = can('pipeline.edit')
+  const value = useMemo<EditorContextValue>(
+    () => ({
+      store,
+      specs,
+      pipelineId: pipeline.id,
+      canEdit,
+      selected: component,
+      select: (next) =>
+        void navigate({
+          // Choosing a component shows it; the other panes are one click away.
+          search: (before) => ({ ...before, component: next, pane: undefined }),
+          replace: true,
+        }),
+    }),
+    [store, specs, pipeline.id, canEdit, component, navigate],
+  )
+  const discard = () => {
+    store.getState().change(t('Discard unsaved changes'), () => draftOf(pipeline))
+    store.setState({ saved: store.getState().draft, etag: pipeline.etag })
+    setShowsRestored(false)
+  }
+  return (
+    <EditorContext value={value}>
+      <RatesProvider pipelineId={pipeline.id}>
+        <CheckProvider>
+          <ReactFlowProvider>
+            <Workbench account={account}>
+              {showsRestored && (
+                <div role="status" className="flex items-center gap-3 border-b bg-warn-tint px-4 py-1.5">
+                  <span className="flex-1">{t('Your unsaved changes from before the reload are back.')}</span>
+                  <Button variant="quiet" onPress={discard}>
+                    {t('Discard them')}
+                  </Button>
+                  <Button variant="quiet" onPress={() => setShowsRestored(false)}>
+                    {t('Keep')}
+                  </Button>
+                </div>
+              )}
+            </Workbench>
+          </ReactFlowProvider>
+        </CheckProvider>
+      </RatesProvider>
+    </EditorContext>
+  )
+}

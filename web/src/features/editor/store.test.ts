@@ -1,0 +1,97 @@
+import { beforeEach, describe, expect, it, vi } from 'vitest'
+import type { Pipeline } from '@/api/gen'
+import { dropDraft, keepDraft, keptDraft } from './draft-storage'
+import { emptyDocument } from './graph/types'
+import { createEditorStore, draftOf, isDirty } from './store'
+
+const pipeline: Pipeline = {
+  id: 'p',
+  name: 'Access log',
+  description: '',
+  component_count: 0,
+  draft_version: 1,
+  updated_at: '2026-01-01T00:00:00.000Z',
+  updated_by: null,
+  deployed: null,
+  draft_changed: false,
+  document: emptyDocument(),
+  etag: '"1"',
+}
+
+const name = (to: string) => (draft: ReturnType<typeof draftOf>) => ({ ...draft, name: to })
+
+describe('editor store', () => {
+  it('undoes and redoes one step per intention', () => {
+    const { getState } = createEditorStore(pipeline, null)
+    getState().change('a', name('one'))
+    getState().change('b', name('two'))
+    getState().undo()
+    expect(getState().draft.name).toBe('one')
+    getState().redo()
+    expect(getState().draft.name).toBe('two')
+    getState().undo()
+    getState().undo()
+    getState().undo()
+    expect(getState().draft.name).toBe('Access log')
+    expect(isDirty(getState())).toBe(false)
+  })
+  it('takes keystrokes in one field as one step, until a pause', () => {
+    vi.useFakeTimers({ now: 0 })
+    const { getState } = createEditorStore(pipeline, null)
+    getState().change('type', name('o'), 'name')
+    getState().change('type', name('on'), 'name')
+    vi.setSystemTime(5000)
+    getState().change('type', name('one'), 'name')
+    getState().undo()
+    expect(getState().draft.name).toBe('on')
+    getState().undo()
+    expect(getState().draft.name).toBe('Access log')
+    vi.useRealTimers()
+  })
+  it('a new change forgets what was undone', () => {
+    const { getState } = createEditorStore(pipeline, null)
+    getState().change('a', name('one'))
+    getState().undo()
+    getState().change('b', name('two'))
+    getState().redo()
+    expect(getState().draft.name).toBe('two')
+  })
+  it('keeps what was typed while a save was on its way', () => {
+    const { getState } = createEditorStore(pipeline, null)
+    getState().change('a', name('one'))
+    const sent = getState().draft
+    getState().change('b', name('two'))
+    getState().confirm(sent, '"2"')
+    expect(getState().etag).toBe('"2"')
+    expect(isDirty(getState())).toBe(true)
+    getState().undo()
+    expect(isDirty(getState())).toBe(false)
+  })
+  it('can take over theirs, and undo even that', () => {
+    const { getState } = createEditorStore(pipeline, null)
+    getState().change('a', name('mine'))
+    getState().takeOver({ ...pipeline, name: 'theirs', etag: '"9"' }, 'Take theirs')
+    expect(isDirty(getState())).toBe(false)
+    getState().undo()
+    expect(getState().draft.name).toBe('mine')
+    expect(getState().etag).toBe('"9"')
+  })
+})
+
+describe('kept drafts', () => {
+  beforeEach(() => sessionStorage.clear())
+  it('come back for the same account and pipeline only', () => {
+    keepDraft('me', 'p', draftOf(pipeline), '"1"')
+    expect(keptDraft('me', 'p')?.draft.name).toBe('Access log')
+    expect(keptDraft('you', 'p')).toBeNull()
+    expect(keptDraft('me', 'q')).toBeNull()
+    dropDraft('me', 'p')
+    expect(keptDraft('me', 'p')).toBeNull()
+  })
+  it('are ignored when they are not readable', () => {
+    for (const text of ['{', '7', '{"draft":{},"etag":"x"}', '{"draft":{"document":{}},"etag":"x"}']) {
+      sessionStorage.setItem('vf:draft:me:p', text)
+      expect(keptDraft('me', 'p')).toBeNull()
+    }
+  })
+})

@@ -1,0 +1,95 @@
+import { useNavigate } from '@tanstack/react-router'
+import { LayoutGrid, Plus, Redo2, Rocket, Save, Undo2 } from 'lucide-react'
+import { useShallow } from 'zustand/react/shallow'
+import { PipelineTabs } from '@/features/pipelines/pipeline-tabs'
+import { useStaleSeconds } from '@/features/live/rates-context'
+import { useCan, useScope } from '@/app/scope'
+import { t } from '@/lib/i18n'
+import { Button, IconButton } from '@/ui/button'
+import { StaleNote } from '@/ui/states'
+import { useEditor, useEditorState } from './context'
+import { moveComponents } from './graph/operations'
+import { isDirty } from './store'
+import { tidy } from './tidy'
+
+type ToolbarProps = { onAdd: () => void; save: () => Promise<boolean>; isSaving: boolean }
+
+/** The name, the state and the actions of the open pipeline. */
+export function Toolbar({ onAdd, save, isSaving }: ToolbarProps) {
+  const { store, pipelineId, canEdit } = useEditor()
+  const { org, env } = useScope()
+  const can = useCan()
+  const navigate = useNavigate()
+  const stale = useStaleSeconds()
+  const state = useEditorState(
+    useShallow((each) => ({
+      name: each.draft.name,
+      dirty: isDirty(each),
+      undoLabel: each.past.at(-1)?.label,
+      redoLabel: each.future.at(-1)?.label,
+    })),
+  )
+  const { undo, redo } = store.getState()
+  const tidyUp = async () => {
+    const places = await tidy(store.getState().draft.document)
+    store.getState().change(t('Tidy'), (draft) => ({ ...draft, document: moveComponents(draft.document, places) }))
+  }
+  const deploy = async () => {
+    if (await save()) await navigate({ to: '/$org/$env/pipelines/$pipelineId/deploy', params: { org, env, pipelineId } })
+  }
+  return (
+    <div className="flex min-h-11 shrink-0 flex-wrap items-center gap-x-2 gap-y-1 border-b px-3 py-1.5">
+      <NameField />
+      <span role="status" className="text-sm text-secondary">
+        {isSaving ? t('Saving…') : state.dirty ? t('Not saved') : t('Saved')}
+      </span>
+      <StaleNote seconds={stale} />
+      <div className="flex-1" />
+      <PipelineTabs current="editor" pipelineId={pipelineId} />
+      {canEdit && (
+        <>
+          <IconButton label={state.undoLabel === undefined ? t('Undo') : t('Undo: {what}', { what: state.undoLabel })} isDisabled={state.undoLabel === undefined} onPress={undo}>
+            <Undo2 aria-hidden size={15} />
+          </IconButton>
+          <IconButton label={state.redoLabel === undefined ? t('Redo') : t('Redo: {what}', { what: state.redoLabel })} isDisabled={state.redoLabel === undefined} onPress={redo}>
+            <Redo2 aria-hidden size={15} />
+          </IconButton>
+          <IconButton label={t('Tidy the layout')} onPress={() => void tidyUp()}>
+            <LayoutGrid aria-hidden size={15} />
+          </IconButton>
+          <Button onPress={onAdd}>
+            <Plus aria-hidden size={14} />
+            {t('Add')}
+          </Button>
+          <Button isDisabled={!state.dirty || isSaving} onPress={() => void save()}>
+            <Save aria-hidden size={14} />
+            {t('Save')}
+          </Button>
+        </>
+      )}
+      <Button variant="primary" isDisabled={!can('pipeline.deploy') || isSaving} onPress={() => void deploy()}>
+        <Rocket aria-hidden size={14} />
+        {state.dirty ? t('Save and deploy…') : t('Deploy…')}
+      </Button>
+    </div>
+  )
+}
+
+function NameField() {
+  const { store, canEdit } = useEditor()
+  const name = useEditorState((state) => state.draft.name)
+  return (
+    <input
+      aria-label={t('Name of the pipeline')}
+      value={name}
+      readOnly={!canEdit}
+      maxLength={120}
+      size={Math.max(8, Math.min(36, name.length + 1))}
+      onChange={(event) => {
+        const next = event.target.value
+        store.getState().change(t('Rename the pipeline'), (draft) => ({ ...draft, name: next }), 'name')
+      }}
+      className="min-w-0 rounded-md border border-transparent bg-transparent px-1.5 py-0.5 text-lg font-semibold not-read-only:hover:border-line"
+    />
+  )
+}

@@ -1,0 +1,63 @@
+import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { useState } from 'react'
+import type { Pipeline } from '@/api/gen'
+import { getPipeline, updatePipeline } from '@/api/gen'
+import { getPipelineQueryKey, listPipelinesQueryKey } from '@/api/gen/@tanstack/react-query.gen'
+import { useScope } from '@/app/scope'
+import { t } from '@/lib/i18n'
+import { ApiError } from '@/lib/problem'
+import { notify, notifyError } from '@/ui/toast'
+import { useEditor } from './context'
+import { isDirty } from './store'
+
+/** Saves the draft over the version it was made from; a newer one on the server opens the conflict. */
+export function useSave() {
+  const { org, env } = useScope()
+  const { store, pipelineId } = useEditor()
+  const queryClient = useQueryClient()
+  const [theirs, setTheirs] = useState<Pipeline | null>(null)
+  const path = { org, env, id: pipelineId }
+  const mutation = useMutation({
+    mutationFn: async () => {
+      const { draft, etag } = store.getState()
+      const { data } = await updatePipeline({ path, headers: { 'If-Match': etag }, body: draft, throwOnError: true })
+      store.getState().confirm(draft, data.etag)
+      queryClient.setQueryData(getPipelineQueryKey({ path }), data)
+      void queryClient.invalidateQueries({ queryKey: listPipelinesQueryKey({ path: { org, env } }) })
+      return data
+    },
+    onError: async (error) => {
+      if (!(error instanceof ApiError && error.status === 412)) {
+        notifyError(error)
+        return
+      }
+      const { data } = await getPipeline({ path, throwOnError: true })
+      setTheirs(data)
+    },
+  })
+  /** Saves when there is something to save; answers whether the server now has the draft. */
+  const save = async (): Promise<boolean> => {
+    if (!isDirty(store.getState())) return true
+    try {
+      await mutation.mutateAsync()
+      return true
+    } catch {
+      // Told by onError.
+      return false
+    }
+  }
+  const keepMine = () => {
+    if (theirs === null) return
+    store.getState().rebase(theirs.etag)
+    setTheirs(null)
+    mutation.mutate()
+  }
+  const takeTheirs = () => {
+    if (theirs === null) return
+    store.getState().takeOver(theirs, t('Take theirs'))
+    queryClient.setQueryData(getPipelineQueryKey({ path }), theirs)
+    setTheirs(null)
+    notify(t('The saved version is open. Undo brings yours back.'))
+  }
+  return { save, isSaving: mutation.isPending, theirs, closeConflict: () => setTheirs(null), keepMine, takeTheirs }
+}

@@ -1,0 +1,215 @@
+import { useBlocker } from '@tanstack/react-router'
+import type { ReactNode } from 'react'
+import { useEffect, useEffectEvent, useMemo, useState, useSyncExternalStore } from 'react'
+import { Group, Panel, Separator, useDefaultLayout } from 'react-resizable-panels'
+import { t } from '@/lib/i18n'
+import { EmptyState } from '@/ui/states'
+import { Button } from '@/ui/button'
+import type { AddPlace } from './add-dialog'
+import { AddDialog } from './add-dialog'
+import { CanvasActionsContext } from './canvas/actions'
+import { Canvas } from './canvas/canvas'
+import { ConflictDialog } from './conflict-dialog'
+import { ConnectDialog } from './connect-dialog'
+import { useEditor, useEditorState } from './context'
+import { dropDraft, keepDraft } from './draft-storage'
+import { addAfter, addFree, addOnEdge } from './graph/insert'
+import { portsOf } from './graph/ports'
+import type { ComponentSpec } from './graph/types'
+import { DEFAULT_PORT } from './graph/types'
+import { Palette } from './palette'
+import { SidePane } from './side-pane'
+import { isDirty } from './store'
+import { Toolbar } from './toolbar'
+import { useSave } from './use-save'
+
+const WIDE = '(min-width: 900px)'
+const KEEP_MS = 400
+
+function useIsWide(): boolean {
+  return useSyncExternalStore(
+    (listener) => {
+      const query = matchMedia(WIDE)
+      query.addEventListener('change', listener)
+      return () => query.removeEventListener('change', listener)
+    },
+    () => matchMedia(WIDE).matches,
+  )
+}
+
+/** Keeps what is not saved yet across a reload, and asks before it would be left behind. */
+function useKeptDraft(account: string): void {
+  const { store, pipelineId } = useEditor()
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const write = () => {
+      const state = store.getState()
+      if (isDirty(state)) keepDraft(account, pipelineId, state.draft, state.etag)
+      else dropDraft(account, pipelineId)
+    }
+    const stop = store.subscribe(() => {
+      clearTimeout(timer)
+      timer = setTimeout(write, KEEP_MS)
+    })
+    window.addEventListener('pagehide', write)
+    return () => {
+      stop()
+      clearTimeout(timer)
+      write()
+      window.removeEventListener('pagehide', write)
+    }
+  }, [store, account, pipelineId])
+}
+
+function useShortcuts(actions: { save: () => void; add: () => void }): void {
+  const { store, canEdit } = useEditor()
+  const handle = useEffectEvent((event: KeyboardEvent) => {
+    const target = event.target as HTMLElement
+    const isTyping = target.matches('input, textarea, [contenteditable="true"]') || target.closest('.cm-editor, [role=dialog]') !== null
+    const command = event.metaKey || event.ctrlKey
+    const key = event.key.toLowerCase()
+    if (command && key === 's') {
+      event.preventDefault()
+      if (canEdit) actions.save()
+    } else if (command && !isTyping && canEdit && (key === 'z' || key === 'y')) {
+      event.preventDefault()
+      if (key === 'y' || event.shiftKey) store.getState().redo()
+      else store.getState().undo()
+    } else if (!command && !event.altKey && !isTyping && canEdit && key === 'a' && !event.defaultPrevented) {
+      event.preventDefault()
+      actions.add()
+    } else if (!command && !isTyping && key === '/') {
+      event.preventDefault()
+      document.querySelector<HTMLElement>('[data-search]')?.focus()
+    }
+  })
+  useEffect(() => {
+    const listener = (event: KeyboardEvent) => handle(event)
+    window.addEventListener('keydown', listener)
+    return () => window.removeEventListener('keydown', listener)
+  }, [])
+}
+
+/** The whole editor: tool bar, palette, canvas, side pane, and the dialogs over them. */
+export function Workbench({ account, children }: { account: string; children: ReactNode }) {
+  const { store, specs, selected, select, canEdit } = useEditor()
+  const saving = useSave()
+  const [place, setPlace] = useState<AddPlace | null>(null)
+  const [connectFrom, setConnectFrom] = useState<string | null>(null)
+  const mine = useEditorState((state) => state.draft.document)
+  const dirty = useEditorState(isDirty)
+  const isWide = useIsWide()
+  useKeptDraft(account)
+  // The draft is kept in this tab, so only closing the tab needs a question.
+  useBlocker({ shouldBlockFn: () => false, enableBeforeUnload: () => dirty })
+
+  const startAdd = () => {
+    const component = store.getState().draft.document.components.find((each) => each.id === selected)
+    const ports = component === undefined ? [] : portsOf(component, specs.get(component)).map((port) => port.name)
+    const port = ports.includes(DEFAULT_PORT) ? DEFAULT_PORT : ports[0]
+    setPlace(component !== undefined && port !== undefined ? { kind: 'after', source: component.id, port } : { kind: 'free' })
+  }
+  const add = (spec: ComponentSpec, where: AddPlace) => {
+    let added = ''
+    store.getState().change(t('Add {type}', { type: spec.type }), (draft) => {
+      const { document } = draft
+      const [next, id] =
+        where.kind === 'edge'
+          ? addOnEdge(document, specs, where.key, spec)
+          : where.kind === 'after'
+            ? addAfter(document, where, spec)
+            : addFree(document, spec)
+      added = id
+      return { ...draft, document: next }
+    })
+    select(added)
+  }
+  const actions = useMemo(
+    () => ({
+      addAfter: (source: string, port: string) => setPlace({ kind: 'after', source, port }),
+      addOnEdge: (key: string) => setPlace({ kind: 'edge', key }),
+    }),
+    [],
+  )
+  useShortcuts({ save: () => void saving.save(), add: startAdd })
+  return (
+    <CanvasActionsContext value={actions}>
+      <main className="flex min-h-0 flex-1 flex-col">
+        <title>{`${store.getState().draft.name} · VectorFlow`}</title>
+        <h1 className="sr-only">{t('Pipeline editor')}</h1>
+        <Toolbar onAdd={startAdd} save={saving.save} isSaving={saving.isSaving} />
+        {children}
+        <Panes isWide={isWide} palette={canEdit ? <Palette onAdd={(spec) => add(spec, { kind: 'free' })} /> : null}>
+          <Canvas onAdd={startAdd} onConnectFrom={setConnectFrom} />
+          {mine.components.length === 0 && <EmptyCanvas onAdd={startAdd} />}
+        </Panes>
+      </main>
+      <AddDialog place={place} onClose={() => setPlace(null)} onAdd={add} />
+      <ConnectDialog from={connectFrom} onClose={() => setConnectFrom(null)} />
+      <ConflictDialog
+        mine={mine}
+        theirs={saving.theirs}
+        onClose={saving.closeConflict}
+        onKeepMine={saving.keepMine}
+        onTakeTheirs={saving.takeTheirs}
+      />
+    </CanvasActionsContext>
+  )
+}
+
+function EmptyCanvas({ onAdd }: { onAdd: () => void }) {
+  return (
+    <div className="pointer-events-none absolute inset-0 flex items-center justify-center">
+      <div className="pointer-events-auto">
+        <EmptyState
+          title={t('An empty pipeline')}
+          action={
+            <Button variant="primary" onPress={onAdd}>
+              {t('Add the first component')}
+            </Button>
+          }
+        >
+          {t('Begin with a source: where events come from. Press A at any time to add, drag from the palette, or drop a transform onto a connection.')}
+        </EmptyState>
+      </div>
+    </div>
+  )
+}
+
+type PanesProps = { isWide: boolean; palette: ReactNode; children: ReactNode }
+
+const SEPARATOR = 'w-px bg-line outline-none transition-colors hover:bg-focus focus-visible:bg-focus data-[separator=active]:bg-focus'
+
+function Panes({ isWide, palette, children }: PanesProps) {
+  const panelIds = palette === null ? ['canvas', 'side'] : ['palette', 'canvas', 'side']
+  const { defaultLayout, onLayoutChanged } = useDefaultLayout({ id: 'vf:editor', panelIds, storage: localStorage })
+  if (!isWide) {
+    return (
+      <div className="flex min-h-0 flex-1 flex-col">
+        <div className="relative min-h-0 flex-1">{children}</div>
+        <div className="h-1/2 border-t">
+          <SidePane />
+        </div>
+      </div>
+    )
+  }
+  return (
+    <Group orientation="horizontal" className="min-h-0 flex-1" {...(defaultLayout === undefined ? {} : { defaultLayout })} onLayoutChanged={onLayoutChanged}>
+      {palette !== null && (
+        <>
+          <Panel id="palette" defaultSize="200px" minSize="150px" maxSize="320px">
+            {palette}
+          </Panel>
+          <Separator aria-label={t('Width of the palette')} className={SEPARATOR} />
+        </>
+      )}
+      <Panel id="canvas" minSize="280px">
+        <div className="relative h-full">{children}</div>
+      </Panel>
+      <Separator aria-label={t('Width of the side pane')} className={SEPARATOR} />
+      <Panel id="side" defaultSize="400px" minSize="280px" maxSize="60%">
+        <SidePane />
+      </Panel>
+    </Group>
+  )
+}

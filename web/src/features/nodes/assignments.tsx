@@ -1,0 +1,56 @@
+import { Link } from '@tanstack/react-router'
+import type { Assignment } from '@/api/gen'
+import { useScope } from '@/app/scope'
+import { formatAge } from '@/lib/format'
+import { t } from '@/lib/i18n'
+import { useNow } from '@/lib/now'
+import { StateBadge } from '@/ui/badge'
+import type { Column } from '@/ui/table'
+import { Table } from '@/ui/table'
+
+function desiredLabel(row: Assignment): string {
+  const words = { run: t('run'), hold: t('hold'), stop: t('stop') }[row.desired] ?? row.desired
+  return row.revision === null ? words : t('{what} revision {revision}', { what: words, revision: row.revision })
+}
+
+function Actual({ row }: { row: Assignment }) {
+  const { actual } = row
+  if (actual === null) return <StateBadge tone="unknown" label={t('no report yet')} />
+  const isAsWished = row.desired === 'stop' ? actual.state !== 'running' : actual.state === 'running' && actual.revision === row.revision
+  const label = actual.revision === null ? actual.state : t('{state}, revision {revision}', { state: actual.state, revision: actual.revision })
+  return (
+    <div>
+      <StateBadge tone={isAsWished ? 'good' : 'warn'} label={label} />
+      {actual.message != null && actual.message !== '' && <div className="text-sm text-secondary [overflow-wrap:anywhere]">{actual.message}</div>}
+    </div>
+  )
+}
+
+/** What a node should run beside what it says it runs. */
+export function Assignments({ assignments }: { assignments: Assignment[] }) {
+  const scope = useScope()
+  const now = useNow(5000)
+  const columns: Column<Assignment>[] = [
+    {
+      key: 'pipeline',
+      title: t('Pipeline'),
+      render: (row) => (
+        <Link to="/$org/$env/pipelines/$pipelineId" params={{ ...scope, pipelineId: row.pipeline.id }} className="font-medium hover:underline">
+          {row.pipeline.name}
+        </Link>
+      ),
+    },
+    { key: 'desired', title: t('Should'), render: desiredLabel },
+    { key: 'actual', title: t('Does'), render: (row) => <Actual row={row} /> },
+    { key: 'pid', title: t('Process'), align: 'right', wideOnly: true, render: (row) => row.actual?.pid ?? '–' },
+    {
+      key: 'since',
+      title: t('Since'),
+      wideOnly: true,
+      render: (row) => (row.actual?.started_at == null ? '–' : formatAge(row.actual.started_at, now)),
+    },
+    { key: 'restarts', title: t('Restarts'), align: 'right', wideOnly: true, render: (row) => row.actual?.restarts ?? '–' },
+  ]
+  if (assignments.length === 0) return <p className="text-secondary">{t('Nothing is assigned to this node.')}</p>
+  return <Table label={t('Pipelines')} columns={columns} rows={assignments} rowKey={(row) => row.pipeline.id} />
+}

@@ -1,0 +1,50 @@
+import type { Node } from '@/api/gen'
+import { formatAge } from '@/lib/format'
+import { t } from '@/lib/i18n'
+import { useNow } from '@/lib/now'
+import type { Tone } from '@/ui/badge'
+import { StateBadge } from '@/ui/badge'
+
+/** The states that a node can be in, in the order of the filter. */
+export const STATUSES: Node['status'][] = ['healthy', 'degraded', 'unreachable', 'pending', 'revoked']
+
+/** A node's state in words. */
+export function statusLabel(status: Node['status']): string {
+  const words: Record<Node['status'], string> = {
+    healthy: t('Healthy'),
+    degraded: t('Degraded'),
+    unreachable: t('Unreachable'),
+    pending: t('Pending'),
+    revoked: t('Revoked'),
+  }
+  return words[status] ?? status
+}
+
+const TONES: Record<Node['status'], Tone> = {
+  healthy: 'good',
+  degraded: 'warn',
+  unreachable: 'bad',
+  pending: 'unknown',
+  revoked: 'unknown',
+}
+
+/** A node's state as shape and word. */
+export function NodeStatus({ status }: { status: Node['status'] }) {
+  return <StateBadge tone={TONES[status] ?? 'unknown'} label={statusLabel(status)} />
+}
+
+const LATE_MS = 45_000
+
+/** When a node was last heard; marked once three heartbeats are missing. */
+export function LastSeen({ at }: { at: string | null }) {
+  const now = useNow(5000)
+  if (at === null) return <span className="text-secondary">{t('never')}</span>
+  const isLate = now - Date.parse(at) > LATE_MS
+  return <span className={`whitespace-nowrap ${isLate ? 'text-warn' : 'text-secondary'}`}>{formatAge(at, now)}</span>
+}
+
+/** What runs pipelines on a node, with its version. */
+export function engineLabel(engine: Node['engine']): string {
+  if (engine === null) return '–'
+  return engine.kind === 'vector' ? t('Vector {version}', { version: engine.version }) : t('embedded {version}', { version: engine.version })
+}

@@ -1,0 +1,131 @@
+import { Link, useNavigate, useSearch } from '@tanstack/react-router'
+import { FileInput, Plus } from 'lucide-react'
+import { lazy, Suspense, useState } from 'react'
+import type { PipelineSummary } from '@/api/gen'
+import { listPipelines } from '@/api/gen'
+import { listPipelinesQueryKey } from '@/api/gen/@tanstack/react-query.gen'
+import { useCan, useScope } from '@/app/scope'
+import { formatAge } from '@/lib/format'
+import { t } from '@/lib/i18n'
+import { useNow } from '@/lib/now'
+import { usePages } from '@/lib/use-pages'
+import { Button } from '@/ui/button'
+import { SearchField } from '@/ui/field'
+import { Page } from '@/ui/page'
+import { EmptyState, ErrorState, LoadingState } from '@/ui/states'
+import type { Column } from '@/ui/table'
+import { Table } from '@/ui/table'
+import { CreateDialog } from './create-dialog'
+import { DeployedState } from './deployed-state'
+import { PipelineMenu } from './pipeline-menu'
+
+// The text editor in it is large, and few visits to the list import something.
+const ImportDialog = lazy(async () => ({ default: (await import('./import-dialog')).ImportDialog }))
+
+const REFRESH_MS = 15_000
+
+/** All pipelines of an environment, with what runs of each. */
+export function PipelineListPage() {
+  const { org, env } = useScope()
+  const can = useCan()
+  const { q } = useSearch({ from: '/signed-in/$org/$env/pipelines' })
+  const navigate = useNavigate({ from: '/$org/$env/pipelines' })
+  const [dialog, setDialog] = useState<'create' | 'import' | null>(null)
+  const path = { org, env }
+  const query = { ...(q === undefined ? {} : { q }), limit: 100 }
+  const list = usePages<PipelineSummary>({
+    queryKey: [...listPipelinesQueryKey({ path, query }), 'pages'],
+    fetchPage: async (cursor, signal) =>
+      (await listPipelines({ path, query: { ...query, ...(cursor === undefined ? {} : { cursor }) }, signal, throwOnError: true })).data,
+    refetchInterval: REFRESH_MS,
+  })
+  const canEdit = can('pipeline.edit')
+  const actions = canEdit && (
+    <>
+      <Button onPress={() => setDialog('import')}>
+        <FileInput aria-hidden size={14} />
+        {t('Import…')}
+      </Button>
+      <Button variant="primary" onPress={() => setDialog('create')}>
+        <Plus aria-hidden size={14} />
+        {t('New pipeline')}
+      </Button>
+    </>
+  )
+  return (
+    <Page title={t('Pipelines')} actions={actions}>
+      {(list.items.length > 0 || q !== undefined) && (
+        <SearchField
+          label={t('Search pipelines')}
+          className="mb-3 max-w-72"
+          value={q ?? ''}
+          onChange={(text) => void navigate({ search: text === '' ? {} : { q: text }, replace: true })}
+        />
+      )}
+      {list.isPending && <LoadingState />}
+      {list.error !== null && list.items.length === 0 && <ErrorState error={list.error} onRetry={() => void list.refetch()} />}
+      {list.isSuccess && list.items.length === 0 && <Nothing query={q} actions={actions} />}
+      {list.items.length > 0 && <PipelineTable rows={list.items} />}
+      {list.hasNextPage && (
+        <Button className="mt-3" isDisabled={list.isFetchingNextPage} onPress={() => void list.fetchNextPage()}>
+          {t('Load more')}
+        </Button>
+      )}
+      <CreateDialog isOpen={dialog === 'create'} onClose={() => setDialog(null)} />
+      {dialog === 'import' && (
+        <Suspense>
+          <ImportDialog isOpen onClose={() => setDialog(null)} />
+        </Suspense>
+      )}
+    </Page>
+  )
+}
+
+function Nothing({ query, actions }: { query: string | undefined; actions: React.ReactNode }) {
+  if (query !== undefined) return <EmptyState title={t('No pipeline matches')}>{t('Nothing here is called {query}.', { query })}</EmptyState>
+  return (
+    <EmptyState title={t('No pipelines yet')} action={actions}>
+      {t('Draw a new one, or paste a Vector configuration that you have already.')}
+    </EmptyState>
+  )
+}
+
+function PipelineTable({ rows }: { rows: PipelineSummary[] }) {
+  const { org, env } = useScope()
+  const now = useNow(10_000)
+  const columns: Column<PipelineSummary>[] = [
+    {
+      key: 'name',
+      title: t('Name'),
+      render: (row) => (
+        <div className="min-w-0 py-1">
+          <Link to="/$org/$env/pipelines/$pipelineId" params={{ org, env, pipelineId: row.id }} className="font-medium [overflow-wrap:anywhere] hover:underline">
+            {row.name}
+          </Link>
+          {row.description !== '' && <div className="max-w-96 truncate text-sm text-secondary">{row.description}</div>}
+        </div>
+      ),
+    },
+    { key: 'state', title: t('Deployed'), render: (row) => <DeployedState deployed={row.deployed} /> },
+    {
+      key: 'draft',
+      title: t('Draft'),
+      wideOnly: true,
+      render: (row) => (row.draft_changed ? t('changed since') : <span className="text-secondary">{row.deployed === null ? '–' : t('same')}</span>),
+    },
+    { key: 'components', title: t('Components'), align: 'right', wideOnly: true, render: (row) => row.component_count },
+    {
+      key: 'updated',
+      title: t('Changed'),
+      wideOnly: true,
+      render: (row) => (
+        <span className="whitespace-nowrap text-secondary">
+          {formatAge(row.updated_at, now)}
+          {row.updated_by !== null && ` · ${row.updated_by}`}
+        </span>
+      ),
+    },
+    { key: 'menu', title: '', align: 'right', width: '40px', render: (row) => <PipelineMenu pipeline={row} /> },
+  ]
+  return <Table label={t('Pipelines')} columns={columns} rows={rows} rowKey={(row) => row.id} />
+}

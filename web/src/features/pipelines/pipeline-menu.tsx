@@ -1,0 +1,137 @@
+import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { useNavigate } from '@tanstack/react-router'
+import { CircleStop, Ellipsis, History, Rocket, Trash2 } from 'lucide-react'
+import { useState } from 'react'
+import type { PipelineSummary } from '@/api/gen'
+import { deletePipeline, getPipeline, stopPipeline } from '@/api/gen'
+import { listPipelinesQueryKey } from '@/api/gen/@tanstack/react-query.gen'
+import { useCan, useScope } from '@/app/scope'
+import { t } from '@/lib/i18n'
+import { IconButton } from '@/ui/button'
+import { ConfirmDialog } from '@/ui/dialog'
+import { TextField } from '@/ui/field'
+import { Menu } from '@/ui/menu'
+import { InlineError } from '@/ui/states'
+import { notify } from '@/ui/toast'
+
+/** What can be done with a pipeline in the list. */
+export function PipelineMenu({ pipeline }: { pipeline: PipelineSummary }) {
+  const { org, env } = useScope()
+  const can = useCan()
+  const navigate = useNavigate()
+  const [asks, setAsks] = useState<'delete' | 'stop' | null>(null)
+  const params = { org, env, pipelineId: pipeline.id }
+  return (
+    <>
+      <Menu
+        label={t('Actions for {name}', { name: pipeline.name })}
+        trigger={
+          <IconButton label={t('Actions for {name}', { name: pipeline.name })}>
+            <Ellipsis aria-hidden size={15} />
+          </IconButton>
+        }
+        actions={[
+          {
+            id: 'deploy',
+            label: t('Deploy…'),
+            icon: <Rocket size={14} />,
+            disabled: !can('pipeline.deploy'),
+            onAction: () => void navigate({ to: '/$org/$env/pipelines/$pipelineId/deploy', params }),
+          },
+          {
+            id: 'revisions',
+            label: t('Revisions'),
+            icon: <History size={14} />,
+            onAction: () => void navigate({ to: '/$org/$env/pipelines/$pipelineId/revisions', params }),
+          },
+          {
+            id: 'stop',
+            label: t('Stop on all nodes…'),
+            icon: <CircleStop size={14} />,
+            disabled: !can('pipeline.deploy') || pipeline.deployed === null,
+            onAction: () => setAsks('stop'),
+          },
+          {
+            id: 'delete',
+            label: t('Delete…'),
+            danger: true,
+            icon: <Trash2 size={14} />,
+            disabled: !can('pipeline.edit'),
+            onAction: () => setAsks('delete'),
+          },
+        ]}
+      />
+      {asks === 'delete' && <DeleteDialog pipeline={pipeline} onClose={() => setAsks(null)} />}
+      {asks === 'stop' && <StopDialog pipeline={pipeline} onClose={() => setAsks(null)} />}
+    </>
+  )
+}
+
+type AskProps = { pipeline: PipelineSummary; onClose: () => void }
+
+function useRefresh(): () => void {
+  const { org, env } = useScope()
+  const queryClient = useQueryClient()
+  return () => void queryClient.invalidateQueries({ queryKey: listPipelinesQueryKey({ path: { org, env } }).slice(0, 1), refetchType: 'active' })
+}
+
+function DeleteDialog({ pipeline, onClose }: AskProps) {
+  const path = { ...useScope(), id: pipeline.id }
+  const refresh = useRefresh()
+  const remove = useMutation({
+    mutationFn: async () => {
+      const { data } = await getPipeline({ path, throwOnError: true })
+      await deletePipeline({ path, headers: { 'If-Match': data.etag }, throwOnError: true })
+    },
+    onSuccess: () => {
+      notify(t('{name} is deleted.', { name: pipeline.name }))
+      refresh()
+      onClose()
+    },
+  })
+  return (
+    <ConfirmDialog
+      isOpen
+      onClose={onClose}
+      title={t('Delete {name}?', { name: pipeline.name })}
+      confirmLabel={t('Delete')}
+      isPending={remove.isPending}
+      onConfirm={() => remove.mutate()}
+    >
+      <p>{t('The draft and all revisions go. A pipeline that still runs on nodes must be stopped first.')}</p>
+      {remove.error !== null && <InlineError error={remove.error} />}
+    </ConfirmDialog>
+  )
+}
+
+function StopDialog({ pipeline, onClose }: AskProps) {
+  const path = { ...useScope(), id: pipeline.id }
+  const refresh = useRefresh()
+  const [message, setMessage] = useState('')
+  const stop = useMutation({
+    mutationFn: async () => {
+      await stopPipeline({ path, body: { message }, throwOnError: true })
+    },
+    onSuccess: () => {
+      notify(t('The nodes are told to stop {name}.', { name: pipeline.name }))
+      refresh()
+      onClose()
+    },
+  })
+  return (
+    <ConfirmDialog
+      isOpen
+      onClose={onClose}
+      title={t('Stop {name}?', { name: pipeline.name })}
+      confirmLabel={t('Stop on all nodes')}
+      isPending={stop.isPending}
+      onConfirm={() => stop.mutate()}
+    >
+      <p className="mb-3">
+        {t('It stops on {n, plural, one {# node} other {# nodes}}. Deploying again starts it.', { n: pipeline.deployed?.nodes_assigned ?? 0 })}
+      </p>
+      <TextField label={t('Why')} value={message} onChange={setMessage} />
+      {stop.error !== null && <InlineError error={stop.error} />}
+    </ConfirmDialog>
+  )
+}

@@ -1,0 +1,92 @@
+import { defaultKeymap, history, historyKeymap, indentWithTab } from '@codemirror/commands'
+import { yaml } from '@codemirror/lang-yaml'
+import { bracketMatching, indentOnInput, indentUnit } from '@codemirror/language'
+import type { Extension } from '@codemirror/state'
+import { Annotation, EditorState } from '@codemirror/state'
+import { EditorView, keymap, lineNumbers } from '@codemirror/view'
+import { useEffect, useEffectEvent, useRef } from 'react'
+import { codeTheme, cspNonce } from './code-theme'
+import { vrl } from './vrl-language'
+
+export type CodeLanguage = 'yaml' | 'vrl' | 'text'
+
+/** Marks a change that came from outside, so that it is not reported back. */
+const fromOutside = Annotation.define<boolean>()
+
+/** The parts that every editor has. */
+export function codeBasics(language: CodeLanguage, label: string): Extension[] {
+  return [
+    EditorView.cspNonce.of(cspNonce()),
+    EditorView.contentAttributes.of({ 'aria-label': label, spellcheck: 'false' }),
+    indentUnit.of('  '),
+    codeTheme,
+    ...(language === 'yaml' ? [yaml()] : language === 'vrl' ? [vrl()] : []),
+  ]
+}
+
+type CodeEditorProps = {
+  label: string
+  value: string
+  onChange?: (value: string) => void
+  language: CodeLanguage
+  readOnly?: boolean
+  minLines?: number
+  /** Fills its parent and scrolls inside; otherwise grows with its text. */
+  fill?: boolean
+  /** A line (from 1) to bring into view. */
+  line?: number | null
+}
+
+/** A text editor for YAML and VRL. Tab leaves it after Escape, as usual in CodeMirror. */
+export function CodeEditor(props: CodeEditorProps) {
+  const { label, value, language, readOnly = false, minLines = 1, fill = false, line = null } = props
+  const host = useRef<HTMLDivElement>(null)
+  const view = useRef<EditorView>(null)
+  const report = useEffectEvent((text: string) => props.onChange?.(text))
+  const initial = useEffectEvent(() => value)
+
+  useEffect(() => {
+    if (host.current === null) return undefined
+    const editor = new EditorView({
+      parent: host.current,
+      state: EditorState.create({
+        doc: initial(),
+        extensions: [
+          codeBasics(language, label),
+          fill ? lineNumbers() : [],
+          EditorState.readOnly.of(readOnly),
+          history(),
+          bracketMatching(),
+          indentOnInput(),
+          fill ? [] : EditorView.lineWrapping,
+          keymap.of([...defaultKeymap, ...historyKeymap, ...(readOnly ? [] : [indentWithTab])]),
+          EditorView.updateListener.of((update) => {
+            const outside = update.transactions.some((each) => each.annotation(fromOutside) === true)
+            if (update.docChanged && !outside) report(update.state.doc.toString())
+          }),
+        ],
+      }),
+    })
+    view.current = editor
+    return () => editor.destroy()
+  }, [language, label, readOnly, fill])
+
+  useEffect(() => {
+    const editor = view.current
+    if (editor === null || editor.state.doc.toString() === value) return
+    editor.dispatch({
+      changes: { from: 0, to: editor.state.doc.length, insert: value },
+      annotations: fromOutside.of(true),
+    })
+  }, [value])
+
+  useEffect(() => {
+    const editor = view.current
+    if (editor === null || line === null || line < 1 || line > editor.state.doc.lines) return
+    const { from } = editor.state.doc.line(line)
+    editor.dispatch({ selection: { anchor: from }, effects: EditorView.scrollIntoView(from, { y: 'center' }) })
+  }, [line, value])
+
+  const frame = fill ? 'h-full min-h-0' : 'rounded-md border border-control/60 bg-surface overflow-hidden'
+  return <div ref={host} className={`min-w-0 ${frame} [&_.cm-editor]:h-full`} style={fill ? undefined : { minHeight: `${minLines * 1.25 + 0.6}rem` }} />
+}
