@@ -14,6 +14,7 @@ from typing import Final
 from vectorflow.kernel.errors import PROBLEM_PREFIX
 from vectorflow.platform.settings import describe_settings
 from vectorflow.tenancy.policy import policy_rows
+from vectorflow_engine.catalogue import SPECS
 
 DOCS: Final = Path(__file__).resolve().parent.parent
 PACKAGES: Final = DOCS.parent / "packages"
@@ -92,11 +93,20 @@ def problems() -> str:
     return table(("Type", "Status", "Message"), iter(found[code] for code in sorted(found)))
 
 
+def engine_components() -> str:
+    """What the embedded engine runs."""
+    kinds = ("source", "transform", "sink")
+    types = {kind: sorted(name for each, name in SPECS if each == kind) for kind in kinds}
+    rows = ((f"{kind}s", ", ".join(f"`{name}`" for name in types[kind])) for kind in kinds)
+    return table(("Kind", "Types"), rows)
+
+
 TABLES: Final[dict[str, Callable[[], str]]] = {
     "settings": settings,
     "agent-settings": agent_settings,
     "permissions": permissions,
     "problems": problems,
+    "engine-components": engine_components,
 }
 
 
