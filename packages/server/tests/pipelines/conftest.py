@@ -219,19 +219,17 @@ async def stranger(app: Any, other: World) -> AsyncIterator[Client]:
 @pytest.fixture
 def document() -> dict[str, Any]:
     """A small document that is good."""
+    sink = {
+        "uri": "https://example.com/",
+        "encoding": {"codec": "json"},
+        "auth": {"strategy": "bearer", "token": "SECRET[token]"},
+    }
     return {
         "components": [
             {"id": "lines", "kind": "source", "type": "demo_logs", "options": {"format": "json"}},
             {"id": "parse", "kind": "transform", "type": "remap", "options": {"source": ".seen = true"}},
-            {"id": "out", "kind": "sink", "type": "http", "options": _HTTP},
+            {"id": "out", "kind": "sink", "type": "http", "options": sink},
         ],
         "edges": [{"source": "lines", "target": "parse"}, {"source": "parse", "target": "out"}],
         "layout": {"lines": {"x": 0, "y": 0}},
     }
-
-
-_HTTP = {
-    "uri": "https://example.com/",
-    "encoding": {"codec": "json"},
-    "auth": {"strategy": "bearer", "token": "SECRET[token]"},
-}

@@ -3,10 +3,15 @@
 from uuid import UUID
 
 import msgspec
+from litestar import Response
+from litestar.types import ExceptionHandlersMap
 
 from vectorflow.kernel.clock import rfc3339
+from vectorflow.pipelines.errors import DocumentInvalid
 from vectorflow.pipelines.types import Deployed, PipelineListed, PipelineRow, RevisionRow, StoredRevision
+from vectorflow.platform.http.asgi import AnyRequest
 from vectorflow.platform.http.etag import etag
+from vectorflow.platform.http.problems import Problem, answer_error
 from vectorflow.platform.http.times import Instant
 from vectorflow.tenancy.errors import EnvironmentNotFoundError
 from vectorflow.tenancy.types import Access
@@ -99,6 +104,15 @@ class Diff(msgspec.Struct):
     to: int | str
     text: str | None
     changes: tuple[Change, ...]
+
+
+def answer_too_deep(request: AnyRequest, _error: Exception) -> Response[Problem]:
+    """Answer a body that nests deeper than it can be read."""
+    return answer_error(request, DocumentInvalid("The document nests too deep to be read."))
+
+
+# For every route whose body holds a document.
+DOCUMENT_ERRORS: ExceptionHandlersMap = {RecursionError: answer_too_deep}
 
 
 def environment_id(access: Access) -> UUID:

@@ -11,6 +11,7 @@ from litestar.params import FromPath, JSONBody
 
 from vectorflow.kernel.permissions import Permission
 from vectorflow.pipelines.http.answers import (
+    DOCUMENT_ERRORS,
     ENVIRONMENT,
     CheckResult,
     ImportedDocument,
@@ -56,6 +57,7 @@ class Catalogue(msgspec.Struct):
     permission=Permission.PIPELINE_READ,
     status_code=200,
     request_max_body_size=MOST_BODY_BYTES,
+    exception_handlers=DOCUMENT_ERRORS,
 )
 async def check_document(
     *,

@@ -10,6 +10,7 @@ from litestar.params import FromPath, JSONBody
 from vectorflow.kernel.actor import Actor
 from vectorflow.kernel.permissions import Permission
 from vectorflow.pipelines.http.answers import (
+    DOCUMENT_ERRORS,
     ENVIRONMENT,
     Pipeline,
     PipelineSummaryList,
@@ -34,7 +35,7 @@ class PipelineNew(msgspec.Struct, forbid_unknown_fields=True):
 
     name: str
     description: str = ""
-    document: Document = Document()
+    document: Document = msgspec.field(default_factory=Document)
 
 
 class PipelineDraft(msgspec.Struct, forbid_unknown_fields=True):
@@ -80,6 +81,7 @@ async def list_pipelines(
     summary="Make a pipeline",
     tags=["pipelines"],
     permission=Permission.PIPELINE_EDIT,
+    exception_handlers=DOCUMENT_ERRORS,
 )
 async def create_pipeline(
     *,
@@ -140,6 +142,7 @@ async def get_pipeline(
     summary="Save a pipeline's draft",
     tags=["pipelines"],
     permission=Permission.PIPELINE_EDIT,
+    exception_handlers=DOCUMENT_ERRORS,
 )
 async def update_pipeline(
     *,
