@@ -97,7 +97,8 @@ async def test_the_server_starts_serves_and_stops(environment, tmp_path) -> None
     assert len(hostile) == 1
     assert "hunter3" not in str(records)
     assert b"\x1b" not in b"".join(lines)
-    assert "\x9b" not in str(records) and b"\x9b" not in b"".join(lines)
+    assert "\x9b" not in str(records)
+    assert b"\x9b" not in b"".join(lines)
     assert set(hostile[0]) == {
         "at", "method", "path", "status", "duration_ms", "bytes", "request_id", "address", "user_agent"
     }  # fmt: skip

@@ -12,6 +12,7 @@ from vectorflow.platform.http.context import header, request_context
 from vectorflow.platform.http.etag import etag
 
 DIRECTORY = Path(__file__).resolve().parent.parent / "web"
+_PAGE = "/index.html"
 NONCE = b"__CSP_NONCE__"
 # What the build names by its content may be kept for ever.
 _HASHED = re.compile(r"^/assets/.+-[A-Za-z0-9_-]{8,}\.[a-z0-9]+$")
@@ -54,7 +55,7 @@ class WebApplication:
 
     def __init__(self, files: Mapping[str, WebFile]) -> None:
         self._files = files
-        page = files.get("/index.html")
+        page = files.get(_PAGE)
         self._page = page.content if page else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -64,9 +65,9 @@ class WebApplication:
             await answer(
                 send, 405, "text/plain; charset=utf-8", b"Only GET is answered here.\n", (b"allow", b"GET")
             )
-        elif path != "/index.html" and path in self._files:
+        elif path in self._files and path != _PAGE:
             await self._send_file(scope, send, self._files[path], path)
-        elif path.startswith("/assets/") or "." in path.rpartition("/")[2]:
+        elif path != _PAGE and (path.startswith("/assets/") or "." in path.rpartition("/")[2]):
             await answer(send, 404, "text/plain; charset=utf-8", b"There is no such file.\n")
         elif self._page is None:
             await answer(send, 503, "text/html; charset=utf-8", _MISSING)

@@ -190,7 +190,9 @@ def _parse_field(
         value = msgspec.convert(raw, field.type, strict=False, dec_hook=_decode_path)
         Settings(**{field.name: value})
     except (msgspec.ValidationError, ValueError) as error:
-        reason = str(error).replace(text, "…")
+        reason = str(error)
+        for part in sorted((text, *text.replace(",", " ").split()), key=len, reverse=True):
+            reason = reason.replace(part, "…")
         problems.append(f"{variable}: {reason}")
     else:
         values[field.name] = value

@@ -1,6 +1,8 @@
 """Server-sent events to browsers: authorised per topic and event, bounded, closed when the session ends."""
 
 import asyncio
+import math
+import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -28,8 +30,14 @@ class EventStream:
     events are ids and versions, so the newest tells all."""
 
     def __init__(
-        self, session_id: UUID, authorize: Authorize, *, keep_alive: float = KEEP_ALIVE_SECONDS
+        self,
+        session_id: UUID,
+        authorize: Authorize,
+        *,
+        keep_alive: float = KEEP_ALIVE_SECONDS,
+        lifetime: float = math.inf,
     ) -> None:
+        self._until = time.monotonic() + lifetime
         self.session_id = session_id
         self._authorize = authorize
         self._keep_alive = keep_alive
@@ -58,12 +66,15 @@ class EventStream:
         self._closed = True
         self._pending.clear()
         self._wake.set()
+        calls, self._on_close = self._on_close, []
+        for call in calls:
+            call()
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Yield the stream's bytes until it is closed or the client has gone."""
         try:
             yield b": open\n\n"
-            while not self._closed:
+            while not self._closed and time.monotonic() < self._until:
                 try:
                     async with asyncio.timeout(self._keep_alive):
                         await self._wake.wait()
@@ -76,9 +87,7 @@ class EventStream:
                     if await self._authorize(topic) and not self._closed:
                         yield chunk
         finally:
-            self._closed = True
-            for call in self._on_close:
-                call()
+            self.close()
 
 
 class EventStreams:
@@ -88,12 +97,12 @@ class EventStreams:
         self._metrics = metrics
         self._by_session: dict[UUID, set[EventStream]] = {}
 
-    def open(self, session_id: UUID, authorize: Authorize) -> EventStream:
-        """Open a stream for a session. Raises `TooManyStreamsError`."""
+    def open(self, session_id: UUID, authorize: Authorize, *, lifetime: float = math.inf) -> EventStream:
+        """Open a stream for a session, for at most `lifetime` seconds. Raises `TooManyStreamsError`."""
         streams = self._by_session.setdefault(session_id, set())
         if len(streams) >= MAX_STREAMS_PER_SESSION:
             raise TooManyStreamsError
-        stream = EventStream(session_id, authorize)
+        stream = EventStream(session_id, authorize, lifetime=lifetime)
         streams.add(stream)
         self._metrics.event_streams.inc()
         stream.on_close(lambda: self._forget(stream))
