@@ -41,9 +41,14 @@ class Instances(msgspec.Struct, frozen=True):
     highest: int
 
 
+def applied_read(layout: PipelineLayout) -> Applied:
+    """What is applied; nothing when it was never written or is damaged."""
+    return _read(layout.applied, Applied) or Applied()
+
+
 def find_instances(layout: PipelineLayout) -> tuple[Applied, Instances, CounterBook | None]:
     """Read what is on disk about a pipeline and look which processes are still there."""
-    applied = _read(layout.applied, Applied) or Applied()
+    applied = applied_read(layout)
     book = _read(layout.counters, CounterBook)
     alive = []
     numbers = _numbers(layout)

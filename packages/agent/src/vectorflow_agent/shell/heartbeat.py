@@ -60,7 +60,12 @@ class Heartbeats:
             except Exception:
                 _log.exception("an unexpected error in a heartbeat")
             interval = self._link.intervals.heartbeat_seconds * (0.95 + 0.1 * random.random())  # noqa: S311
-            await asyncio.sleep(max(0.0, interval - (time.monotonic() - began)))
+            try:
+                async with asyncio.timeout(max(0.0, interval - (time.monotonic() - began))):
+                    await self._link.beat_now.wait()
+            except TimeoutError:
+                pass
+            self._link.beat_now.clear()
 
     async def _beat(self) -> None:
         await self._read_counters()
@@ -100,9 +105,15 @@ class Heartbeats:
             issue=issue,
             agent=self._health(),
             engine=self._context.engine_facts,
-            host=await asyncio.to_thread(host_metrics, str(self._context.layout.root)),
+            host=await self._host(),
             pipelines=tuple(runner.status() for runner in self._runners()),
         )
+
+    async def _host(self) -> HostMetrics:
+        # psutil keeps the last reading of each thread, so this one is asked always from the same.
+        cpu = psutil.cpu_percent(interval=None)
+        metrics = await asyncio.to_thread(host_metrics, str(self._context.layout.root))
+        return msgspec.structs.replace(metrics, cpu_percent=cpu)
 
     def _health(self) -> AgentHealth:
         bundle = self._link.bundle
@@ -124,10 +135,9 @@ class Heartbeats:
 
 
 def host_metrics(folder: str) -> HostMetrics:
-    """The machine's figures, with the disk that the folder is on."""
+    """The machine's figures but the processor's, with the disk that the folder is on."""
     memory, disk, network = psutil.virtual_memory(), psutil.disk_usage(folder), psutil.net_io_counters()
     return HostMetrics(
-        cpu_percent=psutil.cpu_percent(interval=None),
         memory_used_bytes=memory.total - memory.available,
         memory_total_bytes=memory.total,
         disk_free_bytes=disk.free,

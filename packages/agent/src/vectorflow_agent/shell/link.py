@@ -72,6 +72,8 @@ class Link:
         self.revoked = False
         self.poll_errors = 0
         self.enrolled = asyncio.Event()
+        self.beat_now = asyncio.Event()
+        """Set when a heartbeat should not wait for its interval: after enrolment, or a new interval."""
 
     async def boot(self) -> Bundle | None:
         """Who this node is and its last good bundle, from disk alone; None without one."""
@@ -221,11 +223,15 @@ class Link:
 
     def take_intervals(self, intervals: messages.Intervals | None) -> None:
         """How often to speak, as the gateway wants it, within reason."""
-        if intervals is not None:
-            self.intervals = messages.Intervals(
-                heartbeat_seconds=min(max(intervals.heartbeat_seconds, 0.2), 300.0),
-                poll_seconds=min(max(intervals.poll_seconds, 0.2), 300.0),
-            )
+        if intervals is None:
+            return
+        sensible = messages.Intervals(
+            heartbeat_seconds=min(max(intervals.heartbeat_seconds, 0.2), 300.0),
+            poll_seconds=min(max(intervals.poll_seconds, 0.2), 300.0),
+        )
+        if sensible.heartbeat_seconds < self.intervals.heartbeat_seconds:
+            self.beat_now.set()
+        self.intervals = sensible
 
     def _problem(self, error: GatewayError) -> None:
         if error.unauthorized:
@@ -261,6 +267,7 @@ class Link:
         self.revoked = False
         self.take_intervals(enrolment.intervals)
         self.enrolled.set()
+        self.beat_now.set()
         self._told.well("enrolment", "done")
         _log.info("enrolled as node %s", enrolment.node_id)
 

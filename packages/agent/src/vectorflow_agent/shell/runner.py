@@ -304,13 +304,11 @@ class Runner:
         self._context.ports.give_back(record.api_port, record.metrics_port)
         at = places(self._context, self.pipeline, record.instance)
         await asyncio.to_thread(secrets_remove, at.secrets)
-        await asyncio.to_thread(
-            tidy, self._layout, set(self._running) | set(self._prepared), self._revisions()
-        )
-
-    def _revisions(self) -> set[str]:
-        specs = (self.state.wanted, self.state.applied, self.state.candidate)
-        return {spec.revision for spec in specs if spec is not None}
+        state = self.state
+        specs = [spec for spec in (state.wanted, state.applied, state.candidate) if spec is not None]
+        specs += [found.record.spec for found in self._running.values()]
+        instances = {*self._running, *self._prepared, *([state.instance] if state.instance else [])}
+        await asyncio.to_thread(tidy, self._layout, instances, specs)
 
     async def _save(self, command: Save) -> None:
         applied = Applied(spec=command.applied, live=command.live, stopped=command.stopped)

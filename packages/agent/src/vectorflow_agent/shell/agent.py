@@ -1,0 +1,226 @@
+"""The agent put together: boots from disk, then keeps in touch, supervises and tells."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import msgspec
+
+from vectorflow_agent import __version__
+from vectorflow_agent.core.policy import Policy
+from vectorflow_agent.settings import Settings
+from vectorflow_agent.shell.adoption import applied_read
+from vectorflow_agent.shell.client import Gateway
+from vectorflow_agent.shell.context import Context
+from vectorflow_agent.shell.disk import Layout, folder, lock_take, write_atomic
+from vectorflow_agent.shell.engines import EngineMissing
+from vectorflow_agent.shell.heartbeat import Heartbeats, ReportSender
+from vectorflow_agent.shell.identity import identity_load
+from vectorflow_agent.shell.link import Link
+from vectorflow_agent.shell.prepare import now_ms
+from vectorflow_agent.shell.runner import Runner
+from vectorflow_agent.shell.secrets import runtime_folder
+from vectorflow_agent.shell.spool import Spool
+from vectorflow_agent.shell.told import Told
+from vectorflow_wire.bundles import Bundle
+from vectorflow_wire.keys import KeyListRefused
+from vectorflow_wire.messages import HeartbeatRequest, Report, ReportKind
+from vectorflow_wire.verify import BundleRefused
+
+_log = logging.getLogger(__name__)
+_UPKEEP_SECONDS: Final = 2.0
+_AGAIN_SECONDS: Final = 5.0
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """What `vectorflow-agent status` shows."""
+
+    at: int
+    version: str
+    url: str
+    node: str
+    name: str
+    revoked: bool
+    problems: list[str]
+    heartbeat: HeartbeatRequest | None
+
+
+class Agent:
+    """One agent on one state folder."""
+
+    def __init__(self, settings: Settings, policy: Policy) -> None:
+        self._settings = settings
+        self._policy = policy
+        self._told = Told(_log)
+        self._runners: dict[str, Runner] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._refusals_told: set[tuple[str, str]] = set()
+        self._context: Context
+        self._link: Link
+        self._heartbeats: Heartbeats
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until `stop` is set. Raises StateLocked when another agent has the folder, OSError."""
+        settings = self._settings
+        layout = Layout(folder(settings.state))
+        lock = lock_take(layout.lock)
+        gateway = Gateway(settings.url, ca_file=settings.ca_file)
+        try:
+            await self._begin(layout, gateway)
+            await stop.wait()
+            _log.info("ending; engines %s", "are stopped" if settings.stop_engines else "go on running")
+        finally:
+            await self._end()
+            await gateway.close()
+            lock.close()
+
+    async def _begin(self, layout: Layout, gateway: Gateway) -> None:
+        spool = Spool(layout.spool)
+        await spool.load()
+        self._context = context = Context(
+            self._settings,
+            self._policy,
+            identity=await identity_load(layout),
+            runtime=runtime_folder(self._settings),
+            spool=spool,
+            fetch=self._fetch,
+        )
+        self._link = Link(context, gateway, self._told, apply=self._apply, refuse=self._refuse)
+        bundle = await self._link.boot()
+        await self._say_engine()
+        # Before anything is asked of the network: what ran before runs again.
+        await self._boot(bundle)
+        self._heartbeats = Heartbeats(
+            context, gateway, self._link, self._told, lambda: list(self._runners.values())
+        )
+        sender = ReportSender(context, gateway, self._link, self._told)
+        for name, loop in (
+            ("poll", self._link.poll_loop),
+            ("stream", self._link.stream_loop),
+            ("heartbeat", self._heartbeats.loop),
+            ("reports", sender.loop),
+            ("upkeep", self._upkeep),
+        ):
+            self._tasks.append(asyncio.create_task(_for_ever(name, loop), name=name))
+
+    async def _end(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._settings.stop_engines:
+            await asyncio.gather(*(runner.stop_engines() for runner in self._runners.values()))
+        if hasattr(self, "_context"):
+            await self._context.loopback.close()
+
+    async def _fetch(self, sha256: str) -> bytes:
+        return await self._link.fetch(sha256)
+
+    async def _say_engine(self) -> None:
+        try:
+            engine = await self._context.engine()
+        except EngineMissing as error:
+            self._told.warn("engine", str(error))
+            return
+        _log.info("engine: %s %s at %s", engine.facts.kind, engine.facts.version, engine.binary)
+        if engine.embedded:
+            _log.warning(
+                "the embedded engine runs instead of Vector: it knows a part of Vector's components and "
+                "is meant for trying and testing; install Vector for production"
+            )
+
+    async def _boot(self, bundle: Bundle | None) -> None:
+        known = sorted(path.name for path in self._context.layout.pipelines.glob("*") if path.is_dir())
+        if bundle is not None:
+            for pipeline in known:
+                self._runner(pipeline)
+            await self._apply(bundle)
+            return
+        for pipeline in known:
+            # Without a bundle that can be believed, what was applied is what counts.
+            runner = self._runner(pipeline)
+            applied = await asyncio.to_thread(applied_read, self._context.layout.pipeline(pipeline))
+            if applied.spec is not None:
+                await runner.desire(applied.spec)
+
+    def _runner(self, pipeline: str) -> Runner:
+        if pipeline not in self._runners:
+            runner = Runner(self._context, pipeline)
+            self._runners[pipeline] = runner
+            self._tasks.append(asyncio.create_task(_for_ever(pipeline, runner.run), name=pipeline))
+        return self._runners[pipeline]
+
+    async def _apply(self, bundle: Bundle) -> None:
+        _log.info(
+            "desired state %s.%s with %d pipelines", bundle.generation, bundle.issue, len(bundle.pipelines)
+        )
+        named = set()
+        for spec in bundle.pipelines:
+            try:
+                runner = self._runner(spec.id)
+            except ValueError as error:
+                self._told.warn("bundle", f"a pipeline is left out: {error}")
+                continue
+            named.add(spec.id)
+            await runner.desire(spec)
+        for pipeline, runner in self._runners.items():
+            if pipeline not in named:
+                await runner.desire(None)
+
+    async def _refuse(self, error: BundleRefused | KeyListRefused, etag: str) -> None:
+        """Report a refused bundle, once for each."""
+        if (error.code, etag) in self._refusals_told:
+            return
+        if len(self._refusals_told) > 100:
+            self._refusals_told.clear()
+        self._refusals_told.add((error.code, etag))
+        generation, issue = self._context.order
+        await self._context.spool.add(
+            Report(
+                node="",
+                sequence=0,
+                at=now_ms(),
+                kind=ReportKind.REFUSED,
+                generation=generation,
+                issue=issue,
+                reason=error.code,
+                message=str(error),
+            )
+        )
+
+    async def _upkeep(self) -> None:
+        while True:
+            await asyncio.sleep(_UPKEEP_SECONDS)
+            for runner in list(self._runners.values()):
+                await runner.rotate_logs()
+            await self._status_write()
+
+    async def _status_write(self) -> None:
+        enrolment = self._context.enrolment
+        status = Status(
+            at=now_ms(),
+            version=__version__,
+            url=self._settings.url,
+            node=enrolment.node_id if enrolment else "",
+            name=enrolment.name if enrolment else "",
+            revoked=self._link.revoked,
+            problems=self._told.current(),
+            heartbeat=self._heartbeats.last,
+        )
+        data = msgspec.json.encode(status)
+        try:
+            await asyncio.to_thread(write_atomic, self._context.layout.status, data, sync=False)
+        except OSError as error:
+            self._told.warn("state folder", f"cannot be written: {error.strerror}")
+        else:
+            self._told.well("state folder", "can be written again")
+
+
+async def _for_ever(name: str, loop: Callable[[], Awaitable[None]]) -> None:
+    """Run a loop again when it fails unexpectedly: one fault must not end everything else."""
+    while True:
+        try:
+            await loop()
+        except Exception:
+            _log.exception("%s: an unexpected error; going on in %s s", name, _AGAIN_SECONDS)
+        await asyncio.sleep(_AGAIN_SECONDS)

@@ -1,0 +1,361 @@
+"""A real gateway in miniature (HTTP on uvicorn, really signed bundles) and agents as real processes."""
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+
+import msgspec
+import psutil
+import pytest
+import uvicorn
+from nacl.signing import SigningKey
+
+from vectorflow_wire import bundles, envelope, keys, messages, sealing, tokens
+from vectorflow_wire.encoding import base64_text
+
+STANDIN = Path(__file__).with_name("standin_vector.py")
+HOUR = 3_600_000
+
+
+def now_ms():
+    return time.time_ns() // 1_000_000
+
+
+def signer_of(key):
+    return envelope.MemorySigner(key, keys.key_id(bytes(key.verify_key)))
+
+
+class MiniGateway:
+    """Answers as PROTOCOL says, or as badly as `mode` says."""
+
+    def __init__(self):
+        self.organization, self.node = str(uuid.uuid4()), str(uuid.uuid4())
+        self.root, self.online = SigningKey.generate(), SigningKey.generate()
+        self.enrolment = tokens.mint(tokens.ENROLMENT, "acme", uuid.uuid4())
+        self.node_token = tokens.mint(tokens.NODE, "acme", uuid.uuid4())
+        self.mode = "ok"
+        self.files, self.heartbeats, self.reports = {}, [], []
+        self.agent_keys = None
+        self.enrolments = 0
+        self.body, self.etag, self.generation = b"", "", 0
+        self.listeners = set()
+        self.calls = []
+        self.intervals = messages.Intervals(heartbeat_seconds=0.3, poll_seconds=30.0)
+        self.publish([])
+
+    @property
+    def fingerprint(self):
+        return keys.root_fingerprint(bytes(self.root.verify_key))
+
+    def key_list(self, **changes):
+        online = keys.OnlineKey(
+            id=signer_of(self.online).key_id, public=base64_text(bytes(self.online.verify_key))
+        )
+        content = keys.KeyList(
+            organization=self.organization,
+            version=1,
+            issued_at=now_ms() - 1000,
+            expires_at=now_ms() + HOUR,
+            keys=(online,),
+        )
+        return keys.key_list_signed(msgspec.structs.replace(content, **changes), signer_of(self.root))
+
+    def file(self, content):
+        data = content.encode() if isinstance(content, str) else json.dumps(content).encode()
+        sha256 = hashlib.sha256(data).hexdigest()
+        self.files[sha256] = data
+        return sha256
+
+    def pipeline(self, *, name="p1", number=1, text=None, secrets=None, version=1, **fields):
+        """A pipeline of the stand-in: other keywords are options of its source."""
+        known = set(bundles.BundlePipeline.__struct_fields__)
+        options = {key: value for key, value in fields.items() if key not in known}
+        fields = {key: value for key, value in fields.items() if key in known}
+        if text is None:
+            text = {
+                "sources": {"in": {"type": "stand_in", **options}},
+                "sinks": {"out": {"type": "blackhole", "inputs": ["in"]}},
+            }
+        defaults = {"state": "run", "drain_seconds": 5.0}
+        return bundles.BundlePipeline(
+            **(defaults | fields),
+            id=name,
+            name=name,
+            number=number,
+            revision=self.file(text),
+            secrets=tuple(self.seal(name, value, version) for name, value in (secrets or {}).items()),
+        )
+
+    def seal(self, name, value, version):
+        context = sealing.SealedContext(
+            organization=self.organization, node=self.node, name=name, version=version
+        )
+        return sealing.seal(value, context=context, public=keys.public_key(self.agent_keys.sealing))
+
+    def publish(self, pipelines, *, key=None, keys_envelope=None, **changes):
+        self.generation += 1
+        content = bundles.Bundle(
+            organization=self.organization,
+            environment="env",
+            node=self.node,
+            generation=self.generation,
+            issue=1,
+            issued_at=now_ms() - 1000,
+            expires_at=now_ms() + HOUR,
+            keys_version=1,
+            pipelines=tuple(pipelines),
+        )
+        content = msgspec.structs.replace(content, **changes)
+        signed = envelope.sign(envelope.BUNDLE, content, signer_of(key or self.online)).encoded()
+        self.body = bundles.desired_answer(signed, keys_envelope or self.key_list())
+        self.etag = content.etag
+        for queue in self.listeners:
+            queue.put_nowait(("desired", {"generation": content.generation, "issue": content.issue}))
+
+    async def __call__(self, scope, receive, send):
+        body = b""
+        while True:
+            message = await receive()
+            body += message.get("body", b"")
+            if not message.get("more_body"):
+                break
+        headers = {name.decode(): value.decode() for name, value in scope["headers"]}
+        self.calls.append(f"{scope['method']} {scope['path']}")
+        if scope["path"] == "/agent/v1/stream" and self.mode == "ok":
+            await self.stream(send)
+            return
+        status, answer, extra = self.answer(scope["path"], headers, body)
+        sent = [(b"content-type", b"application/json"), *extra]
+        await send({"type": "http.response.start", "status": status, "headers": sent})
+        await send({"type": "http.response.body", "body": answer})
+
+    async def stream(self, send):
+        queue = asyncio.Queue()
+        self.listeners.add(queue)
+        try:
+            await send(
+                {
+                    "type": "http.response.start",
+                    "status": 200,
+                    "headers": [(b"content-type", b"text/event-stream")],
+                }
+            )
+            while True:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(0.5):
+                        name, data = await queue.get()
+                        text = f"event: {name}\ndata: {json.dumps(data)}\n\n".encode()
+                        await send({"type": "http.response.body", "body": text, "more_body": True})
+                        continue
+                await send({"type": "http.response.body", "body": b": alive\n\n", "more_body": True})
+        except OSError:
+            pass
+        finally:
+            self.listeners.discard(queue)
+
+    def answer(self, path, headers, body):
+        if self.mode == "garbage":
+            return 200, b"<html>hello</html>", []
+        if self.mode.isdigit():
+            return int(self.mode), b'{"type":"x","title":"no","detail":"as \\u001b[31mtold"}', []
+        token = headers.get("authorization", "").removeprefix("Bearer ")
+        wanted = self.enrolment.text if path == "/agent/v1/enroll" else self.node_token.text
+        if token != wanted:
+            return 401, b'{"type":"x","title":"token not accepted"}', []
+        return self.answered(path, headers, body)
+
+    def answered(self, path, headers, body):
+        if path == "/agent/v1/enroll":
+            return 200, self.enroll(msgspec.json.decode(body, type=messages.EnrollRequest)), []
+        if path == "/agent/v1/desired":
+            if headers.get("if-none-match") == self.etag:
+                return 304, b"", []
+            return 200, self.body, [(b"etag", self.etag.encode())]
+        if path.startswith("/agent/v1/files/"):
+            data = self.files.get(path.rpartition("/")[2])
+            return (200, data, []) if data is not None else (404, b"{}", [])
+        if path == "/agent/v1/heartbeat":
+            self.heartbeats.append(msgspec.json.decode(body, type=messages.HeartbeatRequest))
+            answer = messages.HeartbeatAnswer(generation=self.generation, issue=1, at=now_ms())
+            return 200, msgspec.json.encode(answer), []
+        if path == "/agent/v1/reports":
+            return 200, self.take_reports(body), []
+        return 404, b"{}", []
+
+    def enroll(self, request):
+        self.enrolments += 1
+        self.agent_keys = request.keys
+        answer = messages.EnrollAnswer(
+            node_id=self.node,
+            node_token=self.node_token.text,
+            organization=self.organization,
+            organization_slug="acme",
+            environment="env",
+            environment_slug="env",
+            root_key=base64_text(bytes(self.root.verify_key)),
+            key_list=msgspec.json.decode(self.key_list(), type=envelope.Envelope),
+            intervals=self.intervals,
+        )
+        return msgspec.json.encode(answer)
+
+    def take_reports(self, body):
+        public = keys.public_key(self.agent_keys.identity)
+        accepted = []
+        for signed in msgspec.json.decode(body, type=messages.ReportsRequest).reports:
+            payload = envelope.verify(signed, {keys.key_id(public): public}, envelope.REPORT)
+            report = msgspec.json.decode(payload, type=messages.Report)
+            accepted.append(report.sequence)
+            if all(known.sequence != report.sequence for known in self.reports):
+                self.reports.append(report)
+        return msgspec.json.encode(messages.ReportsAnswer(accepted=tuple(accepted)))
+
+    def told(self, kind):
+        return [report for report in self.reports if report.kind == kind]
+
+    def status(self, pipeline="p1"):
+        for beat in self.heartbeats[-1:]:
+            for status in beat.pipelines:
+                if status.id == pipeline:
+                    return status
+        return messages.PipelineStatus(id=pipeline, state="")
+
+
+class Served:
+    """The gateway's listener, which can be taken away and brought back on the same port."""
+
+    def __init__(self, app):
+        self.app, self.port = app, 0
+        self._server, self._task = None, None
+
+    async def up(self):
+        config = uvicorn.Config(
+            self.app, port=self.port, log_level="critical", lifespan="off", timeout_graceful_shutdown=1
+        )
+        self._server = uvicorn.Server(config)
+        self._server.install_signal_handlers = lambda: None
+        self._task = asyncio.create_task(self._server._serve())
+        while not self._server.started:
+            await asyncio.sleep(0.01)
+        self.port = self._server.servers[0].sockets[0].getsockname()[1]
+
+    async def down(self):
+        if self._server is not None:
+            self._server.should_exit = self._server.force_exit = True
+            await self._task
+            self._server = None
+
+
+class RealAgent:
+    """The agent as a process of its own, on a state folder that outlives it."""
+
+    def __init__(self, folder, gateway, served):
+        self.state, self.runtime = folder / "state", folder / "runtime"
+        self.log = folder / "agent.log"
+        self.policy = folder / "policy.yaml"
+        self.program = folder / "vector"
+        self._gateway, self._served = gateway, served
+        self.process = None
+
+    def start(self, *arguments, **environment):
+        token_file = self.state.parent / "token"
+        if not token_file.exists():
+            token_file.write_text(self._gateway.enrolment.text + "\n")
+        if not self.policy.exists():
+            self.policy.write_text("{}\n")
+            self.policy.chmod(0o600)
+        settings = {
+            "PATH": os.environ["PATH"],
+            "VECTORFLOW_URL": f"http://127.0.0.1:{self._served.port}",
+            "VECTORFLOW_ENROLMENT_TOKEN_FILE": str(token_file),
+            "VECTORFLOW_ROOT_FINGERPRINT": self._gateway.fingerprint,
+            "VECTORFLOW_AGENT_STATE_DIR": str(self.state),
+            "VECTORFLOW_AGENT_RUNTIME_DIR": str(self.runtime),
+            "VECTORFLOW_POLICY": str(self.policy),
+            "VECTORFLOW_ENGINE": "vector",
+            "VECTORFLOW_SETTLE_SECONDS": "0.3",
+            "VECTORFLOW_START_TIMEOUT_SECONDS": "5",
+            "VECTOR_BIN": str(self.program),
+            **environment,
+        }
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "vectorflow_agent", "run", *arguments],
+                env=settings,
+                stdout=log,
+                stderr=log,
+            )
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def end(self):
+        self.process.terminate()
+        return self.process.wait(20)
+
+    def engines(self, pipeline=""):
+        """Ids of the engines that run on this state folder."""
+        part = str(self.state / "pipelines" / pipeline)
+        found = []
+        for process in psutil.process_iter(["cmdline", "status"]):
+            words = process.info["cmdline"] or []
+            if process.info["status"] != psutil.STATUS_ZOMBIE and "--config" in words:
+                found += [process.pid] if any(part in word for word in words) else []
+        return sorted(found)
+
+    def clean_up(self):
+        if self.process is not None and self.process.poll() is None:
+            self.kill()
+        for pid in self.engines():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+async def until(condition, *, seconds=15.0, why=""):
+    """Wait until something is true; fail with what was awaited."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, (
+            f"not within {seconds} s: {why() if callable(why) else why or condition.__code__.co_names}"
+        )
+        await asyncio.sleep(0.05)
+    return value
+
+
+@pytest.fixture
+def eventually():
+    return until
+
+
+@pytest.fixture
+async def served():
+    gateway = MiniGateway()
+    server = Served(gateway)
+    await server.up()
+    yield server
+    await server.down()
+
+
+@pytest.fixture
+def gateway(served):
+    return served.app
+
+
+@pytest.fixture
+def agent(tmp_path, gateway, served):
+    program = tmp_path / "vector"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -E {STANDIN} "$@"\n')
+    program.chmod(0o700)
+    made = RealAgent(tmp_path, gateway, served)
+    yield made
+    made.clean_up()
+    shutil.rmtree(made.runtime, ignore_errors=True)

@@ -1,0 +1,192 @@
+"""Hand-over with real processes: the old revision runs unless the new one was found healthy."""
+
+import asyncio
+import os
+import signal
+
+import pytest
+
+from vectorflow_wire.messages import PipelineState, ReportKind, ReportReason
+
+
+async def running(agent, gateway, eventually, **options):
+    agent.start()
+    await eventually(lambda: gateway.agent_keys, why="enrolled")
+    gateway.publish([gateway.pipeline(**options)])
+    await eventually(lambda: gateway.told(ReportKind.APPLIED), why=lambda: f"applied; told {gateway.reports}")
+    return agent.engines()[0]
+
+
+async def second(gateway, eventually, kind, **options):
+    gateway.publish([gateway.pipeline(number=2, **options)])
+    return await eventually(
+        lambda: [report for report in gateway.told(kind) if report.number == 2],
+        why=lambda: f"{kind}; told {gateway.reports}",
+    )
+
+
+async def test_beside_starts_the_new_before_the_old_ends(agent, gateway, eventually):
+    old = await running(agent, gateway, eventually, drain=1)
+    await second(gateway, eventually, ReportKind.APPLIED, rate=2, handover="beside")
+    assert len(agent.engines()) == 2
+    await eventually(lambda: len(agent.engines()) == 1)
+    assert agent.engines() != [old]
+
+
+async def test_reload_keeps_the_process(agent, gateway, eventually):
+    pid = await running(agent, gateway, eventually)
+    await second(gateway, eventually, ReportKind.APPLIED, rate=2, handover="reload")
+    assert agent.engines() == [pid]
+    await eventually(lambda: gateway.status().number == 2)
+    agent.kill()
+    agent.start()
+    await eventually(lambda: "took engine" in agent.log.read_text())
+    assert agent.engines() == [pid]
+
+
+async def test_restart_ends_the_old_first(agent, gateway, eventually):
+    old = await running(agent, gateway, eventually)
+    await second(gateway, eventually, ReportKind.APPLIED, rate=2)
+    assert len(agent.engines()) == 1
+    assert agent.engines() != [old]
+
+
+async def test_a_handover_computed_against_something_else_is_a_restart(agent, gateway, eventually):
+    pid = await running(agent, gateway, eventually)
+    options = {"rate": 2, "handover": "reload", "handover_from": "0" * 64}
+    await second(gateway, eventually, ReportKind.APPLIED, **options)
+    assert agent.engines() != [pid]
+
+
+@pytest.mark.parametrize("handover", ["beside", "reload", "restart"])
+async def test_what_the_engine_refuses_never_touches_what_runs(agent, gateway, eventually, handover):
+    pid = await running(agent, gateway, eventually)
+    refused = await second(gateway, eventually, ReportKind.REFUSED, invalid=True, handover=handover)
+    assert refused[0].reason == ReportReason.CONFIG_INVALID
+    assert "unknown option `invalid`" in refused[0].engine_output[-1]
+    assert agent.engines() == [pid]
+    await eventually(lambda: gateway.status().message)
+    assert (gateway.status().state, gateway.status().number) == (PipelineState.RUNNING, 1)
+
+
+@pytest.mark.parametrize("handover", ["beside", "restart"])
+@pytest.mark.parametrize("fault", [{"start_exit": 1}, {"unhealthy": True}, {"die_after": 0.1}])
+async def test_a_new_revision_that_does_not_stay_up_is_taken_back(
+    agent, gateway, eventually, handover, fault
+):
+    old = await running(agent, gateway, eventually)
+    settle = {"VECTORFLOW_START_TIMEOUT_SECONDS": "2"}
+    agent.kill()
+    agent.start(**settle)
+    refused = await second(gateway, eventually, ReportKind.REFUSED, handover=handover, **fault)
+    assert refused[0].reason in {ReportReason.EXITED, ReportReason.NOT_HEALTHY}
+    await eventually(lambda: gateway.status().number == 1 and gateway.status().state == "running")
+    assert len(agent.engines()) == 1
+    assert (agent.engines() == [old]) is (handover == "beside")
+
+
+async def test_a_reload_that_the_engine_refuses_leaves_the_old_configuration(agent, gateway, eventually):
+    pid = await running(agent, gateway, eventually)
+    refused = await second(gateway, eventually, ReportKind.REFUSED, bad_reload=True, handover="reload")
+    assert refused[0].reason == ReportReason.RELOAD_REFUSED
+    assert "reload refused" in refused[0].engine_output[-1]
+    assert agent.engines() == [pid]
+    assert "bad_reload" not in (agent.state / "pipelines/p1/engines/1/pipeline.yaml").read_text()
+
+
+async def test_an_engine_that_dies_in_a_reload_comes_back_as_it_was(agent, gateway, eventually):
+    pid = await running(agent, gateway, eventually)
+    await second(gateway, eventually, ReportKind.REFUSED, die_after=0, handover="reload")
+    await eventually(lambda: gateway.status().state == "running" and gateway.status().number == 1)
+    assert agent.engines() != [pid]
+
+
+async def test_a_refused_revision_is_tried_again_only_when_asked(agent, gateway, eventually):
+    await running(agent, gateway, eventually)
+    await second(gateway, eventually, ReportKind.REFUSED, invalid=True)
+    for attempt, count in ((0, 1), (1, 2)):
+        gateway.publish([gateway.pipeline(number=2, invalid=True, attempt=attempt)])
+        await eventually(lambda: gateway.heartbeats[-1].generation == gateway.generation)
+        await asyncio.sleep(1)
+        assert len(gateway.told(ReportKind.REFUSED)) == count
+
+
+async def test_unexpected_exit_0_is_a_crash(agent, gateway, eventually):
+    pid = await running(agent, gateway, eventually, die_after=1.5, die_code=0)
+    crashed = await eventually(lambda: gateway.told(ReportKind.CRASHED))
+    assert crashed[0].message == "the engine ended by itself with exit code 0"
+    assert crashed[0].engine_output[-1] == "ERROR stand-in: dying"
+    assert "an event with personal data" not in str(gateway.reports)
+    await eventually(lambda: gateway.told(ReportKind.RESTARTED))
+    assert agent.engines() != [pid]
+    await eventually(lambda: gateway.status().restarts == 1)
+
+
+async def test_a_killed_engine_is_started_again_and_counters_go_on(agent, gateway, eventually):
+    pid = await running(agent, gateway, eventually, rate=100)
+    before = await eventually(lambda: gateway.status().components)
+    since = gateway.status().counters_since
+    os.kill(pid, signal.SIGKILL)
+    crashed = await eventually(lambda: gateway.told(ReportKind.CRASHED))
+    assert (crashed[0].reason, crashed[0].message) == ("killed", "the engine was killed by SIGKILL")
+    await eventually(lambda: gateway.told(ReportKind.RESTARTED))
+    after = await eventually(lambda: gateway.status().components)
+    assert after[0].received_events >= before[0].received_events
+    assert gateway.status().counters_since == since
+
+
+async def test_a_handover_cut_off_by_a_kill_is_done_again(agent, gateway, eventually):
+    old = await running(agent, gateway, eventually)
+    gateway.publish([gateway.pipeline(number=2, rate=2, handover="beside", unhealthy=False)])
+    await eventually(lambda: len(agent.engines()) == 2)
+    agent.kill()
+    agent.start()
+    await eventually(lambda: [r for r in gateway.told(ReportKind.APPLIED) if r.number == 2])
+    await eventually(lambda: len(agent.engines()) == 1)
+    assert agent.engines() != [old]
+
+
+async def test_a_new_version_of_a_secret_is_handed_over(agent, gateway, eventually):
+    agent.start()
+    await eventually(lambda: gateway.agent_keys)
+    options = {"password": "SECRET[vectorflow.pass]", "handover": "reload"}
+    gateway.publish([gateway.pipeline(secrets={"pass": "first"}, **options)])
+    await eventually(lambda: gateway.told(ReportKind.APPLIED))
+    pid = agent.engines()[0]
+    gateway.publish([gateway.pipeline(secrets={"pass": "second"}, version=2, **options)])
+    await eventually(lambda: [p for p in agent.runtime.rglob("pass") if p.read_text() == "second"])
+    assert agent.engines() == [pid]
+
+
+async def test_the_nodes_policy_outranks_the_control_plane(agent, gateway, eventually):
+    agent.start()
+    await eventually(lambda: gateway.agent_keys)
+    text = {"sources": {"in": {"type": "exec", "command": ["id"]}}, "sinks": {}}
+    gateway.publish([gateway.pipeline(text=text)])
+    refused = await eventually(lambda: gateway.told(ReportKind.REFUSED))
+    assert refused[0].reason == ReportReason.POLICY
+    assert "'exec'" in refused[0].message
+    assert agent.engines() == []
+
+
+async def test_a_file_with_other_content_is_refused(agent, gateway, eventually):
+    agent.start()
+    await eventually(lambda: gateway.agent_keys)
+    pipeline = gateway.pipeline()
+    gateway.files[pipeline.revision] += b"# changed\n"
+    gateway.publish([pipeline])
+    refused = await eventually(lambda: gateway.told(ReportKind.REFUSED))
+    assert refused[0].reason == ReportReason.FILE_MISMATCH
+    assert agent.engines() == []
+
+
+async def test_a_missing_file_is_waited_for(agent, gateway, eventually):
+    agent.start()
+    await eventually(lambda: gateway.agent_keys)
+    pipeline = gateway.pipeline()
+    content = gateway.files.pop(pipeline.revision)
+    gateway.publish([pipeline])
+    await eventually(lambda: "cannot be fetched" in gateway.status().message)
+    gateway.files[pipeline.revision] = content
+    await eventually(lambda: gateway.told(ReportKind.APPLIED))
+    assert not gateway.told(ReportKind.REFUSED)
