@@ -8,6 +8,8 @@ from types import ModuleType
 
 import pytest
 
+from vectorflow.entry.cli import app
+
 ROOT = Path(__file__).resolve().parents[3]
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
@@ -166,3 +168,26 @@ def test_nothing_is_loaded_from_other_hosts() -> None:
     assert "font: false" in text
     assert not re.search(r"extra_(css|javascript):.*https?://", text)
     assert not any("```mermaid" in page.read_text() for page in PAGES)
+
+
+def every_page() -> str:
+    """All pages of the documentation and of the folder, without sentences about what is not built."""
+    text = "\n".join(page.read_text() for page in [*PAGES, *sorted(ROOT.glob("*.md"))])
+    return re.sub(r"[^\n]*not built yet[^\n]*", "", text)
+
+
+def test_commands_that_pages_name_exist() -> None:
+    shown = set(re.findall(r"(?:`|/|\S )vectorflow ([a-z]+)", every_page()))
+    commands = {
+        command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands
+    }
+    commands |= {group.name for group in app.registered_groups}
+    assert {"up", "migrate", "serve"} <= shown
+    assert {name for name in shown if f"`vectorflow {name}" in every_page()} - commands == set()
+
+
+def test_make_targets_that_pages_name_exist() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    shown = set(re.findall(r"(?:`|^)make ([a-z-]+)", every_page(), flags=re.MULTILINE))
+    assert {"up", "test"} <= shown
+    assert shown - targets == set()
