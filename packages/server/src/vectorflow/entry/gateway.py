@@ -11,21 +11,6 @@ from typing import Any, TypeVar
 
 import msgspec
 import structlog
-from vectorflow_wire import tokens
-from vectorflow_wire.messages import (
-    DESIRED_PATH,
-    ENROLL_PATH,
-    FILES_PATH,
-    HEARTBEAT_PATH,
-    REPORTS_PATH,
-    STREAM_PATH,
-    DesiredHint,
-    EnrollRequest,
-    HeartbeatAnswer,
-    HeartbeatRequest,
-    Intervals,
-    ReportsRequest,
-)
 
 from vectorflow.fleet import topics
 from vectorflow.fleet.authority import AgentTokens
@@ -45,6 +30,21 @@ from vectorflow.platform.http.asgi import Receive, Scope, Send, answer
 from vectorflow.platform.http.context import ProxyTrust
 from vectorflow.platform.http.problems import NoSuchPageError, TooLargeError
 from vectorflow.telemetry.ingest import Ingest
+from vectorflow_wire import tokens
+from vectorflow_wire.messages import (
+    DESIRED_PATH,
+    ENROLL_PATH,
+    FILES_PATH,
+    HEARTBEAT_PATH,
+    REPORTS_PATH,
+    STREAM_PATH,
+    DesiredHint,
+    EnrollRequest,
+    HeartbeatAnswer,
+    HeartbeatRequest,
+    Intervals,
+    ReportsRequest,
+)
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -96,11 +96,11 @@ class Gateway:
         self,
         database: Database,
         telemetry_database: Database,
+        *,
         bus: Bus,
         signing: SigningService,
         clock: Clock,
         options: GatewayOptions,
-        *,
         reported: Reported | None = None,
     ) -> None:
         self._options = options
@@ -160,7 +160,7 @@ class Gateway:
             elif call.path == "/health/live":
                 await answer(send, 200, JSON, b'{"status":"ok"}')
             else:
-                raise NoSuchPageError("There is nothing for agents at this address.")  # noqa: TRY301
+                raise NoSuchPageError("There is nothing for agents at this address.")
         except VectorFlowError as error:
             await _refuse(send, error)
         except DatabaseUnavailable:
@@ -178,15 +178,11 @@ class Gateway:
         return Call(scope["path"], headers, address, receive, send)
 
     async def _node(self, call: Call) -> NodeAuthority:
-        token = self.tokens.presented(
-            call.header(b"host"), call.header(b"authorization"), tokens.NODE
-        )
+        token = self.tokens.presented(call.header(b"host"), call.header(b"authorization"), tokens.NODE)
         return await self.tokens.node(token, call.address)
 
     async def _enroll(self, call: Call) -> None:
-        token = self.tokens.presented(
-            call.header(b"host"), call.header(b"authorization"), tokens.ENROLMENT
-        )
+        token = self.tokens.presented(call.header(b"host"), call.header(b"authorization"), tokens.ENROLMENT)
         request = _decoded(self._enroll_decoder, await _body(call))
         authority = await self.tokens.enrolment(token, call.address)
         made = await self._enrolment.enroll(token, authority, request, call.address)
@@ -243,7 +239,7 @@ class Gateway:
             generation, issue = self.desired.current(node.node_id)
             if generation:
                 stream.tell(DesiredHint(generation=generation, issue=issue))
-            while not stream.closed:
+            while True:
                 hint = await stream.wait(self._options.keep_alive_seconds)
                 if stream.closed:
                     break

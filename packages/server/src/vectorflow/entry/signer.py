@@ -64,17 +64,18 @@ class SignerRole:
             log.warning("signer.sweep-failed", error=type(error).__name__)
 
     async def _react_until_sweep(self) -> None:
-        deadline = asyncio.get_running_loop().time() + self._sweep_seconds
-        try:
-            async with asyncio.timeout_at(deadline):
-                while True:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._sweep_seconds
+        while loop.time() < deadline:
+            try:
+                async with asyncio.timeout_at(deadline):  # around the waiting alone: work is not cut short
                     await self._wake.wait()
-                    self._wake.clear()
-                    changed, self._changed = self._changed, set()
-                    for organization_id in changed:
-                        await self._sign(organization_id)
-        except TimeoutError:
-            return
+            except TimeoutError:
+                return
+            self._wake.clear()
+            changed, self._changed = self._changed, set()
+            for organization_id in changed:
+                await self._sign(organization_id)
 
     async def _sign(self, organization_id: UUID) -> None:
         try:

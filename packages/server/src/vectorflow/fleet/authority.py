@@ -10,13 +10,13 @@ from collections.abc import Callable
 from uuid import UUID
 
 import msgspec
-from vectorflow_wire import slugs, tokens
 
 from vectorflow.fleet.errors import AgentTokenRefused
 from vectorflow.fleet.store import tokens as store
 from vectorflow.fleet.types import EnrolmentAuthority, NodeAuthority
 from vectorflow.platform.database import Database
 from vectorflow.platform.rate_limit import TokenBuckets
+from vectorflow_wire import slugs, tokens
 
 LIFETIME_SECONDS = 30.0
 _BEARER = "bearer "

@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import msgspec
+
+from vectorflow.fleet.store.bundles import DueNode, SealedRow, StoredBundle, WantedPipeline
+from vectorflow.vault.types import SecretValue
 from vectorflow_wire.bundles import Bundle, BundlePipeline, DesiredState, FileRef
 from vectorflow_wire.envelope import BUNDLE, Signer, sign
 from vectorflow_wire.keys import key_id
 from vectorflow_wire.sealing import SealedContext, SealedSecret, seal
-
-from vectorflow.fleet.store.bundles import DueNode, SealedRow, StoredBundle, WantedPipeline
-from vectorflow.vault.types import SecretValue
 
 LIFETIME = timedelta(hours=24)
 SealedKey = tuple[UUID, UUID, str]
@@ -87,7 +87,9 @@ def _pipeline(
         if missing:
             # What cannot be rendered is held, and running copies go on.
             state = DesiredState.HOLD
-            reason = f"the secret {missing[0]} does not exist in this environment; make it, or deploy without it"
+            reason = (
+                f"the secret {missing[0]} does not exist in this environment; make it, or deploy without it"
+            )
         else:
             sealed = tuple(_sealed(node, known[name], given, fresh) for name in wanted.secrets)
     return BundlePipeline(

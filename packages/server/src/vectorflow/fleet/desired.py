@@ -12,13 +12,13 @@ from typing import Generic, TypeVar
 from uuid import UUID
 
 import msgspec
-from vectorflow_wire.bundles import desired_answer, etag_of
 
 from vectorflow.fleet.errors import BundlePending, FileNotNamed
 from vectorflow.fleet.store import bundles as store
 from vectorflow.fleet.types import NodeAuthority
 from vectorflow.keys.signing import SigningService
 from vectorflow.platform.database import Database
+from vectorflow_wire.bundles import desired_answer, etag_of
 
 REFRESH_SECONDS = 10.0
 LIFETIME_SECONDS = 30.0
@@ -199,9 +199,7 @@ class DesiredBook:
             future = waiting[authority.node_id] = asyncio.get_running_loop().create_future()
         await asyncio.shield(future)
 
-    async def _load_gathered(
-        self, organization_id: UUID, waiting: dict[UUID, asyncio.Future[None]]
-    ) -> None:
+    async def _load_gathered(self, organization_id: UUID, waiting: dict[UUID, asyncio.Future[None]]) -> None:
         await asyncio.sleep(_GATHER_SECONDS)
         del self._waiting[organization_id]
         try:

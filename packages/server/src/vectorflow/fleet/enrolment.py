@@ -3,11 +3,6 @@
 from uuid import UUID
 
 import msgspec
-from vectorflow_wire import tokens
-from vectorflow_wire.encoding import EncodingInvalid, base64_text
-from vectorflow_wire.envelope import Envelope
-from vectorflow_wire.keys import public_key
-from vectorflow_wire.messages import EnrollAnswer, EnrollRequest, Intervals
 
 from vectorflow.fleet import service, topics
 from vectorflow.fleet.errors import AgentRequestInvalid, EnrolmentRefused
@@ -20,6 +15,11 @@ from vectorflow.kernel.ids import new_id
 from vectorflow.keys.signing import SigningService
 from vectorflow.platform.database import Database, Transaction
 from vectorflow.platform.logs import clean_text
+from vectorflow_wire import tokens
+from vectorflow_wire.encoding import EncodingInvalid, base64_text
+from vectorflow_wire.envelope import Envelope
+from vectorflow_wire.keys import public_key
+from vectorflow_wire.messages import EnrollAnswer, EnrollRequest, Intervals
 
 _MOST_FACTS = 100
 

@@ -7,9 +7,6 @@ from uuid import UUID
 
 import msgspec
 import structlog
-from vectorflow_wire import envelope, keys
-from vectorflow_wire.encoding import EncodingInvalid, base64_bytes
-from vectorflow_wire.messages import Report, ReportsAnswer, ReportsRequest
 
 from vectorflow.fleet import topics
 from vectorflow.fleet.errors import AgentRequestInvalid, GatewayBusy
@@ -18,6 +15,9 @@ from vectorflow.fleet.store import reports as store
 from vectorflow.fleet.types import NodeAuthority, StoredReport
 from vectorflow.platform.database import Database, Transaction
 from vectorflow.platform.logs import clean_text
+from vectorflow_wire import envelope, keys
+from vectorflow_wire.encoding import EncodingInvalid, base64_bytes
+from vectorflow_wire.messages import Report, ReportsAnswer, ReportsRequest
 
 log = structlog.get_logger()
 
@@ -133,9 +133,7 @@ def _verified(authority: NodeAuthority, sent: envelope.Envelope) -> tuple[int, S
     except (EncodingInvalid, msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise AgentRequestInvalid("a report cannot be read") from error
     try:
-        envelope.verify(
-            sent, {keys.key_id(authority.identity_key): authority.identity_key}, envelope.REPORT
-        )
+        envelope.verify(sent, {keys.key_id(authority.identity_key): authority.identity_key}, envelope.REPORT)
     except envelope.EnvelopeRefused as error:
         return claimed.sequence, error.code
     if claimed.node != str(authority.node_id):

@@ -1,12 +1,9 @@
-"""Rules of nodes and enrolment tokens as people use them."""
+"""Rules of nodes and enrolment tokens as people use them. Works in the caller's transaction."""
 
 import shlex
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from uuid import UUID
-
-from vectorflow_wire import tokens
-from vectorflow_wire.messages import Intervals
 
 from vectorflow.fleet import topics
 from vectorflow.fleet.errors import AlreadyRevoked, EnrolmentTokenNotFound, NodeNotFound
@@ -28,8 +25,11 @@ from vectorflow.kernel.audit import AuditAction, AuditEntry
 from vectorflow.kernel.clock import Clock
 from vectorflow.kernel.ids import new_id
 from vectorflow.keys.signing import SigningService
-from vectorflow.platform.database import Database, Transaction
+from vectorflow.pipelines.types import Deployed
+from vectorflow.platform.database import Transaction
 from vectorflow.platform.http.etag import require_match
+from vectorflow_wire import tokens
+from vectorflow_wire.messages import Intervals
 
 REPORTS_SHOWN = 50
 
@@ -37,17 +37,14 @@ REPORTS_SHOWN = 50
 class FleetService:
     """Nodes and enrolment tokens. `agent_url` makes the address that agents of an organisation's slug use."""
 
-    def __init__(
-        self, database: Database, signing: SigningService, clock: Clock, agent_url: Callable[[str], str]
-    ) -> None:
-        self._database = database
+    def __init__(self, signing: SigningService, clock: Clock, agent_url: Callable[[str], str]) -> None:
         self._signing = signing
         self._clock = clock
         self._agent_url = agent_url
 
     async def nodes(
         self,
-        organization_id: UUID,
+        txn: Transaction,
         environment_id: UUID,
         *,
         after: tuple[str, UUID] | None = None,
@@ -56,52 +53,47 @@ class FleetService:
         status: NodeStatus | None = None,
     ) -> list[Node]:
         """Return nodes by name; revoked ones only when asked for by status."""
-        async with self._database.transaction(organization_id) as txn:
-            rows = await nodes.node_list(
-                txn, environment_id, after=after, limit=limit, text=text, status=status
-            )
+        rows = await nodes.node_list(txn, environment_id, after=after, limit=limit, text=text, status=status)
         return [node_of(row) for row in rows]
 
-    async def node(self, organization_id: UUID, environment_id: UUID, node_id: UUID) -> NodeDetail:
+    async def node(self, txn: Transaction, environment_id: UUID, node_id: UUID) -> NodeDetail:
         """Return a node with assignments, newest reports and machine. Raises `NodeNotFound`."""
-        async with self._database.transaction(organization_id) as txn:
-            row = await nodes.node_get(txn, environment_id, node_id)
-            if row is None:
-                raise NodeNotFound
-            assigned = await assignments.assignment_list(txn, node_id)
-            told = await reports.report_list(txn, node_id, REPORTS_SHOWN)
+        row = await nodes.node_get(txn, environment_id, node_id)
+        if row is None:
+            raise NodeNotFound
+        assigned = await assignments.assignment_list(txn, node_id)
+        told = await reports.report_list(txn, node_id, REPORTS_SHOWN)
         return node_detail_of(row, assigned, told)
 
     async def node_revoke(
-        self, organization_id: UUID, environment_id: UUID, node_id: UUID, if_match: str, actor: Actor
+        self, txn: Transaction, environment_id: UUID, node_id: UUID, if_match: str, actor: Actor
     ) -> None:
         """Revoke a node and its tokens: it is told nothing more, and what it says is not taken.
 
         Raises `NodeNotFound`, `AlreadyRevoked`, `StaleVersionError`.
         """
-        async with self._database.transaction(organization_id) as txn:
-            row = await nodes.node_get(txn, environment_id, node_id)
-            if row is None:
-                raise NodeNotFound
-            require_match(if_match, node_of(row).etag)
-            if row.status == "revoked":
-                raise AlreadyRevoked
-            await nodes.node_revoke(txn, environment_id, node_id, row.version)
-            await txn.audit(
-                AuditEntry(
-                    action=AuditAction.NODE_REVOKED,
-                    actor=actor,
-                    object_type="node",
-                    object_id=str(node_id),
-                    summary=f"Revoked the node {row.name}",
-                )
+        row = await nodes.node_get(txn, environment_id, node_id)
+        if row is None:
+            raise NodeNotFound
+        require_match(if_match, node_of(row).etag)
+        if row.status == "revoked":
+            raise AlreadyRevoked
+        await nodes.node_revoke(txn, environment_id, node_id, row.version)
+        await txn.audit(
+            AuditEntry(
+                action=AuditAction.NODE_REVOKED,
+                actor=actor,
+                object_type="node",
+                object_id=str(node_id),
+                summary=f"Revoked the node {row.name}",
             )
-            await txn.notify(topics.NODE, {"node_id": node_id})
-            await txn.notify(topics.NODES, {"environment_id": environment_id})
+        )
+        await txn.notify(topics.NODE, {"node_id": node_id})
+        await txn.notify(topics.NODES, {"environment_id": environment_id})
 
     async def enrolment_tokens(
         self,
-        organization_id: UUID,
+        txn: Transaction,
         environment_id: UUID,
         *,
         after: UUID | None = None,
@@ -109,15 +101,14 @@ class FleetService:
         text: str | None = None,
     ) -> list[EnrolmentToken]:
         """Return enrolment tokens, newest first."""
-        async with self._database.transaction(organization_id) as txn:
-            rows = await token_store.enrolment_token_list(
-                txn, environment_id, after=after, limit=limit, text=text
-            )
+        rows = await token_store.enrolment_token_list(
+            txn, environment_id, after=after, limit=limit, text=text
+        )
         return [enrolment_token_of(row) for row in rows]
 
     async def enrolment_token_create(
         self,
-        organization_id: UUID,
+        txn: Transaction,
         slug: str,
         environment_id: UUID,
         *,
@@ -129,30 +120,29 @@ class FleetService:
     ) -> EnrolmentTokenCreated:
         """Make an enrolment token; its text is returned this once. Raises `SigningKeysMissing`."""
         token = tokens.mint(tokens.ENROLMENT, slug, new_id())
-        async with self._database.transaction(organization_id) as txn:
-            root = await self._signing.root_key(txn)
-            await token_store.enrolment_token_insert(
-                txn,
-                token_id=token.id,
-                environment_id=environment_id,
-                name=name,
-                secret_hash=token.hash,
-                labels=labels,
-                created_by=actor.name[:200],
-                expires_at=self._clock.now() + timedelta(seconds=expires_in_seconds),
-                max_uses=max_uses,
+        root = await self._signing.root_key(txn)
+        await token_store.enrolment_token_insert(
+            txn,
+            token_id=token.id,
+            environment_id=environment_id,
+            name=name,
+            secret_hash=token.hash,
+            labels=labels,
+            created_by=actor.name[:200],
+            expires_at=self._clock.now() + timedelta(seconds=expires_in_seconds),
+            max_uses=max_uses,
+        )
+        row = await token_store.enrolment_token_get(txn, environment_id, token.id)
+        await txn.audit(
+            AuditEntry(
+                action=AuditAction.ENROLMENT_TOKEN_CREATED,
+                actor=actor,
+                object_type="enrolment_token",
+                object_id=str(token.id),
+                summary=f"Created the enrolment token {name}",
+                after={"name": name, "max_uses": max_uses, "labels": labels},
             )
-            row = await token_store.enrolment_token_get(txn, environment_id, token.id)
-            await txn.audit(
-                AuditEntry(
-                    action=AuditAction.ENROLMENT_TOKEN_CREATED,
-                    actor=actor,
-                    object_type="enrolment_token",
-                    object_id=str(token.id),
-                    summary=f"Created the enrolment token {name}",
-                    after={"name": name, "max_uses": max_uses, "labels": labels},
-                )
-            )
+        )
         if row is None:
             raise EnrolmentTokenNotFound
         shown = enrolment_token_of(row)
@@ -163,29 +153,28 @@ class FleetService:
         )
 
     async def enrolment_token_revoke(
-        self, organization_id: UUID, environment_id: UUID, token_id: UUID, actor: Actor, if_match: str | None
+        self, txn: Transaction, environment_id: UUID, token_id: UUID, actor: Actor, if_match: str | None
     ) -> None:
         """Revoke an enrolment token; nodes that enrolled with it stay.
 
         Raises `EnrolmentTokenNotFound`, `AlreadyRevoked`, `StaleVersionError`.
         """
-        async with self._database.transaction(organization_id) as txn:
-            row = await token_store.enrolment_token_get(txn, environment_id, token_id)
-            if row is None:
-                raise EnrolmentTokenNotFound
-            if if_match is not None:
-                require_match(if_match, enrolment_token_of(row).etag)
-            if not await token_store.enrolment_token_revoke(txn, environment_id, token_id):
-                raise AlreadyRevoked
-            await txn.audit(
-                AuditEntry(
-                    action=AuditAction.ENROLMENT_TOKEN_REVOKED,
-                    actor=actor,
-                    object_type="enrolment_token",
-                    object_id=str(token_id),
-                    summary=f"Revoked the enrolment token {row.name}",
-                )
+        row = await token_store.enrolment_token_get(txn, environment_id, token_id)
+        if row is None:
+            raise EnrolmentTokenNotFound
+        if if_match is not None:
+            require_match(if_match, enrolment_token_of(row).etag)
+        if not await token_store.enrolment_token_revoke(txn, environment_id, token_id):
+            raise AlreadyRevoked
+        await txn.audit(
+            AuditEntry(
+                action=AuditAction.ENROLMENT_TOKEN_REVOKED,
+                actor=actor,
+                object_type="enrolment_token",
+                object_id=str(token_id),
+                summary=f"Revoked the enrolment token {row.name}",
             )
+        )
 
 
 def install_command(url: str, token: str, fingerprint: str) -> str:
@@ -245,11 +234,22 @@ async def environment_hold(txn: Transaction, environment_id: UUID) -> None:
     await assignments.environment_lock(txn, environment_id, exclusive=True)
 
 
-async def counting_reports(
-    txn: Transaction, pipeline_id: UUID, node_ids: Sequence[UUID]
-) -> list[ReportRow]:
+async def counting_reports(txn: Transaction, pipeline_id: UUID, node_ids: Sequence[UUID]) -> list[ReportRow]:
     """Return what nodes reported on their present assignment of a pipeline, oldest first."""
     return await reports.report_newest_of(txn, pipeline_id, node_ids)
 
 
 DEFAULT_INTERVALS = Intervals(heartbeat_seconds=15.0, poll_seconds=15.0)
+
+
+class AssignedLookup:
+    """Tells the room of pipelines what is deployed: its `DeployedLookup`."""
+
+    async def deployed(self, txn: Transaction, pipeline_ids: Sequence[UUID]) -> dict[UUID, Deployed]:
+        """Return what is deployed of each pipeline that any node should run or hold."""
+        rows = await assignments.deployed_list(txn, pipeline_ids)
+        return {
+            row.pipeline_id: Deployed(row.revision, row.nodes_assigned, row.nodes_running, row.desired)
+            for row in rows
+            if row.desired != "stop"
+        }

@@ -10,9 +10,6 @@ from uuid import UUID
 
 import msgspec
 import structlog
-from vectorflow_topology.document import document_from_json
-from vectorflow_topology.handover import handover
-from vectorflow_wire.bundles import Handover
 
 from vectorflow.fleet import topics
 from vectorflow.fleet.bundles import Ingredients, Made, SealedKey, make_bundles
@@ -22,6 +19,9 @@ from vectorflow.keys.signing import SigningService
 from vectorflow.platform.database import Database, Transaction
 from vectorflow.vault.service import VaultService
 from vectorflow.vault.types import SecretValue
+from vectorflow_topology.document import document_from_json
+from vectorflow_topology.handover import handover
+from vectorflow_wire.bundles import Handover
 
 log = structlog.get_logger()
 
@@ -33,7 +33,9 @@ _Step = tuple[UUID, int | None, int]
 class BundleSigner:
     """Makes, signs and stores bundles, an organisation at a time."""
 
-    def __init__(self, database: Database, vault: VaultService, signing: SigningService, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, vault: VaultService, signing: SigningService, clock: Clock
+    ) -> None:
         self._database = database
         self._vault = vault
         self._signing = signing

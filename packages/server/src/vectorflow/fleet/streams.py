@@ -6,9 +6,8 @@ A stream holds at most one hint: a newer one replaces it, so nothing queues up h
 import asyncio
 from uuid import UUID
 
-from vectorflow_wire.messages import DesiredHint
-
 from vectorflow.fleet.errors import GatewayBusy
+from vectorflow_wire.messages import DesiredHint
 
 PER_NODE = 2
 

@@ -6,6 +6,10 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
+
+from vectorflow.fleet.types import NodeAuthority
+from vectorflow.platform.logs import clean_text
+from vectorflow.telemetry.types import CounterRow
 from vectorflow_wire.messages import (
     AgentHealth,
     ComponentCounters,
@@ -15,10 +19,6 @@ from vectorflow_wire.messages import (
     PipelineState,
     PipelineStatus,
 )
-
-from vectorflow.fleet.types import NodeAuthority
-from vectorflow.platform.logs import clean_text
-from vectorflow.telemetry.types import CounterRow
 
 MOST_PIPELINES: Final = 200
 MOST_COMPONENTS: Final = 1000
@@ -114,7 +114,7 @@ def make_beat(
         presence=presence,
         runs=runs,
         rows=rows,
-        news=not before and bool(flows) or bool(reasons),
+        news=(not before and bool(flows)) or bool(reasons),
     )
     return beat, flows
 
@@ -122,7 +122,7 @@ def make_beat(
 def _reasons(request: HeartbeatRequest) -> list[str]:
     """Say why the node is degraded by its own words; a node that is well says nothing."""
     states = {status.state for status in request.pipelines[:MOST_PIPELINES]}
-    reasons = [
+    reasons: list[str] = [
         state for state in (PipelineState.CRASH_LOOP, PipelineState.REFUSED) if state in states
     ]
     if request.agent.stale:

@@ -14,7 +14,6 @@ from uuid import UUID
 
 import psycopg
 import structlog
-from vectorflow_wire.messages import HeartbeatRequest
 
 from vectorflow.fleet import topics
 from vectorflow.fleet.types import NodeAuthority
@@ -24,6 +23,7 @@ from vectorflow.telemetry import store
 from vectorflow.telemetry.beats import Beat, Flow, make_beat
 from vectorflow.telemetry.errors import IngestFull
 from vectorflow.telemetry.types import RATES_TOPIC
+from vectorflow_wire.messages import HeartbeatRequest
 
 log = structlog.get_logger()
 
@@ -149,7 +149,10 @@ class Ingest:
                     "organization_id": beat.organization_id,
                     "pipeline_id": run["pipeline_id"],
                 }
-            if beat.news or now - self._told.get(beat.environment_id, -_NODES_TOLD_EVERY) >= _NODES_TOLD_EVERY:
+            if (
+                beat.news
+                or now - self._told.get(beat.environment_id, -_NODES_TOLD_EVERY) >= _NODES_TOLD_EVERY
+            ):
                 messages[topics.NODES, beat.environment_id] = {
                     "topic": topics.NODES,
                     "organization_id": beat.organization_id,
@@ -159,4 +162,3 @@ class Ingest:
             if topic == topics.NODES:
                 self._told[environment_id] = now
         return list(messages.values())
-

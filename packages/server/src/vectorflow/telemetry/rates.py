@@ -10,10 +10,10 @@ from datetime import datetime
 from uuid import UUID
 
 import msgspec
-from vectorflow_wire.messages import ComponentCounters
 
 from vectorflow.kernel.clock import rfc3339
 from vectorflow.telemetry.types import ComponentRates, PortRates, Rates, RunRow
+from vectorflow_wire.messages import ComponentCounters
 
 MISSED_HEARTBEATS = 3
 
@@ -25,7 +25,9 @@ class _Sum(msgspec.Struct):
     discarded: float = 0.0
     outputs: dict[str, float] = msgspec.field(default_factory=dict)
 
-    def add(self, counters: ComponentCounters, factor: float, before: ComponentCounters | None = None) -> None:
+    def add(
+        self, counters: ComponentCounters, factor: float, before: ComponentCounters | None = None
+    ) -> None:
         """Add counters, or their growth since `before`, times a factor."""
         self.received += factor * _grown(counters.received_events, before.received_events if before else 0)
         self.errors += factor * _grown(counters.errors, before.errors if before else 0)

@@ -54,7 +54,7 @@ async def node_list(
     """Return nodes of an environment by name; revoked ones only when asked for by status."""
     return await txn.rows(
         NodeRow,
-        "select * from ("
+        "select * from ("  # noqa: S608 - literals alone; values are bound
         + _STATUS
         + """) node
         where (%(status)s::text is null and status <> 'revoked' or status = %(status)s)
@@ -154,8 +154,9 @@ async def node_reattach(txn: Transaction, node: NewNode) -> None:
 
 async def node_revoke(txn: Transaction, environment_id: UUID, node_id: UUID, version: int) -> bool:
     """Revoke a node and its tokens; False when it is not at this version any more."""
-    return 1 == await txn.execute(
-        """with gone as (
+    return (
+        await txn.execute(
+            """with gone as (
             update nodes set revoked_at = now(), version = version + 1
             where organization_id = %(organization_id)s and environment_id = %(environment_id)s
               and id = %(node_id)s and version = %(version)s and revoked_at is null
@@ -165,7 +166,9 @@ async def node_revoke(txn: Transaction, environment_id: UUID, node_id: UUID, ver
             where t.organization_id = %(organization_id)s and t.organization_id = gone.organization_id
               and t.node_id = gone.id and t.revoked_at is null)
         select 1 from gone""",
-        {"environment_id": environment_id, "node_id": node_id, "version": version},
+            {"environment_id": environment_id, "node_id": node_id, "version": version},
+        )
+        == 1
     )
 
 

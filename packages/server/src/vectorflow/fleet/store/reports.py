@@ -43,9 +43,7 @@ async def report_list(txn: Transaction, node_id: UUID, limit: int) -> list[Repor
     )
 
 
-async def report_newest_of(
-    txn: Transaction, pipeline_id: UUID, node_ids: Sequence[UUID]
-) -> list[ReportRow]:
+async def report_newest_of(txn: Transaction, pipeline_id: UUID, node_ids: Sequence[UUID]) -> list[ReportRow]:
     """Return every report of nodes on a pipeline that counts for their present assignment, oldest first."""
     return await txn.rows(
         ReportRow,

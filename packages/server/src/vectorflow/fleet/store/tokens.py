@@ -83,11 +83,14 @@ async def enrolment_token_insert(
 
 async def enrolment_token_revoke(txn: Transaction, environment_id: UUID, token_id: UUID) -> bool:
     """Revoke an enrolment token; False when it was revoked before."""
-    return 1 == await txn.execute(
-        """update enrolment_tokens set revoked_at = now(), version = version + 1
+    return (
+        await txn.execute(
+            """update enrolment_tokens set revoked_at = now(), version = version + 1
         where organization_id = %(organization_id)s and environment_id = %(environment_id)s and id = %(id)s
           and revoked_at is null""",
-        {"environment_id": environment_id, "id": token_id},
+            {"environment_id": environment_id, "id": token_id},
+        )
+        == 1
     )
 
 

@@ -1,0 +1,285 @@
+"""Routes of rollouts and of live events."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from litestar import Response, get, post
+from litestar.params import Parameter
+from litestar.response import Stream
+
+from vectorflow.delivery.live import LiveEvents
+from vectorflow.delivery.service import DeliveryService
+from vectorflow.delivery.types import (
+    DEFAULT_TIMEOUT_SECONDS,
+    DEFAULT_WATCH_SECONDS,
+    DryRun,
+    NewRollout,
+    Rollout,
+    RolloutList,
+)
+from vectorflow.identity.types import LiveSession
+from vectorflow.kernel.actor import Actor
+from vectorflow.kernel.permissions import Permission
+from vectorflow.platform.database import Database
+from vectorflow.platform.http.cursors import DEFAULT_LIMIT, Cursor, Limit, decode_cursor, page
+from vectorflow.platform.http.events import event_response
+from vectorflow.platform.http.idempotency import Idempotency
+from vectorflow.tenancy.errors import EnvironmentNotFoundError
+from vectorflow.tenancy.types import Access
+
+_ENVIRONMENT = "/orgs/{org:str}/environments/{env:str}"
+_ROLLOUT = _ENVIRONMENT + "/rollouts/{id:uuid}"
+
+Message = Annotated[str, msgspec.Meta(max_length=2000, description="What its author says about it.")]
+OfPipeline = Annotated[
+    UUID | None, Parameter(query="pipeline", description="Only rollouts of this pipeline.")
+]
+Topics = Annotated[
+    str,
+    Parameter(
+        query="topics",
+        max_length=4000,
+        description="rates:<pipeline>, pipeline:<pipeline>, rollout:<rollout>, nodes:<environment>, by commas.",
+    ),
+]
+Dry = Annotated[bool, Parameter(query="dry_run", description="Say what would happen and do nothing.")]
+
+
+class RolloutNew(msgspec.Struct, forbid_unknown_fields=True):
+    """A rollout to be started."""
+
+    message: Message = ""
+    revision: Annotated[
+        int | None, msgspec.Meta(ge=1, description="Null: make a revision from the draft.")
+    ] = None
+    batch_size: Annotated[
+        int | None,
+        msgspec.Meta(
+            ge=1, le=100_000, description="Nodes of the first batch; later ones are three times as many."
+        ),
+    ] = None
+    timeout_seconds: Annotated[
+        float, msgspec.Meta(ge=1, le=86_400, description="Silence of a node that halts the rollout.")
+    ] = DEFAULT_TIMEOUT_SECONDS
+    watch_seconds: Annotated[
+        float, msgspec.Meta(ge=0, le=86_400, description="How long a node must run it before it counts.")
+    ] = DEFAULT_WATCH_SECONDS
+
+
+class StopNew(msgspec.Struct, forbid_unknown_fields=True):
+    """A pipeline to be stopped on all its nodes."""
+
+    message: Message = ""
+
+
+def _environment_id(access: Access) -> UUID:
+    if access.environment is None:
+        raise EnvironmentNotFoundError
+    return access.environment.id
+
+
+@post(
+    _ENVIRONMENT + "/pipelines/{id:uuid}/rollouts",
+    operation_id="createRollout",
+    summary="Deploy a revision, or the draft, to every node of the environment",
+    tags=["delivery"],
+    permission=Permission.PIPELINE_DEPLOY,
+    status_code=202,
+)
+async def create_rollout(
+    *,
+    org: str,
+    env: str,
+    id: UUID,  # noqa: A002 - the path's own word
+    data: RolloutNew,
+    access: Access,
+    actor: Actor,
+    database: Database,
+    delivery: DeliveryService,
+    idempotency: Idempotency,
+    dry_run: Dry = False,
+) -> Response[Rollout | DryRun]:
+    """Start a rollout, or say what it would do."""
+    del org, env
+    environment_id = _environment_id(access)
+    new = NewRollout(**msgspec.structs.asdict(data))
+    async with database.transaction(access.organization_id) as txn:
+        if dry_run:
+            return Response(await delivery.dry_run(txn, environment_id, id, new), status_code=200)
+        await idempotency.begin(txn)
+        rollout = await delivery.start_rollout(txn, actor, environment_id, id, new)
+        await idempotency.finish(txn, 202, rollout)
+    return Response(rollout, status_code=202)
+
+
+@get(
+    _ENVIRONMENT + "/rollouts",
+    operation_id="listRollouts",
+    summary="Rollouts, newest first",
+    tags=["delivery"],
+    permission=Permission.ROLLOUT_READ,
+)
+async def list_rollouts(
+    *,
+    org: str,
+    env: str,
+    access: Access,
+    database: Database,
+    delivery: DeliveryService,
+    pipeline: OfPipeline = None,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> RolloutList:
+    """List rollouts."""
+    del org, env
+    key = decode_cursor(cursor, UUID)
+    async with database.transaction(access.organization_id) as txn:
+        rows = await delivery.rollouts(
+            txn,
+            _environment_id(access),
+            pipeline_id=pipeline,
+            after=key[0] if key else None,
+            limit=limit + 1,
+        )
+    items, next_cursor = page(rows, limit, lambda row: (str(row.id),))
+    return RolloutList(items, next_cursor)
+
+
+@get(
+    _ROLLOUT,
+    operation_id="getRollout",
+    summary="A rollout with its nodes and what they reported",
+    tags=["delivery"],
+    permission=Permission.ROLLOUT_READ,
+)
+async def get_rollout(
+    *,
+    org: str,
+    env: str,
+    id: UUID,  # noqa: A002 - the path's own word
+    access: Access,
+    database: Database,
+    delivery: DeliveryService,
+) -> Rollout:
+    """Return a rollout."""
+    del org, env
+    async with database.transaction(access.organization_id) as txn:
+        return await delivery.rollout(txn, _environment_id(access), id)
+
+
+def _steering(verb: str, summary: str) -> Any:
+    @post(
+        f"{_ROLLOUT}/{verb}",
+        name=f"{verb}_rollout",
+        operation_id=f"{verb}Rollout",
+        summary=summary,
+        tags=["delivery"],
+        permission=Permission.ROLLOUT_CONTROL,
+        status_code=200,
+    )
+    async def steer(
+        *,
+        org: str,
+        env: str,
+        id: UUID,  # noqa: A002 - the path's own word
+        access: Access,
+        actor: Actor,
+        database: Database,
+        delivery: DeliveryService,
+        idempotency: Idempotency,
+    ) -> Rollout:
+        del org, env
+        async with database.transaction(access.organization_id) as txn:
+            await idempotency.begin(txn)
+            rollout = await delivery.steer(txn, actor, _environment_id(access), id, verb)
+            await idempotency.finish(txn, 200, rollout)
+        return rollout
+
+    return steer
+
+
+@post(
+    _ROLLOUT + "/rollback",
+    operation_id="rollbackRollout",
+    summary="Deploy again what was deployed before this rollout",
+    tags=["delivery"],
+    permission=Permission.PIPELINE_DEPLOY,
+    status_code=202,
+)
+async def rollback_rollout(
+    *,
+    org: str,
+    env: str,
+    id: UUID,  # noqa: A002 - the path's own word
+    access: Access,
+    actor: Actor,
+    database: Database,
+    delivery: DeliveryService,
+    idempotency: Idempotency,
+) -> Rollout:
+    """Start a rollout of the revision before."""
+    del org, env
+    async with database.transaction(access.organization_id) as txn:
+        await idempotency.begin(txn)
+        rollout = await delivery.rollback(txn, actor, _environment_id(access), id)
+        await idempotency.finish(txn, 202, rollout)
+    return rollout
+
+
+@post(
+    _ENVIRONMENT + "/pipelines/{id:uuid}/stop",
+    operation_id="stopPipeline",
+    summary="Stop a pipeline on all its nodes",
+    tags=["delivery"],
+    permission=Permission.PIPELINE_DEPLOY,
+    status_code=202,
+)
+async def stop_pipeline(
+    *,
+    org: str,
+    env: str,
+    id: UUID,  # noqa: A002 - the path's own word
+    data: StopNew,
+    access: Access,
+    actor: Actor,
+    database: Database,
+    delivery: DeliveryService,
+    idempotency: Idempotency,
+) -> None:
+    """Stop a pipeline."""
+    del org, env
+    async with database.transaction(access.organization_id) as txn:
+        await idempotency.begin(txn)
+        await delivery.stop(txn, actor, _environment_id(access), id, data.message)
+        await idempotency.finish(txn, 202)
+
+
+@get(
+    "/orgs/{org:str}/events",
+    operation_id="streamEvents",
+    summary="Live events: server-sent, permission asked per topic and event",
+    tags=["live"],
+    permission=Permission.ORGANIZATION_READ,
+    media_type="text/event-stream",
+)
+async def stream_events(
+    *, org: str, access: Access, session: LiveSession, live: LiveEvents, topics: Topics
+) -> Stream:
+    """Open a stream of events."""
+    del org
+    wanted = tuple(topic.strip() for topic in topics.split(",") if topic.strip())
+    return event_response(await live.open(session.id, access, wanted))
+
+
+routes = [
+    create_rollout,
+    list_rollouts,
+    get_rollout,
+    _steering("pause", "Start no further batch until it is resumed"),
+    _steering("resume", "Go on with a paused rollout"),
+    _steering("cancel", "End a rollout; nodes that have moved keep what they run"),
+    rollback_rollout,
+    stop_pipeline,
+    stream_events,
+]

@@ -1,0 +1,78 @@
+"""Routes of rates and series."""
+
+from typing import Annotated
+from uuid import UUID
+
+from litestar import get
+from litestar.params import Parameter
+
+from vectorflow.kernel.permissions import Permission
+from vectorflow.telemetry.service import TelemetryService
+from vectorflow.telemetry.types import Metric, Rates, Series
+from vectorflow.tenancy.errors import EnvironmentNotFoundError
+from vectorflow.tenancy.types import Access
+
+_PIPELINE = "/orgs/{org:str}/environments/{env:str}/pipelines/{id:uuid}"
+
+Component = Annotated[str, Parameter(query="component", min_length=1, max_length=128)]
+WhichMetric = Annotated[Metric, Parameter(query="metric")]
+Minutes = Annotated[int, Parameter(query="minutes", ge=1, le=7 * 1440, description="How far back.")]
+
+
+def _environment_id(access: Access) -> UUID:
+    if access.environment is None:
+        raise EnvironmentNotFoundError
+    return access.environment.id
+
+
+@get(
+    _PIPELINE + "/rates",
+    operation_id="getRates",
+    summary="Events per second and totals of every component, over all nodes",
+    tags=["telemetry"],
+    permission=Permission.TELEMETRY_READ,
+)
+async def get_rates(
+    *,
+    org: str,
+    env: str,
+    id: UUID,  # noqa: A002 - the path's own word
+    access: Access,
+    telemetry: TelemetryService,
+) -> Rates:
+    """Return a pipeline's rates."""
+    del org, env
+    return await telemetry.rates(access.organization_id, _environment_id(access), id)
+
+
+@get(
+    _PIPELINE + "/series",
+    operation_id="getSeries",
+    summary="A component's events per second over time",
+    tags=["telemetry"],
+    permission=Permission.TELEMETRY_READ,
+)
+async def get_series(
+    *,
+    org: str,
+    env: str,
+    id: UUID,  # noqa: A002 - the path's own word
+    access: Access,
+    telemetry: TelemetryService,
+    component: Component,
+    metric: WhichMetric = "received",
+    minutes: Minutes = 60,
+) -> Series:
+    """Return a component's series."""
+    del org, env
+    return await telemetry.series(
+        access.organization_id,
+        _environment_id(access),
+        id,
+        component=component,
+        metric=metric,
+        minutes=minutes,
+    )
+
+
+routes = [get_rates, get_series]
