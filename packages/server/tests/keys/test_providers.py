@@ -1,4 +1,5 @@
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import uuid4
 
@@ -56,3 +57,10 @@ async def test_a_readable_or_damaged_file_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"short")
     with pytest.raises(KeysUnavailable, match="damaged"):
         await provider.wrap(b"d" * 32, CONTEXT)
+
+
+def test_of_two_at_once_one_key_wins(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda _: LocalKeyFile(tmp_path).create(), range(32)))
+    assert [each.name for each in path_of(tmp_path).parent.iterdir()] == ["platform.key"]
+    assert len(path_of(tmp_path).read_bytes()) == 32

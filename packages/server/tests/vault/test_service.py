@@ -27,7 +27,7 @@ def lend(signing_database, signers_vault):
 async def replaced(app, vault, place, secret, value):
     async with app.transaction(place.organization_id) as txn:
         held = await vault.for_change(txn, place.environment_id, secret.id)
-        return await vault.replace(txn, SYSTEM, held, value)
+        return await vault.replace(txn, SYSTEM, place.environment_id, held, value)
 
 
 async def test_the_signer_reads_the_newest_values(new_place, app, vault, lend) -> None:

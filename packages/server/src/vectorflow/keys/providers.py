@@ -1,7 +1,9 @@
 """Key providers. The key file serves one installation with one owner; a KMS comes beside it for more."""
 
 import asyncio
+import contextlib
 import os
+import secrets
 import stat
 from pathlib import Path
 
@@ -30,8 +32,14 @@ class LocalKeyFile:
 
     def create(self) -> None:
         """Make the key file where there is none; an existing one is never replaced."""
-        if not self._path.exists():
-            write_private(self._path, os.urandom(sealing.KEY_BYTES))
+        if self._path.exists():
+            return
+        fresh = self._path.with_name(f"platform.key.{secrets.token_hex(4)}")
+        write_private(fresh, os.urandom(sealing.KEY_BYTES))
+        # A link never replaces: of two processes that start at once, one key wins and both use it.
+        with contextlib.suppress(FileExistsError):
+            os.link(fresh, self._path)
+        fresh.unlink()
 
     async def wrap(self, key: bytes, context: KeyContext) -> bytes:
         """Return the key wrapped by the platform key. Raises `KeysUnavailable`."""

@@ -154,7 +154,7 @@ async def update_secret(
     async with database.transaction(access.organization_id) as txn:
         secret = await vault.for_change(txn, environment_id, id)
         require_match(given, _tag(secret))
-        newer = await vault.replace(txn, actor, secret, data.value)
+        newer = await vault.replace(txn, actor, environment_id, secret, data.value)
         answer = _secret(newer, await vault.used_by(txn, environment_id, newer.name))
     return Response(answer, headers={"ETag": answer.etag})
 

@@ -16,6 +16,7 @@ from vectorflow.vault.errors import SecretInUse, SecretInvalid, SecretNameTaken,
 from vectorflow.vault.types import (
     MOST_VALUE_BYTES,
     NAME_PATTERN,
+    SECRET_TOPIC,
     PipelineUses,
     Secret,
     SecretListed,
@@ -66,6 +67,7 @@ class VaultService:
             raise SecretNameTaken
         await self._keep(txn, actor, secret, content)
         await txn.audit(_entry(AuditAction.SECRET_CREATED, actor, secret, f"Secret {name} was made."))
+        await txn.notify(SECRET_TOPIC, {"environment_id": environment_id, "secret_id": secret.id})
         return secret
 
     async def for_change(self, txn: Transaction, environment_id: UUID, secret_id: UUID) -> Secret:
@@ -75,7 +77,9 @@ class VaultService:
             raise SecretNotFound
         return secret
 
-    async def replace(self, txn: Transaction, actor: Actor, secret: Secret, value: str) -> Secret:
+    async def replace(
+        self, txn: Transaction, actor: Actor, environment_id: UUID, secret: Secret, value: str
+    ) -> Secret:
         """Give a secret that `for_change` returned a new value. Raises `SecretInvalid` or `KeysUnavailable`."""
         content = _content(value)
         newer = await store.secret_next_version(txn, secret.id)
@@ -84,6 +88,7 @@ class VaultService:
         await self._keep(txn, actor, newer, content)
         summary = f"Secret {secret.name} got a new value."
         await txn.audit(_entry(AuditAction.SECRET_UPDATED, actor, newer, summary))
+        await txn.notify(SECRET_TOPIC, {"environment_id": environment_id, "secret_id": secret.id})
         return newer
 
     async def delete(self, txn: Transaction, actor: Actor, environment_id: UUID, secret: Secret) -> None:

@@ -8,6 +8,9 @@ import msgspec
 NAME_PATTERN = "^[A-Za-z0-9_-]{1,64}$"
 MOST_VALUE_BYTES = 65_536
 
+# Bus topic: a secret's value changed, so nodes that use it need it sealed anew. Holds `environment_id`, `secret_id`.
+SECRET_TOPIC = "vault.secret"  # noqa: S105 - a topic
+
 
 class SecretUse(msgspec.Struct, frozen=True):
     """A pipeline whose draft or revisions refer to a secret."""

@@ -7,13 +7,15 @@ from litestar import Response
 from litestar.types import ExceptionHandlersMap
 
 from vectorflow.kernel.clock import rfc3339
+from vectorflow.kernel.permissions import Permission
 from vectorflow.pipelines.errors import DocumentInvalid
+from vectorflow.pipelines.references import secret_names
 from vectorflow.pipelines.types import Deployed, PipelineListed, PipelineRow, RevisionRow, StoredRevision
 from vectorflow.platform.http.asgi import AnyRequest
 from vectorflow.platform.http.etag import etag
 from vectorflow.platform.http.problems import Problem, answer_error
 from vectorflow.platform.http.times import Instant
-from vectorflow.tenancy.errors import EnvironmentNotFoundError
+from vectorflow.tenancy.errors import EnvironmentNotFoundError, PermissionDeniedError
 from vectorflow.tenancy.types import Access
 from vectorflow_topology.diff import Change
 from vectorflow_topology.document import Document
@@ -120,6 +122,13 @@ def environment_id(access: Access) -> UUID:
     if access.environment is None:
         raise EnvironmentNotFoundError
     return access.environment.id
+
+
+def require_secret_use(access: Access, document: Document) -> None:
+    """Refer to secrets only where one may use them. Raises `PermissionDeniedError`."""
+    if not access.may(Permission.SECRET_USE) and secret_names(document):
+        message = f"Referring to a secret needs the permission {Permission.SECRET_USE}."
+        raise PermissionDeniedError(message)
 
 
 def pipeline_tag(row: PipelineRow) -> str:
