@@ -15,6 +15,7 @@ from vectorflow.kernel.ids import new_id
 from vectorflow.kernel.permissions import Permission
 from vectorflow.platform.database import Database
 from vectorflow.platform.http.idempotency import Idempotency
+from vectorflow.platform.http.store import idempotency_key_get
 from vectorflow.tenancy import store
 from vectorflow.tenancy.types import TeamRef
 
@@ -66,6 +67,18 @@ async def test_the_second_time_the_first_answer_comes(caller) -> None:
     assert second.headers["etag"] == '"1"'
     assert second.headers["idempotency-replayed"] == "true"
     assert done.count("once") == 1
+
+
+async def test_a_key_belongs_to_its_organisation_and_actor(caller, services, world, other) -> None:
+    await caller("whose", "k0")
+    route = f"POST /api/v1/orgs/{world.slug}/made"
+    for organization, account, found in (
+        (world, world.people["owner"], True),
+        (world, world.people["admin"], False),
+        (other, world.people["owner"], False),
+    ):
+        async with services.database.transaction(organization.organization_id) as txn:
+            assert (await idempotency_key_get(txn, account, route, "k0") is not None) is found
 
 
 async def test_at_once_it_is_done_once(caller) -> None:

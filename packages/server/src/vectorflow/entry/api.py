@@ -11,7 +11,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 from litestar.types import ControllerRouterHandler
 
-from vectorflow.entry import health
+from vectorflow.entry import health, security_policy
 from vectorflow.entry.dependencies import dependencies
 from vectorflow.entry.guard import RouteGuard
 from vectorflow.entry.openapi import openapi_config
@@ -46,6 +46,7 @@ def build_litestar(services: Services, routes: Sequence[ControllerRouterHandler]
         route_handlers=[
             Router("/api/v1", route_handlers=list(ROUTES if routes is None else routes)),
             *health.routes,
+            *security_policy.routes,
         ],
         guards=[RouteGuard(services)],
         dependencies=dependencies(services),
