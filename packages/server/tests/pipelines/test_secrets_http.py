@@ -3,6 +3,7 @@
 import pytest
 
 from vectorflow.kernel.ids import new_id
+from vectorflow.keys.providers import LocalKeyFile
 
 CANARY = "canary-5d21b7"
 
@@ -142,3 +143,19 @@ async def test_without_a_session_nothing_is_said(app, world, client, method) -> 
     client.http.cookies.clear()
     answer = await client.request(method.upper(), f"{world.path}/secrets", json={"name": "a", "value": "b"})
     assert answer.status_code == 401
+
+
+async def test_without_the_platform_key_only_what_needs_it_stops(
+    client, world, house, monkeypatch, tmp_path
+) -> None:
+    monkeypatch.setattr(house.keys, "_provider", LocalKeyFile(tmp_path / "gone"))
+    refused = await make(client, world)
+    assert (refused.status_code, refused.json()["type"]) == (
+        503,
+        "urn:vectorflow:problem:keys.keys-unavailable",
+    )
+    assert CANARY not in refused.text
+    listed = await client.get(f"{world.path}/secrets")
+    assert (listed.status_code, listed.json()["items"]) == (200, [])
+    monkeypatch.undo()
+    assert (await make(client, world)).status_code == 201
