@@ -68,16 +68,16 @@ def demo() -> Document:
     return document_from_json(DEMO)
 
 
-def source(name: str = "in", type: str = "stdin", **options: Any) -> dict[str, Any]:
-    return {"id": name, "kind": "source", "type": type, "options": options}
+def source(name: str = "in", type_name: str = "stdin", **options: Any) -> dict[str, Any]:
+    return {"id": name, "kind": "source", "type": type_name, "options": options}
 
 
-def transform(name: str, type: str, **options: Any) -> dict[str, Any]:
-    return {"id": name, "kind": "transform", "type": type, "options": options}
+def transform(name: str, type_name: str, **options: Any) -> dict[str, Any]:
+    return {"id": name, "kind": "transform", "type": type_name, "options": options}
 
 
-def sink(name: str = "out", type: str = "blackhole", **options: Any) -> dict[str, Any]:
-    return {"id": name, "kind": "sink", "type": type, "options": options}
+def sink(name: str = "out", type_name: str = "blackhole", **options: Any) -> dict[str, Any]:
+    return {"id": name, "kind": "sink", "type": type_name, "options": options}
 
 
 class Parts:

@@ -39,7 +39,9 @@ def test_numbers_are_written_as_ecmascript_writes_them(value, text):
 
 
 def test_keys_are_sorted_by_utf16_units():
-    assert canonical_json({"\ufb33": 1, "\U0001f600": 2, "a": 3}).decode() == '{"a":3,"\U0001f600":2,"\ufb33":1}'
+    assert (
+        canonical_json({"\ufb33": 1, "\U0001f600": 2, "a": 3}).decode() == '{"a":3,"\U0001f600":2,"\ufb33":1}'
+    )
 
 
 def test_text_is_escaped_as_little_as_the_rfc_asks():
@@ -56,4 +58,6 @@ def test_hash_sees_options_but_layout_only_when_asked(demo):
     assert document_hash(moved) != document_hash(demo)
     assert document_hash(moved, layout=False) == document_hash(demo, layout=False)
     assert document_hash(demo) == document_hash(msgspec.structs.replace(demo))
-    assert document_hash(msgspec.structs.replace(demo, edges=()), layout=False) != document_hash(demo, layout=False)
+    assert document_hash(msgspec.structs.replace(demo, edges=()), layout=False) != document_hash(
+        demo, layout=False
+    )

@@ -20,8 +20,8 @@ EXCUSED = {"access_key_id", "assume_role", "credentials_file", "secret_access_ke
 }  # fmt: skip
 
 
-def component(kind, type, **options):
-    return Component(id="c", kind=kind, type=type, options=options)
+def component(kind, type_name, **options):
+    return Component(id="c", kind=kind, type=type_name, options=options)
 
 
 def flat(options, prefix=""):
@@ -38,7 +38,9 @@ def one(path, spec):
 
 
 def test_every_component_of_the_facts_is_there_and_no_other():
-    assert [len([s for s in catalogue().components if s.kind == k]) for k in ("source", "transform", "sink")] == [47, 18, 61]
+    assert [
+        len([s for s in catalogue().components if s.kind == k]) for k in ("source", "transform", "sink")
+    ] == [47, 18, 61]
     assert {f"{spec.kind}.{spec.type}" for spec in catalogue().components} == set(FACTS)
 
 
@@ -49,8 +51,8 @@ def test_options_agree_with_the_facts(key):
     assert (list(spec.input_types), list(spec.output_types)) == (facts["input"], facts["output"])
     assert spec.since == facts["since"]
     ours = dict(flat(spec.options))
-    for path, told in facts["options"].items():
-        path = path.replace(".*", "[]")
+    for fact, told in facts["options"].items():
+        path = fact.replace(".*", "[]")
         option = ours[path]
         kinds, _, choices = told.partition(" ")
         required = kinds.endswith("!") and not path.endswith("[]") and path.rsplit(".", 1)[-1] not in EXCUSED
@@ -100,11 +102,16 @@ def test_conditions_and_groups_name_options_that_exist(key):
 def test_names_of_credentials_are_recognised(key):
     for path, option in flat(catalogue().get(*key.split(".")).options):
         name = path.replace("[]", "").rsplit(".", 1)[-1]
-        if name.endswith(("password", "token", "secret", "api_key", "passphrase", "key_pass")) and option.type == "string":
+        if (
+            name.endswith(("password", "token", "secret", "api_key", "passphrase", "key_pass"))
+            and option.type == "string"
+        ):
             assert option.sensitive, path
 
 
-@pytest.mark.parametrize("key", [key for key in KEYS if FACTS[key]["resources"] not in ([], ["channel names"])])
+@pytest.mark.parametrize(
+    "key", [key for key in KEYS if FACTS[key]["resources"] not in ([], ["channel names"])]
+)
 def test_what_listens_says_so(key):
     assert catalogue().get(*key.split(".")).resources
 
@@ -120,11 +127,17 @@ def test_older_names_lead_to_the_same_entry():
     [
         (component("source", "file"), {"_default": ["log"]}),
         (component("sink", "file"), {}),
-        (component("source", "socket", decoding={"codec": "native"}), {"_default": ["log", "metric", "trace"]}),
+        (
+            component("source", "socket", decoding={"codec": "native"}),
+            {"_default": ["log", "metric", "trace"]},
+        ),
         (component("source", "socket", decoding={"codec": "influxdb"}), {"_default": ["metric"]}),
         (component("source", "socket", decoding="odd"), {"_default": ["log"]}),
         (component("transform", "remap"), {"_default": ["log", "metric", "trace"]}),
-        (component("transform", "route", route={"a": "x"}, reroute_unmatched=False), {"a": ["log", "metric", "trace"]}),
+        (
+            component("transform", "route", route={"a": "x"}, reroute_unmatched=False),
+            {"a": ["log", "metric", "trace"]},
+        ),
         (component("transform", "route", route=3), {"_unmatched": ["log", "metric", "trace"]}),
         (
             component("transform", "exclusive_route", routes=[{"name": "a"}, {"name": 3}, 4]),
@@ -150,7 +163,11 @@ def test_remap_has_a_port_for_dropped_events_when_asked():
 
 def test_codecs_narrow_what_a_sink_takes():
     assert catalogue().inputs(component("sink", "file", encoding={"codec": "csv"})) == ("log",)
-    assert catalogue().inputs(component("sink", "file", encoding={"codec": "json"})) == ("log", "metric", "trace")
+    assert catalogue().inputs(component("sink", "file", encoding={"codec": "json"})) == (
+        "log",
+        "metric",
+        "trace",
+    )
     assert catalogue().inputs(component("source", "file")) == ()
 
 
@@ -207,7 +224,9 @@ def test_secrecy_reaches_into_maps_arrays_and_unknown_types():
     assert secrecy_of(None, ("a", "b")) is None
 
 
-@pytest.mark.parametrize("name", ["password", "X-Api-Key", "Authorization", "client_secret", "sasl.password", "apikey"])
+@pytest.mark.parametrize(
+    "name", ["password", "X-Api-Key", "Authorization", "client_secret", "sasl.password", "apikey"]
+)
 def test_telling_names_are_taken_for_credentials(name):
     assert looks_sensitive(name)
 
@@ -231,7 +250,9 @@ def test_the_web_gets_json_with_a_digest():
     decoded = json.loads(catalogue().json)
     assert len(decoded["components"]) == 126
     assert len(catalogue().digest) == 64
-    console = next(each for each in decoded["components"] if (each["kind"], each["type"]) == ("sink", "console"))
+    console = next(
+        each for each in decoded["components"] if (each["kind"], each["type"]) == ("sink", "console")
+    )
     assert console["options"]["target"]["enum"] == ["stderr", "stdout"]
     assert console["options"]["encoding"]["options"]["codec"]["required"] is True
 

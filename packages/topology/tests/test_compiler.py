@@ -40,7 +40,9 @@ def test_positions_lead_to_the_text(demo):
     compiled = compile_document(demo)
     line, column = compiled.place_of("sink", "to_http", ("auth", "token"))
     assert compiled.yaml.decode().splitlines()[line - 1][column - 1 :] == '"SECRET[vectorflow.token]"'
-    assert compiled.place_of("sink", "to_http", ("auth", "user")) == compiled.place_of("sink", "to_http", ("auth",))
+    assert compiled.place_of("sink", "to_http", ("auth", "user")) == compiled.place_of(
+        "sink", "to_http", ("auth",)
+    )
     assert compiled.place_of("sink", "nobody", ()) is None
 
 
@@ -50,7 +52,12 @@ def test_layout_and_comments_do_not_change_the_text(demo):
 
 
 def test_dollars_are_doubled_only_where_they_mean_something(build, part):
-    document = build(part.source(), part.transform("t", "filter", condition='.a == "$x$$"'), part.sink(), edges="in>t t>out")
+    document = build(
+        part.source(),
+        part.transform("t", "filter", condition='.a == "$x$$"'),
+        part.sink(),
+        edges="in>t t>out",
+    )
     assert '"$x$$"' in yaml(document, vector_version="0.57.0")
     assert '"$$x$$$$"' in yaml(document, vector_version="0.57.0", interpolation=True)
     assert '"$$x$$$$"' in yaml(document, vector_version="0.56.1")
@@ -58,7 +65,9 @@ def test_dollars_are_doubled_only_where_they_mean_something(build, part):
 
 def test_variables_keep_their_type_or_stand_in_text(build, part):
     document = build(
-        part.source("in", "file", include=["VAR[dir]/a", "VAR[dir]"], max_line_bytes="VAR[n]", oldest_first="VAR[yes]"),
+        part.source(
+            "in", "file", include=["VAR[dir]/a", "VAR[dir]"], max_line_bytes="VAR[n]", oldest_first="VAR[yes]"
+        ),
         part.transform("t", "filter", condition=".a > VAR[n] || .b == VAR[yes] || MYVAR[0] == 1"),
         part.sink(),
         edges="in>t t>out",
@@ -86,7 +95,9 @@ def test_text_variables_never_become_other_types(build, part):
 def test_unknown_and_mistyped_variables_are_refused(build, part):
     document = build(part.source("in", "file", include=["VAR[nope]"]), part.sink(), edges="in>out")
     assert rules(document) == {"variable.unknown"}
-    wrong = build(part.source(), part.sink(), edges="in>out", variables={"n": {"type": "number", "value": True}})
+    wrong = build(
+        part.source(), part.sink(), edges="in>out", variables={"n": {"type": "number", "value": True}}
+    )
     assert rules(wrong) == {"variable.type"}
 
 
@@ -128,10 +139,16 @@ def test_secrets_stand_nowhere_else(build, part, options, rule):
 
 def test_secrets_cannot_be_smuggled_past_the_options(build, part):
     ends = (part.source(), part.sink())
-    assert rules(build(*ends, edges="in>out", globals={"proxy": {"http": "SECRET[a]"}})) == {"secret.misplaced"}
+    assert rules(build(*ends, edges="in>out", globals={"proxy": {"http": "SECRET[a]"}})) == {
+        "secret.misplaced"
+    }
     assert rules(build(*ends, edges="in>out", globals={"SECRET[b.a]": 1})) == {"secret.misplaced"}
-    assert rules(build(*ends, edges="in>out", enrichment_tables={"t": {"path": "SECRET[a.b]"}})) == {"secret.backend"}
-    assert rules(build(part.source("in", "SECRET[a.b]"), part.sink(), edges="in>out")) == {"component.type-invalid"}
+    assert rules(build(*ends, edges="in>out", enrichment_tables={"t": {"path": "SECRET[a.b]"}})) == {
+        "secret.backend"
+    }
+    assert rules(build(part.source("in", "SECRET[a.b]"), part.sink(), edges="in>out")) == {
+        "component.type-invalid"
+    }
     variable = {"v": {"type": "string", "value": "SECRET[vectorflow.a]"}}
     program = part.transform("t", "remap", source="VAR[v]")
     assert rules(build(*ends, program, edges="in>t t>out", variables=variable)) == {"secret.backend"}
@@ -213,7 +230,11 @@ def test_what_cannot_be_bridged_is_refused(build, part, component, edges):
 
 def test_disabled_sources_and_sinks_vanish(build, part):
     document = build(
-        part.source(), disabled(part.source("in2")), part.sink(), disabled(part.sink("out2")), edges="in>out in2>out in>out2"
+        part.source(),
+        disabled(part.source("in2")),
+        part.sink(),
+        disabled(part.sink("out2")),
+        edges="in>out in2>out in>out2",
     )
     compiled = compile_document(document)
     assert compiled.component_ids == ("in", "out")
@@ -255,12 +276,14 @@ def test_globals_and_tables_come_first(build, part):
 
 
 def test_options_cannot_overwrite_type_or_inputs(build, part):
-    document = build(part.source("in", "file", **{"inputs": ["x"]}), part.sink(), edges="in>out")
+    document = build(part.source("in", "file", inputs=["x"]), part.sink(), edges="in>out")
     assert rules(document) == {"option.reserved"}
 
 
 def test_numbers_beyond_64_bits_are_refused(build, part):
-    assert rules(build(part.source("in", "file", x=2**63), part.sink(), edges="in>out")) == {"option.number-too-large"}
+    assert rules(build(part.source("in", "file", x=2**63), part.sink(), edges="in>out")) == {
+        "option.number-too-large"
+    }
 
 
 def test_versions_are_compared_as_numbers():
@@ -274,4 +297,3 @@ def test_components_built_in_code_are_checked_too():
     from_code = Document(components=(odd,))
     with pytest.raises(CompileFailed, match="not text"):
         compile_document(from_code)
-

@@ -41,7 +41,7 @@ def test_anchors_and_merge_keys_are_resolved():
     [
         ("a: 1\nb: 2\na: 3", "import.duplicate-key", 3, 1),
         ("a:\n\tb: 1", "import.syntax", 2, 1),
-        ("a: [1, 2", "import.syntax", 2, 1),
+        ("a: [1, 2", "import.syntax", 1, 9),
         ("a: *b", "import.alias", 1, 4),
         ("a: &a [*a]", "import.alias", 1, 8),
         ("a: !!python/object/apply:os.system [x]", "import.tag", 1, 4),

@@ -6,8 +6,42 @@ from vectorflow_topology.text.reader import read_yaml
 from vectorflow_topology.text.writer import DoubleQuoted, Inline, write_yaml
 
 TRICKY = st.sampled_from(
-    ["1", "0o17", "1e3", "08", "yes", "null", "", "~", "<<", "=", "a\r\nb", "a \nb", " x\n", "\x85", "-", "- a", ".5", "+1"]
-    + ["2020-01-01", "!x", "&x", "*x", "%x", "0b1", "1:30", "y", "on", ".nan", "#", "a: b", "a #b", "\n", "a\n\n", "\t"]
+    [
+        "1",
+        "0o17",
+        "1e3",
+        "08",
+        "yes",
+        "null",
+        "",
+        "~",
+        "<<",
+        "=",
+        "a\r\nb",
+        "a \nb",
+        " x\n",
+        "\x85",
+        "-",
+        "- a",
+        ".5",
+        "+1",
+        "2020-01-01",
+        "!x",
+        "&x",
+        "*x",
+        "%x",
+        "0b1",
+        "1:30",
+        "y",
+        "on",
+        ".nan",
+        "#",
+        "a: b",
+        "a #b",
+        "\n",
+        "a\n\n",
+        "\t",
+    ]
 )
 TEXT = TRICKY | st.text(st.characters(exclude_categories=("Cs",)))
 SCALARS = (
@@ -17,12 +51,18 @@ SCALARS = (
     | st.floats(allow_nan=False, allow_infinity=False)
     | TEXT
 )
-VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3))
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3)
+)
 
 
 def same(one, other):
     if isinstance(one, dict):
-        return isinstance(other, dict) and list(one) == list(other) and all(same(one[key], other[key]) for key in one)
+        return (
+            isinstance(other, dict)
+            and list(one) == list(other)
+            and all(same(one[key], other[key]) for key in one)
+        )
     if isinstance(one, list):
         return isinstance(other, list) and len(one) == len(other) and all(map(same, one, other))
     return type(one) is type(other) and one == other

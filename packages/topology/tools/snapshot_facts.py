@@ -33,7 +33,9 @@ def main() -> None:
         for name, entry in entries.items()
         if not entry.get("internal") and not entry.get("alias_of")
     }
-    lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(value, separators=(',', ':'))}" for key, value in table.items())
+    lines = ",\n".join(
+        f"{json.dumps(key)}: {json.dumps(value, separators=(',', ':'))}" for key, value in table.items()
+    )
     TARGET.write_text(f"{{\n{lines}\n}}\n")
 
 

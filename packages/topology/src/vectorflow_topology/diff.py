@@ -68,7 +68,18 @@ def redacted(document: Document) -> Document:
         msgspec.structs.replace(each, options=_redacted(known.spec(each), each.options, ()))
         for each in document.components
     )
-    return msgspec.structs.replace(document, components=components)
+    variables = {
+        name: msgspec.structs.replace(each, value=_redacted(None, each.value, ("variables", name)))
+        for name, each in document.variables.items()
+    }
+    return msgspec.structs.replace(
+        document,
+        components=components,
+        globals=_redacted(None, document.globals, ("globals",)),
+        enrichment_tables=_redacted(None, document.enrichment_tables, ("enrichment_tables",)),
+        tests=tuple(_redacted(None, test, ("tests",)) for test in document.tests),
+        variables=variables,
+    )
 
 
 def _lines(raw: str | bytes) -> list[str]:
@@ -132,6 +143,8 @@ def _edge_changes(old: Document, new: Document) -> Iterator[Change]:
 
 
 def _root_changes(section: str, old: Any, new: Any) -> Iterator[Change]:
+    if section == "variables":
+        old, new = ({name: each.value for name, each in side.items()} for side in (old, new))
     was, now = msgspec.to_builtins(old), msgspec.to_builtins(new)
     if isinstance(was, Mapping) and isinstance(now, Mapping):
         for kind, path, before, after in _value_changes(was, now, (section,)):

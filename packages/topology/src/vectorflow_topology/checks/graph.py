@@ -125,7 +125,9 @@ def _one_circle(feeders: Mapping[str, set[str]]) -> list[str]:
     while name not in seen:
         seen[name] = len(seen)
         name = min(feeders[name] & feeders.keys())
-    return [each for each, position in seen.items() if position >= seen[name]][::-1]
+    circle = [each for each, position in seen.items() if position >= seen[name]][::-1]
+    first = circle.index(min(circle))
+    return circle[first:] + circle[:first]
 
 
 def _still_turning(feeders: dict[str, set[str]]) -> dict[str, set[str]]:

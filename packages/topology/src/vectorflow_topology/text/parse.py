@@ -167,6 +167,8 @@ def _json_positions(text: str) -> Positions:
 
 def _limited(value: Any) -> Any:
     """Hold values from parsers without limits to ours; times become text, as in YAML."""
+    if not isinstance(value, dict | list):
+        return _plain(value)
     stack: list[tuple[Any, int]] = [(value, 0)]
     count = 0
     while stack:

@@ -228,18 +228,15 @@ def _refused(event: Any, rule: str, message: str) -> Refused:
 def _syntax(problem: yaml.MarkedYAMLError, text: str) -> Finding:
     mark = problem.problem_mark or problem.context_mark
     words = str(problem.problem or problem.context or "it cannot be read")
-    line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
-    if (
-        mark is not None
-        and text.splitlines()[mark.line : mark.line + 1]
-        and _tab_at(text, mark.line, mark.column)
-    ):
+    if mark is None:
+        return error("import.syntax", f"This is not YAML: {words}.")
+    line, column = mark.line + 1, mark.column + 1
+    lines = text.splitlines()
+    if line > len(lines):  # what is missing at the end is missing after the last character
+        line, column = max(len(lines), 1), len(lines[-1]) + 1 if lines else 1
+    elif lines[mark.line][mark.column : mark.column + 1] == "\t":
         words = "a tab stands where only spaces may; indent with spaces"
     return error("import.syntax", f"This is not YAML: {words}.", line=line, column=column)
-
-
-def _tab_at(text: str, line: int, column: int) -> bool:
-    return text.splitlines()[line][column : column + 1] == "\t"
 
 
 def place_of(text: str, offset: int) -> tuple[int, int]:
