@@ -294,6 +294,18 @@ class RealAgent:
                 stderr=log,
             )
 
+    async def called(self, *arguments, **environment):
+        """Another command on the same state folder."""
+        return await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, "-m", "vectorflow_agent", *arguments, "--state-dir", str(self.state)],
+            env={"PATH": os.environ["PATH"], **environment},
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+
     def kill(self):
         self.process.kill()
         self.process.wait()

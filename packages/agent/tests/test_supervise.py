@@ -252,7 +252,7 @@ def test_a_minute_up_forgives_crashes():
 
 
 def test_a_newer_order_does_not_wait_for_the_pause_to_end():
-    state, commanded = follow([exited(1), Desired(spec(2))], up())
+    _, commanded = follow([exited(1), Desired(spec(2))], up())
     assert commanded == [["tell crashed r1", "wake 1"], ["prepare r2"]]
 
 
@@ -306,9 +306,10 @@ EVENTS = st.one_of(
 def test_whatever_happens_only_an_order_stops_and_two_never_run_for_long(events):
     """A world of processes that obeys commands: what must hold after any history."""
     state, processes, at = State(pipeline="p"), set(), 0.0
-    for event in events:
+    for drawn in events:
         at += 1.0
-        if isinstance(event, str):
+        event = drawn
+        if isinstance(drawn, str):
             event = {
                 "prepared": Prepared(state.instance or 0),
                 "failed": failed(state.instance or 0, at),
@@ -316,7 +317,7 @@ def test_whatever_happens_only_an_order_stops_and_two_never_run_for_long(events)
                 "healthy": Healthy(state.instance or 0, at),
                 "exited": exited(state.live or 0, at),
                 "woke": Woke(state.timer, at),
-            }[event]
+            }[drawn]
         if isinstance(event, Failed | Exited) and not (
             isinstance(event, Failed) and state.phase == Phase.RELOADING
         ):

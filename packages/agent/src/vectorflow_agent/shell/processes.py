@@ -90,6 +90,9 @@ class Process:
                 await _readable(descriptor)
         finally:
             os.close(descriptor)
+            if self._popen is not None:
+                # Collects what is left of it, so that no remains stay behind.
+                self._popen.poll()
 
 
 async def _readable(descriptor: int) -> None:

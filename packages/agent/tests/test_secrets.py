@@ -1,0 +1,67 @@
+import stat
+
+import pytest
+
+from vectorflow_agent.settings import Settings
+from vectorflow_agent.shell.secrets import (
+    SecretsUnusable,
+    escaped,
+    resolved_check,
+    runtime_folder,
+    secrets_write,
+)
+
+HOSTILE = 'a"b\\c\nd: e #'
+
+
+def test_a_secret_inside_a_double_quoted_scalar_fits_whatever_it_holds():
+    resolved_check('sinks: {a: {key: "x SECRET[vectorflow.k] y"}}', {"k": HOSTILE})
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "says"),
+    [
+        ("a: SECRET[vectorflow.k]", {"k": HOSTILE}, "double-quoted"),
+        ("a: SECRET[vectorflow.k]", {"k": "12"}, "double-quoted"),
+        ("a: 'SECRET[vectorflow.k]'", {"k": "it's"}, "double-quoted"),
+        ('"SECRET[vectorflow.k]": 1', {"k": "x"}, "double-quoted"),
+        ("# SECRET[vectorflow.k]\na: 1", {"k": "x\ninjected: true"}, None),
+        ('a: "SECRET[vectorflow.other]"', {"k": "x"}, "not delivered"),
+        ('a: "SECRET[elsewhere.k]"', {"k": "x"}, "unknown secret backend"),
+        ('a: "SECRET[vectorflow.k]"', {"k": ""}, "empty"),
+    ],
+)
+def test_a_secret_anywhere_else_is_refused(text, values, says):
+    if says is None:
+        resolved_check(text, values)
+        return
+    with pytest.raises(SecretsUnusable, match=says) as raised:
+        resolved_check(text, values)
+    assert not values.get("k") or values["k"] not in str(raised.value)
+
+
+def test_values_are_written_escaped_private_and_stale_ones_go(tmp_path):
+    folder = tmp_path / "secrets"
+    secrets_write(folder, {"old": "x"})
+    secrets_write(folder, {"k": HOSTILE})
+    assert [file.name for file in folder.iterdir()] == ["k"]
+    assert (folder / "k").read_text() == escaped(HOSTILE) == r"a\"b\\c\nd: e #"
+    assert stat.S_IMODE((folder / "k").stat().st_mode) == 0o600
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "", ".hidden", "a\nb"])
+def test_a_name_that_is_no_file_name_is_refused(tmp_path, name):
+    with pytest.raises(SecretsUnusable):
+        secrets_write(tmp_path / "secrets", {name: "x"})
+
+
+def test_the_chosen_folder_is_ours_alone(tmp_path):
+    folder = runtime_folder(Settings(state_dir=str(tmp_path)))
+    try:
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        assert runtime_folder(Settings(state_dir=str(tmp_path))) == folder
+        folder.chmod(0o777)
+        assert runtime_folder(Settings(state_dir=str(tmp_path))) != folder
+    finally:
+        folder.rmdir()
