@@ -51,13 +51,11 @@ class RolloutNew(msgspec.Struct, forbid_unknown_fields=True):
 
     message: Message = ""
     revision: Annotated[
-        int | None, msgspec.Meta(ge=1, description="Null: make a revision from the draft.")
+        Annotated[int, msgspec.Meta(ge=1)] | None, msgspec.Meta(description="Null: make a revision from the draft.")
     ] = None
     batch_size: Annotated[
-        int | None,
-        msgspec.Meta(
-            ge=1, le=100_000, description="Nodes of the first batch; later ones are three times as many."
-        ),
+        Annotated[int, msgspec.Meta(ge=1, le=100_000)] | None,
+        msgspec.Meta(description="Nodes of the first batch; later ones are three times as many."),
     ] = None
     timeout_seconds: Annotated[
         float, msgspec.Meta(ge=1, le=86_400, description="Silence of a node that halts the rollout.")

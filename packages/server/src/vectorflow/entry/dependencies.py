@@ -9,6 +9,7 @@ from uuid import UUID
 from litestar.di import Provide
 
 from vectorflow.entry.guard import access_of, actor_of, session_of
+from vectorflow.entry.rooms import SERVICES as ROOM_SERVICES
 from vectorflow.entry.services import Services
 from vectorflow.identity.types import LiveSession
 from vectorflow.kernel.actor import Actor
@@ -56,6 +57,8 @@ def dependencies(services: Services) -> dict[str, Provide]:
     found["services"] = _constant(services)
     for name in SERVICES:
         found[name] = _constant(getattr(services, name))
+    for name in ROOM_SERVICES:
+        found[name] = _constant(getattr(services.rooms, name))
     return found
 
 

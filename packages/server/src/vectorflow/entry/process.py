@@ -10,6 +10,7 @@ from uuid import UUID
 import structlog
 
 from vectorflow.audit.service import AuditAppender
+from vectorflow.delivery import jobs as delivery_jobs
 from vectorflow.entry.services import Services
 from vectorflow.kernel.errors import VectorFlowError
 from vectorflow.kernel.events import Topic
@@ -22,6 +23,7 @@ from vectorflow.platform.jobs import Jobs
 from vectorflow.platform.metrics import Metrics
 from vectorflow.platform.scope import ScopeSigner
 from vectorflow.platform.settings import Settings
+from vectorflow.telemetry import jobs as telemetry_jobs
 
 log = structlog.get_logger()
 
@@ -47,9 +49,13 @@ class Process:
         self._databases: dict[Role, Database] = {}
         self.bus = Bus(self.role_url(Role.APP, direct=True))
         self.database = self._new_database(Role.APP, 10)
+        # Registered in every process so that jobs can be deferred; opened only where the role worker runs.
+        self._worker_database = self._new_database(Role.WORKER, 6)
         self.services = Services(
             settings, self.database, metrics=self.metrics, bus_connected=self.bus.connected.is_set
         )
+        delivery_jobs.register(self.jobs, self._worker_database, self.services.rooms.delivery)
+        telemetry_jobs.register(self.jobs, self._worker_database)
         self._subscribe()
 
     @classmethod
@@ -59,7 +65,7 @@ class Process:
         async with AsyncExitStack() as stack:
             process = cls(settings, stack)
             await process.open_database(Role.APP)
-            stack.callback(process.services.passwords.close)
+            stack.push_async_callback(process.services.close)
             listening = asyncio.create_task(process.bus.run(), name="bus")
             stack.push_async_callback(_cancel, listening)
             await process.services.passwords.prepare()
@@ -71,12 +77,10 @@ class Process:
 
     async def open_database(self, role: Role, *, size: int = 10) -> Database:
         """Return the pool of a database role, opened once in this process."""
-        if role is Role.APP:
-            database = self.database
-        elif role in self._databases:
+        if role in self._databases:
             return self._databases[role]
-        else:
-            database = self._new_database(role, size)
+        known = {Role.APP: self.database, Role.WORKER: self._worker_database}
+        database = known.get(role) or self._new_database(role, size)
         self._databases[role] = database
         await database.open()
         self._stack.push_async_callback(database.close)
@@ -94,6 +98,7 @@ class Process:
     def _subscribe(self) -> None:
         self.bus.subscribe(Topic.SESSION, self._session_ended)
         self.bus.on_reconnect(self._messages_missed)
+        self.services.rooms.live.attach(self.bus)
 
     def _session_ended(self, message: Mapping[str, Any]) -> None:
         session_id: UUID | None = parse_id(str(message.get("session_id")))

@@ -5,17 +5,27 @@ One that ends or fails before ends the whole process, so that whoever supervises
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
+from vectorflow.delivery import jobs as delivery_jobs
 from vectorflow.entry.api import build_api
+from vectorflow.entry.gateway import Gateway, GatewayOptions
 from vectorflow.entry.listeners import bind, serve
 from vectorflow.entry.process import Process
+from vectorflow.entry.signer import SignerRole
+from vectorflow.fleet.signing import BundleSigner
+from vectorflow.keys.providers import LocalKeyFile
+from vectorflow.keys.service import KeyService
+from vectorflow.keys.signing import SigningService
+from vectorflow.platform.credentials import Role
 from vectorflow.platform.http.access_log import AccessLog
 from vectorflow.platform.metrics import MetricsApplication
+from vectorflow.vault.service import VaultService
+from vectorflow_wire.messages import Intervals
 
 log = structlog.get_logger()
 
@@ -29,7 +39,9 @@ async def run_api(process: Process) -> None:
     access_log = AccessLog(settings.access_log, process.metrics) if settings.access_log else None
     app = build_api(process.services, access_log=access_log)
     log.info("api.listening", host=settings.host, port=listener.getsockname()[1])
-    closing = asyncio.create_task(_close_streams(process), name="api-close-streams")
+    closing = asyncio.create_task(
+        _when(process.stop, process.services.streams.close_all), name="api-close-streams"
+    )
     try:
         if access_log is None:
             await serve(app, listener, process.stop)
@@ -39,6 +51,56 @@ async def run_api(process: Process) -> None:
     finally:
         closing.cancel()
         await asyncio.gather(closing, return_exceptions=True)
+
+
+async def run_gateway(process: Process) -> None:
+    """Serve the agents."""
+    settings = process.settings
+    rooms = process.services.rooms
+    gateway = Gateway(
+        process.database,
+        await process.open_database(Role.TELEMETRY, size=2),
+        bus=process.bus,
+        signing=rooms.signing,
+        clock=process.services.clock,
+        options=GatewayOptions(
+            agent_domain=f"agents.{settings.agent_domain}" if settings.agent_domain else None,
+            trusted_proxies=settings.trusted_proxies,
+            intervals=Intervals(
+                heartbeat_seconds=settings.heartbeat_seconds, poll_seconds=settings.heartbeat_seconds
+            ),
+        ),
+        reported=delivery_jobs.defer_advance,
+    )
+    listener = bind(settings.gateway_host, settings.gateway_port, "VECTORFLOW_GATEWAY_PORT")
+    log.info("gateway.listening", host=settings.gateway_host, port=listener.getsockname()[1])
+    async with gateway.running():
+        closing = asyncio.create_task(
+            _when(process.stop, gateway.streams.close_all), name="gateway-close-streams"
+        )
+        try:
+            await serve(gateway, listener, process.stop)
+        finally:
+            closing.cancel()
+            await asyncio.gather(closing, return_exceptions=True)
+
+
+async def run_signer(process: Process) -> None:
+    """Seal and sign what nodes should run."""
+    database = await process.open_database(Role.SIGNER, size=4)
+    keys = KeyService(database, LocalKeyFile(process.settings.state_dir))
+    clock = process.services.clock
+    signer = BundleSigner(database, VaultService(keys), SigningService(keys, clock), clock)
+    try:
+        await _until_stop(process.stop, SignerRole(signer, process.bus).run())
+    finally:
+        keys.close()
+
+
+async def run_worker(process: Process) -> None:
+    """Run background jobs."""
+    await process.open_database(Role.WORKER)
+    await _until_stop(process.stop, process.jobs.work(process.role_url(Role.WORKER, direct=True)))
 
 
 async def run_metrics(process: Process) -> None:
@@ -52,9 +114,25 @@ async def run_metrics(process: Process) -> None:
     await serve(MetricsApplication(process.metrics), listener, process.stop)
 
 
-async def _close_streams(process: Process) -> None:
-    await process.stop.wait()
-    process.services.streams.close_all()
+async def _when(stop: asyncio.Event, call: Callable[[], None]) -> None:
+    await stop.wait()
+    call()
 
 
-ROLES: Final[Mapping[str, RoleRunner]] = MappingProxyType({"api": run_api})
+async def _until_stop(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+    """Run work that has no end of its own until the process stops; its failure is passed on."""
+    working = asyncio.create_task(work)
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            working.result()
+    finally:
+        for task in (working, stopping):
+            task.cancel()
+        await asyncio.gather(working, stopping, return_exceptions=True)
+
+
+ROLES: Final[Mapping[str, RoleRunner]] = MappingProxyType(
+    {"api": run_api, "gateway": run_gateway, "signer": run_signer, "worker": run_worker}
+)

@@ -3,11 +3,21 @@
 from litestar.types import ControllerRouterHandler
 
 from vectorflow.audit import http as audit
+from vectorflow.delivery import http as delivery
+from vectorflow.fleet import http as fleet
 from vectorflow.identity import http as identity
+from vectorflow.pipelines import http as pipelines
+from vectorflow.telemetry import http as telemetry
 from vectorflow.tenancy import http as tenancy
+from vectorflow.vault import http as vault
 
 ROUTES: list[ControllerRouterHandler] = [
     *identity.routes,
     *tenancy.routes,
     *audit.routes,
+    *vault.routes,
+    *pipelines.routes,
+    *fleet.routes,
+    *telemetry.routes,
+    *delivery.routes,
 ]

@@ -3,10 +3,13 @@
 from collections.abc import Callable
 
 from vectorflow.audit.service import AuditService
+from vectorflow.entry.rooms import Rooms
 from vectorflow.identity.passwords import Passwords
 from vectorflow.identity.service import IdentityService, SignInLimits
 from vectorflow.identity.sessions import SessionCache
 from vectorflow.kernel.clock import Clock, SystemClock
+from vectorflow.keys.providers import LocalKeyFile
+from vectorflow.keys.service import KeyService
 from vectorflow.platform.database import Database
 from vectorflow.platform.http.events import EventStreams
 from vectorflow.platform.metrics import Metrics
@@ -28,6 +31,7 @@ class Services:
         passwords: Passwords | None = None,
         limits: SignInLimits | None = None,
         address_buckets: TokenBuckets | None = None,
+        keys: KeyService | None = None,
         bus_connected: Callable[[], bool] = lambda: True,
     ) -> None:
         self.settings = settings
@@ -46,6 +50,20 @@ class Services:
             limits=limits,
             on_revoked=self.streams.close_session,
         )
-        self.tenancy = TenancyService(database)
+        self.keys = keys or KeyService(database, LocalKeyFile(settings.state_dir))
+        self.tenancy = TenancyService(database, on_create=[self.keys.create_for_organization])
         self.audit = AuditService(database)
         self.address_buckets = address_buckets or TokenBuckets(burst=600, per_second=100)
+        self.rooms = Rooms(
+            settings,
+            database,
+            clock=self.clock,
+            tenancy=self.tenancy,
+            streams=self.streams,
+            keys=self.keys,
+        )
+
+    async def close(self) -> None:
+        """End what the services hold."""
+        await self.rooms.close()
+        self.passwords.close()

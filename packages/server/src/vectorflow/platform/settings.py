@@ -67,6 +67,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     agent_domain: Annotated[
         str | None, _text("Domain of agent hosts, `<slug>.agents.<domain>`; unset: any host is accepted.")
     ] = None
+    heartbeat_seconds: Annotated[
+        float, Meta(ge=1, le=300, description="Seconds between two heartbeats of an agent.")
+    ] = 15.0
     roles: Annotated[
         tuple[Role, ...], _text("Roles this process runs, separated by commas; `serve --role` outranks it.")
     ] = ("api", "gateway", "signer", "worker")

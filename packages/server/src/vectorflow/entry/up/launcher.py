@@ -20,6 +20,7 @@ from vectorflow.entry.client import ApiClient
 from vectorflow.entry.up import demo
 from vectorflow.entry.up.seed import load_info, seed
 from vectorflow.entry.up.supervisor import Child, end_leftovers, remember
+from vectorflow.keys.providers import LocalKeyFile
 from vectorflow.platform.credentials import write_private
 from vectorflow.platform.embedded import EmbeddedPostgres
 from vectorflow.platform.migrate import migrate
@@ -85,6 +86,7 @@ class Launcher:
     async def _start(self, supervision: list[asyncio.Task[None]]) -> None:
         owner_url = await self._database(supervision)
         await asyncio.to_thread(migrate, owner_url, self._state)
+        LocalKeyFile(self._state).create()
         info = load_info(self._demo_file())
         await seed(self._serving_settings(owner_url), info)
         token = self._token("receiver-token")
@@ -239,6 +241,7 @@ class Launcher:
             "VECTORFLOW_GATEWAY_PORT": str(self._ports.gateway),
             "VECTORFLOW_ACCESS_LOG": str(self._logs / "access.jsonl"),
             "VECTORFLOW_LOG_FORMAT": "json",
+            "VECTORFLOW_HEARTBEAT_SECONDS": os.environ.get("VECTORFLOW_HEARTBEAT_SECONDS", "2"),
         }
 
     def _serving_settings(self, owner_url: str) -> Settings:

@@ -1,0 +1,67 @@
+"""The services of the rooms that pipelines live in: keys, vault, pipelines, fleet, telemetry, delivery."""
+
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from vectorflow.delivery.live import LiveEvents
+from vectorflow.delivery.service import DeliveryService
+from vectorflow.fleet.service import AssignedLookup, FleetService
+from vectorflow.kernel.clock import Clock
+from vectorflow.keys.service import KeyService
+from vectorflow.keys.signing import SigningService
+from vectorflow.pipelines.compiling import Workbench
+from vectorflow.pipelines.revisions import RevisionService
+from vectorflow.pipelines.service import PipelineService
+from vectorflow.pipelines.vrl import WorkerVrl
+from vectorflow.platform.database import Database
+from vectorflow.platform.http.events import EventStreams
+from vectorflow.platform.settings import Settings
+from vectorflow.telemetry.service import TelemetryService
+from vectorflow.tenancy.service import TenancyService
+from vectorflow.vault.service import VaultService
+
+VRL_WORKERS = 2
+SERVICES: Sequence[str] = ("vault", "pipelines", "revisions", "fleet", "telemetry", "delivery", "live")
+
+
+class Rooms:
+    """Built once for each process. VRL workers start when a program is first compiled."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        *,
+        clock: Clock,
+        tenancy: TenancyService,
+        streams: EventStreams,
+        keys: KeyService,
+    ) -> None:
+        self.keys = keys
+        self.signing = SigningService(self.keys, clock)
+        self.vault = VaultService(self.keys)
+        self._vrl = WorkerVrl(VRL_WORKERS)
+        self._workbench = Workbench(self._vrl)
+        self.pipelines = PipelineService(self.vault, self._workbench, AssignedLookup())
+        self.revisions = RevisionService(self.pipelines)
+        self.fleet = FleetService(self.signing, clock, lambda slug: agent_url(settings, slug))
+        self.telemetry = TelemetryService(database, self.pipelines, clock)
+        self.delivery = DeliveryService(self.pipelines, self.revisions, clock)
+        self.live = LiveEvents(database, tenancy, self.telemetry, streams)
+
+    async def close(self) -> None:
+        """End threads, workers and reads, and overwrite the keys that are held."""
+        await self.live.close()
+        self._workbench.close()
+        self._vrl.close()
+        self.keys.close()
+
+
+def agent_url(settings: Settings, slug: str) -> str:
+    """Return the address that agents of an organisation use."""
+    base = settings.gateway_url or f"http://{settings.gateway_host}:{settings.gateway_port}"
+    if settings.agent_domain is None:
+        return base
+    parts = urlsplit(base)
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://{slug}.agents.{settings.agent_domain}{port}"
