@@ -2,7 +2,7 @@
 
 At least once: the checkpoint moves over acknowledged lines only, so that after a kill everything that was
 in flight is read again. Duplicates are therefore at most what sources had handed on and sinks had not yet
-acknowledged, plus half a second of acknowledgements that were not on disk yet.
+acknowledged, plus a tenth of a second of acknowledgements that were not on disk yet.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from vectorflow_engine.sources.file_checkpoints import Checkpoints
 from vectorflow_engine.sources.file_tail import Lines, Tail, fingerprint
 from vectorflow_engine.vrl.timestamps import now
 
-_FLUSH_SECONDS = 0.5
+_FLUSH_SECONDS = 0.1
 _IDLE_FIRST, _IDLE_MOST = 0.01, 0.25
 _GONE_IDLE_SECONDS = 5.0
 _RENAMED_IDLE_SECONDS = 300.0

@@ -1,7 +1,7 @@
 """How far each file has been acknowledged, kept on disk so that a killed engine goes on from there.
 
 A position advances only over what is finished, in the order it was read. Written at most
-half a second after it changed, atomically (new file, flushed, renamed), so that a crash leaves the
+a tenth of a second after it changed, atomically (new file, flushed, renamed), so that a crash leaves the
 old or the new state and never a torn one.
 """
 

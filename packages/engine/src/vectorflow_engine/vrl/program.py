@@ -81,6 +81,10 @@ class Program:
         self._timezone = timezone
         self._words = limits.blank(source)
         self._can_abort = "abort" in self._words
+        try:
+            VRLRuntime(timezone)
+        except ValueError:
+            raise VrlError([VrlDiagnostic(f"unknown timezone {timezone!r}", code="vrl.timezone")]) from None
         self._plain = self._compile("")
         self._variants: dict[tuple[str, ...], tuple[VRLRuntime, str]] = {(): self._plain}
 

@@ -11,7 +11,7 @@ class VrlDiagnostic(msgspec.Struct, frozen=True):
     """One complaint about a program; ``line`` and ``column`` count from 1.
 
     ``code`` is VRL's own (``E103``), or one of ours: ``vrl.too-large``, ``vrl.forbidden``,
-    ``vrl.read-only``, ``vrl.timeout``, ``vrl.crashed``, ``vrl.unavailable``.
+    ``vrl.read-only``, ``vrl.timeout``, ``vrl.crashed``, ``vrl.unavailable``, ``vrl.timezone``.
     """
 
     message: str
