@@ -35,7 +35,7 @@ export function TextControl({ label, spec, value, onChange, readOnly }: ControlP
 /** A number. What is not one stays in the field with a word about it, and is not taken over. */
 export function NumberControl({ label, spec, value, onChange, readOnly }: ControlProps) {
   const [typed, setTyped] = useState<string | null>(null)
-  const text = typed ?? (value === undefined || value === null ? '' : String(value))
+  const text = typed ?? (typeof value === 'number' || typeof value === 'string' ? String(value) : '')
   const isVariable = (next: string) => /^VAR\[[A-Za-z0-9_-]+\]$/.test(next)
   const isNumber = (next: string) => next.trim() !== '' && Number.isFinite(Number(next)) && (spec.type !== 'integer' || Number.isInteger(Number(next)))
   const isBad = typed !== null && typed !== '' && !isNumber(typed) && !isVariable(typed)

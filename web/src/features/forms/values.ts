@@ -122,7 +122,7 @@ export function titleOf(name: string, spec: OptionSpec | undefined): string {
 /** A default as a person reads it. */
 export function describeDefault(spec: OptionSpec): string | null {
   const value = spec.default
-  if (value === undefined || value === null || value === '') return null
-  if (typeof value === 'object') return null
-  return String(value)
+  if (value === '') return null
+  if (typeof value === 'string') return value
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : null
 }

@@ -1,0 +1,91 @@
+"""Takes a picture of every page in both themes at two widths, and prints what the browser complained about.
+
+    python dev/screenshots.py --url http://127.0.0.1:8485 --out shots
+"""
+
+import argparse
+import pathlib
+
+from playwright.sync_api import Page, sync_playwright
+
+PAGES = {
+    "pipelines": "pipelines",
+    "nodes": "nodes",
+    "enrolment": "enrolment",
+    "secrets": "secrets",
+    "audit": "audit",
+    "rollouts": "rollouts",
+    "sessions": "account/sessions",
+    "missing": "nodes/none",
+}
+THEMES = ("light", "dark")
+WIDTHS = {"wide": (1440, 900), "narrow": (390, 844)}
+
+
+def sign_in(page: Page, url: str, email: str, password: str) -> str:
+    """Sign in by the form and return the address of the first environment."""
+    page.goto(url)
+    page.get_by_label("E-mail address").fill(email)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/pipelines")
+    return page.url.removesuffix("/pipelines")
+
+
+def shoot(page: Page, out: pathlib.Path, name: str) -> None:
+    """Save one picture once the page has settled."""
+    page.wait_for_timeout(700)
+    page.screenshot(path=out / f"{name}.png")
+
+
+def tour(page: Page, base: str, out: pathlib.Path, suffix: str) -> None:
+    """Go through all pages, then through the one with the most in it: the editor, a deploy, a rollout, a node."""
+    for name, path in PAGES.items():
+        page.goto(f"{base}/{path}")
+        shoot(page, out, f"{name}-{suffix}")
+    page.goto(f"{base}/pipelines")
+    page.get_by_role("link", name="Access log").click()
+    page.wait_for_selector(".react-flow__node")
+    editor = page.url
+    shoot(page, out, f"editor-{suffix}")
+    for component in ("split", "to_receiver"):
+        page.goto(f"{editor}?component={component}")
+        page.wait_for_selector(".react-flow__node")
+        shoot(page, out, f"editor-{component}-{suffix}")
+    page.goto(f"{editor}/revisions")
+    shoot(page, out, f"revisions-{suffix}")
+    page.goto(f"{editor}/deploy")
+    shoot(page, out, f"deploy-{suffix}")
+    page.goto(f"{base}/nodes")
+    page.get_by_role("link", name="web-2").click()
+    shoot(page, out, f"node-{suffix}")
+
+
+def main() -> None:
+    """Run the tour for each theme and width."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--url", default="http://127.0.0.1:8485")
+    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("shots"))
+    parser.add_argument("--email", default="owner@example.org")
+    parser.add_argument("--password", default="demo")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"]
+        )
+        for theme in THEMES:
+            for width, (x, y) in WIDTHS.items():
+                context = browser.new_context(color_scheme=theme, viewport={"width": x, "height": y})
+                page = context.new_page()
+                page.on("console", lambda m: m.type in {"error", "warning"} and print("console:", m.text[:300]))
+                page.on("pageerror", lambda error: print("page error:", str(error)[:500]))
+                page.on("dialog", lambda dialog: print("A SCRIPT RAN:", dialog.message))
+                base = sign_in(page, options.url, options.email, options.password)
+                tour(page, base, options.out, f"{theme}-{width}")
+                context.close()
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

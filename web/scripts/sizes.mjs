@@ -1,0 +1,44 @@
+// Prints how much JavaScript (Brotli) each page needs until usable, and fails over the budget.
+import { readFileSync } from 'node:fs'
+import { brotliCompressSync } from 'node:zlib'
+
+const out = new URL('../../packages/server/src/vectorflow/web/', import.meta.url)
+const manifest = JSON.parse(readFileSync(new URL('.vite/manifest.json', out), 'utf8'))
+const KB = 1000
+const FIRST = 250 * KB
+const EDITOR = 400 * KB
+
+/** All files that a chunk needs before it runs. */
+function files(key, seen = new Set()) {
+  const chunk = manifest[key]
+  if (chunk === undefined) throw new Error(`No chunk for ${key}: was the page moved?`)
+  if (seen.has(chunk.file)) return seen
+  seen.add(chunk.file)
+  for (const each of chunk.imports ?? []) files(each, seen)
+  return seen
+}
+
+const sizes = new Map()
+function size(file) {
+  if (!sizes.has(file)) sizes.set(file, brotliCompressSync(readFileSync(new URL(file, out))).length)
+  return sizes.get(file)
+}
+
+const total = (set) => [...set].reduce((sum, file) => sum + size(file), 0)
+const shared = files('index.html')
+const list = files('src/features/pipelines/list-page.tsx', new Set(shared))
+let failed = false
+const pages = Object.keys(manifest).filter((key) => /^src\/features\/.*-page\.tsx$/.test(key))
+for (const page of pages.sort()) {
+  const own = files(page, new Set(shared))
+  const isEditor = page.includes('/editor/')
+  // The editor counts what it needs beyond the list; pages with a diff carry the same text editor.
+  const bytes = isEditor ? total(new Set([...own].filter((file) => !list.has(file)))) : total(own)
+  const hasDiff = page.includes('/deploy/') || page.includes('/revisions-')
+  const budget = isEditor ? EDITOR : hasDiff ? FIRST + EDITOR : FIRST
+  const over = bytes > budget
+  failed ||= over
+  const figure = `${(bytes / KB).toFixed(0).padStart(4)} kB of ${budget / KB}`
+  console.log(`${figure} ${page}${isEditor ? ' (beyond the list)' : ''}${over ? '  TOO LARGE' : ''}`)
+}
+process.exit(failed ? 1 : 0)
