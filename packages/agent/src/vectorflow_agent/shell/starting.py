@@ -73,21 +73,22 @@ async def _start_once(context: Context, made: Instance, running: dict[int, Found
     running[made.instance] = found
     ended = asyncio.create_task(found.process.ended())
     try:
-        healthy = await _until_healthy(context, found, ended)
+        problem = await _until_healthy(context, found, ended)
     finally:
         ended.cancel()
-    if healthy:
+    if problem is None:
         return found
-    if not found.process.alive():
+    if found.process.alive():
+        await found.process.stop(made.spec.drain_seconds)
+        code = None
+    else:
         code = await found.process.ended()
-        lines = await asyncio.to_thread(last_lines, context, found.record)
-        raise Unhealthy(reason_of(lines, code), exit_words(code), lines)
-    await found.process.stop(made.spec.drain_seconds)
+        problem = exit_words(code)
     lines = await asyncio.to_thread(last_lines, context, found.record)
-    seconds = context.settings.start_timeout_seconds
-    raise Unhealthy(
-        ReportReason.NOT_HEALTHY, f"the engine did not become healthy within {seconds:g} s", lines
-    )
+    reason = reason_of(lines, code)
+    if reason == ReportReason.EXITED and code is None:
+        reason = ReportReason.NOT_HEALTHY
+    raise Unhealthy(reason, problem, lines)
 
 
 async def _spawn(context: Context, at: Places, made: Instance) -> Found:
@@ -119,16 +120,18 @@ async def _spawn(context: Context, at: Places, made: Instance) -> Found:
     return Found(record, process)
 
 
-async def _until_healthy(context: Context, found: Found, ended: "asyncio.Task[int | None]") -> bool:
-    """Whether the engine answers its health check in time and stays up for the settle time."""
+async def _until_healthy(context: Context, found: Found, ended: "asyncio.Task[int | None]") -> str | None:
+    """None when the engine answers its health check in time and stays up; else what went wrong."""
     settings = context.settings
     deadline = time.monotonic() + settings.start_timeout_seconds
     while not await context.loopback.healthy(found.record.api_port):
         await asyncio.wait([ended], timeout=_ASK_SECONDS)
         if ended.done() or time.monotonic() >= deadline:
-            return False
+            return f"the engine did not become healthy within {settings.start_timeout_seconds:g} s"
     await asyncio.wait([ended], timeout=settings.settle_seconds)
-    return not ended.done() and await context.loopback.healthy(found.record.api_port)
+    if not ended.done() and await context.loopback.healthy(found.record.api_port):
+        return None
+    return "the engine was healthy for a moment only"
 
 
 def _own_port(made: Instance, output: tuple[str, ...]) -> bool:
