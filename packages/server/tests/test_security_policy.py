@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from litestar import Litestar
 
+from vectorflow.entry.api import build_litestar, declared_routes
 from vectorflow.entry.dependencies import dependencies
 from vectorflow.entry.security_policy import PATH as TXT
 from vectorflow.entry.security_policy import SecurityPolicy, routes, security_policy, security_txt
@@ -187,6 +188,11 @@ async def test_the_route_answers_plain_text_to_everybody() -> None:
     assert answer.headers["content-type"] == "text/plain; charset=utf-8"
     assert "Canonical: https://vectorflow.example.com/.well-known/security.txt" in answer.text
     assert all(declaration_of(route.opt, TXT).public for route in routes)
+
+
+def test_every_installation_answers_it() -> None:
+    services = Services(Settings(), Database("", ScopeSigner(bytes(32))))
+    assert ("GET", TXT) in declared_routes(build_litestar(services))
 
 
 # --- docs/security/controls.md ---
