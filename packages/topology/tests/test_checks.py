@@ -377,7 +377,7 @@ def test_every_program_and_condition_is_compiled(build, part):
         ("routes", 0, "condition"),
         ("starts_when",),
     ]
-    assert sorted(compiler.kinds) == ["condition"] * 4
+    assert sorted(compiler.kinds) == ["condition"] * 4 + ["program"]
 
 
 def minimal(options):

@@ -1,5 +1,6 @@
 import msgspec
 
+from vectorflow_topology.checks import check
 from vectorflow_topology.compiler import compile_document
 from vectorflow_topology.diff import REDACTED, diff_documents, diff_text, redacted
 from vectorflow_topology.document import Edge, Position
@@ -87,7 +88,7 @@ def with_token(build, part, token):
         sink,
         edges="in>out",
         globals={"proxy": {"http": "http://x", "password": token}},
-        variables={"api_token": {"type": "string", "value": token}},
+        variables={"api_token": {"type": "string", "value": str(token)}},
     )
 
 
@@ -126,3 +127,9 @@ def test_text_diff_shows_lines(build, part):
     assert lines[:2] == ["--- before", "+++ after"]
     assert "-    - /a" in lines
     assert "+    - /b" in lines
+
+
+def test_credentials_that_are_numbers_are_not_shown_either(build, part):
+    document = with_token(build, part, 424242)
+    shown = str(diff_documents(None, document)) + str(check(document)) + str(redacted(document))
+    assert "424242" not in shown

@@ -21,6 +21,7 @@ from vectorflow_topology.document import (
     document_to_json,
 )
 from vectorflow_topology.importer import import_text
+from vectorflow_topology.manifest import document_from_yaml, document_to_yaml
 from vectorflow_topology.rename import rename_component
 
 IDS = st.text(string.ascii_letters + string.digits + "_-", min_size=1, max_size=8).map(
@@ -166,6 +167,7 @@ def test_json_round_trip(document):
     read = document_from_json(msgspec.json.encode(document))
     assert document_hash(read) == document_hash(document)
     assert document_from_json(document_to_json(document)) == document
+    assert document_from_yaml(document_to_yaml(document)) == document
 
 
 @settings(max_examples=300, deadline=None)

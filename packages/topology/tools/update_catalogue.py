@@ -122,7 +122,7 @@ def _option(name: str, node: Node, path: str, shared: Any, inside: str | None = 
     if block and block != inside:
         written["use"] = block
     else:
-        written["type"] = _type(node)
+        written["type"] = "vrl" if _is_listed("programs", path) else _type(node)
     written |= {"title": title, "help": text}
     written["required"] = (node.get("required") and not _is_excused(path)) or None
     written["essential"] = node.get("common") or path in FIX["essential"] or None

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from vectorflow_topology.catalogue import ComponentSpec, catalogue
+from vectorflow_topology.catalogue.sensitive import is_credential
 from vectorflow_topology.compiler.types import SECTIONS
 from vectorflow_topology.credentials import is_literal_credential
 from vectorflow_topology.document import DEFAULT_PORT, Component, Document, Edge
@@ -192,6 +193,8 @@ def _same(one: Any, other: Any) -> bool:
 def _redacted(spec: ComponentSpec | None, value: Any, path: Path) -> Any:
     if isinstance(value, str):
         return REDACTED if path and value and is_literal_credential(spec, path, value) else value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return REDACTED if path and is_credential(spec, path) else value
     if isinstance(value, Mapping):
         return {key: _redacted(spec, inner, (*path, key)) for key, inner in value.items()}
     if isinstance(value, list | tuple):

@@ -8,6 +8,7 @@ from typing import Any
 
 from vectorflow_topology.catalogue import Catalogue, ComponentSpec, OptionSpec
 from vectorflow_topology.catalogue.conditions import holds
+from vectorflow_topology.catalogue.sensitive import secrecy_of
 from vectorflow_topology.checks.values import named_type, type_fits
 from vectorflow_topology.compiler.types import Target, version_key
 from vectorflow_topology.document import Component
@@ -84,7 +85,8 @@ class _Judge:
     def value(self, spec: OptionSpec, value: Any, path: Path) -> Iterator[Finding]:
         """Judge one value, with everything in it."""
         if not type_fits(spec, value):
-            message = f"{_dotted(path)} must be {named_type(spec)}, not {_shown(value)}."
+            shown = "this" if secrecy_of(self._spec, path) else _shown(value)
+            message = f"{_dotted(path)} must be {named_type(spec)}, not {shown}."
             yield error("option.wrong-type", message, self._id, path)
             return
         if isinstance(value, str):

@@ -175,7 +175,7 @@ class Builder:
             severity=severity,
             message=message,
             component=component,
-            path=at,
+            path=at if component is None else at[2:],
             line=line,
             column=column,
         )
