@@ -1,0 +1,108 @@
+"""From an enrolment token to a node with a bundle that it can believe."""
+
+import base64
+
+import msgspec
+
+from vectorflow.kernel.actor import SYSTEM
+from vectorflow_wire import keys, tokens
+
+
+async def test_a_machine_becomes_a_node_with_a_bundle_it_can_believe(world) -> None:
+    agent = (await world.agents(1))[0]
+    bundle = await agent.poll()
+    assert bundle.organization == str(world.organization_id)
+    assert bundle.node == agent.told.node_id
+    assert bundle.pipelines == ()
+    assert await agent.poll() is None
+
+
+async def test_the_install_command_carries_the_root_keys_fingerprint(world, make_agent) -> None:
+    async with world.scoped() as txn:
+        made = await world.house.fleet.enrolment_token_create(
+            txn,
+            world.slug,
+            world.environment_id,
+            name="n",
+            expires_in_seconds=60,
+            max_uses=1,
+            labels={"zone": "a"},
+            actor=SYSTEM,
+        )
+    agent = make_agent("a")
+    await agent.enroll(made.token)
+    fingerprint = keys.root_fingerprint(base64.b64decode(agent.told.root_key))
+    assert fingerprint in made.install_command
+    assert made.token in made.install_command
+    assert f"https://{world.slug}.agents.example.com" in made.install_command
+    async with world.scoped() as txn:
+        node = await world.house.fleet.node(txn, world.environment_id, agent.node_id)
+    assert node.labels == {"zone": "a"}
+    assert (node.status, node.platform) == ("pending", "linux x86_64")
+
+
+async def test_a_spent_revoked_or_expired_token_enrols_nobody(world, make_agent) -> None:
+    spent = await world.token(max_uses=1)
+    await make_agent("a").enroll(spent)
+    answer = await make_agent("b").try_enroll(spent)
+    assert answer.status_code == 403
+    assert answer.json()["type"] == "urn:vectorflow:problem:fleet.enrolment-refused"
+    expired = await world.token(expires_in_seconds=0)
+    assert (await make_agent("c").try_enroll(expired)).status_code == 403
+
+
+async def test_forged_and_mistyped_tokens_are_refused(world, new_world, make_agent) -> None:
+    token = await world.token()
+    forged = tokens.mint(tokens.ENROLMENT, world.slug, tokens.parse(token).id).text
+    assert (await make_agent("a").try_enroll(forged)).status_code == 401
+    assert (
+        await make_agent("a").try_enroll(token[:-1] + ("a" if token[-1] != "a" else "b"))
+    ).status_code == 401
+    # The slug of another organisation with a token of this one does not fit either.
+    other = await new_world()
+    parsed = tokens.parse(token)
+    moved = msgspec.structs.replace(parsed, slug=other.slug).text
+    assert (await make_agent("a").try_enroll(moved)).status_code == 401
+
+
+async def test_a_machine_with_its_old_token_is_the_node_it_was(world, make_agent) -> None:
+    token = await world.token()
+    first = make_agent("a")
+    await first.enroll(token)
+    again = make_agent("a")
+    await again.enroll(token, previous_node_token=first.told.node_token)
+    assert again.node_id == first.node_id
+    assert (await first.call("GET", "/agent/v1/desired")).status_code == 401
+    await world.sign()
+    assert (await again.poll()).node == str(first.node_id)
+
+
+async def test_a_machine_id_alone_makes_a_new_node(world, make_agent) -> None:
+    token = await world.token()
+    first, twin = make_agent("a"), make_agent("a")
+    await first.enroll(token)
+    await twin.enroll(token)
+    assert twin.node_id != first.node_id
+    async with world.scoped() as txn:
+        duplicate = await txn.value("select duplicate_of from nodes where id = %(id)s", {"id": twin.node_id})
+    assert duplicate == first.node_id
+
+
+async def test_hostile_words_of_an_agent_do_not_get_in(world, make_agent) -> None:
+    agent = make_agent("<script>\x1b[31m\u202e\x00")
+    await agent.enroll(await world.token(), facts={"k\x00": "v\x00\x1b"})
+    async with world.scoped() as txn:
+        node = await world.house.fleet.node(txn, world.environment_id, agent.node_id)
+    assert "\x1b" not in node.name
+    assert "\x00" not in str(node.facts)
+
+
+async def test_a_bad_body_is_said_to_be_bad(world, make_agent) -> None:
+    agent = make_agent("a")
+    token = await world.token()
+    for body in (b"", b"{", b"[]", b'{"machine_id": 5}', b"\xff\xfe"):
+        answer = await agent.call("POST", "/agent/v1/enroll", token=token, content=body)
+        assert answer.status_code == 400, body
+        assert answer.headers["content-type"] == "application/problem+json"
+    answer = await agent.call("POST", "/agent/v1/enroll", token=token, content=b"x" * 100_000)
+    assert answer.status_code == 413
