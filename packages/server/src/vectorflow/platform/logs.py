@@ -109,6 +109,7 @@ def configure_logs(*, json: bool, level: str = "info", stream: TextIO | None = N
         logger.handlers[:] = []
         logger.propagate = True
     logging.getLogger("uvicorn.access").disabled = True  # the access log is ours
+    logging.getLogger("procrastinate").setLevel(logging.WARNING)  # a line for each claimed job says nothing
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

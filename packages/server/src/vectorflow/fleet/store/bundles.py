@@ -135,7 +135,7 @@ async def revision_documents(txn: Transaction, wanted: Sequence[tuple[UUID, int]
     """Return the documents of revisions named by (pipeline, number)."""
     return await txn.rows(
         RevisionDocument,
-        """select r.pipeline_id, r.number, r.document::text::bytea as document from revisions r
+        """select r.pipeline_id, r.number, convert_to(r.document::text, 'UTF8') as document from revisions r
         join unnest(%(pipelines)s::uuid[], %(numbers)s::integer[]) as w (pipeline_id, number)
             on r.pipeline_id = w.pipeline_id and r.number = w.number
         where r.organization_id = %(organization_id)s""",
