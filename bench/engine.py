@@ -26,7 +26,7 @@ PIPELINES = {
     "file → remap (parse_json + 3 assignments) → file": HEAD
     + f"transforms: {{map: {REMAP}}}\nsinks: {{out: {FILE % 'map'}}}",
     "file → remap → route (2 conditions) → file": HEAD
-    + f"transforms: {{map: {REMAP}, by: {ROUTE}}}\nsinks: {{out: {FILE % '"by.*"'}}}",
+    + f"transforms: {{map: {REMAP}, by: {ROUTE}}}\nsinks: {{out: {FILE % 'by.*'}}}",
 }
 
 

@@ -92,8 +92,14 @@ def test_validate_without_environment_needs_no_folder(command, config):
 
 
 def test_validate_does_not_resolve_secrets(command, config):
-    path = config(GOOD.replace("@/out.log", "@/SECRET[vf.zone].log"))
+    path = config(GOOD.replace("path: @/out.log", 'path: "@/SECRET[vf.zone].log"'))
     assert command("validate", path)[0] == 0
+    whole = config(
+        GOOD.split("sinks:")[0]
+        + 'sinks: {out: {type: http, inputs: [r], uri: "SECRET[vf.uri]", encoding: {codec: json}}}',
+        "w.yaml",
+    )
+    assert command("validate", whole)[0] == 0
     code, _, err = command("-c", path)
     assert code == 78
     assert "secret backend `vf` is not defined" in err

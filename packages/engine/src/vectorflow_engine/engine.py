@@ -19,11 +19,11 @@ EXIT_CONFIG = 78
 
 
 class HealthApi:
-    """``GET|HEAD /health``: 200 while running, 503 while draining."""
+    """``GET|HEAD /health``: 200 while running, 503 before and while draining."""
 
     def __init__(self, address: str) -> None:
         self._listener = HttpListener("api", address, self._app)
-        self.draining = False
+        self.healthy = False
 
     async def start(self) -> None:
         """Listen; raises `StartError`."""
@@ -39,8 +39,8 @@ class HealthApi:
         elif scope["method"] not in ("GET", "HEAD"):
             await answer(send, 405)
         else:
-            body = msgspec.json.encode({"ok": not self.draining})
-            await answer(send, 503 if self.draining else 200, body, b"application/json")
+            body = msgspec.json.encode({"ok": self.healthy})
+            await answer(send, 200 if self.healthy else 503, body, b"application/json")
 
 
 class Engine:
@@ -71,6 +71,7 @@ class Engine:
     async def _start(self) -> None:
         await self._start_api(self._running.plan.config.api.enabled)
         await self._running.start()
+        self._say_healthy()
         self._registry.counter("started_total").add()
         for warning in self._running.plan.graph.warnings:
             logger.warning(warning)
@@ -81,6 +82,10 @@ class Engine:
             self._api = HealthApi(self._running.plan.config.api.address)
             await self._api.start()
             self._registry.counter("api_started_total").add()
+
+    def _say_healthy(self) -> None:
+        if self._api is not None:
+            self._api.healthy = True
 
     async def _stop_api(self) -> None:
         if self._api is not None:
@@ -112,7 +117,7 @@ class Engine:
 
     async def _end(self, limit: float | None) -> int:
         if self._api is not None:
-            self._api.draining = True
+            self._api.healthy = False
         if self._running.finished.is_set():
             logger.info("All sources have finished.")
         self._registry.counter("stopped_total").add()
@@ -146,6 +151,7 @@ class Engine:
         try:
             await self._running.change(fresh)
             await self._start_api(fresh.config.api.enabled)
+            self._say_healthy()
         except StartError as error:
             logger.error("Reload failed; keeping the old configuration. error=%s", error)
             self._count_failure("reload", "topology_build_failed")

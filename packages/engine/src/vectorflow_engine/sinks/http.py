@@ -19,6 +19,7 @@ from vectorflow_engine.transforms.paths import fields_in, template
 _ADAPTIVE_CONCURRENCY = 8
 _RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 _FOREVER = 2**63
+_MAX_PARCELS = 100
 
 
 class RequestOptions(Options, frozen=True):
@@ -75,7 +76,8 @@ class HttpSinkOptions(Options, frozen=True):
     def check(self) -> None:
         """Raises `ConfigError` for what no struct can say."""
         head = self.uri.partition("{{")[0]
-        if not self.uri.startswith(("http://", "https://")):
+        # `validate` leaves placeholders of secrets as they stand.
+        if not self.uri.startswith(("http://", "https://", "SECRET[")):
             raise ConfigError("option `uri` must begin with http:// or https://")
         free = self.dangerously_allow_unconfined_template_resolution or not fields_in(self.uri)
         if not free and head.count("/") < 3:
@@ -148,6 +150,8 @@ class HttpSink(Sink):
                 await self._send(key)
                 parcel = None
             if parcel is None:
+                if len(self._parcels) >= _MAX_PARCELS:
+                    await self._send(next(iter(self._parcels)))
                 parcel = self._parcels[key] = Parcel(key, deadline)
             if not parcel.batches or parcel.batches[-1].events is not batch.events:
                 parcel.batches.append(batch.with_events(batch.events))
