@@ -60,6 +60,8 @@ def main() -> None:
         kept = {k: v for k, v in options.items() if k not in ("type", "inputs")}
         _write(DATA / "shared" / f"every_{kind}.yaml", {"options": _options(kept, f"{kind}.*", shared)})
     _write(DATA / "shared" / "codecs.yaml", _codecs(facts))
+    root = {k: v for k, v in facts["root"].items() if k not in FIX["root_left_out"]}
+    _write(DATA / "shared" / "root.yaml", {"options": _options(root, "root", shared)})
 
 
 def _component(key: tuple[str, str], entry: Node, aliases: Any, shared: Any, facts: Node) -> Node:

@@ -14,7 +14,7 @@ import yaml
 from vectorflow_topology.catalogue.codecs import input_types, port_types
 from vectorflow_topology.catalogue.resources import resources_of
 from vectorflow_topology.catalogue.sensitive import sensitive_paths
-from vectorflow_topology.catalogue.types import ComponentSpec, EventType, Port, Resource
+from vectorflow_topology.catalogue.types import ComponentSpec, EventType, OptionSpec, Port, Resource
 from vectorflow_topology.document import Component, Kind
 from vectorflow_topology.findings import Path
 
@@ -30,8 +30,12 @@ _KINDS: tuple[Kind, ...] = ("source", "transform", "sink")
 class Catalogue:
     """All component types, by kind and type. Made once by `catalogue()` and never changed."""
 
-    def __init__(self, specs: tuple[ComponentSpec, ...], codecs: Mapping[str, Any]) -> None:
+    def __init__(
+        self, specs: tuple[ComponentSpec, ...], root: dict[str, OptionSpec], codecs: Mapping[str, Any]
+    ) -> None:
         self.components: tuple[ComponentSpec, ...] = specs
+        self.root: dict[str, OptionSpec] = root
+        """The settings at the root of the configuration: globals and enrichment tables."""
         self.version = CATALOGUE_VERSION
         self._codecs = codecs
         self._by_type = {(spec.kind, name): spec for spec in specs for name in (*spec.aliases, spec.type)}
@@ -66,7 +70,9 @@ class Catalogue:
     @functools.cached_property
     def json(self) -> bytes:
         """The whole catalogue as JSON, for the public API."""
-        return msgspec.json.encode({"version": self.version, "components": self.components})
+        return msgspec.json.encode(
+            {"version": self.version, "components": self.components, "root": self.root}
+        )
 
     @functools.cached_property
     def digest(self) -> str:
@@ -83,7 +89,7 @@ def catalogue() -> Catalogue:
         for entry in root.joinpath("shared").iterdir()
         if entry.name.endswith(".yaml")
     }
-    codecs = blocks.pop("codecs")
+    codecs, settings = blocks.pop("codecs"), blocks.pop("root")
     expander = _Expander(blocks)
     specs = [
         expander.component(_read(entry.read_bytes()))
@@ -91,7 +97,7 @@ def catalogue() -> Catalogue:
         for entry in sorted(root.joinpath(f"{kind}s").iterdir(), key=lambda e: e.name)
         if entry.name.endswith(".yaml")
     ]
-    return Catalogue(tuple(specs), codecs)
+    return Catalogue(tuple(specs), expander.options(settings["options"]), codecs)
 
 
 def _read(raw: bytes) -> dict[str, Any]:
@@ -112,6 +118,9 @@ class _Expander:
             {**raw["options"], **{k: v for k, v in common.items() if k not in raw["options"]}}
         )
         return msgspec.convert(raw, ComponentSpec)
+
+    def options(self, raw: dict[str, Any]) -> dict[str, OptionSpec]:
+        return msgspec.convert(self._options(raw), dict[str, OptionSpec])
 
     def _options(self, options: dict[str, Any]) -> dict[str, Any]:
         return {name: self._option(option, name) for name, option in options.items()}

@@ -6,11 +6,13 @@ import difflib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import msgspec
+
 from vectorflow_topology.catalogue import Catalogue, ComponentSpec, OptionSpec
 from vectorflow_topology.catalogue.conditions import holds
 from vectorflow_topology.catalogue.sensitive import secrecy_of
 from vectorflow_topology.checks.values import named_type, type_fits
-from vectorflow_topology.compiler.types import Target, version_key
+from vectorflow_topology.compiler.types import SECTIONS, Rendered, Target, version_key
 from vectorflow_topology.document import Component
 from vectorflow_topology.findings import Finding, Path, error, note, warning
 
@@ -31,6 +33,14 @@ def component_findings(component: Component, known: Catalogue, target: Target) -
     yield from _Judge(component.id, spec, target).object(component.options, spec.options, spec.one_of, ())
 
 
+def root_findings(rendered: Rendered, known: Catalogue, target: Target) -> Iterator[Finding]:
+    """Judge the global settings and enrichment tables; they must be resolved already."""
+    root = {key: value for key, value in rendered.config.items() if key not in _SECTIONS}
+    for finding in _Judge(None, _ROOT, target).object(root, known.root, (), ()):
+        tables = finding.path[:1] == ("enrichment_tables",)
+        yield finding if tables else msgspec.structs.replace(finding, path=("globals", *finding.path))
+
+
 def _unknown_type(component: Component, known: Catalogue) -> Finding:
     types = [spec.type for spec in known.components if spec.kind == component.kind]
     close = difflib.get_close_matches(component.type, types, 1)
@@ -41,10 +51,16 @@ def _unknown_type(component: Component, known: Catalogue) -> Finding:
     return warning("component.unknown-type", message, component.id, fix=fix)
 
 
+_SECTIONS = frozenset((*SECTIONS.values(), "tests"))
+_ROOT = ComponentSpec(
+    type="the configuration", kind="source", title="", help="", status="", category="", closed=True
+)
+
+
 class _Judge:
     """Walks the options of one component."""
 
-    def __init__(self, component_id: str, spec: ComponentSpec, target: Target) -> None:
+    def __init__(self, component_id: str | None, spec: ComponentSpec, target: Target) -> None:
         self._id = component_id
         self._spec = spec
         self._target = target.vector_version

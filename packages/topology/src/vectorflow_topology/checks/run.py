@@ -9,7 +9,8 @@ import msgspec
 from vectorflow_topology.catalogue import Catalogue, catalogue
 from vectorflow_topology.checks.credentials import credential_findings
 from vectorflow_topology.checks.graph import graph_findings
-from vectorflow_topology.checks.options import component_findings
+from vectorflow_topology.checks.meaning import meaning_findings, unit_test_findings
+from vectorflow_topology.checks.options import component_findings, root_findings
 from vectorflow_topology.checks.programs import program_findings, programs
 from vectorflow_topology.checks.reliability import reliability_findings
 from vectorflow_topology.checks.resources import clashes
@@ -56,6 +57,9 @@ def _findings(
     for component in resolved:
         yield from component_findings(component, known, target)
         yield from credential_findings(component, known)
+    yield from root_findings(rendered, known, target)
+    yield from meaning_findings(resolved)
+    yield from unit_test_findings(document)
     yield from graph_findings(document, resolved, rendered.inputs, known)
     yield from clashes([("", component) for component in resolved])
     yield from reliability_findings(resolved, rendered, known, target)
@@ -94,6 +98,7 @@ class _Places:
             return None
         if component is not None and component in self._kinds:
             return self._compiled.place_of(self._kinds[component], component, path)
-        if path[:1] == ("globals",):
-            return self._compiled.positions.get(path[1:])
-        return None
+        whole = path[1:] if path[:1] == ("globals",) else path
+        ends = range(len(whole), 0, -1)
+        found = self._compiled.positions
+        return next((found[whole[:end]] for end in ends if whole[:end] in found), None)
