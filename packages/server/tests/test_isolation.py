@@ -35,6 +35,15 @@ DEFINERS = {
     "sign_in_attempt": "counts an attempt to sign in",
     "sign_in_succeeded": "forgets counted attempts",
     "audit_append": "appends to the log of the organisation in scope",
+    "node_token": "exact key: the id of a node token",
+    "enrolment_token": "exact key: the id of an enrolment token",
+    "bundle_versions": "exact keys: versions of bundles by node ids, no content",
+    "organizations_to_sign": "signer only: lists ids that have bundles due",
+    "organizations_for_keys": "signer only: lists ids for the care of signing keys",
+    "organizations_rolling_out": "worker only: lists ids with a rollout under way",
+    "presence_update": "telemetry writer only: updates presence of nodes named with their organisation",
+    "counters_update": "telemetry writer only: keeps counters of pipelines assigned to the node",
+    "counters_upkeep": "worker only: makes and drops partitions of counters",
 }
 
 TABLES = """
