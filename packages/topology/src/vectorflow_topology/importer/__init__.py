@@ -5,6 +5,6 @@ Nothing is rejected for being unusual: whatever can be kept is kept, and finding
 """
 
 from vectorflow_topology.importer.layout import auto_layout
-from vectorflow_topology.importer.run import Imported, Named, import_text
+from vectorflow_topology.importer.run import Imported, Named, import_files, import_text, reimport
 
-__all__ = ["Imported", "Named", "auto_layout", "import_text"]
+__all__ = ["Imported", "Named", "auto_layout", "import_files", "import_text", "reimport"]

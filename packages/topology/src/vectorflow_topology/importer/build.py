@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from vectorflow_topology.catalogue import Catalogue
@@ -11,6 +11,7 @@ from vectorflow_topology.compiler.types import SECTIONS
 from vectorflow_topology.credentials import literal_findings
 from vectorflow_topology.document import DEFAULT_PORT, Component, Document, Edge, Kind
 from vectorflow_topology.findings import Finding, Path, Severity, note
+from vectorflow_topology.importer.comments import Comments
 from vectorflow_topology.importer.inputs import Output, expand, is_pattern
 from vectorflow_topology.importer.secrets import SecretNames
 from vectorflow_topology.names import accepted_id
@@ -22,11 +23,20 @@ _APART = frozenset((*SECTIONS.values(), "tests", "enrichment_tables", *NODE_LOCA
 class Builder:
     """Builds a document from what was read; everything worth knowing ends in `findings`."""
 
-    def __init__(self, read: Read, catalogue: Catalogue) -> None:
+    def __init__(
+        self,
+        read: Read,
+        catalogue: Catalogue,
+        *,
+        comments: Comments | None = None,
+        origins: Mapping[Path, str] | None = None,
+    ) -> None:
         self.findings: list[Finding] = []
         self._config: dict[str, Any] = read.value
         self._positions: Positions = read.positions
         self._catalogue = catalogue
+        self._comments = comments
+        self._origins = origins or {}
         self._secrets = SecretNames()
         self._ids: dict[str, str] = {}
         self._found: list[tuple[Component, Path, list[Any]]] = []
@@ -89,7 +99,10 @@ class Builder:
             self._say(
                 "warning", "import.inputs", f"{accepted} is a source; its inputs were left out.", at, accepted
             )
-        component = Component(id=accepted, kind=kind, type=type_name, options=options)
+        comment = (
+            self._comments.above(SECTIONS[kind], name, self._positions.get(at)) if self._comments else ""
+        )
+        component = Component(id=accepted, kind=kind, type=type_name, options=options, comment=comment)
         if self._catalogue.spec(component) is None:
             message = f"The {kind} type {type_name} is not in the catalogue; it was kept as it is."
             self._say("note", "import.unknown-type", message, at, accepted)
@@ -170,6 +183,9 @@ class Builder:
         self, severity: Severity, rule: str, message: str, at: Path, component: str | None = None
     ) -> None:
         line, column = self._place(at)
+        origin = self._origins.get(at[:2]) or self._origins.get(at[:1])
+        if origin is not None:
+            message = f"{origin}: {message}"
         finding = Finding(
             rule=rule,
             severity=severity,

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
+import msgspec
+
 from vectorflow_topology.catalogue import catalogue
-from vectorflow_topology.document import MAX_COMPONENTS, Document
-from vectorflow_topology.findings import Finding, error, ordered
+from vectorflow_topology.catalogue.sensitive import texts
+from vectorflow_topology.document import MAX_COMPONENTS, Document, Position
+from vectorflow_topology.findings import Finding, error, has_errors, note, ordered
 from vectorflow_topology.importer.build import Builder
+from vectorflow_topology.importer.comments import Comments, comment_lines
+from vectorflow_topology.importer.files import gather
+from vectorflow_topology.importer.layout import ROW
 from vectorflow_topology.importer.split import split
 from vectorflow_topology.text.parse import Format, parse_text
-from vectorflow_topology.text.reader import Refused
+from vectorflow_topology.text.reader import Read, Refused
 
 
 class Named(NamedTuple):
@@ -36,10 +43,53 @@ def import_text(text: str | bytes, format: Format = "auto") -> Imported:  # noqa
     if not isinstance(read.value, dict):
         message = "The text holds no configuration: sources, transforms and sinks are expected at its root."
         return Imported([], [error("import.empty", message, line=1, column=1)])
-    builder = Builder(read, catalogue())
+    comments = Comments(text if isinstance(text, str) else text.decode())
+    builder = Builder(read, catalogue(), comments=comments)
     document = builder.document()
-    findings = ordered(builder.findings)
-    if not document.components:
+    kept = sum(len(component.comment.splitlines()) for component in document.components)
+    lost = comments.count() - kept - sum(comment_lines(value) for _, value in texts(read.value))
+    if document.components and lost > 0:
+        message = f"{lost} lines of comments do not stand right above a component and were left out."
+        builder.findings.append(note("import.comments", message))
+    return _imported(document, builder.findings)
+
+
+def import_files(files: Mapping[str, str | bytes], *, directory: bool = False) -> Imported:
+    """Turn several files into documents, by relative path: as given to `--config`, or to `--config-dir`.
+
+    Files of one `--config-dir` (`directory`) merge: root files deeply, files of `sources`, `transforms`,
+    `sinks`, `tests` and `enrichment_tables` as one component each, called like the file.
+    """
+    gathered = gather(files, directory=directory)
+    builder = Builder(Read(gathered.config, gathered.positions), catalogue(), origins=gathered.origins)
+    document = builder.document()
+    return _imported(document, [*gathered.findings, *builder.findings])
+
+
+def reimport(old: Document, new: Document) -> Document:
+    """Return `new` with the layout and comments of `old` where ids are the same, and its variables.
+
+    Components that are new keep the place that the import gave them, moved out of the way.
+    """
+    comments = {component.id: component.comment for component in old.components}
+    components = tuple(
+        msgspec.structs.replace(each, comment=each.comment or comments.get(each.id, ""))
+        for each in new.components
+    )
+    kept = {each.id: old.layout[each.id] for each in components if each.id in old.layout}
+    below = max((place.y for place in kept.values()), default=-ROW) + ROW
+    layout = {
+        name: kept.get(name) or Position(place.x, place.y + (below if kept else 0.0))
+        for name, place in new.layout.items()
+    }
+    return msgspec.structs.replace(
+        new, components=components, layout=layout, variables={**old.variables, **new.variables}
+    )
+
+
+def _imported(document: Document, found: list[Finding]) -> Imported:
+    findings = ordered(found)
+    if not document.components and not has_errors(findings):
         findings.append(
             error("import.empty", "The text holds no sources, transforms or sinks.", line=1, column=1)
         )
