@@ -95,7 +95,7 @@ def test_validate_does_not_resolve_secrets(command, config):
     path = config(GOOD.replace("path: @/out.log", 'path: "@/SECRET[vf.zone].log"'))
     assert command("validate", path)[0] == 0
     whole = config(
-        GOOD.split("sinks:")[0]
+        GOOD.split("sinks:", maxsplit=1)[0]
         + 'sinks: {out: {type: http, inputs: [r], uri: "SECRET[vf.uri]", encoding: {codec: json}}}',
         "w.yaml",
     )

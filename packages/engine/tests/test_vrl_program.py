@@ -69,7 +69,14 @@ def test_a_condition_may_not_write(source):
 
 @pytest.mark.parametrize(
     "source",
-    ['.a == "x = 1"', ".a >= 1 && .b != 2", "x = .a\nx == 1", "includes([.a, .b], 1)", '.a == "del(.b)"'],
+    [
+        '.a == "x = 1"',
+        ".a >= 1 && .b != 2",
+        "x = .a\nx == 1",
+        'x = starts_with!(.a, "b"); y = x; y',
+        "includes([.a, .b], 1)",
+        '.a == "del(.b)"',
+    ],
 )
 def test_a_condition_may_read(source):
     found = diagnose(source, kind="condition")

@@ -113,7 +113,13 @@ class Engine:
             if any(event.is_set() for event in names[:4]):
                 return
             self._reload.clear()
-            await self._do_reload()
+            reloading = asyncio.create_task(self._do_reload())
+            quitting = asyncio.create_task(self._quit.wait())
+            await asyncio.wait({reloading, quitting}, return_when=asyncio.FIRST_COMPLETED)
+            quitting.cancel()
+            if not reloading.done():
+                reloading.cancel()
+            await asyncio.gather(reloading, return_exceptions=True)
 
     async def _end(self, limit: float | None) -> int:
         if self._api is not None:

@@ -17,7 +17,7 @@ from vectorflow_engine.vrl import WorkerVrlCompiler
 
 DEFAULT_PATH = "/etc/vector/vector.yaml"
 # Longer than the server's two seconds: one pipeline on one node may be larger, and nobody else waits.
-_VRL_TIMEOUT = 10.0
+_VRL_TIMEOUT = 5.0
 
 
 class Plan(NamedTuple):

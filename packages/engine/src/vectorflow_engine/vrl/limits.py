@@ -35,7 +35,7 @@ _INDEX = re.compile(r"\[\s*-?\s*([0-9][0-9_]*)\s*\]")
 _CALL = re.compile(r"(?<![.%@\w])([a-z_][a-z0-9_]*)\s*!?\s*\(")
 _STATEMENT_END = re.compile(r"[\n;]")
 _TARGET = r"(?<![\w\])\"}])[.%](?:[A-Za-z0-9_@.\-]|\[[^\]\n]*\])*"
-_WRITE = re.compile(rf"{_TARGET}\s*(?:\|=|=(?!=)|,[^\n=]*(?<![=!<>|])=(?!=))")
+_WRITE = re.compile(_TARGET + r"\s*(?:\|=|=(?!=)|,[^\n=;()\[\]{}]*(?<![=!<>|])=(?!=))")
 _DELETE = re.compile(r"(?<![.%@\w])(?:del|remove_secret|set_secret|set_semantic_meaning)\s*!?\s*\(\s*[.%]")
 
 

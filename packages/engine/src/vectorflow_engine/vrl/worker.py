@@ -4,6 +4,7 @@ It reads frames from standard input and answers each on standard output; a frame
 MessagePack. It holds nothing between requests but the last compiled program.
 """
 
+import contextlib
 import resource
 import struct
 import sys
@@ -70,10 +71,15 @@ def limit(memory_bytes: int) -> None:
     """Give this process a ceiling: memory, no files, no core dump, no child."""
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     ceiling = memory_bytes if hard == resource.RLIM_INFINITY else min(memory_bytes, hard)
-    resource.setrlimit(resource.RLIMIT_AS, (ceiling, ceiling))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (16, 16))
+    limits = {
+        resource.RLIMIT_AS: ceiling,
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_FSIZE: 0,
+        resource.RLIMIT_NOFILE: 16,
+    }
+    for name, value in limits.items():
+        with contextlib.suppress(ValueError, OSError):  # macOS has no ceiling of address space
+            resource.setrlimit(name, (value, value))
 
 
 def handle(request: Request, cache: dict[str, Program]) -> Answer:
