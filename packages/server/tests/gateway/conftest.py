@@ -312,7 +312,11 @@ async def house(
     bus = Bus(role_url(database_url, Role.APP, state_dir))
     passwords = Passwords(hasher=argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
     services = Services(
-        Settings(), app, passwords=passwords, limits=SignInLimits(per_address=1_000_000), keys=app_keys
+        Settings(cookie_secure="never"),
+        app,
+        passwords=passwords,
+        limits=SignInLimits(per_address=1_000_000),
+        keys=app_keys,
     )
     made = House(
         app=app,

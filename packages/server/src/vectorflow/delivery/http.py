@@ -5,7 +5,8 @@ from uuid import UUID
 
 import msgspec
 from litestar import Response, get, post
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.response import Stream
 
 from vectorflow.delivery.live import LiveEvents
@@ -33,17 +34,17 @@ _ROLLOUT = _ENVIRONMENT + "/rollouts/{id:uuid}"
 
 Message = Annotated[str, msgspec.Meta(max_length=2000, description="What its author says about it.")]
 OfPipeline = Annotated[
-    UUID | None, Parameter(query="pipeline", description="Only rollouts of this pipeline.")
+    UUID | None, QueryParameter(name="pipeline", description="Only rollouts of this pipeline.")
 ]
 Topics = Annotated[
     str,
-    Parameter(
-        query="topics",
+    QueryParameter(
+        name="topics",
         max_length=4000,
         description="rates:<pipeline>, pipeline:<pipeline>, rollout:<rollout>, nodes:<environment>, by commas.",
     ),
 ]
-Dry = Annotated[bool, Parameter(query="dry_run", description="Say what would happen and do nothing.")]
+Dry = Annotated[bool, QueryParameter(name="dry_run", description="Say what would happen and do nothing.")]
 
 
 class RolloutNew(msgspec.Struct, forbid_unknown_fields=True):
@@ -51,7 +52,8 @@ class RolloutNew(msgspec.Struct, forbid_unknown_fields=True):
 
     message: Message = ""
     revision: Annotated[
-        Annotated[int, msgspec.Meta(ge=1)] | None, msgspec.Meta(description="Null: make a revision from the draft.")
+        Annotated[int, msgspec.Meta(ge=1)] | None,
+        msgspec.Meta(description="Null: make a revision from the draft."),
     ] = None
     batch_size: Annotated[
         Annotated[int, msgspec.Meta(ge=1, le=100_000)] | None,
@@ -87,15 +89,15 @@ def _environment_id(access: Access) -> UUID:
 )
 async def create_rollout(
     *,
-    org: str,
-    env: str,
-    id: UUID,  # noqa: A002 - the path's own word
-    data: RolloutNew,
-    access: Access,
-    actor: Actor,
-    database: Database,
-    delivery: DeliveryService,
-    idempotency: Idempotency,
+    org: FromPath[str],
+    env: FromPath[str],
+    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    data: JSONBody[RolloutNew],
+    access: NamedDependency[Access],
+    actor: NamedDependency[Actor],
+    database: NamedDependency[Database],
+    delivery: NamedDependency[DeliveryService],
+    idempotency: NamedDependency[Idempotency],
     dry_run: Dry = False,
 ) -> Response[Rollout | DryRun]:
     """Start a rollout, or say what it would do."""
@@ -120,11 +122,11 @@ async def create_rollout(
 )
 async def list_rollouts(
     *,
-    org: str,
-    env: str,
-    access: Access,
-    database: Database,
-    delivery: DeliveryService,
+    org: FromPath[str],
+    env: FromPath[str],
+    access: NamedDependency[Access],
+    database: NamedDependency[Database],
+    delivery: NamedDependency[DeliveryService],
     pipeline: OfPipeline = None,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
@@ -153,12 +155,12 @@ async def list_rollouts(
 )
 async def get_rollout(
     *,
-    org: str,
-    env: str,
-    id: UUID,  # noqa: A002 - the path's own word
-    access: Access,
-    database: Database,
-    delivery: DeliveryService,
+    org: FromPath[str],
+    env: FromPath[str],
+    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    access: NamedDependency[Access],
+    database: NamedDependency[Database],
+    delivery: NamedDependency[DeliveryService],
 ) -> Rollout:
     """Return a rollout."""
     del org, env
@@ -178,14 +180,14 @@ def _steering(verb: str, summary: str) -> Any:
     )
     async def steer(
         *,
-        org: str,
-        env: str,
-        id: UUID,  # noqa: A002 - the path's own word
-        access: Access,
-        actor: Actor,
-        database: Database,
-        delivery: DeliveryService,
-        idempotency: Idempotency,
+        org: FromPath[str],
+        env: FromPath[str],
+        id: FromPath[UUID],  # noqa: A002 - the path's own word
+        access: NamedDependency[Access],
+        actor: NamedDependency[Actor],
+        database: NamedDependency[Database],
+        delivery: NamedDependency[DeliveryService],
+        idempotency: NamedDependency[Idempotency],
     ) -> Rollout:
         del org, env
         async with database.transaction(access.organization_id) as txn:
@@ -207,14 +209,14 @@ def _steering(verb: str, summary: str) -> Any:
 )
 async def rollback_rollout(
     *,
-    org: str,
-    env: str,
-    id: UUID,  # noqa: A002 - the path's own word
-    access: Access,
-    actor: Actor,
-    database: Database,
-    delivery: DeliveryService,
-    idempotency: Idempotency,
+    org: FromPath[str],
+    env: FromPath[str],
+    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    access: NamedDependency[Access],
+    actor: NamedDependency[Actor],
+    database: NamedDependency[Database],
+    delivery: NamedDependency[DeliveryService],
+    idempotency: NamedDependency[Idempotency],
 ) -> Rollout:
     """Start a rollout of the revision before."""
     del org, env
@@ -235,15 +237,15 @@ async def rollback_rollout(
 )
 async def stop_pipeline(
     *,
-    org: str,
-    env: str,
-    id: UUID,  # noqa: A002 - the path's own word
-    data: StopNew,
-    access: Access,
-    actor: Actor,
-    database: Database,
-    delivery: DeliveryService,
-    idempotency: Idempotency,
+    org: FromPath[str],
+    env: FromPath[str],
+    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    data: JSONBody[StopNew],
+    access: NamedDependency[Access],
+    actor: NamedDependency[Actor],
+    database: NamedDependency[Database],
+    delivery: NamedDependency[DeliveryService],
+    idempotency: NamedDependency[Idempotency],
 ) -> None:
     """Stop a pipeline."""
     del org, env
@@ -262,7 +264,12 @@ async def stop_pipeline(
     media_type="text/event-stream",
 )
 async def stream_events(
-    *, org: str, access: Access, session: LiveSession, live: LiveEvents, topics: Topics
+    *,
+    org: FromPath[str],
+    access: NamedDependency[Access],
+    session: NamedDependency[LiveSession],
+    live: NamedDependency[LiveEvents],
+    topics: Topics,
 ) -> Stream:
     """Open a stream of events."""
     del org

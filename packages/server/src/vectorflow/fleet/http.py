@@ -5,7 +5,8 @@ from uuid import UUID
 
 import msgspec
 from litestar import Response, delete, get, post
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody, QueryParameter
 
 from vectorflow.fleet.service import FleetService
 from vectorflow.fleet.types import (
@@ -28,7 +29,7 @@ from vectorflow.tenancy.types import Access
 _NODES = "/orgs/{org:str}/environments/{env:str}/nodes"
 _TOKENS = "/orgs/{org:str}/environments/{env:str}/enrolment-tokens"
 
-Status = Annotated[NodeStatus | None, Parameter(query="status", description="Only nodes of this status.")]
+Status = Annotated[NodeStatus | None, QueryParameter(name="status", description="Only nodes of this status.")]
 Label = Annotated[str, msgspec.Meta(max_length=200)]
 LabelName = Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9_.-]{1,63}$")]
 
@@ -57,11 +58,11 @@ def _environment_id(access: Access) -> UUID:
 )
 async def list_nodes(
     *,
-    org: str,
-    env: str,
-    access: Access,
-    database: Database,
-    fleet: FleetService,
+    org: FromPath[str],
+    env: FromPath[str],
+    access: NamedDependency[Access],
+    database: NamedDependency[Database],
+    fleet: NamedDependency[FleetService],
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
     q: Query = None,
@@ -92,12 +93,12 @@ async def list_nodes(
 )
 async def get_node(
     *,
-    org: str,
-    env: str,
-    id: UUID,  # noqa: A002 - the path's own word
-    access: Access,
-    database: Database,
-    fleet: FleetService,
+    org: FromPath[str],
+    env: FromPath[str],
+    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    access: NamedDependency[Access],
+    database: NamedDependency[Database],
+    fleet: NamedDependency[FleetService],
 ) -> Response[NodeDetail]:
     """Return a node."""
     del org, env
@@ -115,14 +116,14 @@ async def get_node(
 )
 async def revoke_node(
     *,
-    org: str,
-    env: str,
-    id: UUID,  # noqa: A002 - the path's own word
+    org: FromPath[str],
+    env: FromPath[str],
+    id: FromPath[UUID],  # noqa: A002 - the path's own word
     request: AnyRequest,
-    access: Access,
-    actor: Actor,
-    database: Database,
-    fleet: FleetService,
+    access: NamedDependency[Access],
+    actor: NamedDependency[Actor],
+    database: NamedDependency[Database],
+    fleet: NamedDependency[FleetService],
 ) -> None:
     """Revoke a node."""
     del org, env
@@ -140,11 +141,11 @@ async def revoke_node(
 )
 async def list_enrolment_tokens(
     *,
-    org: str,
-    env: str,
-    access: Access,
-    database: Database,
-    fleet: FleetService,
+    org: FromPath[str],
+    env: FromPath[str],
+    access: NamedDependency[Access],
+    database: NamedDependency[Database],
+    fleet: NamedDependency[FleetService],
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
     q: Query = None,
@@ -169,14 +170,14 @@ async def list_enrolment_tokens(
 )
 async def create_enrolment_token(
     *,
-    org: str,
-    env: str,
-    data: EnrolmentTokenNew,
-    access: Access,
-    actor: Actor,
-    database: Database,
-    fleet: FleetService,
-    idempotency: Idempotency,
+    org: FromPath[str],
+    env: FromPath[str],
+    data: JSONBody[EnrolmentTokenNew],
+    access: NamedDependency[Access],
+    actor: NamedDependency[Actor],
+    database: NamedDependency[Database],
+    fleet: NamedDependency[FleetService],
+    idempotency: NamedDependency[Idempotency],
 ) -> EnrolmentTokenCreated:
     """Make an enrolment token."""
     del org, env
@@ -205,14 +206,14 @@ async def create_enrolment_token(
 )
 async def revoke_enrolment_token(
     *,
-    org: str,
-    env: str,
-    id: UUID,  # noqa: A002 - the path's own word
+    org: FromPath[str],
+    env: FromPath[str],
+    id: FromPath[UUID],  # noqa: A002 - the path's own word
     request: AnyRequest,
-    access: Access,
-    actor: Actor,
-    database: Database,
-    fleet: FleetService,
+    access: NamedDependency[Access],
+    actor: NamedDependency[Actor],
+    database: NamedDependency[Database],
+    fleet: NamedDependency[FleetService],
 ) -> None:
     """Revoke an enrolment token."""
     del org, env

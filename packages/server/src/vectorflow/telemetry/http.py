@@ -4,7 +4,8 @@ from typing import Annotated
 from uuid import UUID
 
 from litestar import get
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import FromPath, QueryParameter
 
 from vectorflow.kernel.permissions import Permission
 from vectorflow.telemetry.service import TelemetryService
@@ -14,9 +15,9 @@ from vectorflow.tenancy.types import Access
 
 _PIPELINE = "/orgs/{org:str}/environments/{env:str}/pipelines/{id:uuid}"
 
-Component = Annotated[str, Parameter(query="component", min_length=1, max_length=128)]
-WhichMetric = Annotated[Metric, Parameter(query="metric")]
-Minutes = Annotated[int, Parameter(query="minutes", ge=1, le=7 * 1440, description="How far back.")]
+Component = Annotated[str, QueryParameter(name="component", min_length=1, max_length=128)]
+WhichMetric = Annotated[Metric, QueryParameter(name="metric")]
+Minutes = Annotated[int, QueryParameter(name="minutes", ge=1, le=7 * 1440, description="How far back.")]
 
 
 def _environment_id(access: Access) -> UUID:
@@ -34,11 +35,11 @@ def _environment_id(access: Access) -> UUID:
 )
 async def get_rates(
     *,
-    org: str,
-    env: str,
-    id: UUID,  # noqa: A002 - the path's own word
-    access: Access,
-    telemetry: TelemetryService,
+    org: FromPath[str],
+    env: FromPath[str],
+    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    access: NamedDependency[Access],
+    telemetry: NamedDependency[TelemetryService],
 ) -> Rates:
     """Return a pipeline's rates."""
     del org, env
@@ -54,11 +55,11 @@ async def get_rates(
 )
 async def get_series(
     *,
-    org: str,
-    env: str,
-    id: UUID,  # noqa: A002 - the path's own word
-    access: Access,
-    telemetry: TelemetryService,
+    org: FromPath[str],
+    env: FromPath[str],
+    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    access: NamedDependency[Access],
+    telemetry: NamedDependency[TelemetryService],
     component: Component,
     metric: WhichMetric = "received",
     minutes: Minutes = 60,
