@@ -104,3 +104,43 @@ async def test_the_app_role_sees_and_forges_no_other_organisations_job(job_datab
             await txn.execute("delete from jobs.procrastinate_jobs where id = 1")
     with psycopg.connect(database_url) as connection:
         connection.execute("delete from jobs.procrastinate_jobs where task_name = 'test.fenced'")
+
+
+async def test_a_dead_workers_job_runs_again(job_database, database_url, state_dir) -> None:
+    jobs, database = job_database
+    done = asyncio.Event()
+
+    async def run(organization_id: uuid.UUID, arguments: Mapping[str, Any]) -> None:
+        done.set()
+
+    jobs.task("test.rescued", run, help="A test.")
+    async with database.transaction(uuid.uuid4()) as txn:
+        await txn.defer("test.rescued", lock="held")
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(
+            """with dead as (insert into jobs.procrastinate_workers (last_heartbeat)
+                             values (now() - interval '1 minute') returning id)
+               update jobs.procrastinate_jobs set status = 'doing', worker_id = dead.id from dead
+               where task_name = 'test.rescued'"""
+        )
+    await _run(jobs, role_url(database_url, Role.WORKER, state_dir), done)
+    assert done.is_set()
+
+
+async def test_the_worker_outlives_its_database_connections(job_database, database_url, state_dir) -> None:
+    jobs, database = job_database
+    done = asyncio.Event()
+
+    async def run(organization_id: uuid.UUID, arguments: Mapping[str, Any]) -> None:
+        done.set()
+
+    jobs.task("test.outlives", run, help="A test.")
+    working = asyncio.create_task(_run(jobs, role_url(database_url, Role.WORKER, state_dir), done))
+    await asyncio.sleep(1)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'vf_worker'"
+        )
+    async with database.transaction(uuid.uuid4()) as txn:
+        await txn.defer("test.outlives")
+    await working

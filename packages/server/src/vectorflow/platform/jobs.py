@@ -5,6 +5,7 @@ scope of the transaction that deferred it. Jobs are idempotent reconcilers: runn
 """
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from uuid import UUID
@@ -20,6 +21,8 @@ from vectorflow.platform.database import Database, Transaction
 log = structlog.get_logger()
 TenantTask = Callable[[UUID, Mapping[str, Any]], Awaitable[None]]
 PlatformTask = Callable[[], Awaitable[None]]
+_ALIVE_SECONDS = 3.0
+_STALLED_SECONDS = 10.0
 _RETRY = procrastinate.RetryStrategy(max_attempts=8, exponential_wait=2)
 
 
@@ -95,15 +98,39 @@ class Jobs:
         await pool.open(wait=True, timeout=30)
         try:
             await self._connector.open_async(pool)
-            await self._app.run_worker_async(
-                concurrency=concurrency,
-                install_signal_handlers=False,
-                fetch_job_polling_interval=2.0,
-                shutdown_graceful_timeout=10.0,
-                delete_jobs="successful",
-            )
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._work(concurrency))
+                group.create_task(self._rescue())
         finally:
             await asyncio.shield(pool.close())
+
+    async def _work(self, concurrency: int) -> None:
+        while True:
+            try:
+                await self._app.run_worker_async(
+                    concurrency=concurrency,
+                    install_signal_handlers=False,
+                    fetch_job_polling_interval=2.0,
+                    shutdown_graceful_timeout=10.0,
+                    update_heartbeat_interval=_ALIVE_SECONDS,
+                    stalled_worker_timeout=_STALLED_SECONDS,
+                    delete_jobs="successful",
+                )
+            except Exception as error:
+                log.warning("jobs.interrupted", error=type(error).__name__)
+            await asyncio.sleep(0.5 + random.random())  # noqa: S311  # jitter, not a secret
+
+    async def _rescue(self) -> None:
+        """Queue the jobs of dead workers again: a job that nobody runs would hold its lock for ever."""
+        manager = self._app.job_manager
+        while True:
+            await asyncio.sleep(_ALIVE_SECONDS * (0.5 + random.random()))  # noqa: S311  # jitter, not a secret
+            try:
+                for job in await manager.get_stalled_jobs(seconds_since_heartbeat=_STALLED_SECONDS):
+                    log.warning("job.rescued", task=job.task_name, id=job.id)
+                    await manager.retry_job(job)
+            except Exception as error:
+                log.warning("jobs.not-rescued", error=type(error).__name__)
 
 
 async def each_organization(database: Database) -> list[UUID]:
