@@ -1,4 +1,4 @@
-import { Outlet } from '@tanstack/react-router'
+import { Outlet, useMatch } from '@tanstack/react-router'
 import { useState } from 'react'
 import { t } from '@/lib/i18n'
 import { Sidebar } from './sidebar'
@@ -6,23 +6,28 @@ import { TopBar } from './top-bar'
 
 const KEY = 'vf:sidebar'
 
-function readCollapsed(): boolean {
+function readCollapsed(key: string, otherwise: boolean): boolean {
   try {
-    return localStorage.getItem(KEY) === 'collapsed'
+    const value = localStorage.getItem(key)
+    return value === null ? otherwise : value === 'collapsed'
   } catch {
-    return false
+    return otherwise
   }
 }
 
 /** The frame of every page inside an organisation: side bar, top bar, page. */
 export function Shell() {
-  const [collapsed, setCollapsed] = useState(readCollapsed)
+  // The editor needs the width, so the side bar is narrow there unless somebody widened it.
+  const isEditor = useMatch({ from: '/signed-in/$org/$env/pipelines/$pipelineId', shouldThrow: false }) !== undefined
+  const key = isEditor ? `${KEY}:editor` : KEY
+  const [chosen, setChosen] = useState<Record<string, boolean>>({})
+  const collapsed = chosen[key] ?? readCollapsed(key, isEditor)
   const [drawerOpen, setDrawerOpen] = useState(false)
   const toggle = () => {
     const next = !collapsed
-    setCollapsed(next)
+    setChosen({ ...chosen, [key]: next })
     try {
-      localStorage.setItem(KEY, next ? 'collapsed' : 'open')
+      localStorage.setItem(key, next ? 'collapsed' : 'open')
     } catch {
       // Not remembered where storage is switched off.
     }

@@ -11,7 +11,7 @@ export function cspNonce(): string {
 const look = EditorView.theme({
   '&': { color: 'var(--text)', backgroundColor: 'transparent', fontSize: '12px' },
   '&.cm-focused': { outline: '2px solid var(--focus)', outlineOffset: '-2px', borderRadius: '6px' },
-  '.cm-scroller': { fontFamily: 'var(--font-mono)', lineHeight: '18px', overflow: 'auto' },
+  '.cm-scroller': { fontFamily: 'var(--font-mono)', fontVariantLigatures: 'none', lineHeight: '18px', overflow: 'auto' },
   '.cm-content': { padding: '5px 0', caretColor: 'var(--text)' },
   '.cm-line': { padding: '0 8px' },
   '.cm-cursor': { borderLeftColor: 'var(--text)' },

@@ -5,7 +5,7 @@ import { useEffect, useRef } from 'react'
 import { t } from '@/lib/i18n'
 import { codeBasics } from './code-editor'
 
-const WIDE = 900
+const WIDE = 760
 
 type DiffViewProps = { before: string; after: string; beforeLabel: string; afterLabel: string }
 
@@ -40,9 +40,14 @@ export function DiffView({ before, after, beforeLabel, afterLabel }: DiffViewPro
   if (before === after) return <p className="py-3 text-secondary">{t('The two are the same.')}</p>
   return (
     <div className="overflow-hidden rounded-md border">
-      <div className="flex gap-4 border-b bg-sunken px-3 py-1 text-sm text-secondary">
-        <span className="flex-1">{beforeLabel}</span>
-        <span className="flex-1">{afterLabel}</span>
+      <div className="@container border-b bg-sunken px-3 py-1 text-sm text-secondary">
+        <div className="flex gap-2">
+          <span className="@[734px]:flex-1">{beforeLabel}</span>
+          <span aria-hidden className="@[734px]:hidden">
+            →
+          </span>
+          <span className="@[734px]:flex-1">{afterLabel}</span>
+        </div>
       </div>
       <div ref={host} className="max-h-[60vh] overflow-auto" />
     </div>

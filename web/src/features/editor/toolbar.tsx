@@ -16,7 +16,7 @@ type ToolbarProps = { onAdd: () => void; save: () => Promise<boolean>; isSaving:
 
 /** The name, the state and the actions of the open pipeline. */
 export function Toolbar({ onAdd, save, isSaving }: ToolbarProps) {
-  const { store, pipelineId, canEdit } = useEditor()
+  const { store, specs, pipelineId, canEdit } = useEditor()
   const { org, env } = useScope()
   const can = useCan()
   const navigate = useNavigate()
@@ -31,7 +31,7 @@ export function Toolbar({ onAdd, save, isSaving }: ToolbarProps) {
   )
   const { undo, redo } = store.getState()
   const tidyUp = async () => {
-    const places = await tidy(store.getState().draft.document)
+    const places = await tidy(store.getState().draft.document, specs)
     store.getState().change(t('Tidy'), (draft) => ({ ...draft, document: moveComponents(draft.document, places) }))
   }
   const deploy = async () => {

@@ -197,7 +197,7 @@ function Panes({ isWide, palette, children }: PanesProps) {
     <Group orientation="horizontal" className="min-h-0 flex-1" {...(defaultLayout === undefined ? {} : { defaultLayout })} onLayoutChanged={onLayoutChanged}>
       {palette !== null && (
         <>
-          <Panel id="palette" defaultSize="200px" minSize="150px" maxSize="320px">
+          <Panel id="palette" defaultSize="180px" minSize="150px" maxSize="320px">
             {palette}
           </Panel>
           <Separator aria-label={t('Width of the palette')} className={SEPARATOR} />
@@ -207,7 +207,7 @@ function Panes({ isWide, palette, children }: PanesProps) {
         <div className="relative h-full">{children}</div>
       </Panel>
       <Separator aria-label={t('Width of the side pane')} className={SEPARATOR} />
-      <Panel id="side" defaultSize="400px" minSize="280px" maxSize="60%">
+      <Panel id="side" defaultSize="360px" minSize="280px" maxSize="60%">
         <SidePane />
       </Panel>
     </Group>

@@ -21,7 +21,7 @@ function Row({ node }: { node: Node }) {
         </Link>
         {node.hostname !== node.name && <span className="block truncate font-mono text-sm leading-4 text-secondary">{node.hostname}</span>}
       </div>
-      <div role="cell" className="flex min-w-0 items-baseline gap-2">
+      <div role="cell" className="flex min-w-0 items-center gap-2">
         <NodeStatus status={node.status} />
         <span className="truncate text-sm text-secondary max-lg:hidden" title={node.reasons.join('\n')}>
           {node.reasons.join('; ')}

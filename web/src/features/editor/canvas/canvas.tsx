@@ -98,12 +98,17 @@ export function Canvas({ onAdd, onConnectFrom }: CanvasProps) {
   const onKeyDown = (event: KeyboardEvent) => {
     const target = event.target as HTMLElement
     if (event.metaKey || event.ctrlKey || event.altKey || target.matches('input, textarea, [contenteditable]')) return
-    const next = neighbour(graph, selected, event.key)
+    const focused = target.closest<HTMLElement>('.react-flow__node')?.dataset.id
+    const isNode = focused !== undefined && target.matches('.react-flow__node')
+    const next = neighbour(graph, focused ?? selected, event.key)
     if (next !== null) {
       event.preventDefault()
       event.stopPropagation()
       select(next)
       target.closest('.react-flow')?.querySelector<HTMLElement>(`.react-flow__node[data-id="${CSS.escape(next)}"]`)?.focus()
+    } else if (isNode && (event.key === 'Enter' || event.key === ' ')) {
+      event.preventDefault()
+      select(focused)
     } else if (canEdit && (event.key === 'Delete' || event.key === 'Backspace')) remove()
     else if (canEdit && event.key === 'a') {
       event.preventDefault()
@@ -136,7 +141,7 @@ export function Canvas({ onAdd, onConnectFrom }: CanvasProps) {
         colorMode={theme}
         onlyRenderVisibleElements={graph.components.length > 60}
         fitView
-        fitViewOptions={{ padding: 0.15, maxZoom: 1 }}
+        fitViewOptions={{ padding: 0.08, minZoom: 0.55, maxZoom: 1 }}
         minZoom={0.15}
         maxZoom={2}
         zoomOnDoubleClick={false}

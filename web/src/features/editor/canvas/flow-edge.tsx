@@ -15,11 +15,25 @@ export function edgeWidth(rate: number | undefined): number {
   return Math.min(8, 1.5 + Math.log10(1 + rate) * 1.4)
 }
 
+const LABEL_AT = 0.36
+/** On a shorter edge than this the label would cover the handle, so it stands in the middle. */
+const SHORT = 130
+
+/** Where the rate stands: nearer to the sender, so that edges into one target do not write over each other. */
+function labelPlace({ sourceX, sourceY, targetX, targetY }: EdgeProps<FlowLink>): { x: number; y: number } {
+  const bend = Math.max(Math.abs(targetX - sourceX) / 2, 30)
+  const t1 = targetX - sourceX < SHORT ? 0.5 : LABEL_AT
+  const u = 1 - t1
+  const along = (a: number, b: number, c: number, d: number) => u * u * u * a + 3 * u * u * t1 * b + 3 * u * t1 * t1 * c + t1 * t1 * t1 * d
+  return { x: along(sourceX, sourceX + bend, targetX - bend, targetX), y: along(sourceY, sourceY, targetY, targetY) }
+}
+
 /** A connection: as wide as it carries, dashed while nothing flows, its rate in the middle. */
 export const FlowEdge = memo(function FlowEdge(props: EdgeProps<FlowLink>) {
   const { id, source, sourceHandleId, selected, data } = props
   const rates = useComponentRates(source)
-  const [path, x, y] = getBezierPath(props)
+  const [path] = getBezierPath(props)
+  const { x, y } = labelPlace(props)
   const rate = rates?.outputs[sourceHandleId ?? '_default']?.events_per_second
   const isIdle = rate === undefined || rate === 0
   const stroke = data?.isBroken ? 'var(--bad)' : selected ? 'var(--focus)' : isIdle ? 'var(--control)' : 'var(--transform)'

@@ -1,0 +1,29 @@
+import { expect, it } from 'vitest'
+import { formatAge, formatBytes, formatDuration, formatRate } from './format'
+import { t } from './i18n'
+import { ApiError, describeError, isProblemType, toApiError } from './problem'
+
+it('rates never round a trickle to nothing', () => {
+  expect([0, 0.004, 0.5, 3.14159, 42.4, 1234, 2_500_000].map(formatRate)).toEqual(['0', '<0.01', '0.5', '3.1', '42', '1.2k', '2.5m'])
+})
+
+it('ages and sizes read well', () => {
+  expect(formatDuration(59)).toBe('59 s')
+  expect(formatDuration(90_000)).toBe('1 day')
+  expect(formatAge('2026-01-01T00:00:00Z', Date.parse('2026-01-01T00:05:00Z'))).toBe('5 min ago')
+  expect(formatBytes(1536)).toBe('1.5 KiB')
+})
+
+it('messages are ICU, and values stay text', () => {
+  expect(t('{n, plural, one {# node} other {# nodes}}', { n: 1 })).toBe('1 node')
+  expect(t('Hello {name}', { name: '<b>{x}</b>' })).toBe('Hello <b>{x}</b>')
+})
+
+it('errors keep the words and the id of the server', () => {
+  const problem = { type: 'urn:vectorflow:problem:vault.in-use', title: 'In use', status: 409, detail: 'Still used', id: 'abc' }
+  const error = toApiError(problem, new Response(null, { status: 409 }))
+  expect(describeError(error)).toEqual({ status: 409, title: 'In use', detail: 'Still used', id: 'abc' })
+  expect(isProblemType(error, 'vault.in-use')).toBe(true)
+  expect(describeError(toApiError(new TypeError('fetch failed'), undefined)).title).toBe('The server cannot be reached')
+  expect(toApiError('<html>', new Response(null, { status: 502 }))).toEqual(new ApiError(502, null))
+})
