@@ -281,7 +281,7 @@ class RealAgent:
             "VECTORFLOW_AGENT_RUNTIME_DIR": str(self.runtime),
             "VECTORFLOW_POLICY": str(self.policy),
             "VECTORFLOW_ENGINE": "vector",
-            "VECTORFLOW_SETTLE_SECONDS": "0.3",
+            "VECTORFLOW_SETTLE_SECONDS": "0.2",
             "VECTORFLOW_START_TIMEOUT_SECONDS": "5",
             "VECTOR_BIN": str(self.program),
             **environment,
@@ -365,7 +365,7 @@ def gateway(served):
 @pytest.fixture
 def agent(tmp_path, gateway, served):
     program = tmp_path / "vector"
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -E {STANDIN} "$@"\n')
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -S -E {STANDIN} "$@"\n')
     program.chmod(0o700)
     made = RealAgent(tmp_path, gateway, served)
     yield made

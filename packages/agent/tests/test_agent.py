@@ -8,7 +8,6 @@ from pathlib import Path
 
 import msgspec
 import psutil
-import pytest
 from nacl.signing import SigningKey
 
 from vectorflow_agent.shell.disk import Layout
@@ -139,48 +138,48 @@ async def test_secrets_and_tokens_stand_nowhere_they_could_be_read(agent, gatewa
         assert stat.S_IMODE(opened.stat().st_mode) == (0o700 if opened.is_dir() else 0o600)
 
 
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        ({"key": SigningKey.generate()}, "bundle-signature"),
-        ({"node": "another"}, "bundle-node"),
-        ({"organization": "another"}, "bundle-organization"),
-        ({"generation": 1, "issue": 0}, "bundle-outdated"),
-        ({"expires_at": 1}, "bundle-expired"),
-        ({"keys_version": 9}, "bundle-keys-outdated"),
-        ({"format": 9}, "bundle-format"),
-        ({"keys_envelope": b'{"payload":"","payloadType":"","signatures":[]}'}, "keys-refused"),
-    ],
-)
-async def test_a_bundle_that_must_not_be_believed_is_refused_and_told(
-    agent, gateway, eventually, change, reason
-):
-    pid = await running(agent, gateway, eventually)
-    gateway.publish([gateway.pipeline(state="stop")], **change)
-    refused = await eventually(lambda: gateway.told(ReportKind.REFUSED))
-    assert (refused[0].reason, refused[0].pipeline) == (reason, "")
-    assert refused[0].message
-    assert agent.engines() == [pid]
+UNBELIEVABLE = {
+    "bundle-signature": {"key": SigningKey.generate()},
+    "bundle-node": {"node": "another"},
+    "bundle-organization": {"organization": "another"},
+    "bundle-outdated": {"generation": 1, "issue": 0},
+    "bundle-expired": {"expires_at": 1},
+    "bundle-keys-outdated": {"keys_version": 9},
+    "bundle-format": {"format": 9},
+    "keys-refused": {"keys_envelope": b'{"payload":"","payloadType":"","signatures":[]}'},
+}
 
 
-@pytest.mark.parametrize("mode", ["401", "403", "503", "garbage", "nothing"])
-async def test_whatever_the_gateway_answers_what_runs_goes_on(agent, gateway, served, eventually, mode):
+async def test_a_bundle_that_must_not_be_believed_is_refused_and_told(agent, gateway, eventually):
     pid = await running(agent, gateway, eventually)
-    gateway.mode = mode
-    if mode == "nothing":
-        await served.down()
-    agent.kill()
-    agent.start()
-    await eventually(lambda: "took engine" in agent.log.read_text())
-    await eventually(lambda: "what runs goes on" in agent.log.read_text())
-    assert agent.engines() == [pid]
-    assert "\x1b" not in agent.log.read_text()
-    gateway.mode = "ok"
-    if mode == "nothing":
-        await served.up()
+    for number, (reason, change) in enumerate(UNBELIEVABLE.items(), start=1):
+        gateway.publish([gateway.pipeline(state="stop")], **change)
+        refused = await eventually(lambda number=number: gateway.told(ReportKind.REFUSED)[number - 1 :])
+        assert (refused[0].reason, refused[0].pipeline) == (reason, "")
+        assert refused[0].message
+        assert agent.engines() == [pid]
     gateway.publish([gateway.pipeline(number=2, rate=2)])
-    if mode != "401":
-        await applied(gateway, eventually, 2)
+    await applied(gateway, eventually, 2)
+    assert len(gateway.told(ReportKind.REFUSED)) == len(UNBELIEVABLE)
+
+
+async def test_whatever_the_gateway_answers_what_runs_goes_on(agent, gateway, served, eventually):
+    pid = await running(agent, gateway, eventually)
+    for mode in ("403", "503", "garbage", "401", "nothing"):
+        gateway.mode = mode
+        if mode == "nothing":
+            await served.down()
+        agent.kill()
+        agent.log.unlink()
+        agent.start()
+        await eventually(lambda: "took engine" in agent.log.read_text())
+        await eventually(lambda: "what runs goes on" in agent.log.read_text())
+        assert agent.engines() == [pid]
+        assert "\x1b" not in agent.log.read_text()
+    gateway.mode = "ok"
+    await served.up()
+    gateway.publish([gateway.pipeline(number=2, rate=2)])
+    await applied(gateway, eventually, 2)
 
 
 async def test_absence_never_means_stop_but_an_order_does(agent, gateway, eventually):

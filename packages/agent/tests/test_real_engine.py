@@ -11,6 +11,11 @@ import pytest
 from vectorflow_wire.messages import EngineKind, ReportKind, ReportReason
 
 ENGINE = Path(sys.executable).with_name("vectorflow-engine")
+EMBEDDED = {
+    "VECTORFLOW_ENGINE": "embedded",
+    "VECTORFLOW_ENGINE_BIN": str(ENGINE),
+    "VECTORFLOW_SETTLE_SECONDS": "1.5",
+}
 pytestmark = pytest.mark.skipif(not ENGINE.exists(), reason="the embedded engine is not installed")
 
 
@@ -46,7 +51,7 @@ def wanted(count):
 
 
 async def began(agent, gateway, eventually, folder):
-    agent.start(VECTORFLOW_ENGINE="embedded", VECTORFLOW_ENGINE_BIN=str(ENGINE))
+    agent.start(**EMBEDDED)
     await eventually(lambda: gateway.agent_keys)
     write(folder, 0, 200)
     gateway.publish([gateway.pipeline(text=configuration(folder), secrets={"name": "canary"})])
@@ -68,7 +73,7 @@ async def test_events_flow_are_counted_and_survive_kills(agent, gateway, eventua
     os.kill(pid, signal.SIGKILL)
     write(tmp_path, 200, 100)
     gateway.mode = "503"
-    agent.start(VECTORFLOW_ENGINE="embedded", VECTORFLOW_ENGINE_BIN=str(ENGINE))
+    agent.start(**EMBEDDED)
     await eventually(lambda: lines(tmp_path) == wanted(300))
     assert "canary" not in agent.log.read_text() + repr(gateway.reports) + repr(gateway.heartbeats)
 

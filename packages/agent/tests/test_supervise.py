@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vectorflow_agent.core.supervise import pipeline_state, step
+from vectorflow_agent.core.status import pipeline_state
+from vectorflow_agent.core.supervise import step
 from vectorflow_agent.core.types import (
     CRASH_LIMIT,
     Desired,
@@ -165,8 +166,17 @@ STORIES = {
         [["prepare r2"], ["tell refused r2"], ["prepare r2"], ["tell refused r2"]],
     ),
     "a file that cannot be had is tried again": (
-        [Desired(spec(2)), failed(2, transient=True), Woke(1, 5.0), Prepared(3)],
+        [
+            Desired(spec(2)),
+            failed(2, transient=True, reason="file-unavailable"),
+            Woke(1, 5.0),
+            Prepared(3),
+        ],
         [["prepare r2"], ["wake 1"], ["prepare r2"], ["stop 1"]],
+    ),
+    "a full disk is told once and tried again": (
+        [Desired(spec(2)), *2 * [failed(2, transient=True, reason="disk-full"), Woke(1, 5.0)]],
+        [["prepare r2"], ["tell refused r2", "wake 1"], ["prepare r2"], [], []],
     ),
     "stop": (
         [Desired(spec(state="stop")), exited(1), Desired(spec(state="stop")), Desired(spec()), Prepared(2)],
@@ -273,7 +283,7 @@ def test_boot_when_stopped_starts_and_tells_nothing():
 
 def test_both_new_and_old_unavailable_never_spins():
     booted = State(pipeline="p", applied=spec(), next_instance=1)
-    events = [Desired(spec(2)), failed(1, transient=True), failed(2)]
+    events = [Desired(spec(2)), failed(1, transient=True, reason="file-unavailable"), failed(2)]
     state, commanded = follow(events, booted)
     assert commanded == [["prepare r2"], ["prepare r1 again"], ["tell crashed r1", "wake 1"]]
     state, commanded = follow([Woke(state.timer, 2.0), Prepared(3), Healthy(3, 3.0)], state)

@@ -35,7 +35,7 @@ from vectorflow_agent.core.types import (
     spec_key,
 )
 from vectorflow_wire.bundles import BundlePipeline, DesiredState, Handover
-from vectorflow_wire.messages import PipelineState, ReportKind
+from vectorflow_wire.messages import ReportKind, ReportReason
 
 Step = tuple[State, tuple[Command, ...]]
 _SETTLED = (Phase.IDLE, Phase.BACKOFF)
@@ -44,21 +44,6 @@ _SETTLED = (Phase.IDLE, Phase.BACKOFF)
 def step(state: State, event: Event) -> Step:
     """Take one event into account: the state after it, and what is to be done now."""
     return _HANDLERS[type(event)](state, event)
-
-
-def pipeline_state(state: State) -> str:
-    """The word for heartbeats, one of `messages.PipelineState`."""
-    if state.phase == Phase.STOPPING:
-        return PipelineState.STOPPING
-    if state.crashes > CRASH_LIMIT and state.applied is not None:
-        return PipelineState.CRASH_LOOP
-    if state.live is not None:
-        return PipelineState.RUNNING
-    if state.phase == Phase.BACKOFF:
-        return PipelineState.REFUSED if state.applied is None else PipelineState.BACKOFF
-    if state.phase == Phase.IDLE:
-        return PipelineState.REFUSED if state.refused and not state.stopped else PipelineState.STOPPED
-    return PipelineState.STARTING
 
 
 def _with(state: State, **changes: Any) -> State:
@@ -272,33 +257,40 @@ def _failed(state: State, event: Failed) -> Step:
     if state.again and state.phase != Phase.RELOADING:
         return _crashed(_settled(state), event)
     if event.transient and state.phase == Phase.PREPARING:
-        return _missing(state, event)
+        return _missing(state, state.candidate, event)
     return _refuse(state, state.candidate, event)
 
 
-def _missing(state: State, event: Failed) -> Step:
-    """Something outside is missing for the moment: nothing is refused, it is tried again."""
+def _missing(state: State, spec: BundlePipeline, event: Failed) -> Step:
+    """Something outside is missing for the moment: it is tried again, and nothing runs worse for it."""
     state = _with(_settled(state), message=event.message, missing=True)
+    commands: tuple[Command, ...] = ()
+    if event.reason != ReportReason.FILE_UNAVAILABLE:
+        # A full disk is news for the control plane; a gateway that is away could not be told anyway.
+        state, commands = _tell_refused(state, spec, event)
     if state.live is None and state.applied is not None:
-        return _prepare(state, state.applied, check=False)
-    return _wait(_with(state, crashes=state.crashes + 1) if state.live is None else state)
+        state, more = _prepare(state, state.applied, check=False)
+    else:
+        state, more = _wait(_with(state, crashes=state.crashes + 1) if state.live is None else state)
+    return state, commands + more
+
+
+def _tell_refused(state: State, spec: BundlePipeline, event: Failed | Exited) -> Step:
+    """Report a refusal, once for each specification, attempt and reason."""
+    refusal = Refusal(spec_key(spec), spec.attempt, event.reason)
+    if state.told_refusal == refusal:
+        return state, ()
+    told = Tell(
+        kind=ReportKind.REFUSED, spec=spec, reason=event.reason, message=event.message, output=event.output
+    )
+    return _with(state, told_refusal=refusal), (told,)
 
 
 def _refuse(state: State, spec: BundlePipeline, event: Failed | Exited) -> Step:
     """The new specification does not work here: say so once, and go back to the old one."""
+    state, commands = _tell_refused(state, spec, event)
     refusal = Refusal(spec_key(spec), spec.attempt, event.reason)
-    commands: tuple[Command, ...] = ()
-    if state.told_refusal != refusal:
-        commands = (
-            Tell(
-                kind=ReportKind.REFUSED,
-                spec=spec,
-                reason=event.reason,
-                message=event.message,
-                output=event.output,
-            ),
-        )
-    state = _with(_settled(state), refused=refusal, told_refusal=refusal, message=event.message)
+    state = _with(_settled(state), refused=refusal, message=event.message)
     if state.live is None and state.applied is None:
         # Nothing runs, so trying again disturbs nothing and may find the port free or the disk empty.
         state, more = _wait(_with(state, crashes=state.crashes + 1))

@@ -17,7 +17,8 @@ import msgspec
 from vectorflow_agent.core.counters import CounterBook
 from vectorflow_agent.core.exposition import components
 from vectorflow_agent.core.failures import exit_words, reason_of
-from vectorflow_agent.core.supervise import pipeline_state, step
+from vectorflow_agent.core.status import pipeline_state
+from vectorflow_agent.core.supervise import step
 from vectorflow_agent.core.types import (
     Command,
     Desired,
