@@ -1,3 +1,4 @@
+import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
@@ -92,3 +93,12 @@ def test_marked_values_are_written_as_marked():
 def test_repeated_values_are_written_in_full():
     shared = {"x": [1]}
     assert "&" not in write_yaml({"a": shared, "b": shared})
+
+
+@pytest.mark.parametrize(
+    "text", ["a\x85b\n", "a\u2028b\n", "a\u2029\nb", "a\r\nb\n", "a\rb\n", "a\nb \n", " a\nb", "\na", "a\n\n", "a\n\ufeff\n", "a\nb", "a\x07\n"]
+)  # fmt: skip
+def test_texts_of_several_lines_stand_in_blocks_only_when_that_is_safe(text):
+    written = write_yaml({"a": text})
+    assert read_yaml(written).value == {"a": text}
+    assert ("|" in written) == (text == "a\nb")
