@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.e2e.pipelines import create, deploy, lines_to_http
 from tests.e2e.receiver import Receiver
-from tests.e2e.stack import Stack, wait_until
+from tests.e2e.stack import Api, Stack, wait_until
 
 LINES = 100_000
 # What an engine has read but not yet seen acknowledged when it is killed comes again, once per kill.
@@ -26,10 +26,11 @@ def _write(path: Path, ids: list[str], seconds: float) -> None:
             time.sleep(pause)
 
 
-def test_every_line_arrives_through_all_kills(stack: Stack, receiver: Receiver, tmp_path: Path) -> None:
+def test_every_line_arrives_through_all_kills(
+    stack: Stack, api: Api, receiver: Receiver, tmp_path: Path
+) -> None:
     source = tmp_path / f"{uuid.uuid4()}.log"
     source.touch()
-    api = stack.api()
     pipeline = create(api, f"Kills {uuid.uuid4()}", lines_to_http(source, receiver.url))
     deploy(api, pipeline)
 

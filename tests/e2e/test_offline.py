@@ -7,11 +7,12 @@ from pathlib import Path
 
 from tests.e2e.pipelines import create, deploy, lines_to_http
 from tests.e2e.receiver import Receiver
-from tests.e2e.stack import PROGRAMS, Stack, wait_until
+from tests.e2e.stack import PROGRAMS, Api, Stack, wait_until
 
 
-def test_new_processes_deliver_new_lines_offline(stack: Stack, receiver: Receiver, tmp_path: Path) -> None:
-    api = stack.api()
+def test_new_processes_deliver_new_lines_offline(
+    stack: Stack, api: Api, receiver: Receiver, tmp_path: Path
+) -> None:
     value = f"canary-{uuid.uuid4().hex}"
     api.post(f"{api.base}/secrets", {"name": "offline_token", "value": value})
     source = tmp_path / "offline.log"
@@ -21,7 +22,6 @@ def test_new_processes_deliver_new_lines_offline(stack: Stack, receiver: Receive
     )
     deploy(api, create(api, "Offline", content))
     wait_until(lambda: receiver.ids()["before"], seconds=30, what="the first line")
-    api.close()
 
     agents = stack.agents()
     assert agents
@@ -54,4 +54,4 @@ def test_new_processes_deliver_new_lines_offline(stack: Stack, receiver: Receive
         agent.wait(timeout=60)
         log.close()
     stack.start()  # and everything comes back by itself
-    assert stack.api().get(f"{api.base}/nodes")["items"]
+    assert api.get(f"{api.base}/nodes")["items"]

@@ -102,7 +102,7 @@ def test_a_refused_configuration_leaves_the_old_one_running(
         taken.listen()
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         content["components"].append(
-            component("web", "source", "http_server", address=address, encoding="text")
+            component("web", "source", "http_server", address=address)
         )
         content["components"].append(component("hole", "sink", "blackhole"))
         content["edges"].append({"source": "web", "port": "_default", "target": "hole"})
