@@ -10,6 +10,7 @@ import msgspec
 from vectorflow.fleet.types import NodeAuthority
 from vectorflow.platform.logs import clean_text
 from vectorflow.telemetry.types import CounterRow
+from vectorflow_topology.document import DEFAULT_PORT
 from vectorflow_wire.messages import (
     AgentHealth,
     ComponentCounters,
@@ -25,6 +26,7 @@ MOST_COMPONENTS: Final = 1000
 MOST_OUTPUTS: Final = 200
 CLOCK_TOLERANCE_MS: Final = 5 * 60 * 1000
 _NAME: Final = 128
+_KIND: Final = 40
 _TEXT: Final = 2000
 _BIGINT: Final = 2**63 - 1
 _INTEGER: Final = 2**31 - 1
@@ -149,6 +151,9 @@ def _shown(status: PipelineStatus, pipeline_id: UUID) -> dict[str, Any]:
 def _components(status: PipelineStatus) -> list[ComponentCounters]:
     seen: dict[str, ComponentCounters] = {}
     for each in status.components[:MOST_COMPONENTS]:
+        if _fits(each):
+            seen[each.id] = each
+            continue
         name = _clean(each.id, _NAME)
         if name:
             seen[name] = ComponentCounters(
@@ -172,6 +177,32 @@ def _components(status: PipelineStatus) -> list[ComponentCounters]:
     return list(seen.values())
 
 
+def _fits(each: ComponentCounters) -> bool:
+    """Tell whether counters can be taken as they are, which those of an honest agent can."""
+    return (
+        0 < len(each.id) <= _NAME
+        and _plain(each.id)
+        and len(each.kind) <= _KIND
+        and _plain(each.kind)
+        and len(each.type) <= _NAME
+        and _plain(each.type)
+        and len(each.sent_events) <= MOST_OUTPUTS
+        and all(
+            len(port) <= _NAME and _plain(port) and 0 <= events <= _BIGINT
+            for port, events in each.sent_events.items()
+        )
+        and 0 <= each.received_events <= _BIGINT
+        and 0 <= each.received_bytes <= _BIGINT
+        and 0 <= each.sent_bytes <= _BIGINT
+        and 0 <= each.errors <= _BIGINT
+        and 0 <= each.discarded <= _BIGINT
+    )
+
+
+def _plain(text: str) -> bool:
+    return text.isascii() and text.isprintable()
+
+
 def _rows(
     authority: NodeAuthority,
     pipeline_id: UUID,
@@ -182,7 +213,9 @@ def _rows(
     rows: list[CounterRow] = []
     for each in components:
         outputs = {port: events for port, events in each.sent_events.items() if port}
-        for port, events in (("", min(sum(outputs.values()), _BIGINT)), *outputs.items()):
+        # One unnamed output is what the row of the whole component says already.
+        named = {} if outputs.keys() <= {DEFAULT_PORT} else outputs
+        for port, events in (("", min(sum(outputs.values()), _BIGINT)), *named.items()):
             whole = port == ""
             rows.append(
                 CounterRow(
@@ -237,7 +270,7 @@ def _cleaned(value: AgentHealth | HostMetrics | EngineFacts) -> dict[str, Any]:
 
 
 def _clean(text: str, most: int) -> str:
-    if text.isascii() and text.isprintable():
+    if _plain(text):
         return text[:most]
     return clean_text(text)[:most]
 
