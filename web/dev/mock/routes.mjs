@@ -76,12 +76,12 @@ function makeRollout(value, revision, message, batchSize) {
   }
   rollouts.set(id, rollout)
   setTimeout(() => {
-    Object.assign(rollout.nodes[0], { state: 'applied', revision, report: { kind: 'applied', at: new Date().toISOString(), message: 'The new engine is healthy; the old one was retired.', engine_output: null } })
+    Object.assign(rollout.nodes[0], { state: 'applied', revision, report: { kind: 'applied', at: new Date().toISOString(), message: 'The new engine is healthy; the old one was retired.', engine_output: [] } })
     value.deployed = { revision, nodes_assigned: 2, nodes_running: 2, state: 'running' }
     value.draft_changed = false
   }, 1500)
   setTimeout(() => {
-    Object.assign(rollout.nodes[1], { state: 'refused', revision: 1, report: { kind: 'refused', at: new Date().toISOString(), message: 'The engine refused the configuration.', engine_output: 'x Configuration error. error=unknown field `colour`, expected one of `encoding`, `target`\n  in `sinks.unparsed`' } })
+    Object.assign(rollout.nodes[1], { state: 'refused', revision: 1, report: { kind: 'refused', at: new Date().toISOString(), message: 'The engine refused the configuration.', engine_output: ['x Configuration error. error=unknown field `colour`, expected one of `encoding`, `target`', '  in `sinks.unparsed`'] } })
     rollout.state = 'halted'
     rollout.reason = 'Halted: web-2 refused the revision.'
   }, 2500)
@@ -117,8 +117,8 @@ const detail = (node) => ({
   host: { cpu_percent: 23.4, memory_used_bytes: 3.1e9, memory_total_bytes: 8.2e9, disk_free_bytes: 51e9, load1: 0.41 },
   assignments: [{ pipeline: { id: demo.id, name: demo.name }, revision: 2, desired: 'run', actual: { state: 'running', revision: 1, pid: 4211, started_at: ago(5400), restarts: 3, message: 'Revision 2 was refused; revision 1 goes on.' } }],
   reports: [
-    { sequence: 12, at: ago(60), kind: 'refused', pipeline_id: demo.id, revision: 2, message: 'The engine refused the configuration.', engine_output: 'x Configuration error. error=unknown field `colour`' },
-    { sequence: 11, at: ago(5400), kind: 'applied', pipeline_id: demo.id, revision: 1, message: 'Running.', engine_output: null },
+    { sequence: 12, at: ago(60), kind: 'refused', pipeline_id: demo.id, revision: 2, message: 'The engine refused the configuration.', engine_output: ['x Configuration error. error=unknown field `colour`'] },
+    { sequence: 11, at: ago(5400), kind: 'applied', pipeline_id: demo.id, revision: 1, message: 'Running.', engine_output: [] },
   ],
 })
 

@@ -77,6 +77,10 @@ const pipelines = createRoute({
   component: lazyRouteComponent(() => import('@/features/pipelines/list-page'), 'PipelineListPage'),
 })
 
+/** The states that a node can be in, in the order of the filter. */
+export const NODE_STATUSES = ['healthy', 'degraded', 'unreachable', 'pending', 'revoked'] as const
+export type NodeStatus = (typeof NODE_STATUSES)[number]
+
 export type EditorPane = 'yaml' | 'outline' | 'findings'
 
 const editor = createRoute({
@@ -122,7 +126,10 @@ const rollout = createRoute({
 const nodes = createRoute({
   getParentRoute: () => scoped,
   path: '/nodes',
-  validateSearch: (search): { q?: string; status?: string } => ({ q: text(search.q), status: text(search.status) }),
+  validateSearch: (search): { q?: string; status?: NodeStatus } => ({
+    q: text(search.q),
+    status: NODE_STATUSES.find((status) => status === search.status),
+  }),
   component: lazyRouteComponent(() => import('@/features/nodes/list-page'), 'NodeListPage'),
 })
 

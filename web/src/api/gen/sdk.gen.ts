@@ -2,7 +2,7 @@
 
 import type { Client, ClientMeta, Options as Options2, RequestResult, ServerSentEventsResult, TDataShape } from './client';
 import { client } from './client.gen';
-import type { CancelRolloutData, CancelRolloutErrors, CancelRolloutResponses, CheckDocumentData, CheckDocumentErrors, CheckDocumentResponses, CreateEnrolmentTokenData, CreateEnrolmentTokenErrors, CreateEnrolmentTokenResponses, CreatePipelineData, CreatePipelineErrors, CreatePipelineResponses, CreateRolloutData, CreateRolloutErrors, CreateRolloutResponses, CreateSecretData, CreateSecretErrors, CreateSecretResponses, CreateSessionData, CreateSessionErrors, CreateSessionResponses, DeletePipelineData, DeletePipelineErrors, DeletePipelineResponses, DeleteSecretData, DeleteSecretErrors, DeleteSecretResponses, DeleteSessionData, DeleteSessionErrors, DeleteSessionResponses, GetCatalogueData, GetCatalogueErrors, GetCatalogueResponses, GetDiffData, GetDiffErrors, GetDiffResponses, GetNodeData, GetNodeErrors, GetNodeResponses, GetOrganizationData, GetOrganizationErrors, GetOrganizationResponses, GetPipelineData, GetPipelineErrors, GetPipelineResponses, GetRatesData, GetRatesErrors, GetRatesResponses, GetRevisionData, GetRevisionErrors, GetRevisionResponses, GetRolloutData, GetRolloutErrors, GetRolloutResponses, GetSeriesData, GetSeriesErrors, GetSeriesResponses, GetSessionData, GetSessionErrors, GetSessionResponses, ImportTextData, ImportTextErrors, ImportTextResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListEnrolmentTokensData, ListEnrolmentTokensErrors, ListEnrolmentTokensResponses, ListEnvironmentsData, ListEnvironmentsErrors, ListEnvironmentsResponses, ListMembersData, ListMembersErrors, ListMembersResponses, ListNodesData, ListNodesErrors, ListNodesResponses, ListPipelinesData, ListPipelinesErrors, ListPipelinesResponses, ListRevisionsData, ListRevisionsErrors, ListRevisionsResponses, ListRolloutsData, ListRolloutsErrors, ListRolloutsResponses, ListSecretsData, ListSecretsErrors, ListSecretsResponses, ListSessionsData, ListSessionsErrors, ListSessionsResponses, PauseRolloutData, PauseRolloutErrors, PauseRolloutResponses, ResumeRolloutData, ResumeRolloutErrors, ResumeRolloutResponses, RevokeEnrolmentTokenData, RevokeEnrolmentTokenErrors, RevokeEnrolmentTokenResponses, RevokeNodeData, RevokeNodeErrors, RevokeNodeResponses, RevokeSessionData, RevokeSessionErrors, RevokeSessionResponses, RollbackRolloutData, RollbackRolloutErrors, RollbackRolloutResponses, StopPipelineData, StopPipelineErrors, StopPipelineResponses, StreamEventsData, StreamEventsErrors, StreamEventsResponse, StreamEventsResponses, UpdatePipelineData, UpdatePipelineErrors, UpdatePipelineResponses, UpdateSecretData, UpdateSecretErrors, UpdateSecretResponses } from './types.gen';
+import type { CancelRolloutData, CancelRolloutErrors, CancelRolloutResponses, CheckDocumentData, CheckDocumentErrors, CheckDocumentResponses, CreateEnrolmentTokenData, CreateEnrolmentTokenErrors, CreateEnrolmentTokenResponses, CreatePipelineData, CreatePipelineErrors, CreatePipelineResponses, CreateRolloutData, CreateRolloutErrors, CreateRolloutResponses, CreateSecretData, CreateSecretErrors, CreateSecretResponses, CreateSessionData, CreateSessionErrors, CreateSessionResponses, DeletePipelineData, DeletePipelineErrors, DeletePipelineResponses, DeleteSecretData, DeleteSecretErrors, DeleteSecretResponses, DeleteSessionData, DeleteSessionErrors, DeleteSessionResponses, GetCatalogueData, GetCatalogueErrors, GetCatalogueResponses, GetDiffData, GetDiffErrors, GetDiffResponses, GetLiveData, GetLiveErrors, GetLiveResponses, GetNodeData, GetNodeErrors, GetNodeResponses, GetOrganizationData, GetOrganizationErrors, GetOrganizationResponses, GetPipelineData, GetPipelineErrors, GetPipelineResponses, GetRatesData, GetRatesErrors, GetRatesResponses, GetReadyData, GetReadyErrors, GetReadyResponses, GetRevisionData, GetRevisionErrors, GetRevisionResponses, GetRolloutData, GetRolloutErrors, GetRolloutResponses, GetSeriesData, GetSeriesErrors, GetSeriesResponses, GetSessionData, GetSessionErrors, GetSessionResponses, ImportTextData, ImportTextErrors, ImportTextResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListEnrolmentTokensData, ListEnrolmentTokensErrors, ListEnrolmentTokensResponses, ListEnvironmentsData, ListEnvironmentsErrors, ListEnvironmentsResponses, ListMembersData, ListMembersErrors, ListMembersResponses, ListNodesData, ListNodesErrors, ListNodesResponses, ListPipelinesData, ListPipelinesErrors, ListPipelinesResponses, ListRevisionsData, ListRevisionsErrors, ListRevisionsResponses, ListRolloutsData, ListRolloutsErrors, ListRolloutsResponses, ListSecretsData, ListSecretsErrors, ListSecretsResponses, ListSessionsData, ListSessionsErrors, ListSessionsResponses, PauseRolloutData, PauseRolloutErrors, PauseRolloutResponses, ResumeRolloutData, ResumeRolloutErrors, ResumeRolloutResponses, RevokeEnrolmentTokenData, RevokeEnrolmentTokenErrors, RevokeEnrolmentTokenResponses, RevokeNodeData, RevokeNodeErrors, RevokeNodeResponses, RevokeSessionData, RevokeSessionErrors, RevokeSessionResponses, RollbackRolloutData, RollbackRolloutErrors, RollbackRolloutResponses, StopPipelineData, StopPipelineErrors, StopPipelineResponses, StreamEventsData, StreamEventsErrors, StreamEventsResponses, UpdatePipelineData, UpdatePipelineErrors, UpdatePipelineResponses, UpdateSecretData, UpdateSecretErrors, UpdateSecretResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -18,10 +18,35 @@ export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends 
     meta?: keyof ClientMeta extends never ? Record<string, unknown> : ClientMeta;
 };
 
-export const deleteSession = <ThrowOnError extends boolean = false>(options?: Options<DeleteSessionData, ThrowOnError>): RequestResult<DeleteSessionResponses, DeleteSessionErrors, ThrowOnError> => (options?.client ?? client).delete<DeleteSessionResponses, DeleteSessionErrors, ThrowOnError>({ url: '/api/v1/session', ...options });
+/**
+ * Sign out
+ */
+export const deleteSession = <ThrowOnError extends boolean = false>(options?: Options<DeleteSessionData, ThrowOnError>): RequestResult<DeleteSessionResponses, DeleteSessionErrors, ThrowOnError> => (options?.client ?? client).delete<DeleteSessionResponses, DeleteSessionErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/session',
+    ...options
+});
 
-export const getSession = <ThrowOnError extends boolean = false>(options?: Options<GetSessionData, ThrowOnError>): RequestResult<GetSessionResponses, GetSessionErrors, ThrowOnError> => (options?.client ?? client).get<GetSessionResponses, GetSessionErrors, ThrowOnError>({ url: '/api/v1/session', ...options });
+/**
+ * Your session and organisations
+ */
+export const getSession = <ThrowOnError extends boolean = false>(options?: Options<GetSessionData, ThrowOnError>): RequestResult<GetSessionResponses, GetSessionErrors, ThrowOnError> => (options?.client ?? client).get<GetSessionResponses, GetSessionErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/session',
+    ...options
+});
 
+/**
+ * Sign in
+ */
 export const createSession = <ThrowOnError extends boolean = false>(options: Options<CreateSessionData, ThrowOnError>): RequestResult<CreateSessionResponses, CreateSessionErrors, ThrowOnError> => (options.client ?? client).post<CreateSessionResponses, CreateSessionErrors, ThrowOnError>({
     url: '/api/v1/session',
     ...options,
@@ -31,118 +56,106 @@ export const createSession = <ThrowOnError extends boolean = false>(options: Opt
     }
 });
 
-export const listSessions = <ThrowOnError extends boolean = false>(options?: Options<ListSessionsData, ThrowOnError>): RequestResult<ListSessionsResponses, ListSessionsErrors, ThrowOnError> => (options?.client ?? client).get<ListSessionsResponses, ListSessionsErrors, ThrowOnError>({ url: '/api/v1/sessions', ...options });
-
-export const revokeSession = <ThrowOnError extends boolean = false>(options: Options<RevokeSessionData, ThrowOnError>): RequestResult<RevokeSessionResponses, RevokeSessionErrors, ThrowOnError> => (options.client ?? client).delete<RevokeSessionResponses, RevokeSessionErrors, ThrowOnError>({ url: '/api/v1/sessions/{id}', ...options });
-
-export const getOrganization = <ThrowOnError extends boolean = false>(options: Options<GetOrganizationData, ThrowOnError>): RequestResult<GetOrganizationResponses, GetOrganizationErrors, ThrowOnError> => (options.client ?? client).get<GetOrganizationResponses, GetOrganizationErrors, ThrowOnError>({ url: '/api/v1/orgs/{org}', ...options });
-
-export const listEnvironments = <ThrowOnError extends boolean = false>(options: Options<ListEnvironmentsData, ThrowOnError>): RequestResult<ListEnvironmentsResponses, ListEnvironmentsErrors, ThrowOnError> => (options.client ?? client).get<ListEnvironmentsResponses, ListEnvironmentsErrors, ThrowOnError>({ url: '/api/v1/orgs/{org}/environments', ...options });
-
-export const listMembers = <ThrowOnError extends boolean = false>(options: Options<ListMembersData, ThrowOnError>): RequestResult<ListMembersResponses, ListMembersErrors, ThrowOnError> => (options.client ?? client).get<ListMembersResponses, ListMembersErrors, ThrowOnError>({ url: '/api/v1/orgs/{org}/members', ...options });
-
-export const listAudit = <ThrowOnError extends boolean = false>(options: Options<ListAuditData, ThrowOnError>): RequestResult<ListAuditResponses, ListAuditErrors, ThrowOnError> => (options.client ?? client).get<ListAuditResponses, ListAuditErrors, ThrowOnError>({ url: '/api/v1/orgs/{org}/audit', ...options });
-
-export const listPipelines = <ThrowOnError extends boolean = false>(options: Options<ListPipelinesData, ThrowOnError>): RequestResult<ListPipelinesResponses, ListPipelinesErrors, ThrowOnError> => (options.client ?? client).get<ListPipelinesResponses, ListPipelinesErrors, ThrowOnError>({ url: '/api/v1/orgs/{org}/environments/{env}/pipelines', ...options });
-
-export const createPipeline = <ThrowOnError extends boolean = false>(options: Options<CreatePipelineData, ThrowOnError>): RequestResult<CreatePipelineResponses, CreatePipelineErrors, ThrowOnError> => (options.client ?? client).post<CreatePipelineResponses, CreatePipelineErrors, ThrowOnError>({
-    url: '/api/v1/orgs/{org}/environments/{env}/pipelines',
-    ...options,
-    headers: {
-        'Content-Type': 'application/json',
-        ...options.headers
-    }
+/**
+ * Your sessions
+ */
+export const listSessions = <ThrowOnError extends boolean = false>(options?: Options<ListSessionsData, ThrowOnError>): RequestResult<ListSessionsResponses, ListSessionsErrors, ThrowOnError> => (options?.client ?? client).get<ListSessionsResponses, ListSessionsErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/sessions',
+    ...options
 });
 
-export const deletePipeline = <ThrowOnError extends boolean = false>(options: Options<DeletePipelineData, ThrowOnError>): RequestResult<DeletePipelineResponses, DeletePipelineErrors, ThrowOnError> => (options.client ?? client).delete<DeletePipelineResponses, DeletePipelineErrors, ThrowOnError>({ url: '/api/v1/orgs/{org}/environments/{env}/pipelines/{id}', ...options });
-
-export const getPipeline = <ThrowOnError extends boolean = false>(options: Options<GetPipelineData, ThrowOnError>): RequestResult<GetPipelineResponses, GetPipelineErrors, ThrowOnError> => (options.client ?? client).get<GetPipelineResponses, GetPipelineErrors, ThrowOnError>({ url: '/api/v1/orgs/{org}/environments/{env}/pipelines/{id}', ...options });
-
-export const updatePipeline = <ThrowOnError extends boolean = false>(options: Options<UpdatePipelineData, ThrowOnError>): RequestResult<UpdatePipelineResponses, UpdatePipelineErrors, ThrowOnError> => (options.client ?? client).put<UpdatePipelineResponses, UpdatePipelineErrors, ThrowOnError>({
-    url: '/api/v1/orgs/{org}/environments/{env}/pipelines/{id}',
-    ...options,
-    headers: {
-        'Content-Type': 'application/json',
-        ...options.headers
-    }
+/**
+ * End one of your sessions
+ */
+export const revokeSession = <ThrowOnError extends boolean = false>(options: Options<RevokeSessionData, ThrowOnError>): RequestResult<RevokeSessionResponses, RevokeSessionErrors, ThrowOnError> => (options.client ?? client).delete<RevokeSessionResponses, RevokeSessionErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/sessions/{id}',
+    ...options
 });
 
-export const checkDocument = <ThrowOnError extends boolean = false>(options: Options<CheckDocumentData, ThrowOnError>): RequestResult<CheckDocumentResponses, CheckDocumentErrors, ThrowOnError> => (options.client ?? client).post<CheckDocumentResponses, CheckDocumentErrors, ThrowOnError>({
-    url: '/api/v1/orgs/{org}/environments/{env}/check',
-    ...options,
-    headers: {
-        'Content-Type': 'application/json',
-        ...options.headers
-    }
+/**
+ * An organisation and what you may do in it
+ */
+export const getOrganization = <ThrowOnError extends boolean = false>(options: Options<GetOrganizationData, ThrowOnError>): RequestResult<GetOrganizationResponses, GetOrganizationErrors, ThrowOnError> => (options.client ?? client).get<GetOrganizationResponses, GetOrganizationErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/orgs/{org}',
+    ...options
 });
 
-export const importText = <ThrowOnError extends boolean = false>(options: Options<ImportTextData, ThrowOnError>): RequestResult<ImportTextResponses, ImportTextErrors, ThrowOnError> => (options.client ?? client).post<ImportTextResponses, ImportTextErrors, ThrowOnError>({
-    url: '/api/v1/orgs/{org}/environments/{env}/import',
-    ...options,
-    headers: {
-        'Content-Type': 'application/json',
-        ...options.headers
-    }
+/**
+ * The environments you may see, in promotion order
+ */
+export const listEnvironments = <ThrowOnError extends boolean = false>(options: Options<ListEnvironmentsData, ThrowOnError>): RequestResult<ListEnvironmentsResponses, ListEnvironmentsErrors, ThrowOnError> => (options.client ?? client).get<ListEnvironmentsResponses, ListEnvironmentsErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/orgs/{org}/environments',
+    ...options
 });
 
-export const listRevisions = <ThrowOnError extends boolean = false>(options: Options<ListRevisionsData, ThrowOnError>): RequestResult<ListRevisionsResponses, ListRevisionsErrors, ThrowOnError> => (options.client ?? client).get<ListRevisionsResponses, ListRevisionsErrors, ThrowOnError>({ url: '/api/v1/orgs/{org}/environments/{env}/pipelines/{id}/revisions', ...options });
-
-export const getRevision = <ThrowOnError extends boolean = false>(options: Options<GetRevisionData, ThrowOnError>): RequestResult<GetRevisionResponses, GetRevisionErrors, ThrowOnError> => (options.client ?? client).get<GetRevisionResponses, GetRevisionErrors, ThrowOnError>({ url: '/api/v1/orgs/{org}/environments/{env}/pipelines/{id}/revisions/{number}', ...options });
-
-export const getDiff = <ThrowOnError extends boolean = false>(options: Options<GetDiffData, ThrowOnError>): RequestResult<GetDiffResponses, GetDiffErrors, ThrowOnError> => (options.client ?? client).get<GetDiffResponses, GetDiffErrors, ThrowOnError>({ url: '/api/v1/orgs/{org}/environments/{env}/pipelines/{id}/diff', ...options });
-
-export const createRollout = <ThrowOnError extends boolean = false>(options: Options<CreateRolloutData, ThrowOnError>): RequestResult<CreateRolloutResponses, CreateRolloutErrors, ThrowOnError> => (options.client ?? client).post<CreateRolloutResponses, CreateRolloutErrors, ThrowOnError>({
-    url: '/api/v1/orgs/{org}/environments/{env}/pipelines/{id}/rollouts',
-    ...options,
-    headers: {
-        'Content-Type': 'application/json',
-        ...options.headers
-    }
+/**
+ * The organisation's members
+ */
+export const listMembers = <ThrowOnError extends boolean = false>(options: Options<ListMembersData, ThrowOnError>): RequestResult<ListMembersResponses, ListMembersErrors, ThrowOnError> => (options.client ?? client).get<ListMembersResponses, ListMembersErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/orgs/{org}/members',
+    ...options
 });
 
-export const listRollouts = <ThrowOnError extends boolean = false>(options: Options<ListRolloutsData, ThrowOnError>): RequestResult<ListRolloutsResponses, ListRolloutsErrors, ThrowOnError> => (options.client ?? client).get<ListRolloutsResponses, ListRolloutsErrors, ThrowOnError>({ url: '/api/v1/orgs/{org}/environments/{env}/rollouts', ...options });
-
-export const getRollout = <ThrowOnError extends boolean = false>(options: Options<GetRolloutData, ThrowOnError>): RequestResult<GetRolloutResponses, GetRolloutErrors, ThrowOnError> => (options.client ?? client).get<GetRolloutResponses, GetRolloutErrors, ThrowOnError>({ url: '/api/v1/orgs/{org}/environments/{env}/rollouts/{id}', ...options });
-
-export const pauseRollout = <ThrowOnError extends boolean = false>(options: Options<PauseRolloutData, ThrowOnError>): RequestResult<PauseRolloutResponses, PauseRolloutErrors, ThrowOnError> => (options.client ?? client).post<PauseRolloutResponses, PauseRolloutErrors, ThrowOnError>({ url: '/api/v1/orgs/{org}/environments/{env}/rollouts/{id}/pause', ...options });
-
-export const resumeRollout = <ThrowOnError extends boolean = false>(options: Options<ResumeRolloutData, ThrowOnError>): RequestResult<ResumeRolloutResponses, ResumeRolloutErrors, ThrowOnError> => (options.client ?? client).post<ResumeRolloutResponses, ResumeRolloutErrors, ThrowOnError>({ url: '/api/v1/orgs/{org}/environments/{env}/rollouts/{id}/resume', ...options });
-
-export const cancelRollout = <ThrowOnError extends boolean = false>(options: Options<CancelRolloutData, ThrowOnError>): RequestResult<CancelRolloutResponses, CancelRolloutErrors, ThrowOnError> => (options.client ?? client).post<CancelRolloutResponses, CancelRolloutErrors, ThrowOnError>({ url: '/api/v1/orgs/{org}/environments/{env}/rollouts/{id}/cancel', ...options });
-
-export const rollbackRollout = <ThrowOnError extends boolean = false>(options: Options<RollbackRolloutData, ThrowOnError>): RequestResult<RollbackRolloutResponses, RollbackRolloutErrors, ThrowOnError> => (options.client ?? client).post<RollbackRolloutResponses, RollbackRolloutErrors, ThrowOnError>({ url: '/api/v1/orgs/{org}/environments/{env}/rollouts/{id}/rollback', ...options });
-
-export const stopPipeline = <ThrowOnError extends boolean = false>(options: Options<StopPipelineData, ThrowOnError>): RequestResult<StopPipelineResponses, StopPipelineErrors, ThrowOnError> => (options.client ?? client).post<StopPipelineResponses, StopPipelineErrors, ThrowOnError>({
-    url: '/api/v1/orgs/{org}/environments/{env}/pipelines/{id}/stop',
-    ...options,
-    headers: {
-        'Content-Type': 'application/json',
-        ...options.headers
-    }
+/**
+ * The organisation's log, newest first
+ */
+export const listAudit = <ThrowOnError extends boolean = false>(options: Options<ListAuditData, ThrowOnError>): RequestResult<ListAuditResponses, ListAuditErrors, ThrowOnError> => (options.client ?? client).get<ListAuditResponses, ListAuditErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/orgs/{org}/audit',
+    ...options
 });
 
-export const listNodes = <ThrowOnError extends boolean = false>(options: Options<ListNodesData, ThrowOnError>): RequestResult<ListNodesResponses, ListNodesErrors, ThrowOnError> => (options.client ?? client).get<ListNodesResponses, ListNodesErrors, ThrowOnError>({ url: '/api/v1/orgs/{org}/environments/{env}/nodes', ...options });
-
-export const revokeNode = <ThrowOnError extends boolean = false>(options: Options<RevokeNodeData, ThrowOnError>): RequestResult<RevokeNodeResponses, RevokeNodeErrors, ThrowOnError> => (options.client ?? client).delete<RevokeNodeResponses, RevokeNodeErrors, ThrowOnError>({ url: '/api/v1/orgs/{org}/environments/{env}/nodes/{id}', ...options });
-
-export const getNode = <ThrowOnError extends boolean = false>(options: Options<GetNodeData, ThrowOnError>): RequestResult<GetNodeResponses, GetNodeErrors, ThrowOnError> => (options.client ?? client).get<GetNodeResponses, GetNodeErrors, ThrowOnError>({ url: '/api/v1/orgs/{org}/environments/{env}/nodes/{id}', ...options });
-
-export const listEnrolmentTokens = <ThrowOnError extends boolean = false>(options: Options<ListEnrolmentTokensData, ThrowOnError>): RequestResult<ListEnrolmentTokensResponses, ListEnrolmentTokensErrors, ThrowOnError> => (options.client ?? client).get<ListEnrolmentTokensResponses, ListEnrolmentTokensErrors, ThrowOnError>({ url: '/api/v1/orgs/{org}/environments/{env}/enrolment-tokens', ...options });
-
-export const createEnrolmentToken = <ThrowOnError extends boolean = false>(options: Options<CreateEnrolmentTokenData, ThrowOnError>): RequestResult<CreateEnrolmentTokenResponses, CreateEnrolmentTokenErrors, ThrowOnError> => (options.client ?? client).post<CreateEnrolmentTokenResponses, CreateEnrolmentTokenErrors, ThrowOnError>({
-    url: '/api/v1/orgs/{org}/environments/{env}/enrolment-tokens',
-    ...options,
-    headers: {
-        'Content-Type': 'application/json',
-        ...options.headers
-    }
+/**
+ * The environment's secrets, by name
+ */
+export const listSecrets = <ThrowOnError extends boolean = false>(options: Options<ListSecretsData, ThrowOnError>): RequestResult<ListSecretsResponses, ListSecretsErrors, ThrowOnError> => (options.client ?? client).get<ListSecretsResponses, ListSecretsErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/orgs/{org}/environments/{env}/secrets',
+    ...options
 });
 
-export const revokeEnrolmentToken = <ThrowOnError extends boolean = false>(options: Options<RevokeEnrolmentTokenData, ThrowOnError>): RequestResult<RevokeEnrolmentTokenResponses, RevokeEnrolmentTokenErrors, ThrowOnError> => (options.client ?? client).delete<RevokeEnrolmentTokenResponses, RevokeEnrolmentTokenErrors, ThrowOnError>({ url: '/api/v1/orgs/{org}/environments/{env}/enrolment-tokens/{id}', ...options });
-
-export const listSecrets = <ThrowOnError extends boolean = false>(options: Options<ListSecretsData, ThrowOnError>): RequestResult<ListSecretsResponses, ListSecretsErrors, ThrowOnError> => (options.client ?? client).get<ListSecretsResponses, ListSecretsErrors, ThrowOnError>({ url: '/api/v1/orgs/{org}/environments/{env}/secrets', ...options });
-
+/**
+ * Keep a new secret
+ */
 export const createSecret = <ThrowOnError extends boolean = false>(options: Options<CreateSecretData, ThrowOnError>): RequestResult<CreateSecretResponses, CreateSecretErrors, ThrowOnError> => (options.client ?? client).post<CreateSecretResponses, CreateSecretErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
     url: '/api/v1/orgs/{org}/environments/{env}/secrets',
     ...options,
     headers: {
@@ -151,9 +164,28 @@ export const createSecret = <ThrowOnError extends boolean = false>(options: Opti
     }
 });
 
-export const deleteSecret = <ThrowOnError extends boolean = false>(options: Options<DeleteSecretData, ThrowOnError>): RequestResult<DeleteSecretResponses, DeleteSecretErrors, ThrowOnError> => (options.client ?? client).delete<DeleteSecretResponses, DeleteSecretErrors, ThrowOnError>({ url: '/api/v1/orgs/{org}/environments/{env}/secrets/{id}', ...options });
+/**
+ * Delete a secret that nothing uses
+ */
+export const deleteSecret = <ThrowOnError extends boolean = false>(options: Options<DeleteSecretData, ThrowOnError>): RequestResult<DeleteSecretResponses, DeleteSecretErrors, ThrowOnError> => (options.client ?? client).delete<DeleteSecretResponses, DeleteSecretErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/environments/{env}/secrets/{id}',
+    ...options
+});
 
+/**
+ * Give a secret a new value
+ */
 export const updateSecret = <ThrowOnError extends boolean = false>(options: Options<UpdateSecretData, ThrowOnError>): RequestResult<UpdateSecretResponses, UpdateSecretErrors, ThrowOnError> => (options.client ?? client).put<UpdateSecretResponses, UpdateSecretErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
     url: '/api/v1/orgs/{org}/environments/{env}/secrets/{id}',
     ...options,
     headers: {
@@ -162,10 +194,404 @@ export const updateSecret = <ThrowOnError extends boolean = false>(options: Opti
     }
 });
 
-export const getRates = <ThrowOnError extends boolean = false>(options: Options<GetRatesData, ThrowOnError>): RequestResult<GetRatesResponses, GetRatesErrors, ThrowOnError> => (options.client ?? client).get<GetRatesResponses, GetRatesErrors, ThrowOnError>({ url: '/api/v1/orgs/{org}/environments/{env}/pipelines/{id}/rates', ...options });
+/**
+ * The environment's pipelines, by name
+ */
+export const listPipelines = <ThrowOnError extends boolean = false>(options: Options<ListPipelinesData, ThrowOnError>): RequestResult<ListPipelinesResponses, ListPipelinesErrors, ThrowOnError> => (options.client ?? client).get<ListPipelinesResponses, ListPipelinesErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/orgs/{org}/environments/{env}/pipelines',
+    ...options
+});
 
-export const getSeries = <ThrowOnError extends boolean = false>(options: Options<GetSeriesData, ThrowOnError>): RequestResult<GetSeriesResponses, GetSeriesErrors, ThrowOnError> => (options.client ?? client).get<GetSeriesResponses, GetSeriesErrors, ThrowOnError>({ url: '/api/v1/orgs/{org}/environments/{env}/pipelines/{id}/series', ...options });
+/**
+ * Make a pipeline
+ */
+export const createPipeline = <ThrowOnError extends boolean = false>(options: Options<CreatePipelineData, ThrowOnError>): RequestResult<CreatePipelineResponses, CreatePipelineErrors, ThrowOnError> => (options.client ?? client).post<CreatePipelineResponses, CreatePipelineErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/environments/{env}/pipelines',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
 
-export const streamEvents = <ThrowOnError extends boolean = false>(options: Options<StreamEventsData, ThrowOnError, StreamEventsResponse>): Promise<ServerSentEventsResult<StreamEventsResponses>> => (options.client ?? client).sse.get<StreamEventsResponses, StreamEventsErrors, ThrowOnError>({ url: '/api/v1/orgs/{org}/events', ...options });
+/**
+ * Delete a pipeline that runs nowhere
+ */
+export const deletePipeline = <ThrowOnError extends boolean = false>(options: Options<DeletePipelineData, ThrowOnError>): RequestResult<DeletePipelineResponses, DeletePipelineErrors, ThrowOnError> => (options.client ?? client).delete<DeletePipelineResponses, DeletePipelineErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/environments/{env}/pipelines/{id}',
+    ...options
+});
 
-export const getCatalogue = <ThrowOnError extends boolean = false>(options?: Options<GetCatalogueData, ThrowOnError>): RequestResult<GetCatalogueResponses, GetCatalogueErrors, ThrowOnError> => (options?.client ?? client).get<GetCatalogueResponses, GetCatalogueErrors, ThrowOnError>({ url: '/api/v1/catalogue', ...options });
+/**
+ * A pipeline with its draft
+ */
+export const getPipeline = <ThrowOnError extends boolean = false>(options: Options<GetPipelineData, ThrowOnError>): RequestResult<GetPipelineResponses, GetPipelineErrors, ThrowOnError> => (options.client ?? client).get<GetPipelineResponses, GetPipelineErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/orgs/{org}/environments/{env}/pipelines/{id}',
+    ...options
+});
+
+/**
+ * Save a pipeline's draft
+ */
+export const updatePipeline = <ThrowOnError extends boolean = false>(options: Options<UpdatePipelineData, ThrowOnError>): RequestResult<UpdatePipelineResponses, UpdatePipelineErrors, ThrowOnError> => (options.client ?? client).put<UpdatePipelineResponses, UpdatePipelineErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/environments/{env}/pipelines/{id}',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Check a document and compile it
+ */
+export const checkDocument = <ThrowOnError extends boolean = false>(options: Options<CheckDocumentData, ThrowOnError>): RequestResult<CheckDocumentResponses, CheckDocumentErrors, ThrowOnError> => (options.client ?? client).post<CheckDocumentResponses, CheckDocumentErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/environments/{env}/check',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Read a configuration of Vector
+ */
+export const importText = <ThrowOnError extends boolean = false>(options: Options<ImportTextData, ThrowOnError>): RequestResult<ImportTextResponses, ImportTextErrors, ThrowOnError> => (options.client ?? client).post<ImportTextResponses, ImportTextErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/environments/{env}/import',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * A pipeline's revisions, newest first
+ */
+export const listRevisions = <ThrowOnError extends boolean = false>(options: Options<ListRevisionsData, ThrowOnError>): RequestResult<ListRevisionsResponses, ListRevisionsErrors, ThrowOnError> => (options.client ?? client).get<ListRevisionsResponses, ListRevisionsErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/orgs/{org}/environments/{env}/pipelines/{id}/revisions',
+    ...options
+});
+
+/**
+ * A revision with its compiled configuration
+ */
+export const getRevision = <ThrowOnError extends boolean = false>(options: Options<GetRevisionData, ThrowOnError>): RequestResult<GetRevisionResponses, GetRevisionErrors, ThrowOnError> => (options.client ?? client).get<GetRevisionResponses, GetRevisionErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/orgs/{org}/environments/{env}/pipelines/{id}/revisions/{number}',
+    ...options
+});
+
+/**
+ * What differs between two states of a pipeline
+ */
+export const getDiff = <ThrowOnError extends boolean = false>(options: Options<GetDiffData, ThrowOnError>): RequestResult<GetDiffResponses, GetDiffErrors, ThrowOnError> => (options.client ?? client).get<GetDiffResponses, GetDiffErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/orgs/{org}/environments/{env}/pipelines/{id}/diff',
+    ...options
+});
+
+/**
+ * Every type of component and its options
+ */
+export const getCatalogue = <ThrowOnError extends boolean = false>(options?: Options<GetCatalogueData, ThrowOnError>): RequestResult<GetCatalogueResponses, GetCatalogueErrors, ThrowOnError> => (options?.client ?? client).get<GetCatalogueResponses, GetCatalogueErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/catalogue',
+    ...options
+});
+
+/**
+ * The environment's nodes, by name; revoked ones only when asked for
+ */
+export const listNodes = <ThrowOnError extends boolean = false>(options: Options<ListNodesData, ThrowOnError>): RequestResult<ListNodesResponses, ListNodesErrors, ThrowOnError> => (options.client ?? client).get<ListNodesResponses, ListNodesErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/orgs/{org}/environments/{env}/nodes',
+    ...options
+});
+
+/**
+ * Revoke a node: its token ends, what it runs goes on
+ */
+export const revokeNode = <ThrowOnError extends boolean = false>(options: Options<RevokeNodeData, ThrowOnError>): RequestResult<RevokeNodeResponses, RevokeNodeErrors, ThrowOnError> => (options.client ?? client).delete<RevokeNodeResponses, RevokeNodeErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/environments/{env}/nodes/{id}',
+    ...options
+});
+
+/**
+ * A node: what it should run, what it does, what it reported
+ */
+export const getNode = <ThrowOnError extends boolean = false>(options: Options<GetNodeData, ThrowOnError>): RequestResult<GetNodeResponses, GetNodeErrors, ThrowOnError> => (options.client ?? client).get<GetNodeResponses, GetNodeErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/orgs/{org}/environments/{env}/nodes/{id}',
+    ...options
+});
+
+/**
+ * Enrolment tokens, newest first, without their secrets
+ */
+export const listEnrolmentTokens = <ThrowOnError extends boolean = false>(options: Options<ListEnrolmentTokensData, ThrowOnError>): RequestResult<ListEnrolmentTokensResponses, ListEnrolmentTokensErrors, ThrowOnError> => (options.client ?? client).get<ListEnrolmentTokensResponses, ListEnrolmentTokensErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/orgs/{org}/environments/{env}/enrolment-tokens',
+    ...options
+});
+
+/**
+ * Make an enrolment token; it is shown this once
+ */
+export const createEnrolmentToken = <ThrowOnError extends boolean = false>(options: Options<CreateEnrolmentTokenData, ThrowOnError>): RequestResult<CreateEnrolmentTokenResponses, CreateEnrolmentTokenErrors, ThrowOnError> => (options.client ?? client).post<CreateEnrolmentTokenResponses, CreateEnrolmentTokenErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/environments/{env}/enrolment-tokens',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Revoke an enrolment token; nodes that used it stay
+ */
+export const revokeEnrolmentToken = <ThrowOnError extends boolean = false>(options: Options<RevokeEnrolmentTokenData, ThrowOnError>): RequestResult<RevokeEnrolmentTokenResponses, RevokeEnrolmentTokenErrors, ThrowOnError> => (options.client ?? client).delete<RevokeEnrolmentTokenResponses, RevokeEnrolmentTokenErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/environments/{env}/enrolment-tokens/{id}',
+    ...options
+});
+
+/**
+ * Events per second and totals of every component, over all nodes
+ */
+export const getRates = <ThrowOnError extends boolean = false>(options: Options<GetRatesData, ThrowOnError>): RequestResult<GetRatesResponses, GetRatesErrors, ThrowOnError> => (options.client ?? client).get<GetRatesResponses, GetRatesErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/orgs/{org}/environments/{env}/pipelines/{id}/rates',
+    ...options
+});
+
+/**
+ * A component's events per second over time
+ */
+export const getSeries = <ThrowOnError extends boolean = false>(options: Options<GetSeriesData, ThrowOnError>): RequestResult<GetSeriesResponses, GetSeriesErrors, ThrowOnError> => (options.client ?? client).get<GetSeriesResponses, GetSeriesErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/orgs/{org}/environments/{env}/pipelines/{id}/series',
+    ...options
+});
+
+/**
+ * Deploy a revision, or the draft, to every node of the environment
+ */
+export const createRollout = <ThrowOnError extends boolean = false>(options: Options<CreateRolloutData, ThrowOnError>): RequestResult<CreateRolloutResponses, CreateRolloutErrors, ThrowOnError> => (options.client ?? client).post<CreateRolloutResponses, CreateRolloutErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/environments/{env}/pipelines/{id}/rollouts',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Rollouts, newest first
+ */
+export const listRollouts = <ThrowOnError extends boolean = false>(options: Options<ListRolloutsData, ThrowOnError>): RequestResult<ListRolloutsResponses, ListRolloutsErrors, ThrowOnError> => (options.client ?? client).get<ListRolloutsResponses, ListRolloutsErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/orgs/{org}/environments/{env}/rollouts',
+    ...options
+});
+
+/**
+ * A rollout with its nodes and what they reported
+ */
+export const getRollout = <ThrowOnError extends boolean = false>(options: Options<GetRolloutData, ThrowOnError>): RequestResult<GetRolloutResponses, GetRolloutErrors, ThrowOnError> => (options.client ?? client).get<GetRolloutResponses, GetRolloutErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/orgs/{org}/environments/{env}/rollouts/{id}',
+    ...options
+});
+
+/**
+ * Start no further batch until it is resumed
+ */
+export const pauseRollout = <ThrowOnError extends boolean = false>(options: Options<PauseRolloutData, ThrowOnError>): RequestResult<PauseRolloutResponses, PauseRolloutErrors, ThrowOnError> => (options.client ?? client).post<PauseRolloutResponses, PauseRolloutErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/environments/{env}/rollouts/{id}/pause',
+    ...options
+});
+
+/**
+ * Go on with a paused rollout
+ */
+export const resumeRollout = <ThrowOnError extends boolean = false>(options: Options<ResumeRolloutData, ThrowOnError>): RequestResult<ResumeRolloutResponses, ResumeRolloutErrors, ThrowOnError> => (options.client ?? client).post<ResumeRolloutResponses, ResumeRolloutErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/environments/{env}/rollouts/{id}/resume',
+    ...options
+});
+
+/**
+ * End a rollout; nodes that have moved keep what they run
+ */
+export const cancelRollout = <ThrowOnError extends boolean = false>(options: Options<CancelRolloutData, ThrowOnError>): RequestResult<CancelRolloutResponses, CancelRolloutErrors, ThrowOnError> => (options.client ?? client).post<CancelRolloutResponses, CancelRolloutErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/environments/{env}/rollouts/{id}/cancel',
+    ...options
+});
+
+/**
+ * Deploy again what was deployed before this rollout
+ */
+export const rollbackRollout = <ThrowOnError extends boolean = false>(options: Options<RollbackRolloutData, ThrowOnError>): RequestResult<RollbackRolloutResponses, RollbackRolloutErrors, ThrowOnError> => (options.client ?? client).post<RollbackRolloutResponses, RollbackRolloutErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/environments/{env}/rollouts/{id}/rollback',
+    ...options
+});
+
+/**
+ * Stop a pipeline on all its nodes
+ */
+export const stopPipeline = <ThrowOnError extends boolean = false>(options: Options<StopPipelineData, ThrowOnError>): RequestResult<StopPipelineResponses, StopPipelineErrors, ThrowOnError> => (options.client ?? client).post<StopPipelineResponses, StopPipelineErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/environments/{env}/pipelines/{id}/stop',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Live events: server-sent, permission asked per topic and event
+ */
+export const streamEvents = <ThrowOnError extends boolean = false>(options: Options<StreamEventsData, ThrowOnError, unknown>): Promise<ServerSentEventsResult<StreamEventsResponses>> => (options.client ?? client).sse.get<StreamEventsResponses, StreamEventsErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/orgs/{org}/events',
+    ...options
+});
+
+/**
+ * Whether the process is alive
+ */
+export const getLive = <ThrowOnError extends boolean = false>(options?: Options<GetLiveData, ThrowOnError>): RequestResult<GetLiveResponses, GetLiveErrors, ThrowOnError> => (options?.client ?? client).get<GetLiveResponses, GetLiveErrors, ThrowOnError>({ url: '/api/health/live', ...options });
+
+/**
+ * Whether the process can serve
+ */
+export const getReady = <ThrowOnError extends boolean = false>(options?: Options<GetReadyData, ThrowOnError>): RequestResult<GetReadyResponses, GetReadyErrors, ThrowOnError> => (options?.client ?? client).get<GetReadyResponses, GetReadyErrors, ThrowOnError>({ url: '/api/health/ready', ...options });

@@ -4,126 +4,182 @@ export type ClientOptions = {
     baseUrl: `${string}://${string}` | (string & {});
 };
 
-export type Problem = {
-    type: string;
-    title: string;
-    status: number;
-    detail?: string;
-    id?: string;
-    errors?: Array<FieldError>;
-};
-
-export type FieldError = {
-    field: string;
-    message: string;
-};
-
+/**
+ * Account
+ */
 export type Account = {
     id: string;
     email: string;
     name: string;
 };
 
-export type OrganizationRef = {
-    id: string;
-    slug: string;
-    name: string;
-    role: string;
+/**
+ * ActualState
+ */
+export type ActualState = {
+    state: string;
+    revision: number | null;
+    pid: number | null;
+    started_at: string | null;
+    restarts: number;
+    message: string;
 };
 
-export type Session = {
-    account: Account;
-    csrf_token: string;
-    expires_at: string;
-    organizations: Array<OrganizationRef>;
+/**
+ * Assignment
+ */
+export type Assignment = {
+    pipeline: PipelineRef;
+    revision: number;
+    desired: 'run' | 'hold' | 'stop';
+    assigned_at: string;
+    actual: ActualState | null;
 };
 
-export type SignIn = {
-    email: string;
-    password: string;
-};
-
-export type SessionInfo = {
-    id: string;
-    created_at: string;
-    last_seen_at: string;
-    expires_at: string;
-    user_agent: string | null;
-    address: string | null;
-    current: boolean;
-};
-
-export type Organization = {
-    id: string;
-    slug: string;
-    name: string;
-    role: string;
-    permissions: Array<string>;
-};
-
-export type TeamRef = {
-    id: string;
-    slug: string;
-    name: string;
-};
-
-export type Environment = {
-    id: string;
-    slug: string;
-    name: string;
-    team: TeamRef;
-    position: number;
-    permissions: Array<string>;
-};
-
-export type Member = {
-    account_id: string;
-    email: string;
-    name: string;
-    role: string;
-};
-
+/**
+ * AuditRecord
+ */
 export type AuditRecord = {
     sequence: number;
     at: string;
     actor: string;
     action: string;
-    object_type: string | null;
-    object_id: string | null;
+    object_type: string;
+    object_id: string;
     summary: string;
 };
 
+/**
+ * AuditRecordList
+ */
+export type AuditRecordList = {
+    items: Array<AuditRecord>;
+    next_cursor: string | null;
+};
+
+/**
+ * Catalogue
+ */
+export type Catalogue = {
+    version: string;
+    components: Array<ComponentSpec>;
+};
+
+/**
+ * Change
+ */
+export type Change = {
+    kind: 'added' | 'removed' | 'changed';
+    what: 'component' | 'edge' | 'option' | 'global';
+    component?: string | null;
+    path?: Array<string | number>;
+    before?: unknown;
+    after?: unknown;
+};
+
+/**
+ * CheckRequest
+ */
+export type CheckRequest = {
+    document: Document;
+};
+
+/**
+ * CheckResult
+ */
+export type CheckResult = {
+    findings: Array<Finding>;
+    yaml: string | null;
+    sha256: string | null;
+};
+
+/**
+ * Component
+ */
 export type Component = {
     id: string;
     kind: 'source' | 'transform' | 'sink';
     type: string;
-    options: {
+    options?: {
         [key: string]: unknown;
     };
     enabled?: boolean;
     comment?: string;
 };
 
-export type Edge = {
-    source: string;
-    port: string;
-    target: string;
+/**
+ * ComponentRates
+ */
+export type ComponentRates = {
+    received_events_per_second: number;
+    sent_events_per_second: number;
+    errors_per_second: number;
+    discarded_per_second: number;
+    received_events_total: number;
+    sent_events_total: number;
+    errors_total: number;
+    discarded_total: number;
+    outputs: {
+        [key: string]: PortRates;
+    };
+    utilization: number | null;
 };
 
-export type Position = {
-    x: number;
-    y: number;
+/**
+ * ComponentSpec
+ */
+export type ComponentSpec = {
+    type: string;
+    kind: 'source' | 'transform' | 'sink';
+    title: string;
+    help: string;
+    status: string;
+    category: string;
+    since?: string | null;
+    removed?: string | null;
+    aliases?: Array<string>;
+    input_types?: Array<'log' | 'metric' | 'trace'>;
+    output_types?: Array<'log' | 'metric' | 'trace'>;
+    codec?: 'decoding' | 'encoding' | null;
+    ports?: string;
+    resources?: Array<ResourceSpec>;
+    acknowledges?: boolean;
+    stateful?: 'checkpoint' | 'buffer' | null;
+    closed?: boolean;
+    confined?: boolean;
+    one_of?: Array<Array<string>>;
+    options?: {
+        [key: string]: OptionSpec;
+    };
 };
 
-export type Variable = {
-    type: 'string' | 'number' | 'boolean';
-    value: unknown;
+/**
+ * Deployed
+ */
+export type Deployed = {
+    revision: number;
+    nodes_assigned: number;
+    nodes_running: number;
+    state: string;
 };
 
+/**
+ * Diff
+ */
+export type Diff = {
+    from: number | string | null;
+    to: number | string;
+    text: string | null;
+    changes: Array<Change>;
+};
+
+/**
+ * Document
+ */
 export type Document = {
-    format: number;
-    components: Array<Component>;
-    edges: Array<Edge>;
+    format?: number;
+    components?: Array<Component>;
+    edges?: Array<Edge>;
     layout?: {
         [key: string]: Position;
     };
@@ -139,25 +195,333 @@ export type Document = {
     };
 };
 
-export type Deployed = {
-    revision: number;
-    nodes_assigned: number;
-    nodes_running: number;
-    state: string;
+/**
+ * DryRun
+ */
+export type DryRun = {
+    revision: number | null;
+    findings: Array<Finding>;
+    text: string | null;
+    changes: Array<Change>;
+    nodes: Array<DryRunNode>;
+    handover: string | null;
 };
 
-export type PipelineSummary = {
+/**
+ * DryRunNode
+ */
+export type DryRunNode = {
     id: string;
     name: string;
-    description: string;
-    component_count: number;
-    draft_version: number;
-    updated_at: string;
-    updated_by: string | null;
-    deployed: Deployed | null;
-    draft_changed: boolean;
+    current_revision: number | null;
 };
 
+/**
+ * Edge
+ */
+export type Edge = {
+    source: string;
+    target: string;
+    port?: string;
+};
+
+/**
+ * EngineInfo
+ */
+export type EngineInfo = {
+    kind: string;
+    version: string;
+};
+
+/**
+ * EnrolmentToken
+ */
+export type EnrolmentToken = {
+    id: string;
+    name: string;
+    created_at: string;
+    created_by: string;
+    expires_at: string;
+    uses: number;
+    max_uses: number;
+    labels: {
+        [key: string]: string;
+    };
+    revoked_at: string | null;
+    etag: string;
+};
+
+/**
+ * EnrolmentTokenCreated
+ */
+export type EnrolmentTokenCreated = {
+    id: string;
+    name: string;
+    created_at: string;
+    created_by: string;
+    expires_at: string;
+    uses: number;
+    max_uses: number;
+    labels: {
+        [key: string]: string;
+    };
+    revoked_at: string | null;
+    etag: string;
+    token: string;
+    install_command: string;
+};
+
+/**
+ * EnrolmentTokenList
+ */
+export type EnrolmentTokenList = {
+    items: Array<EnrolmentToken>;
+    next_cursor: string | null;
+};
+
+/**
+ * EnrolmentTokenNew
+ */
+export type EnrolmentTokenNew = {
+    name: string;
+    expires_in_seconds?: number;
+    max_uses?: number;
+    labels?: {
+        [key: string]: string;
+    };
+};
+
+/**
+ * Environment
+ */
+export type Environment = {
+    id: string;
+    slug: string;
+    name: string;
+    team: TeamRef;
+    position: number;
+    permissions: Array<string>;
+};
+
+/**
+ * EnvironmentList
+ */
+export type EnvironmentList = {
+    items: Array<Environment>;
+    next_cursor: string | null;
+};
+
+/**
+ * Finding
+ */
+export type Finding = {
+    rule: string;
+    severity: 'error' | 'warning' | 'note';
+    message: string;
+    component?: string | null;
+    path?: Array<string | number>;
+    line?: number | null;
+    column?: number | null;
+    fix?: {
+        [key: string]: unknown;
+    } | null;
+};
+
+/**
+ * Health
+ */
+export type Health = {
+    status: 'ok' | 'failed';
+    version: string;
+    commit: string | null;
+    checks: {
+        [key: string]: 'ok' | 'failed';
+    };
+};
+
+/**
+ * HostMetrics
+ */
+export type HostMetrics = {
+    cpu_percent?: number;
+    memory_used_bytes?: number;
+    memory_total_bytes?: number;
+    disk_free_bytes?: number;
+    disk_total_bytes?: number;
+    load1?: number;
+};
+
+/**
+ * ImportRequest
+ */
+export type ImportRequest = {
+    text: string;
+    format?: 'auto' | 'yaml' | 'toml' | 'json';
+};
+
+/**
+ * ImportResult
+ */
+export type ImportResult = {
+    documents: Array<ImportedDocument>;
+    findings: Array<Finding>;
+};
+
+/**
+ * ImportedDocument
+ */
+export type ImportedDocument = {
+    name: string;
+    document: Document;
+};
+
+/**
+ * Member
+ */
+export type Member = {
+    account_id: string;
+    email: string;
+    name: string;
+    role: string;
+};
+
+/**
+ * MemberList
+ */
+export type MemberList = {
+    items: Array<Member>;
+    next_cursor: string | null;
+};
+
+/**
+ * Node
+ */
+export type Node = {
+    id: string;
+    name: string;
+    hostname: string;
+    status: 'healthy' | 'degraded' | 'unreachable' | 'pending' | 'revoked';
+    reasons: Array<string>;
+    last_seen_at: string | null;
+    enrolled_at: string;
+    agent_version: string;
+    engine: EngineInfo;
+    platform: string;
+    labels: {
+        [key: string]: string;
+    };
+    pipelines_running: number;
+    pipelines_assigned: number;
+    rates: NodeRates;
+    etag: string;
+};
+
+/**
+ * NodeDetail
+ */
+export type NodeDetail = {
+    id: string;
+    name: string;
+    hostname: string;
+    status: 'healthy' | 'degraded' | 'unreachable' | 'pending' | 'revoked';
+    reasons: Array<string>;
+    last_seen_at: string | null;
+    enrolled_at: string;
+    agent_version: string;
+    engine: EngineInfo;
+    platform: string;
+    labels: {
+        [key: string]: string;
+    };
+    pipelines_running: number;
+    pipelines_assigned: number;
+    rates: NodeRates;
+    etag: string;
+    facts: {
+        [key: string]: unknown;
+    };
+    assignments: Array<Assignment>;
+    reports: Array<Report>;
+    host: HostMetrics | null;
+};
+
+/**
+ * NodeList
+ */
+export type NodeList = {
+    items: Array<Node>;
+    next_cursor: string | null;
+};
+
+/**
+ * NodeRates
+ */
+export type NodeRates = {
+    received: number;
+    sent: number;
+    errors: number;
+};
+
+/**
+ * OptionSpec
+ */
+export type OptionSpec = {
+    type: 'string' | 'integer' | 'number' | 'boolean' | 'array' | 'object' | 'map' | 'union' | 'condition' | 'vrl' | 'any';
+    title?: string;
+    help?: string;
+    required?: boolean;
+    essential?: boolean;
+    default?: unknown;
+    enum?: Array<string> | null;
+    unit?: string | null;
+    sensitive?: boolean;
+    carries_secret?: boolean;
+    template?: boolean;
+    language?: string | null;
+    signed?: boolean;
+    length?: number | null;
+    also?: Array<'string' | 'integer' | 'number' | 'boolean' | 'array' | 'object' | 'map' | 'union' | 'condition' | 'vrl' | 'any'>;
+    since?: string | null;
+    removed?: string | null;
+    deprecated?: boolean;
+    replaced_by?: string | null;
+    aliases?: Array<string>;
+    hidden?: boolean;
+    relevant_when?: string | null;
+    required_when?: string | null;
+    one_of?: Array<Array<string>>;
+    items?: OptionSpec | null;
+    options?: {
+        [key: string]: OptionSpec;
+    } | null;
+    values?: OptionSpec | null;
+    any_of?: Array<OptionSpec> | null;
+};
+
+/**
+ * Organization
+ */
+export type Organization = {
+    id: string;
+    slug: string;
+    name: string;
+    role: string;
+    permissions: Array<string>;
+};
+
+/**
+ * OrganizationRef
+ */
+export type OrganizationRef = {
+    id: string;
+    slug: string;
+    name: string;
+    role: string;
+};
+
+/**
+ * Pipeline
+ */
 export type Pipeline = {
     id: string;
     name: string;
@@ -165,118 +529,159 @@ export type Pipeline = {
     component_count: number;
     draft_version: number;
     updated_at: string;
-    updated_by: string | null;
+    updated_by: string;
     deployed: Deployed | null;
     draft_changed: boolean;
     document: Document;
     etag: string;
 };
 
-export type PipelineCreate = {
-    name: string;
-    description?: string;
-    document?: Document | null;
-};
-
-export type PipelineUpdate = {
+/**
+ * PipelineDraft
+ */
+export type PipelineDraft = {
     name: string;
     description: string;
     document: Document;
 };
 
-export type Finding = {
-    rule: string;
-    severity: 'error' | 'warning' | 'note';
-    message: string;
-    component: string | null;
-    path: Array<unknown>;
-    line: number | null;
-    column: number | null;
-    fix: unknown;
-};
-
-export type CheckRequest = {
-    document: Document;
-};
-
-export type CheckResult = {
-    findings: Array<Finding>;
-    yaml: string | null;
-    sha256: string | null;
-};
-
-export type ImportRequest = {
-    text: string;
-    format: 'auto' | 'yaml' | 'toml' | 'json';
-};
-
-export type ImportedDocument = {
+/**
+ * PipelineNew
+ */
+export type PipelineNew = {
     name: string;
-    document: Document;
+    description?: string;
+    document?: Document;
 };
 
-export type ImportResult = {
-    documents: Array<ImportedDocument>;
-    findings: Array<Finding>;
-};
-
-export type Revision = {
-    number: number;
-    sha256: string;
-    message: string;
-    created_at: string;
-    created_by: string | null;
-    component_count: number;
-};
-
-export type RevisionDetail = {
-    number: number;
-    sha256: string;
-    message: string;
-    created_at: string;
-    created_by: string | null;
-    component_count: number;
-    yaml: string;
-    document: Document;
-};
-
-export type Change = {
-    kind: 'added' | 'removed' | 'changed';
-    what: 'component' | 'edge' | 'option' | 'global';
-    component: string | null;
-    path: unknown;
-    before: unknown;
-    after: unknown;
-};
-
-export type Diff = {
-    from: unknown;
-    to: unknown;
-    text: string;
-    changes: Array<Change>;
-};
-
+/**
+ * PipelineRef
+ */
 export type PipelineRef = {
     id: string;
     name: string;
 };
 
-export type RolloutReport = {
-    kind: string;
-    at: string;
-    message: string | null;
-    engine_output: string | null;
-};
-
-export type RolloutNode = {
+/**
+ * PipelineSummary
+ */
+export type PipelineSummary = {
     id: string;
     name: string;
-    batch: number;
-    state: 'waiting' | 'assigned' | 'applied' | 'refused' | 'crashed' | 'silent' | 'kept';
-    revision: number | null;
-    report: RolloutReport | null;
+    description: string;
+    component_count: number;
+    draft_version: number;
+    updated_at: string;
+    updated_by: string;
+    deployed: Deployed | null;
+    draft_changed: boolean;
 };
 
+/**
+ * PipelineSummaryList
+ */
+export type PipelineSummaryList = {
+    items: Array<PipelineSummary>;
+    next_cursor: string | null;
+};
+
+/**
+ * Point
+ */
+export type Point = {
+    at: string;
+    value: number;
+};
+
+/**
+ * PortRates
+ */
+export type PortRates = {
+    events_per_second: number;
+    events_total: number;
+};
+
+/**
+ * Position
+ */
+export type Position = {
+    x: number;
+    y: number;
+};
+
+/**
+ * Rates
+ */
+export type Rates = {
+    at: string;
+    window_seconds: number;
+    stale_seconds: number | null;
+    components: {
+        [key: string]: ComponentRates;
+    };
+};
+
+/**
+ * Report
+ */
+export type Report = {
+    sequence: number;
+    at: string;
+    kind: string;
+    pipeline_id: string | null;
+    revision: number;
+    reason: string;
+    message: string;
+    engine_output: Array<string>;
+};
+
+/**
+ * ResourceSpec
+ */
+export type ResourceSpec = {
+    protocol: 'tcp' | 'udp' | 'unix' | 'fd';
+    option?: string | null;
+    port?: number | null;
+    when?: string | null;
+};
+
+/**
+ * Revision
+ */
+export type Revision = {
+    number: number;
+    sha256: string;
+    message: string;
+    created_at: string;
+    created_by: string;
+    component_count: number;
+};
+
+/**
+ * RevisionDetail
+ */
+export type RevisionDetail = {
+    number: number;
+    sha256: string;
+    message: string;
+    created_at: string;
+    created_by: string;
+    component_count: number;
+    yaml: string;
+    document: Document;
+};
+
+/**
+ * RevisionList
+ */
+export type RevisionList = {
+    items: Array<Revision>;
+    next_cursor: string | null;
+};
+
+/**
+ * Rollout
+ */
 export type Rollout = {
     id: string;
     pipeline: PipelineRef;
@@ -286,170 +691,75 @@ export type Rollout = {
     state: 'running' | 'paused' | 'halted' | 'done' | 'cancelled';
     reason: string | null;
     created_at: string;
-    created_by: string | null;
+    created_by: string;
+    finished_at: string | null;
     batch_size: number | null;
     batches_done: number;
+    timeout_seconds: number;
+    watch_seconds: number;
     nodes: Array<RolloutNode>;
 };
 
-export type RolloutCreate = {
+/**
+ * RolloutList
+ */
+export type RolloutList = {
+    items: Array<Rollout>;
+    next_cursor: string | null;
+};
+
+/**
+ * RolloutNew
+ */
+export type RolloutNew = {
+    /**
+     * What its author says about it.
+     */
+    message?: string;
+    /**
+     * Null: make a revision from the draft.
+     */
     revision?: number | null;
-    message?: string;
+    /**
+     * Nodes of the first batch; later ones are three times as many.
+     */
     batch_size?: number | null;
+    /**
+     * Silence of a node that halts the rollout.
+     */
+    timeout_seconds?: number;
+    /**
+     * How long a node must run it before it counts.
+     */
+    watch_seconds?: number;
 };
 
-export type DryRunNode = {
+/**
+ * RolloutNode
+ */
+export type RolloutNode = {
     id: string;
     name: string;
-    current_revision: number | null;
-};
-
-export type DryRun = {
+    batch: number;
+    state: 'waiting' | 'assigned' | 'applied' | 'refused' | 'crashed' | 'silent' | 'kept';
     revision: number | null;
-    findings: Array<Finding>;
-    text: string;
-    changes: Array<Change>;
-    nodes: Array<DryRunNode>;
-    handover: string | null;
+    report: RolloutReport | null;
 };
 
-export type StopRequest = {
-    message?: string;
-};
-
-export type Engine = {
-    kind: 'vector' | 'embedded';
-    version: string;
-};
-
-export type NodeRates = {
-    received: number;
-    sent: number;
-    errors: number;
-};
-
-export type Node = {
-    id: string;
-    name: string;
-    hostname: string;
-    status: 'healthy' | 'degraded' | 'unreachable' | 'pending' | 'revoked';
-    reasons: Array<string>;
-    last_seen_at: string | null;
-    agent_version: string | null;
-    engine: Engine | null;
-    platform: string | null;
-    labels: {
-        [key: string]: string;
-    };
-    pipelines_running: number;
-    pipelines_assigned: number;
-    rates: NodeRates | null;
-    etag?: string;
-};
-
-export type Actual = {
-    state: string;
-    revision: number | null;
-    pid: number | null;
-    started_at: string | null;
-    restarts: number;
-    message: string | null;
-};
-
-export type Assignment = {
-    pipeline: PipelineRef;
-    revision: number | null;
-    desired: 'run' | 'hold' | 'stop';
-    actual: Actual | null;
-};
-
-export type Report = {
-    sequence: number;
-    at: string;
+/**
+ * RolloutReport
+ */
+export type RolloutReport = {
     kind: string;
-    pipeline_id: string | null;
-    revision: number | null;
-    message: string | null;
-    engine_output: string | null;
+    at: string;
+    reason: string;
+    message: string;
+    engine_output: Array<string>;
 };
 
-export type HostMetrics = {
-    cpu_percent: number | null;
-    memory_used_bytes: number | null;
-    memory_total_bytes: number | null;
-    disk_free_bytes: number | null;
-    load1: number | null;
-};
-
-export type NodeDetail = {
-    id: string;
-    name: string;
-    hostname: string;
-    status: 'healthy' | 'degraded' | 'unreachable' | 'pending' | 'revoked';
-    reasons: Array<string>;
-    last_seen_at: string | null;
-    agent_version: string | null;
-    engine: Engine | null;
-    platform: string | null;
-    labels: {
-        [key: string]: string;
-    };
-    pipelines_running: number;
-    pipelines_assigned: number;
-    rates: NodeRates | null;
-    etag?: string;
-    facts: {
-        [key: string]: unknown;
-    };
-    assignments: Array<Assignment>;
-    reports: Array<Report>;
-    host: HostMetrics | null;
-};
-
-export type EnrolmentToken = {
-    id: string;
-    name: string;
-    created_at: string;
-    expires_at: string;
-    uses: number;
-    max_uses: number | null;
-    labels: {
-        [key: string]: string;
-    };
-    revoked_at: string | null;
-    etag?: string;
-};
-
-export type EnrolmentTokenCreated = {
-    id: string;
-    name: string;
-    created_at: string;
-    expires_at: string;
-    uses: number;
-    max_uses: number | null;
-    labels: {
-        [key: string]: string;
-    };
-    revoked_at: string | null;
-    etag?: string;
-    token: string;
-    install_command: string;
-};
-
-export type EnrolmentTokenCreate = {
-    name: string;
-    expires_in_seconds: number;
-    max_uses: number | null;
-    labels: {
-        [key: string]: string;
-    };
-};
-
-export type SecretUse = {
-    pipeline_id: string;
-    name: string;
-};
-
+/**
+ * Secret
+ */
 export type Secret = {
     id: string;
     name: string;
@@ -457,155 +767,144 @@ export type Secret = {
     created_at: string;
     updated_at: string;
     used_by: Array<SecretUse>;
-    etag?: string;
+    etag: string;
 };
 
-export type SecretCreate = {
+/**
+ * SecretList
+ */
+export type SecretList = {
+    items: Array<Secret>;
+    next_cursor: string | null;
+};
+
+/**
+ * SecretNew
+ */
+export type SecretNew = {
+    /**
+     * What documents refer to: ^[A-Za-z0-9_-]{1,64}$
+     */
     name: string;
+    /**
+     * The value, 1 to 65536 bytes of text. It is never shown again.
+     */
     value: string;
 };
 
-export type SecretUpdate = {
+/**
+ * SecretReplacement
+ */
+export type SecretReplacement = {
+    /**
+     * The value, 1 to 65536 bytes of text. It is never shown again.
+     */
     value: string;
 };
 
-export type PortRates = {
-    events_per_second: number;
-    events_total: number;
+/**
+ * SecretUse
+ */
+export type SecretUse = {
+    pipeline_id: string;
+    name: string;
 };
 
-export type ComponentRates = {
-    received_events_per_second: number;
-    sent_events_per_second: number;
-    errors_per_second: number;
-    discarded_per_second: number;
-    received_events_total: number;
-    outputs: {
-        [key: string]: PortRates;
-    };
-    utilization: number | null;
-};
-
-export type Rates = {
-    at: string | null;
-    window_seconds: number;
-    stale_seconds: number | null;
-    components: {
-        [key: string]: ComponentRates;
-    };
-};
-
-export type Point = {
-    at: string;
-    value: number | null;
-};
-
+/**
+ * Series
+ */
 export type Series = {
     points: Array<Point>;
 };
 
-export type OptionSpec = {
-    type: string;
-    title?: string | null;
-    help?: string | null;
-    required?: boolean;
-    essential?: boolean;
-    default?: unknown;
-    enum?: Array<unknown>;
-    unit?: string | null;
-    sensitive?: boolean;
-    since?: string | null;
-    removed?: string | null;
-    deprecated?: unknown;
-    aliases?: Array<string>;
-    relevant_when?: string | null;
-    required_when?: string | null;
-    also?: Array<string>;
-    hidden?: boolean;
-    carries_secret?: boolean;
-    template?: boolean;
-    language?: string | null;
-    items?: OptionSpec;
-    options?: {
-        [key: string]: OptionSpec;
-    };
-    values?: OptionSpec;
-    any_of?: Array<OptionSpec>;
+/**
+ * Session
+ */
+export type Session = {
+    account: Account;
+    csrf_token: string;
+    expires_at: string;
+    organizations: Array<OrganizationRef>;
 };
 
-export type ComponentSpec = {
-    type: string;
-    kind: 'source' | 'transform' | 'sink';
-    title: string;
-    help: string;
-    status: string;
-    category: string;
-    since?: string | null;
-    removed?: string | null;
-    input_types: Array<string>;
-    output_types: Array<string>;
-    ports: string;
-    resources?: Array<unknown>;
-    acknowledges?: boolean;
-    stateful?: string | null;
-    options: {
-        [key: string]: OptionSpec;
-    };
+/**
+ * SessionInfo
+ */
+export type SessionInfo = {
+    id: string;
+    created_at: string;
+    last_seen_at: string;
+    expires_at: string;
+    user_agent: string | null;
+    address: string | null;
+    current: boolean;
 };
 
-export type Catalogue = {
-    version: string;
-    components: Array<ComponentSpec>;
-};
-
+/**
+ * SessionInfoList
+ */
 export type SessionInfoList = {
     items: Array<SessionInfo>;
     next_cursor: string | null;
 };
 
-export type EnvironmentList = {
-    items: Array<Environment>;
-    next_cursor: string | null;
+/**
+ * SignIn
+ */
+export type SignIn = {
+    email: string;
+    password: string;
 };
 
-export type MemberList = {
-    items: Array<Member>;
-    next_cursor: string | null;
+/**
+ * StopNew
+ */
+export type StopNew = {
+    /**
+     * What its author says about it.
+     */
+    message?: string;
 };
 
-export type AuditRecordList = {
-    items: Array<AuditRecord>;
-    next_cursor: string | null;
+/**
+ * TeamRef
+ */
+export type TeamRef = {
+    id: string;
+    slug: string;
+    name: string;
 };
 
-export type PipelineSummaryList = {
-    items: Array<PipelineSummary>;
-    next_cursor: string | null;
+/**
+ * Variable
+ */
+export type Variable = {
+    type: 'string' | 'number' | 'boolean';
+    value: string | number | number | boolean;
 };
 
-export type RevisionList = {
-    items: Array<Revision>;
-    next_cursor: string | null;
+/**
+ * FieldError
+ *
+ * What is wrong with one field.
+ */
+export type FieldError = {
+    field: string;
+    message: string;
 };
 
-export type RolloutList = {
-    items: Array<Rollout>;
-    next_cursor: string | null;
-};
-
-export type NodeList = {
-    items: Array<Node>;
-    next_cursor: string | null;
-};
-
-export type EnrolmentTokenList = {
-    items: Array<EnrolmentToken>;
-    next_cursor: string | null;
-};
-
-export type SecretList = {
-    items: Array<Secret>;
-    next_cursor: string | null;
+/**
+ * Problem
+ *
+ * An error: `type` is stable, `detail` is for people, `id` is in the server's log.
+ */
+export type Problem = {
+    type: string;
+    title: string;
+    status: number;
+    detail: string;
+    id: string;
+    errors?: Array<FieldError>;
 };
 
 export type DeleteSessionData = {
@@ -617,7 +916,7 @@ export type DeleteSessionData = {
 
 export type DeleteSessionErrors = {
     /**
-     * A problem
+     * A problem (RFC 9457)
      */
     default: Problem;
 };
@@ -626,9 +925,9 @@ export type DeleteSessionError = DeleteSessionErrors[keyof DeleteSessionErrors];
 
 export type DeleteSessionResponses = {
     /**
-     * Done
+     * Request fulfilled, nothing follows
      */
-    204: void;
+    204: null;
 };
 
 export type DeleteSessionResponse = DeleteSessionResponses[keyof DeleteSessionResponses];
@@ -642,7 +941,7 @@ export type GetSessionData = {
 
 export type GetSessionErrors = {
     /**
-     * A problem
+     * A problem (RFC 9457)
      */
     default: Problem;
 };
@@ -651,7 +950,7 @@ export type GetSessionError = GetSessionErrors[keyof GetSessionErrors];
 
 export type GetSessionResponses = {
     /**
-     * Done
+     * Request fulfilled, document follows
      */
     200: Session;
 };
@@ -667,7 +966,7 @@ export type CreateSessionData = {
 
 export type CreateSessionErrors = {
     /**
-     * A problem
+     * A problem (RFC 9457)
      */
     default: Problem;
 };
@@ -676,7 +975,7 @@ export type CreateSessionError = CreateSessionErrors[keyof CreateSessionErrors];
 
 export type CreateSessionResponses = {
     /**
-     * Done
+     * Request fulfilled, document follows
      */
     200: Session;
 };
@@ -686,17 +985,13 @@ export type CreateSessionResponse = CreateSessionResponses[keyof CreateSessionRe
 export type ListSessionsData = {
     body?: never;
     path?: never;
-    query?: {
-        limit?: number;
-        cursor?: string;
-        q?: string;
-    };
+    query?: never;
     url: '/api/v1/sessions';
 };
 
 export type ListSessionsErrors = {
     /**
-     * A problem
+     * A problem (RFC 9457)
      */
     default: Problem;
 };
@@ -705,7 +1000,7 @@ export type ListSessionsError = ListSessionsErrors[keyof ListSessionsErrors];
 
 export type ListSessionsResponses = {
     /**
-     * Done
+     * Request fulfilled, document follows
      */
     200: SessionInfoList;
 };
@@ -723,7 +1018,7 @@ export type RevokeSessionData = {
 
 export type RevokeSessionErrors = {
     /**
-     * A problem
+     * A problem (RFC 9457)
      */
     default: Problem;
 };
@@ -732,7 +1027,7 @@ export type RevokeSessionError = RevokeSessionErrors[keyof RevokeSessionErrors];
 
 export type RevokeSessionResponses = {
     /**
-     * Done
+     * Request fulfilled, nothing follows
      */
     204: void;
 };
@@ -750,7 +1045,7 @@ export type GetOrganizationData = {
 
 export type GetOrganizationErrors = {
     /**
-     * A problem
+     * A problem (RFC 9457)
      */
     default: Problem;
 };
@@ -759,7 +1054,7 @@ export type GetOrganizationError = GetOrganizationErrors[keyof GetOrganizationEr
 
 export type GetOrganizationResponses = {
     /**
-     * Done
+     * Request fulfilled, document follows
      */
     200: Organization;
 };
@@ -772,16 +1067,25 @@ export type ListEnvironmentsData = {
         org: string;
     };
     query?: {
+        /**
+         * Most items of one answer.
+         */
         limit?: number;
-        cursor?: string;
-        q?: string;
+        /**
+         * `next_cursor` of the answer before.
+         */
+        cursor?: string | null;
+        /**
+         * Only items that hold this text.
+         */
+        q?: string | null;
     };
     url: '/api/v1/orgs/{org}/environments';
 };
 
 export type ListEnvironmentsErrors = {
     /**
-     * A problem
+     * A problem (RFC 9457)
      */
     default: Problem;
 };
@@ -790,7 +1094,7 @@ export type ListEnvironmentsError = ListEnvironmentsErrors[keyof ListEnvironment
 
 export type ListEnvironmentsResponses = {
     /**
-     * Done
+     * Request fulfilled, document follows
      */
     200: EnvironmentList;
 };
@@ -803,16 +1107,25 @@ export type ListMembersData = {
         org: string;
     };
     query?: {
+        /**
+         * Most items of one answer.
+         */
         limit?: number;
-        cursor?: string;
-        q?: string;
+        /**
+         * `next_cursor` of the answer before.
+         */
+        cursor?: string | null;
+        /**
+         * Only items that hold this text.
+         */
+        q?: string | null;
     };
     url: '/api/v1/orgs/{org}/members';
 };
 
 export type ListMembersErrors = {
     /**
-     * A problem
+     * A problem (RFC 9457)
      */
     default: Problem;
 };
@@ -821,7 +1134,7 @@ export type ListMembersError = ListMembersErrors[keyof ListMembersErrors];
 
 export type ListMembersResponses = {
     /**
-     * Done
+     * Request fulfilled, document follows
      */
     200: MemberList;
 };
@@ -834,16 +1147,25 @@ export type ListAuditData = {
         org: string;
     };
     query?: {
+        /**
+         * Most items of one answer.
+         */
         limit?: number;
-        cursor?: string;
-        q?: string;
+        /**
+         * `next_cursor` of the answer before.
+         */
+        cursor?: string | null;
+        /**
+         * Only items that hold this text.
+         */
+        q?: string | null;
     };
     url: '/api/v1/orgs/{org}/audit';
 };
 
 export type ListAuditErrors = {
     /**
-     * A problem
+     * A problem (RFC 9457)
      */
     default: Problem;
 };
@@ -852,12 +1174,139 @@ export type ListAuditError = ListAuditErrors[keyof ListAuditErrors];
 
 export type ListAuditResponses = {
     /**
-     * Done
+     * Request fulfilled, document follows
      */
     200: AuditRecordList;
 };
 
 export type ListAuditResponse = ListAuditResponses[keyof ListAuditResponses];
+
+export type ListSecretsData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+    };
+    query?: {
+        /**
+         * Most items of one answer.
+         */
+        limit?: number;
+        /**
+         * `next_cursor` of the answer before.
+         */
+        cursor?: string | null;
+        /**
+         * Only items that hold this text.
+         */
+        q?: string | null;
+    };
+    url: '/api/v1/orgs/{org}/environments/{env}/secrets';
+};
+
+export type ListSecretsErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type ListSecretsError = ListSecretsErrors[keyof ListSecretsErrors];
+
+export type ListSecretsResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: SecretList;
+};
+
+export type ListSecretsResponse = ListSecretsResponses[keyof ListSecretsResponses];
+
+export type CreateSecretData = {
+    body: SecretNew;
+    path: {
+        org: string;
+        env: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/secrets';
+};
+
+export type CreateSecretErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type CreateSecretError = CreateSecretErrors[keyof CreateSecretErrors];
+
+export type CreateSecretResponses = {
+    /**
+     * Document created, URL follows
+     */
+    201: Secret;
+};
+
+export type CreateSecretResponse = CreateSecretResponses[keyof CreateSecretResponses];
+
+export type DeleteSecretData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/secrets/{id}';
+};
+
+export type DeleteSecretErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type DeleteSecretError = DeleteSecretErrors[keyof DeleteSecretErrors];
+
+export type DeleteSecretResponses = {
+    /**
+     * Request fulfilled, nothing follows
+     */
+    204: void;
+};
+
+export type DeleteSecretResponse = DeleteSecretResponses[keyof DeleteSecretResponses];
+
+export type UpdateSecretData = {
+    body: SecretReplacement;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/secrets/{id}';
+};
+
+export type UpdateSecretErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type UpdateSecretError = UpdateSecretErrors[keyof UpdateSecretErrors];
+
+export type UpdateSecretResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: Secret;
+};
+
+export type UpdateSecretResponse = UpdateSecretResponses[keyof UpdateSecretResponses];
 
 export type ListPipelinesData = {
     body?: never;
@@ -866,16 +1315,25 @@ export type ListPipelinesData = {
         env: string;
     };
     query?: {
+        /**
+         * Most items of one answer.
+         */
         limit?: number;
-        cursor?: string;
-        q?: string;
+        /**
+         * `next_cursor` of the answer before.
+         */
+        cursor?: string | null;
+        /**
+         * Only items that hold this text.
+         */
+        q?: string | null;
     };
     url: '/api/v1/orgs/{org}/environments/{env}/pipelines';
 };
 
 export type ListPipelinesErrors = {
     /**
-     * A problem
+     * A problem (RFC 9457)
      */
     default: Problem;
 };
@@ -884,7 +1342,7 @@ export type ListPipelinesError = ListPipelinesErrors[keyof ListPipelinesErrors];
 
 export type ListPipelinesResponses = {
     /**
-     * Done
+     * Request fulfilled, document follows
      */
     200: PipelineSummaryList;
 };
@@ -892,7 +1350,7 @@ export type ListPipelinesResponses = {
 export type ListPipelinesResponse = ListPipelinesResponses[keyof ListPipelinesResponses];
 
 export type CreatePipelineData = {
-    body: PipelineCreate;
+    body: PipelineNew;
     path: {
         org: string;
         env: string;
@@ -903,7 +1361,7 @@ export type CreatePipelineData = {
 
 export type CreatePipelineErrors = {
     /**
-     * A problem
+     * A problem (RFC 9457)
      */
     default: Problem;
 };
@@ -912,7 +1370,7 @@ export type CreatePipelineError = CreatePipelineErrors[keyof CreatePipelineError
 
 export type CreatePipelineResponses = {
     /**
-     * Done
+     * Document created, URL follows
      */
     201: Pipeline;
 };
@@ -921,9 +1379,6 @@ export type CreatePipelineResponse = CreatePipelineResponses[keyof CreatePipelin
 
 export type DeletePipelineData = {
     body?: never;
-    headers?: {
-        'If-Match'?: string;
-    };
     path: {
         org: string;
         env: string;
@@ -935,7 +1390,7 @@ export type DeletePipelineData = {
 
 export type DeletePipelineErrors = {
     /**
-     * A problem
+     * A problem (RFC 9457)
      */
     default: Problem;
 };
@@ -944,7 +1399,7 @@ export type DeletePipelineError = DeletePipelineErrors[keyof DeletePipelineError
 
 export type DeletePipelineResponses = {
     /**
-     * Done
+     * Request fulfilled, nothing follows
      */
     204: void;
 };
@@ -964,7 +1419,7 @@ export type GetPipelineData = {
 
 export type GetPipelineErrors = {
     /**
-     * A problem
+     * A problem (RFC 9457)
      */
     default: Problem;
 };
@@ -973,7 +1428,7 @@ export type GetPipelineError = GetPipelineErrors[keyof GetPipelineErrors];
 
 export type GetPipelineResponses = {
     /**
-     * Done
+     * Request fulfilled, document follows
      */
     200: Pipeline;
 };
@@ -981,10 +1436,7 @@ export type GetPipelineResponses = {
 export type GetPipelineResponse = GetPipelineResponses[keyof GetPipelineResponses];
 
 export type UpdatePipelineData = {
-    body: PipelineUpdate;
-    headers?: {
-        'If-Match'?: string;
-    };
+    body: PipelineDraft;
     path: {
         org: string;
         env: string;
@@ -996,7 +1448,7 @@ export type UpdatePipelineData = {
 
 export type UpdatePipelineErrors = {
     /**
-     * A problem
+     * A problem (RFC 9457)
      */
     default: Problem;
 };
@@ -1005,7 +1457,7 @@ export type UpdatePipelineError = UpdatePipelineErrors[keyof UpdatePipelineError
 
 export type UpdatePipelineResponses = {
     /**
-     * Done
+     * Request fulfilled, document follows
      */
     200: Pipeline;
 };
@@ -1024,7 +1476,7 @@ export type CheckDocumentData = {
 
 export type CheckDocumentErrors = {
     /**
-     * A problem
+     * A problem (RFC 9457)
      */
     default: Problem;
 };
@@ -1033,7 +1485,7 @@ export type CheckDocumentError = CheckDocumentErrors[keyof CheckDocumentErrors];
 
 export type CheckDocumentResponses = {
     /**
-     * Done
+     * Request fulfilled, document follows
      */
     200: CheckResult;
 };
@@ -1052,7 +1504,7 @@ export type ImportTextData = {
 
 export type ImportTextErrors = {
     /**
-     * A problem
+     * A problem (RFC 9457)
      */
     default: Problem;
 };
@@ -1061,7 +1513,7 @@ export type ImportTextError = ImportTextErrors[keyof ImportTextErrors];
 
 export type ImportTextResponses = {
     /**
-     * Done
+     * Request fulfilled, document follows
      */
     200: ImportResult;
 };
@@ -1076,16 +1528,25 @@ export type ListRevisionsData = {
         id: string;
     };
     query?: {
+        /**
+         * Most items of one answer.
+         */
         limit?: number;
-        cursor?: string;
-        q?: string;
+        /**
+         * `next_cursor` of the answer before.
+         */
+        cursor?: string | null;
+        /**
+         * Only items that hold this text.
+         */
+        q?: string | null;
     };
     url: '/api/v1/orgs/{org}/environments/{env}/pipelines/{id}/revisions';
 };
 
 export type ListRevisionsErrors = {
     /**
-     * A problem
+     * A problem (RFC 9457)
      */
     default: Problem;
 };
@@ -1094,7 +1555,7 @@ export type ListRevisionsError = ListRevisionsErrors[keyof ListRevisionsErrors];
 
 export type ListRevisionsResponses = {
     /**
-     * Done
+     * Request fulfilled, document follows
      */
     200: RevisionList;
 };
@@ -1115,7 +1576,7 @@ export type GetRevisionData = {
 
 export type GetRevisionErrors = {
     /**
-     * A problem
+     * A problem (RFC 9457)
      */
     default: Problem;
 };
@@ -1124,7 +1585,7 @@ export type GetRevisionError = GetRevisionErrors[keyof GetRevisionErrors];
 
 export type GetRevisionResponses = {
     /**
-     * Done
+     * Request fulfilled, document follows
      */
     200: RevisionDetail;
 };
@@ -1139,7 +1600,13 @@ export type GetDiffData = {
         id: string;
     };
     query?: {
+        /**
+         * A revision's number, or `deployed`.
+         */
         from?: string;
+        /**
+         * A revision's number, or `draft`.
+         */
         to?: string;
     };
     url: '/api/v1/orgs/{org}/environments/{env}/pipelines/{id}/diff';
@@ -1147,7 +1614,7 @@ export type GetDiffData = {
 
 export type GetDiffErrors = {
     /**
-     * A problem
+     * A problem (RFC 9457)
      */
     default: Problem;
 };
@@ -1156,251 +1623,37 @@ export type GetDiffError = GetDiffErrors[keyof GetDiffErrors];
 
 export type GetDiffResponses = {
     /**
-     * Done
+     * Request fulfilled, document follows
      */
     200: Diff;
 };
 
 export type GetDiffResponse = GetDiffResponses[keyof GetDiffResponses];
 
-export type CreateRolloutData = {
-    body: RolloutCreate;
-    path: {
-        org: string;
-        env: string;
-        id: string;
-    };
-    query?: {
-        dry_run?: boolean;
-    };
-    url: '/api/v1/orgs/{org}/environments/{env}/pipelines/{id}/rollouts';
-};
-
-export type CreateRolloutErrors = {
-    /**
-     * A problem
-     */
-    default: Problem;
-};
-
-export type CreateRolloutError = CreateRolloutErrors[keyof CreateRolloutErrors];
-
-export type CreateRolloutResponses = {
-    /**
-     * Done
-     */
-    200: DryRun;
-    /**
-     * Done
-     */
-    202: Rollout;
-};
-
-export type CreateRolloutResponse = CreateRolloutResponses[keyof CreateRolloutResponses];
-
-export type ListRolloutsData = {
+export type GetCatalogueData = {
     body?: never;
-    path: {
-        org: string;
-        env: string;
-    };
-    query?: {
-        pipeline?: string;
-        limit?: number;
-        cursor?: string;
-    };
-    url: '/api/v1/orgs/{org}/environments/{env}/rollouts';
-};
-
-export type ListRolloutsErrors = {
-    /**
-     * A problem
-     */
-    default: Problem;
-};
-
-export type ListRolloutsError = ListRolloutsErrors[keyof ListRolloutsErrors];
-
-export type ListRolloutsResponses = {
-    /**
-     * Done
-     */
-    200: RolloutList;
-};
-
-export type ListRolloutsResponse = ListRolloutsResponses[keyof ListRolloutsResponses];
-
-export type GetRolloutData = {
-    body?: never;
-    path: {
-        org: string;
-        env: string;
-        id: string;
-    };
+    path?: never;
     query?: never;
-    url: '/api/v1/orgs/{org}/environments/{env}/rollouts/{id}';
+    url: '/api/v1/catalogue';
 };
 
-export type GetRolloutErrors = {
+export type GetCatalogueErrors = {
     /**
-     * A problem
+     * A problem (RFC 9457)
      */
     default: Problem;
 };
 
-export type GetRolloutError = GetRolloutErrors[keyof GetRolloutErrors];
+export type GetCatalogueError = GetCatalogueErrors[keyof GetCatalogueErrors];
 
-export type GetRolloutResponses = {
+export type GetCatalogueResponses = {
     /**
-     * Done
+     * Request fulfilled, document follows
      */
-    200: Rollout;
+    200: Catalogue;
 };
 
-export type GetRolloutResponse = GetRolloutResponses[keyof GetRolloutResponses];
-
-export type PauseRolloutData = {
-    body?: never;
-    path: {
-        org: string;
-        env: string;
-        id: string;
-    };
-    query?: never;
-    url: '/api/v1/orgs/{org}/environments/{env}/rollouts/{id}/pause';
-};
-
-export type PauseRolloutErrors = {
-    /**
-     * A problem
-     */
-    default: Problem;
-};
-
-export type PauseRolloutError = PauseRolloutErrors[keyof PauseRolloutErrors];
-
-export type PauseRolloutResponses = {
-    /**
-     * Done
-     */
-    200: Rollout;
-};
-
-export type PauseRolloutResponse = PauseRolloutResponses[keyof PauseRolloutResponses];
-
-export type ResumeRolloutData = {
-    body?: never;
-    path: {
-        org: string;
-        env: string;
-        id: string;
-    };
-    query?: never;
-    url: '/api/v1/orgs/{org}/environments/{env}/rollouts/{id}/resume';
-};
-
-export type ResumeRolloutErrors = {
-    /**
-     * A problem
-     */
-    default: Problem;
-};
-
-export type ResumeRolloutError = ResumeRolloutErrors[keyof ResumeRolloutErrors];
-
-export type ResumeRolloutResponses = {
-    /**
-     * Done
-     */
-    200: Rollout;
-};
-
-export type ResumeRolloutResponse = ResumeRolloutResponses[keyof ResumeRolloutResponses];
-
-export type CancelRolloutData = {
-    body?: never;
-    path: {
-        org: string;
-        env: string;
-        id: string;
-    };
-    query?: never;
-    url: '/api/v1/orgs/{org}/environments/{env}/rollouts/{id}/cancel';
-};
-
-export type CancelRolloutErrors = {
-    /**
-     * A problem
-     */
-    default: Problem;
-};
-
-export type CancelRolloutError = CancelRolloutErrors[keyof CancelRolloutErrors];
-
-export type CancelRolloutResponses = {
-    /**
-     * Done
-     */
-    200: Rollout;
-};
-
-export type CancelRolloutResponse = CancelRolloutResponses[keyof CancelRolloutResponses];
-
-export type RollbackRolloutData = {
-    body?: never;
-    path: {
-        org: string;
-        env: string;
-        id: string;
-    };
-    query?: never;
-    url: '/api/v1/orgs/{org}/environments/{env}/rollouts/{id}/rollback';
-};
-
-export type RollbackRolloutErrors = {
-    /**
-     * A problem
-     */
-    default: Problem;
-};
-
-export type RollbackRolloutError = RollbackRolloutErrors[keyof RollbackRolloutErrors];
-
-export type RollbackRolloutResponses = {
-    /**
-     * Done
-     */
-    202: Rollout;
-};
-
-export type RollbackRolloutResponse = RollbackRolloutResponses[keyof RollbackRolloutResponses];
-
-export type StopPipelineData = {
-    body: StopRequest;
-    path: {
-        org: string;
-        env: string;
-        id: string;
-    };
-    query?: never;
-    url: '/api/v1/orgs/{org}/environments/{env}/pipelines/{id}/stop';
-};
-
-export type StopPipelineErrors = {
-    /**
-     * A problem
-     */
-    default: Problem;
-};
-
-export type StopPipelineError = StopPipelineErrors[keyof StopPipelineErrors];
-
-export type StopPipelineResponses = {
-    /**
-     * Done
-     */
-    202: unknown;
-};
+export type GetCatalogueResponse = GetCatalogueResponses[keyof GetCatalogueResponses];
 
 export type ListNodesData = {
     body?: never;
@@ -1409,17 +1662,29 @@ export type ListNodesData = {
         env: string;
     };
     query?: {
-        q?: string;
-        status?: string;
+        /**
+         * Most items of one answer.
+         */
         limit?: number;
-        cursor?: string;
+        /**
+         * `next_cursor` of the answer before.
+         */
+        cursor?: string | null;
+        /**
+         * Only items that hold this text.
+         */
+        q?: string | null;
+        /**
+         * Only nodes of this status.
+         */
+        status?: 'healthy' | 'degraded' | 'unreachable' | 'pending' | 'revoked' | null;
     };
     url: '/api/v1/orgs/{org}/environments/{env}/nodes';
 };
 
 export type ListNodesErrors = {
     /**
-     * A problem
+     * A problem (RFC 9457)
      */
     default: Problem;
 };
@@ -1428,7 +1693,7 @@ export type ListNodesError = ListNodesErrors[keyof ListNodesErrors];
 
 export type ListNodesResponses = {
     /**
-     * Done
+     * Request fulfilled, document follows
      */
     200: NodeList;
 };
@@ -1437,9 +1702,6 @@ export type ListNodesResponse = ListNodesResponses[keyof ListNodesResponses];
 
 export type RevokeNodeData = {
     body?: never;
-    headers?: {
-        'If-Match'?: string;
-    };
     path: {
         org: string;
         env: string;
@@ -1451,7 +1713,7 @@ export type RevokeNodeData = {
 
 export type RevokeNodeErrors = {
     /**
-     * A problem
+     * A problem (RFC 9457)
      */
     default: Problem;
 };
@@ -1460,7 +1722,7 @@ export type RevokeNodeError = RevokeNodeErrors[keyof RevokeNodeErrors];
 
 export type RevokeNodeResponses = {
     /**
-     * Done
+     * Request fulfilled, nothing follows
      */
     204: void;
 };
@@ -1480,7 +1742,7 @@ export type GetNodeData = {
 
 export type GetNodeErrors = {
     /**
-     * A problem
+     * A problem (RFC 9457)
      */
     default: Problem;
 };
@@ -1489,7 +1751,7 @@ export type GetNodeError = GetNodeErrors[keyof GetNodeErrors];
 
 export type GetNodeResponses = {
     /**
-     * Done
+     * Request fulfilled, document follows
      */
     200: NodeDetail;
 };
@@ -1503,16 +1765,25 @@ export type ListEnrolmentTokensData = {
         env: string;
     };
     query?: {
+        /**
+         * Most items of one answer.
+         */
         limit?: number;
-        cursor?: string;
-        q?: string;
+        /**
+         * `next_cursor` of the answer before.
+         */
+        cursor?: string | null;
+        /**
+         * Only items that hold this text.
+         */
+        q?: string | null;
     };
     url: '/api/v1/orgs/{org}/environments/{env}/enrolment-tokens';
 };
 
 export type ListEnrolmentTokensErrors = {
     /**
-     * A problem
+     * A problem (RFC 9457)
      */
     default: Problem;
 };
@@ -1521,7 +1792,7 @@ export type ListEnrolmentTokensError = ListEnrolmentTokensErrors[keyof ListEnrol
 
 export type ListEnrolmentTokensResponses = {
     /**
-     * Done
+     * Request fulfilled, document follows
      */
     200: EnrolmentTokenList;
 };
@@ -1529,7 +1800,7 @@ export type ListEnrolmentTokensResponses = {
 export type ListEnrolmentTokensResponse = ListEnrolmentTokensResponses[keyof ListEnrolmentTokensResponses];
 
 export type CreateEnrolmentTokenData = {
-    body: EnrolmentTokenCreate;
+    body: EnrolmentTokenNew;
     path: {
         org: string;
         env: string;
@@ -1540,7 +1811,7 @@ export type CreateEnrolmentTokenData = {
 
 export type CreateEnrolmentTokenErrors = {
     /**
-     * A problem
+     * A problem (RFC 9457)
      */
     default: Problem;
 };
@@ -1549,7 +1820,7 @@ export type CreateEnrolmentTokenError = CreateEnrolmentTokenErrors[keyof CreateE
 
 export type CreateEnrolmentTokenResponses = {
     /**
-     * Done
+     * Document created, URL follows
      */
     201: EnrolmentTokenCreated;
 };
@@ -1558,9 +1829,6 @@ export type CreateEnrolmentTokenResponse = CreateEnrolmentTokenResponses[keyof C
 
 export type RevokeEnrolmentTokenData = {
     body?: never;
-    headers?: {
-        'If-Match'?: string;
-    };
     path: {
         org: string;
         env: string;
@@ -1572,7 +1840,7 @@ export type RevokeEnrolmentTokenData = {
 
 export type RevokeEnrolmentTokenErrors = {
     /**
-     * A problem
+     * A problem (RFC 9457)
      */
     default: Problem;
 };
@@ -1581,136 +1849,12 @@ export type RevokeEnrolmentTokenError = RevokeEnrolmentTokenErrors[keyof RevokeE
 
 export type RevokeEnrolmentTokenResponses = {
     /**
-     * Done
+     * Request fulfilled, nothing follows
      */
     204: void;
 };
 
 export type RevokeEnrolmentTokenResponse = RevokeEnrolmentTokenResponses[keyof RevokeEnrolmentTokenResponses];
-
-export type ListSecretsData = {
-    body?: never;
-    path: {
-        org: string;
-        env: string;
-    };
-    query?: {
-        limit?: number;
-        cursor?: string;
-        q?: string;
-    };
-    url: '/api/v1/orgs/{org}/environments/{env}/secrets';
-};
-
-export type ListSecretsErrors = {
-    /**
-     * A problem
-     */
-    default: Problem;
-};
-
-export type ListSecretsError = ListSecretsErrors[keyof ListSecretsErrors];
-
-export type ListSecretsResponses = {
-    /**
-     * Done
-     */
-    200: SecretList;
-};
-
-export type ListSecretsResponse = ListSecretsResponses[keyof ListSecretsResponses];
-
-export type CreateSecretData = {
-    body: SecretCreate;
-    path: {
-        org: string;
-        env: string;
-    };
-    query?: never;
-    url: '/api/v1/orgs/{org}/environments/{env}/secrets';
-};
-
-export type CreateSecretErrors = {
-    /**
-     * A problem
-     */
-    default: Problem;
-};
-
-export type CreateSecretError = CreateSecretErrors[keyof CreateSecretErrors];
-
-export type CreateSecretResponses = {
-    /**
-     * Done
-     */
-    201: Secret;
-};
-
-export type CreateSecretResponse = CreateSecretResponses[keyof CreateSecretResponses];
-
-export type DeleteSecretData = {
-    body?: never;
-    headers?: {
-        'If-Match'?: string;
-    };
-    path: {
-        org: string;
-        env: string;
-        id: string;
-    };
-    query?: never;
-    url: '/api/v1/orgs/{org}/environments/{env}/secrets/{id}';
-};
-
-export type DeleteSecretErrors = {
-    /**
-     * A problem
-     */
-    default: Problem;
-};
-
-export type DeleteSecretError = DeleteSecretErrors[keyof DeleteSecretErrors];
-
-export type DeleteSecretResponses = {
-    /**
-     * Done
-     */
-    204: void;
-};
-
-export type DeleteSecretResponse = DeleteSecretResponses[keyof DeleteSecretResponses];
-
-export type UpdateSecretData = {
-    body: SecretUpdate;
-    headers?: {
-        'If-Match'?: string;
-    };
-    path: {
-        org: string;
-        env: string;
-        id: string;
-    };
-    query?: never;
-    url: '/api/v1/orgs/{org}/environments/{env}/secrets/{id}';
-};
-
-export type UpdateSecretErrors = {
-    /**
-     * A problem
-     */
-    default: Problem;
-};
-
-export type UpdateSecretError = UpdateSecretErrors[keyof UpdateSecretErrors];
-
-export type UpdateSecretResponses = {
-    /**
-     * Done
-     */
-    200: Secret;
-};
-
-export type UpdateSecretResponse = UpdateSecretResponses[keyof UpdateSecretResponses];
 
 export type GetRatesData = {
     body?: never;
@@ -1725,7 +1869,7 @@ export type GetRatesData = {
 
 export type GetRatesErrors = {
     /**
-     * A problem
+     * A problem (RFC 9457)
      */
     default: Problem;
 };
@@ -1734,7 +1878,7 @@ export type GetRatesError = GetRatesErrors[keyof GetRatesErrors];
 
 export type GetRatesResponses = {
     /**
-     * Done
+     * Request fulfilled, document follows
      */
     200: Rates;
 };
@@ -1748,9 +1892,12 @@ export type GetSeriesData = {
         env: string;
         id: string;
     };
-    query?: {
-        component?: string;
-        metric?: string;
+    query: {
+        component: string;
+        metric?: 'received' | 'sent' | 'errors';
+        /**
+         * How far back.
+         */
         minutes?: number;
     };
     url: '/api/v1/orgs/{org}/environments/{env}/pipelines/{id}/series';
@@ -1758,7 +1905,7 @@ export type GetSeriesData = {
 
 export type GetSeriesErrors = {
     /**
-     * A problem
+     * A problem (RFC 9457)
      */
     default: Problem;
 };
@@ -1767,12 +1914,259 @@ export type GetSeriesError = GetSeriesErrors[keyof GetSeriesErrors];
 
 export type GetSeriesResponses = {
     /**
-     * Done
+     * Request fulfilled, document follows
      */
     200: Series;
 };
 
 export type GetSeriesResponse = GetSeriesResponses[keyof GetSeriesResponses];
+
+export type CreateRolloutData = {
+    body: RolloutNew;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: {
+        /**
+         * Say what would happen and do nothing.
+         */
+        dry_run?: boolean;
+    };
+    url: '/api/v1/orgs/{org}/environments/{env}/pipelines/{id}/rollouts';
+};
+
+export type CreateRolloutErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type CreateRolloutError = CreateRolloutErrors[keyof CreateRolloutErrors];
+
+export type CreateRolloutResponses = {
+    /**
+     * Request accepted, processing continues off-line
+     */
+    202: Rollout | DryRun;
+};
+
+export type CreateRolloutResponse = CreateRolloutResponses[keyof CreateRolloutResponses];
+
+export type ListRolloutsData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+    };
+    query?: {
+        /**
+         * Only rollouts of this pipeline.
+         */
+        pipeline?: string | null;
+        /**
+         * Most items of one answer.
+         */
+        limit?: number;
+        /**
+         * `next_cursor` of the answer before.
+         */
+        cursor?: string | null;
+    };
+    url: '/api/v1/orgs/{org}/environments/{env}/rollouts';
+};
+
+export type ListRolloutsErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type ListRolloutsError = ListRolloutsErrors[keyof ListRolloutsErrors];
+
+export type ListRolloutsResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: RolloutList;
+};
+
+export type ListRolloutsResponse = ListRolloutsResponses[keyof ListRolloutsResponses];
+
+export type GetRolloutData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/rollouts/{id}';
+};
+
+export type GetRolloutErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type GetRolloutError = GetRolloutErrors[keyof GetRolloutErrors];
+
+export type GetRolloutResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: Rollout;
+};
+
+export type GetRolloutResponse = GetRolloutResponses[keyof GetRolloutResponses];
+
+export type PauseRolloutData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/rollouts/{id}/pause';
+};
+
+export type PauseRolloutErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type PauseRolloutError = PauseRolloutErrors[keyof PauseRolloutErrors];
+
+export type PauseRolloutResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: Rollout;
+};
+
+export type PauseRolloutResponse = PauseRolloutResponses[keyof PauseRolloutResponses];
+
+export type ResumeRolloutData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/rollouts/{id}/resume';
+};
+
+export type ResumeRolloutErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type ResumeRolloutError = ResumeRolloutErrors[keyof ResumeRolloutErrors];
+
+export type ResumeRolloutResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: Rollout;
+};
+
+export type ResumeRolloutResponse = ResumeRolloutResponses[keyof ResumeRolloutResponses];
+
+export type CancelRolloutData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/rollouts/{id}/cancel';
+};
+
+export type CancelRolloutErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type CancelRolloutError = CancelRolloutErrors[keyof CancelRolloutErrors];
+
+export type CancelRolloutResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: Rollout;
+};
+
+export type CancelRolloutResponse = CancelRolloutResponses[keyof CancelRolloutResponses];
+
+export type RollbackRolloutData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/rollouts/{id}/rollback';
+};
+
+export type RollbackRolloutErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type RollbackRolloutError = RollbackRolloutErrors[keyof RollbackRolloutErrors];
+
+export type RollbackRolloutResponses = {
+    /**
+     * Request accepted, processing continues off-line
+     */
+    202: Rollout;
+};
+
+export type RollbackRolloutResponse = RollbackRolloutResponses[keyof RollbackRolloutResponses];
+
+export type StopPipelineData = {
+    body: StopNew;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/pipelines/{id}/stop';
+};
+
+export type StopPipelineErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type StopPipelineError = StopPipelineErrors[keyof StopPipelineErrors];
+
+export type StopPipelineResponses = {
+    /**
+     * Request accepted, processing continues off-line
+     */
+    202: unknown;
+};
 
 export type StreamEventsData = {
     body?: never;
@@ -1780,6 +2174,9 @@ export type StreamEventsData = {
         org: string;
     };
     query: {
+        /**
+         * rates:<pipeline>, pipeline:<pipeline>, rollout:<rollout>, nodes:<environment>, by commas.
+         */
         topics: string;
     };
     url: '/api/v1/orgs/{org}/events';
@@ -1787,7 +2184,7 @@ export type StreamEventsData = {
 
 export type StreamEventsErrors = {
     /**
-     * A problem
+     * A problem (RFC 9457)
      */
     default: Problem;
 };
@@ -1796,34 +2193,57 @@ export type StreamEventsError = StreamEventsErrors[keyof StreamEventsErrors];
 
 export type StreamEventsResponses = {
     /**
-     * Done
+     * Stream Response
      */
-    200: string;
+    200: unknown;
 };
 
-export type StreamEventsResponse = StreamEventsResponses[keyof StreamEventsResponses];
-
-export type GetCatalogueData = {
+export type GetLiveData = {
     body?: never;
     path?: never;
     query?: never;
-    url: '/api/v1/catalogue';
+    url: '/api/health/live';
 };
 
-export type GetCatalogueErrors = {
+export type GetLiveErrors = {
     /**
-     * A problem
+     * A problem (RFC 9457)
      */
     default: Problem;
 };
 
-export type GetCatalogueError = GetCatalogueErrors[keyof GetCatalogueErrors];
+export type GetLiveError = GetLiveErrors[keyof GetLiveErrors];
 
-export type GetCatalogueResponses = {
+export type GetLiveResponses = {
     /**
-     * Done
+     * Request fulfilled, document follows
      */
-    200: Catalogue;
+    200: Health;
 };
 
-export type GetCatalogueResponse = GetCatalogueResponses[keyof GetCatalogueResponses];
+export type GetLiveResponse = GetLiveResponses[keyof GetLiveResponses];
+
+export type GetReadyData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/health/ready';
+};
+
+export type GetReadyErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type GetReadyError = GetReadyErrors[keyof GetReadyErrors];
+
+export type GetReadyResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: Health;
+};
+
+export type GetReadyResponse = GetReadyResponses[keyof GetReadyResponses];

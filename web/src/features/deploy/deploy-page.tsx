@@ -102,7 +102,7 @@ function Plan({ plan, pipeline, revision }: PlanProps) {
 function ConfigurationDiff({ plan, pipeline, revision }: PlanProps) {
   const deployed = pipeline.deployed?.revision
   const to = revision === null ? 'draft' : String(revision)
-  if (deployed === undefined) return <TextDiff text={plan.text} />
+  if (deployed === undefined) return <TextDiff text={plan.text ?? ''} />
   return <VersionDiff plan={plan} pipelineId={pipeline.id} from={String(deployed)} to={to} />
 }
 
@@ -110,7 +110,7 @@ function VersionDiff({ plan, pipelineId, from, to }: { plan: DryRun; pipelineId:
   const versions = useVersions(pipelineId, from, to)
   if (versions.isPending) return <LoadingState rows={4} />
   // The plan's own text is the fallback: the same difference, in one column.
-  if (versions.data === undefined) return <TextDiff text={plan.text} />
+  if (versions.data === undefined) return <TextDiff text={plan.text ?? ''} />
   return (
     <DiffView
       before={versions.data.before}

@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query'
-import type { Pipeline } from '@/api/gen'
+import type { Document, Pipeline } from '@/api/gen'
 import { checkDocument } from '@/api/gen'
 import { useScope } from '@/app/scope'
 import { formatTime } from '@/lib/format'
@@ -9,7 +9,6 @@ import { Dialog } from '@/ui/dialog'
 import { DiffView } from '@/ui/diff-view'
 import { InlineError, LoadingState } from '@/ui/states'
 import { stringify } from 'yaml'
-import type { Document } from './graph/types'
 
 type ConflictDialogProps = {
   mine: Document

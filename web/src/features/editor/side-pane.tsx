@@ -88,13 +88,13 @@ function FindingsPane() {
         <li key={index}>
           <button
             type="button"
-            disabled={finding.component === null}
+            disabled={finding.component == null}
             onClick={() => select(finding.component ?? undefined)}
             className="flex w-full flex-col gap-0.5 rounded-md p-2 text-left not-disabled:cursor-pointer not-disabled:hover:bg-hover"
           >
             <FindingLine finding={finding} />
             <span className="pl-5 font-mono text-sm text-secondary">
-              {[finding.component, finding.path.join('.')].filter((part) => part != null && part !== '').join(' · ')}
+              {[finding.component, (finding.path ?? []).join('.')].filter((part) => part != null && part !== '').join(' · ')}
             </span>
           </button>
         </li>

@@ -11,7 +11,7 @@ const pipeline: Pipeline = {
   component_count: 0,
   draft_version: 1,
   updated_at: '2026-01-01T00:00:00.000Z',
-  updated_by: null,
+  updated_by: 'Someone',
   deployed: null,
   draft_changed: false,
   document: emptyDocument(),

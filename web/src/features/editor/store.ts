@@ -1,6 +1,7 @@
 import { createStore } from 'zustand/vanilla'
 import type { Pipeline } from '@/api/gen'
 import type { Document } from './graph/types'
+import { wholeDocument } from './graph/types'
 import { withPlaces } from './graph/layout'
 
 /** What a person edits: the document and how the pipeline is called. */
@@ -32,7 +33,7 @@ const MERGE_MS = 1500
 const MAX_STEPS = 500
 
 export function draftOf(pipeline: Pipeline): Draft {
-  return { document: withPlaces(pipeline.document), name: pipeline.name, description: pipeline.description }
+  return { document: withPlaces(wholeDocument(pipeline.document)), name: pipeline.name, description: pipeline.description }
 }
 
 function pushed(state: EditorState, label: string, merge: string | null, now: number): Step[] {

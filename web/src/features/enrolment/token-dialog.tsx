@@ -40,7 +40,7 @@ export function TokenDialog({ isOpen, onClose, onCreated }: TokenDialogProps) {
   const submit = () =>
     create.mutate({
       path: { org, env },
-      body: { name: name.trim(), expires_in_seconds: Number(lifetime), max_uses: maxUses, labels: labels ?? {} },
+      body: { name: name.trim(), expires_in_seconds: Number(lifetime), ...(maxUses === null ? {} : { max_uses: maxUses }), labels: labels ?? {} },
     })
   const footer = (
     <>

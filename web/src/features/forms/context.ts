@@ -17,5 +17,5 @@ function startsWith(path: readonly unknown[], prefix: Path): boolean {
 /** The findings at a place of the form: exactly there, or anywhere within. */
 export function useFindings(path: Path, within: boolean): Finding[] {
   const { findings } = useContext(FormContext)
-  return findings.filter((each) => startsWith(each.path, path) && (within || each.path.length === path.length))
+  return findings.filter(({ path: at = [] }) => startsWith(at, path) && (within || at.length === path.length))
 }

@@ -81,7 +81,7 @@ export function BooleanControl({ label, spec, value, onChange, readOnly }: Contr
 
 /** One of a fixed list; a value outside the list is kept and shown. */
 export function EnumControl({ label, spec, value, onChange, readOnly }: ControlProps) {
-  const known = (spec.enum ?? []).map((each) => String(each as string))
+  const known = (spec.enum ?? []).map((each) => String(each))
   const own = typeof value === 'string' && !known.includes(value) ? [value] : []
   const fallback = describeDefault(spec)
   return (

@@ -38,7 +38,6 @@ export function ValueControl(props: ControlProps) {
     case 'condition':
       return <CodeControl {...props} />
     case 'string':
-    case 'timestamp':
       return <TextControl {...props} />
     case 'array':
       return <ListControl {...props} />

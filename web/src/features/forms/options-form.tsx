@@ -82,7 +82,7 @@ function MoreOptions(props: OptionsFormProps & { names: string[] }) {
   const [changedOnly, setChangedOnly] = useState(false)
   const findings = useFindings(path, true)
   const changed = names.filter((name) => name in value)
-  const hasFinding = names.some((name) => findings.some((each) => each.path[path.length] === name))
+  const hasFinding = names.some((name) => findings.some((each) => each.path?.[path.length] === name))
   const [open, setOpen] = useState(changed.length > 0 || hasFinding)
   const visible = names.filter((name) => {
     const spec = specs[name] ?? UNKNOWN

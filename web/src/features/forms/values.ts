@@ -29,7 +29,6 @@ export function fits(spec: OptionSpec, value: unknown): boolean {
     case 'string':
     case 'vrl':
     case 'condition':
-    case 'timestamp':
       return typeof value === 'string'
     case 'integer':
     case 'number':
@@ -100,12 +99,12 @@ export function variantOf(spec: OptionSpec, value: unknown): number {
   const variants = spec.any_of ?? []
   const matches = (variant: OptionSpec): boolean => {
     if (!fits(variant, value)) return false
-    if (variant.enum != null && variant.enum.length > 0) return variant.enum.includes(value)
+    if (variant.enum != null && variant.enum.length > 0) return variant.enum.includes(String(value))
     if (!isRecord(value) || variant.options == null) return true
     return Object.entries(variant.options).every(([name, option]) => {
       const member = value[name]
       if (member === undefined) return option.required !== true
-      return option.enum == null || option.enum.includes(member)
+      return option.enum == null || (typeof member === 'string' && option.enum.includes(member))
     })
   }
   const exact = variants.findIndex(matches)

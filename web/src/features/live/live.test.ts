@@ -94,6 +94,9 @@ const rate = (value: number): ComponentRates => ({
   discarded_per_second: 0,
   received_events_total: value,
   outputs: { _default: { events_per_second: value, events_total: value } },
+  sent_events_total: value,
+  errors_total: 0,
+  discarded_total: 0,
   utilization: null,
 })
 const rates = (at: string, components: Rates['components'], stale: number | null = null): Rates => ({

@@ -3,6 +3,8 @@ import { TicketPlus } from 'lucide-react'
 import type { Node } from '@/api/gen'
 import { listNodes } from '@/api/gen'
 import { listNodesQueryKey } from '@/api/gen/@tanstack/react-query.gen'
+import type { NodeStatus } from '@/app/router'
+import { NODE_STATUSES } from '@/app/router'
 import { useCan, useScope } from '@/app/scope'
 import { t } from '@/lib/i18n'
 import { usePages } from '@/lib/use-pages'
@@ -12,7 +14,7 @@ import { Page } from '@/ui/page'
 import { Select } from '@/ui/select'
 import { EmptyState, ErrorState, LoadingState } from '@/ui/states'
 import { NodeTable } from './node-table'
-import { STATUSES, statusLabel } from './node-status'
+import { statusLabel } from './node-status'
 
 const REFRESH_MS = 10_000
 const ALL = 'all'
@@ -49,8 +51,8 @@ export function NodeListPage() {
             hideLabel
             className="w-40"
             value={search.status ?? ALL}
-            onChange={(status) => set({ status: status === ALL ? undefined : status })}
-            choices={[{ id: ALL, label: t('Any status') }, ...STATUSES.map((status) => ({ id: status, label: statusLabel(status) }))]}
+            onChange={(status) => set({ status: status === ALL ? undefined : (status as NodeStatus) })}
+            choices={[{ id: ALL, label: t('Any status') }, ...NODE_STATUSES.map((status) => ({ id: status, label: statusLabel(status) }))]}
           />
         </div>
       )}

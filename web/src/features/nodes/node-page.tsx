@@ -95,12 +95,11 @@ function MachineFacts({ node }: { node: NodeDetail }) {
     items.push([t('Received'), `${formatRate(rates.received)}/s`], [t('Sent'), `${formatRate(rates.sent)}/s`], [t('Errors'), `${formatRate(rates.errors)}/s`])
   }
   if (host !== null) {
-    if (host.cpu_percent !== null) items.push([t('CPU'), `${host.cpu_percent.toFixed(0)} %`])
-    if (host.memory_used_bytes !== null && host.memory_total_bytes !== null) {
-      items.push([t('Memory'), t('{used} of {total}', { used: formatBytes(host.memory_used_bytes), total: formatBytes(host.memory_total_bytes) })])
-    }
-    if (host.disk_free_bytes !== null) items.push([t('Disk free'), formatBytes(host.disk_free_bytes)])
-    if (host.load1 !== null) items.push([t('Load'), host.load1.toFixed(2)])
+    const { cpu_percent: cpu, memory_used_bytes: used, memory_total_bytes: total, disk_free_bytes: free, load1 } = host
+    if (cpu != null) items.push([t('CPU'), `${cpu.toFixed(0)} %`])
+    if (used != null && total != null) items.push([t('Memory'), t('{used} of {total}', { used: formatBytes(used), total: formatBytes(total) })])
+    if (free != null) items.push([t('Disk free'), formatBytes(free)])
+    if (load1 != null) items.push([t('Load'), load1.toFixed(2)])
   }
   return <Facts items={items} />
 }

@@ -5,9 +5,6 @@ import { useNow } from '@/lib/now'
 import type { Tone } from '@/ui/badge'
 import { StateBadge } from '@/ui/badge'
 
-/** The states that a node can be in, in the order of the filter. */
-export const STATUSES: Node['status'][] = ['healthy', 'degraded', 'unreachable', 'pending', 'revoked']
-
 /** A node's state in words. */
 export function statusLabel(status: Node['status']): string {
   const words: Record<Node['status'], string> = {

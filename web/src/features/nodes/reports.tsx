@@ -24,9 +24,9 @@ export function Reports({ reports, assignments }: { reports: Report[]; assignmen
               )}
             </div>
             {report.message != null && report.message !== '' && <p className="[overflow-wrap:anywhere]">{report.message}</p>}
-            {report.engine_output != null && report.engine_output !== '' && (
+            {report.engine_output.length > 0 && (
               <div className="mt-1">
-                <CodeBlock label={t('Output of the engine')} text={report.engine_output} />
+                <CodeBlock label={t('Output of the engine')} text={report.engine_output.join('\n')} />
               </div>
             )}
           </li>

@@ -95,7 +95,7 @@ export function ImportDialog({ isOpen, onClose }: { isOpen: boolean; onClose: ()
         {documents.map((each, index) => (
           <TextField
             key={index}
-            label={t('Name, {n, plural, one {# component} other {# components}}', { n: each.document.components.length })}
+            label={t('Name, {n, plural, one {# component} other {# components}}', { n: each.document.components?.length ?? 0 })}
             value={each.name}
             onChange={(name) => rename(index, name)}
           />
@@ -103,7 +103,7 @@ export function ImportDialog({ isOpen, onClose }: { isOpen: boolean; onClose: ()
         {read.data?.findings.map((finding, index) => (
           <div key={index} className="flex gap-2">
             <span className="w-20 shrink-0 text-sm text-secondary tabular-nums">
-              {finding.line === null ? '' : t('line {line}', { line: finding.line })}
+              {finding.line == null ? '' : t('line {line}', { line: finding.line })}
             </span>
             <FindingLine finding={finding} />
           </div>

@@ -160,8 +160,8 @@ function NodeEvidence({ node }: { node: RolloutNode }) {
           <p className="text-secondary [overflow-wrap:anywhere]">
             {t('Report:')} <span className="font-mono text-sm text-text">{report.kind}</span> {report.message}
           </p>
-          {report.engine_output != null && report.engine_output !== '' && (
-            <CodeBlock label={t('Output of the engine on {node}', { node: node.name })} text={report.engine_output} />
+          {report.engine_output.length > 0 && (
+            <CodeBlock label={t('Output of the engine on {node}', { node: node.name })} text={report.engine_output.join('\n')} />
           )}
         </div>
       )}

@@ -3,9 +3,12 @@
 import { type InfiniteData, infiniteQueryOptions, queryOptions, type UseMutationOptions } from '@tanstack/react-query';
 
 import { client } from '../client.gen';
-import { cancelRollout, checkDocument, createEnrolmentToken, createPipeline, createRollout, createSecret, createSession, deletePipeline, deleteSecret, deleteSession, getCatalogue, getDiff, getNode, getOrganization, getPipeline, getRates, getRevision, getRollout, getSeries, getSession, importText, listAudit, listEnrolmentTokens, listEnvironments, listMembers, listNodes, listPipelines, listRevisions, listRollouts, listSecrets, listSessions, type Options, pauseRollout, resumeRollout, revokeEnrolmentToken, revokeNode, revokeSession, rollbackRollout, stopPipeline, updatePipeline, updateSecret } from '../sdk.gen';
-import type { CancelRolloutData, CancelRolloutError, CancelRolloutResponse, CheckDocumentData, CheckDocumentError, CheckDocumentResponse, CreateEnrolmentTokenData, CreateEnrolmentTokenError, CreateEnrolmentTokenResponse, CreatePipelineData, CreatePipelineError, CreatePipelineResponse, CreateRolloutData, CreateRolloutError, CreateRolloutResponse, CreateSecretData, CreateSecretError, CreateSecretResponse, CreateSessionData, CreateSessionError, CreateSessionResponse, DeletePipelineData, DeletePipelineError, DeletePipelineResponse, DeleteSecretData, DeleteSecretError, DeleteSecretResponse, DeleteSessionData, DeleteSessionError, DeleteSessionResponse, GetCatalogueData, GetCatalogueError, GetCatalogueResponse, GetDiffData, GetDiffError, GetDiffResponse, GetNodeData, GetNodeError, GetNodeResponse, GetOrganizationData, GetOrganizationError, GetOrganizationResponse, GetPipelineData, GetPipelineError, GetPipelineResponse, GetRatesData, GetRatesError, GetRatesResponse, GetRevisionData, GetRevisionError, GetRevisionResponse, GetRolloutData, GetRolloutError, GetRolloutResponse, GetSeriesData, GetSeriesError, GetSeriesResponse, GetSessionData, GetSessionError, GetSessionResponse, ImportTextData, ImportTextError, ImportTextResponse, ListAuditData, ListAuditError, ListAuditResponse, ListEnrolmentTokensData, ListEnrolmentTokensError, ListEnrolmentTokensResponse, ListEnvironmentsData, ListEnvironmentsError, ListEnvironmentsResponse, ListMembersData, ListMembersError, ListMembersResponse, ListNodesData, ListNodesError, ListNodesResponse, ListPipelinesData, ListPipelinesError, ListPipelinesResponse, ListRevisionsData, ListRevisionsError, ListRevisionsResponse, ListRolloutsData, ListRolloutsError, ListRolloutsResponse, ListSecretsData, ListSecretsError, ListSecretsResponse, ListSessionsData, ListSessionsError, ListSessionsResponse, PauseRolloutData, PauseRolloutError, PauseRolloutResponse, ResumeRolloutData, ResumeRolloutError, ResumeRolloutResponse, RevokeEnrolmentTokenData, RevokeEnrolmentTokenError, RevokeEnrolmentTokenResponse, RevokeNodeData, RevokeNodeError, RevokeNodeResponse, RevokeSessionData, RevokeSessionError, RevokeSessionResponse, RollbackRolloutData, RollbackRolloutError, RollbackRolloutResponse, StopPipelineData, StopPipelineError, UpdatePipelineData, UpdatePipelineError, UpdatePipelineResponse, UpdateSecretData, UpdateSecretError, UpdateSecretResponse } from '../types.gen';
+import { cancelRollout, checkDocument, createEnrolmentToken, createPipeline, createRollout, createSecret, createSession, deletePipeline, deleteSecret, deleteSession, getCatalogue, getDiff, getLive, getNode, getOrganization, getPipeline, getRates, getReady, getRevision, getRollout, getSeries, getSession, importText, listAudit, listEnrolmentTokens, listEnvironments, listMembers, listNodes, listPipelines, listRevisions, listRollouts, listSecrets, listSessions, type Options, pauseRollout, resumeRollout, revokeEnrolmentToken, revokeNode, revokeSession, rollbackRollout, stopPipeline, updatePipeline, updateSecret } from '../sdk.gen';
+import type { CancelRolloutData, CancelRolloutError, CancelRolloutResponse, CheckDocumentData, CheckDocumentError, CheckDocumentResponse, CreateEnrolmentTokenData, CreateEnrolmentTokenError, CreateEnrolmentTokenResponse, CreatePipelineData, CreatePipelineError, CreatePipelineResponse, CreateRolloutData, CreateRolloutError, CreateRolloutResponse, CreateSecretData, CreateSecretError, CreateSecretResponse, CreateSessionData, CreateSessionError, CreateSessionResponse, DeletePipelineData, DeletePipelineError, DeletePipelineResponse, DeleteSecretData, DeleteSecretError, DeleteSecretResponse, DeleteSessionData, DeleteSessionError, DeleteSessionResponse, GetCatalogueData, GetCatalogueError, GetCatalogueResponse, GetDiffData, GetDiffError, GetDiffResponse, GetLiveData, GetLiveError, GetLiveResponse, GetNodeData, GetNodeError, GetNodeResponse, GetOrganizationData, GetOrganizationError, GetOrganizationResponse, GetPipelineData, GetPipelineError, GetPipelineResponse, GetRatesData, GetRatesError, GetRatesResponse, GetReadyData, GetReadyError, GetReadyResponse, GetRevisionData, GetRevisionError, GetRevisionResponse, GetRolloutData, GetRolloutError, GetRolloutResponse, GetSeriesData, GetSeriesError, GetSeriesResponse, GetSessionData, GetSessionError, GetSessionResponse, ImportTextData, ImportTextError, ImportTextResponse, ListAuditData, ListAuditError, ListAuditResponse, ListEnrolmentTokensData, ListEnrolmentTokensError, ListEnrolmentTokensResponse, ListEnvironmentsData, ListEnvironmentsError, ListEnvironmentsResponse, ListMembersData, ListMembersError, ListMembersResponse, ListNodesData, ListNodesError, ListNodesResponse, ListPipelinesData, ListPipelinesError, ListPipelinesResponse, ListRevisionsData, ListRevisionsError, ListRevisionsResponse, ListRolloutsData, ListRolloutsError, ListRolloutsResponse, ListSecretsData, ListSecretsError, ListSecretsResponse, ListSessionsData, ListSessionsError, ListSessionsResponse, PauseRolloutData, PauseRolloutError, PauseRolloutResponse, ResumeRolloutData, ResumeRolloutError, ResumeRolloutResponse, RevokeEnrolmentTokenData, RevokeEnrolmentTokenError, RevokeEnrolmentTokenResponse, RevokeNodeData, RevokeNodeError, RevokeNodeResponse, RevokeSessionData, RevokeSessionError, RevokeSessionResponse, RollbackRolloutData, RollbackRolloutError, RollbackRolloutResponse, StopPipelineData, StopPipelineError, UpdatePipelineData, UpdatePipelineError, UpdatePipelineResponse, UpdateSecretData, UpdateSecretError, UpdateSecretResponse } from '../types.gen';
 
+/**
+ * Sign out
+ */
 export const deleteSessionMutation = (options?: Partial<Options<DeleteSessionData>>): UseMutationOptions<DeleteSessionResponse, DeleteSessionError, Options<DeleteSessionData>> => {
     const mutationOptions: UseMutationOptions<DeleteSessionResponse, DeleteSessionError, Options<DeleteSessionData>> = {
         mutationFn: async (fnOptions) => {
@@ -55,6 +58,9 @@ const createQueryKey = <TOptions extends Options>(id: string, options?: TOptions
 
 export const getSessionQueryKey = (options?: Options<GetSessionData>) => createQueryKey('getSession', options);
 
+/**
+ * Your session and organisations
+ */
 export const getSessionOptions = (options?: Options<GetSessionData>) => queryOptions<GetSessionResponse, GetSessionError, GetSessionResponse, ReturnType<typeof getSessionQueryKey>>({
     queryFn: async ({ queryKey, signal }) => {
         const { data } = await getSession({
@@ -68,6 +74,9 @@ export const getSessionOptions = (options?: Options<GetSessionData>) => queryOpt
     queryKey: getSessionQueryKey(options)
 });
 
+/**
+ * Sign in
+ */
 export const createSessionMutation = (options?: Partial<Options<CreateSessionData>>): UseMutationOptions<CreateSessionResponse, CreateSessionError, Options<CreateSessionData>> => {
     const mutationOptions: UseMutationOptions<CreateSessionResponse, CreateSessionError, Options<CreateSessionData>> = {
         mutationFn: async (fnOptions) => {
@@ -84,6 +93,9 @@ export const createSessionMutation = (options?: Partial<Options<CreateSessionDat
 
 export const listSessionsQueryKey = (options?: Options<ListSessionsData>) => createQueryKey('listSessions', options);
 
+/**
+ * Your sessions
+ */
 export const listSessionsOptions = (options?: Options<ListSessionsData>) => queryOptions<ListSessionsResponse, ListSessionsError, ListSessionsResponse, ReturnType<typeof listSessionsQueryKey>>({
     queryFn: async ({ queryKey, signal }) => {
         const { data } = await listSessions({
@@ -95,6 +107,59 @@ export const listSessionsOptions = (options?: Options<ListSessionsData>) => quer
         return data;
     },
     queryKey: listSessionsQueryKey(options)
+});
+
+/**
+ * End one of your sessions
+ */
+export const revokeSessionMutation = (options?: Partial<Options<RevokeSessionData>>): UseMutationOptions<RevokeSessionResponse, RevokeSessionError, Options<RevokeSessionData>> => {
+    const mutationOptions: UseMutationOptions<RevokeSessionResponse, RevokeSessionError, Options<RevokeSessionData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await revokeSession({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+export const getOrganizationQueryKey = (options: Options<GetOrganizationData>) => createQueryKey('getOrganization', options);
+
+/**
+ * An organisation and what you may do in it
+ */
+export const getOrganizationOptions = (options: Options<GetOrganizationData>) => queryOptions<GetOrganizationResponse, GetOrganizationError, GetOrganizationResponse, ReturnType<typeof getOrganizationQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await getOrganization({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: getOrganizationQueryKey(options)
+});
+
+export const listEnvironmentsQueryKey = (options: Options<ListEnvironmentsData>) => createQueryKey('listEnvironments', options);
+
+/**
+ * The environments you may see, in promotion order
+ */
+export const listEnvironmentsOptions = (options: Options<ListEnvironmentsData>) => queryOptions<ListEnvironmentsResponse, ListEnvironmentsError, ListEnvironmentsResponse, ReturnType<typeof listEnvironmentsQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await listEnvironments({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: listEnvironmentsQueryKey(options)
 });
 
 const createInfiniteParams = <K extends Pick<QueryKey<Options>[0], 'body' | 'headers' | 'path' | 'query'>>(queryKey: QueryKey<Options>, page: K) => {
@@ -126,81 +191,13 @@ const createInfiniteParams = <K extends Pick<QueryKey<Options>[0], 'body' | 'hea
     return params as unknown as typeof page;
 };
 
-export const listSessionsInfiniteQueryKey = (options?: Options<ListSessionsData>): QueryKey<Options<ListSessionsData>> => createQueryKey('listSessions', options, true);
-
-export const listSessionsInfiniteOptions = (options?: Options<ListSessionsData>) => {
-    const opts = infiniteQueryOptions<ListSessionsResponse, ListSessionsError, InfiniteData<ListSessionsResponse>, QueryKey<Options<ListSessionsData>>, string | Pick<QueryKey<Options<ListSessionsData>>[0], 'body' | 'headers' | 'path' | 'query'>>(
-    // @ts-ignore
-    {
-        queryFn: async ({ pageParam, queryKey, signal }) => {
-            // @ts-ignore
-            const page: Pick<QueryKey<Options<ListSessionsData>>[0], 'body' | 'headers' | 'path' | 'query'> = typeof pageParam === 'object' ? pageParam : {
-                query: {
-                    cursor: pageParam
-                }
-            };
-            const params = createInfiniteParams(queryKey, page);
-            const { data } = await listSessions({
-                ...options,
-                ...params,
-                signal,
-                throwOnError: true
-            });
-            return data;
-        },
-        queryKey: listSessionsInfiniteQueryKey(options)
-    });
-    return opts as Omit<typeof opts, 'initialData'>;
-};
-
-export const revokeSessionMutation = (options?: Partial<Options<RevokeSessionData>>): UseMutationOptions<RevokeSessionResponse, RevokeSessionError, Options<RevokeSessionData>> => {
-    const mutationOptions: UseMutationOptions<RevokeSessionResponse, RevokeSessionError, Options<RevokeSessionData>> = {
-        mutationFn: async (fnOptions) => {
-            const { data } = await revokeSession({
-                ...options,
-                ...fnOptions,
-                throwOnError: true
-            });
-            return data;
-        }
-    };
-    return mutationOptions;
-};
-
-export const getOrganizationQueryKey = (options: Options<GetOrganizationData>) => createQueryKey('getOrganization', options);
-
-export const getOrganizationOptions = (options: Options<GetOrganizationData>) => queryOptions<GetOrganizationResponse, GetOrganizationError, GetOrganizationResponse, ReturnType<typeof getOrganizationQueryKey>>({
-    queryFn: async ({ queryKey, signal }) => {
-        const { data } = await getOrganization({
-            ...options,
-            ...queryKey[0],
-            signal,
-            throwOnError: true
-        });
-        return data;
-    },
-    queryKey: getOrganizationQueryKey(options)
-});
-
-export const listEnvironmentsQueryKey = (options: Options<ListEnvironmentsData>) => createQueryKey('listEnvironments', options);
-
-export const listEnvironmentsOptions = (options: Options<ListEnvironmentsData>) => queryOptions<ListEnvironmentsResponse, ListEnvironmentsError, ListEnvironmentsResponse, ReturnType<typeof listEnvironmentsQueryKey>>({
-    queryFn: async ({ queryKey, signal }) => {
-        const { data } = await listEnvironments({
-            ...options,
-            ...queryKey[0],
-            signal,
-            throwOnError: true
-        });
-        return data;
-    },
-    queryKey: listEnvironmentsQueryKey(options)
-});
-
 export const listEnvironmentsInfiniteQueryKey = (options: Options<ListEnvironmentsData>): QueryKey<Options<ListEnvironmentsData>> => createQueryKey('listEnvironments', options, true);
 
+/**
+ * The environments you may see, in promotion order
+ */
 export const listEnvironmentsInfiniteOptions = (options: Options<ListEnvironmentsData>) => {
-    const opts = infiniteQueryOptions<ListEnvironmentsResponse, ListEnvironmentsError, InfiniteData<ListEnvironmentsResponse>, QueryKey<Options<ListEnvironmentsData>>, string | Pick<QueryKey<Options<ListEnvironmentsData>>[0], 'body' | 'headers' | 'path' | 'query'>>(
+    const opts = infiniteQueryOptions<ListEnvironmentsResponse, ListEnvironmentsError, InfiniteData<ListEnvironmentsResponse>, QueryKey<Options<ListEnvironmentsData>>, string | null | Pick<QueryKey<Options<ListEnvironmentsData>>[0], 'body' | 'headers' | 'path' | 'query'>>(
     // @ts-ignore
     {
         queryFn: async ({ pageParam, queryKey, signal }) => {
@@ -226,6 +223,9 @@ export const listEnvironmentsInfiniteOptions = (options: Options<ListEnvironment
 
 export const listMembersQueryKey = (options: Options<ListMembersData>) => createQueryKey('listMembers', options);
 
+/**
+ * The organisation's members
+ */
 export const listMembersOptions = (options: Options<ListMembersData>) => queryOptions<ListMembersResponse, ListMembersError, ListMembersResponse, ReturnType<typeof listMembersQueryKey>>({
     queryFn: async ({ queryKey, signal }) => {
         const { data } = await listMembers({
@@ -241,8 +241,11 @@ export const listMembersOptions = (options: Options<ListMembersData>) => queryOp
 
 export const listMembersInfiniteQueryKey = (options: Options<ListMembersData>): QueryKey<Options<ListMembersData>> => createQueryKey('listMembers', options, true);
 
+/**
+ * The organisation's members
+ */
 export const listMembersInfiniteOptions = (options: Options<ListMembersData>) => {
-    const opts = infiniteQueryOptions<ListMembersResponse, ListMembersError, InfiniteData<ListMembersResponse>, QueryKey<Options<ListMembersData>>, string | Pick<QueryKey<Options<ListMembersData>>[0], 'body' | 'headers' | 'path' | 'query'>>(
+    const opts = infiniteQueryOptions<ListMembersResponse, ListMembersError, InfiniteData<ListMembersResponse>, QueryKey<Options<ListMembersData>>, string | null | Pick<QueryKey<Options<ListMembersData>>[0], 'body' | 'headers' | 'path' | 'query'>>(
     // @ts-ignore
     {
         queryFn: async ({ pageParam, queryKey, signal }) => {
@@ -268,6 +271,9 @@ export const listMembersInfiniteOptions = (options: Options<ListMembersData>) =>
 
 export const listAuditQueryKey = (options: Options<ListAuditData>) => createQueryKey('listAudit', options);
 
+/**
+ * The organisation's log, newest first
+ */
 export const listAuditOptions = (options: Options<ListAuditData>) => queryOptions<ListAuditResponse, ListAuditError, ListAuditResponse, ReturnType<typeof listAuditQueryKey>>({
     queryFn: async ({ queryKey, signal }) => {
         const { data } = await listAudit({
@@ -283,8 +289,11 @@ export const listAuditOptions = (options: Options<ListAuditData>) => queryOption
 
 export const listAuditInfiniteQueryKey = (options: Options<ListAuditData>): QueryKey<Options<ListAuditData>> => createQueryKey('listAudit', options, true);
 
+/**
+ * The organisation's log, newest first
+ */
 export const listAuditInfiniteOptions = (options: Options<ListAuditData>) => {
-    const opts = infiniteQueryOptions<ListAuditResponse, ListAuditError, InfiniteData<ListAuditResponse>, QueryKey<Options<ListAuditData>>, string | Pick<QueryKey<Options<ListAuditData>>[0], 'body' | 'headers' | 'path' | 'query'>>(
+    const opts = infiniteQueryOptions<ListAuditResponse, ListAuditError, InfiniteData<ListAuditResponse>, QueryKey<Options<ListAuditData>>, string | null | Pick<QueryKey<Options<ListAuditData>>[0], 'body' | 'headers' | 'path' | 'query'>>(
     // @ts-ignore
     {
         queryFn: async ({ pageParam, queryKey, signal }) => {
@@ -308,8 +317,110 @@ export const listAuditInfiniteOptions = (options: Options<ListAuditData>) => {
     return opts as Omit<typeof opts, 'initialData'>;
 };
 
+export const listSecretsQueryKey = (options: Options<ListSecretsData>) => createQueryKey('listSecrets', options);
+
+/**
+ * The environment's secrets, by name
+ */
+export const listSecretsOptions = (options: Options<ListSecretsData>) => queryOptions<ListSecretsResponse, ListSecretsError, ListSecretsResponse, ReturnType<typeof listSecretsQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await listSecrets({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: listSecretsQueryKey(options)
+});
+
+export const listSecretsInfiniteQueryKey = (options: Options<ListSecretsData>): QueryKey<Options<ListSecretsData>> => createQueryKey('listSecrets', options, true);
+
+/**
+ * The environment's secrets, by name
+ */
+export const listSecretsInfiniteOptions = (options: Options<ListSecretsData>) => {
+    const opts = infiniteQueryOptions<ListSecretsResponse, ListSecretsError, InfiniteData<ListSecretsResponse>, QueryKey<Options<ListSecretsData>>, string | null | Pick<QueryKey<Options<ListSecretsData>>[0], 'body' | 'headers' | 'path' | 'query'>>(
+    // @ts-ignore
+    {
+        queryFn: async ({ pageParam, queryKey, signal }) => {
+            // @ts-ignore
+            const page: Pick<QueryKey<Options<ListSecretsData>>[0], 'body' | 'headers' | 'path' | 'query'> = typeof pageParam === 'object' ? pageParam : {
+                query: {
+                    cursor: pageParam
+                }
+            };
+            const params = createInfiniteParams(queryKey, page);
+            const { data } = await listSecrets({
+                ...options,
+                ...params,
+                signal,
+                throwOnError: true
+            });
+            return data;
+        },
+        queryKey: listSecretsInfiniteQueryKey(options)
+    });
+    return opts as Omit<typeof opts, 'initialData'>;
+};
+
+/**
+ * Keep a new secret
+ */
+export const createSecretMutation = (options?: Partial<Options<CreateSecretData>>): UseMutationOptions<CreateSecretResponse, CreateSecretError, Options<CreateSecretData>> => {
+    const mutationOptions: UseMutationOptions<CreateSecretResponse, CreateSecretError, Options<CreateSecretData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await createSecret({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Delete a secret that nothing uses
+ */
+export const deleteSecretMutation = (options?: Partial<Options<DeleteSecretData>>): UseMutationOptions<DeleteSecretResponse, DeleteSecretError, Options<DeleteSecretData>> => {
+    const mutationOptions: UseMutationOptions<DeleteSecretResponse, DeleteSecretError, Options<DeleteSecretData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await deleteSecret({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Give a secret a new value
+ */
+export const updateSecretMutation = (options?: Partial<Options<UpdateSecretData>>): UseMutationOptions<UpdateSecretResponse, UpdateSecretError, Options<UpdateSecretData>> => {
+    const mutationOptions: UseMutationOptions<UpdateSecretResponse, UpdateSecretError, Options<UpdateSecretData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await updateSecret({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
 export const listPipelinesQueryKey = (options: Options<ListPipelinesData>) => createQueryKey('listPipelines', options);
 
+/**
+ * The environment's pipelines, by name
+ */
 export const listPipelinesOptions = (options: Options<ListPipelinesData>) => queryOptions<ListPipelinesResponse, ListPipelinesError, ListPipelinesResponse, ReturnType<typeof listPipelinesQueryKey>>({
     queryFn: async ({ queryKey, signal }) => {
         const { data } = await listPipelines({
@@ -325,8 +436,11 @@ export const listPipelinesOptions = (options: Options<ListPipelinesData>) => que
 
 export const listPipelinesInfiniteQueryKey = (options: Options<ListPipelinesData>): QueryKey<Options<ListPipelinesData>> => createQueryKey('listPipelines', options, true);
 
+/**
+ * The environment's pipelines, by name
+ */
 export const listPipelinesInfiniteOptions = (options: Options<ListPipelinesData>) => {
-    const opts = infiniteQueryOptions<ListPipelinesResponse, ListPipelinesError, InfiniteData<ListPipelinesResponse>, QueryKey<Options<ListPipelinesData>>, string | Pick<QueryKey<Options<ListPipelinesData>>[0], 'body' | 'headers' | 'path' | 'query'>>(
+    const opts = infiniteQueryOptions<ListPipelinesResponse, ListPipelinesError, InfiniteData<ListPipelinesResponse>, QueryKey<Options<ListPipelinesData>>, string | null | Pick<QueryKey<Options<ListPipelinesData>>[0], 'body' | 'headers' | 'path' | 'query'>>(
     // @ts-ignore
     {
         queryFn: async ({ pageParam, queryKey, signal }) => {
@@ -350,6 +464,9 @@ export const listPipelinesInfiniteOptions = (options: Options<ListPipelinesData>
     return opts as Omit<typeof opts, 'initialData'>;
 };
 
+/**
+ * Make a pipeline
+ */
 export const createPipelineMutation = (options?: Partial<Options<CreatePipelineData>>): UseMutationOptions<CreatePipelineResponse, CreatePipelineError, Options<CreatePipelineData>> => {
     const mutationOptions: UseMutationOptions<CreatePipelineResponse, CreatePipelineError, Options<CreatePipelineData>> = {
         mutationFn: async (fnOptions) => {
@@ -364,6 +481,9 @@ export const createPipelineMutation = (options?: Partial<Options<CreatePipelineD
     return mutationOptions;
 };
 
+/**
+ * Delete a pipeline that runs nowhere
+ */
 export const deletePipelineMutation = (options?: Partial<Options<DeletePipelineData>>): UseMutationOptions<DeletePipelineResponse, DeletePipelineError, Options<DeletePipelineData>> => {
     const mutationOptions: UseMutationOptions<DeletePipelineResponse, DeletePipelineError, Options<DeletePipelineData>> = {
         mutationFn: async (fnOptions) => {
@@ -380,6 +500,9 @@ export const deletePipelineMutation = (options?: Partial<Options<DeletePipelineD
 
 export const getPipelineQueryKey = (options: Options<GetPipelineData>) => createQueryKey('getPipeline', options);
 
+/**
+ * A pipeline with its draft
+ */
 export const getPipelineOptions = (options: Options<GetPipelineData>) => queryOptions<GetPipelineResponse, GetPipelineError, GetPipelineResponse, ReturnType<typeof getPipelineQueryKey>>({
     queryFn: async ({ queryKey, signal }) => {
         const { data } = await getPipeline({
@@ -393,6 +516,9 @@ export const getPipelineOptions = (options: Options<GetPipelineData>) => queryOp
     queryKey: getPipelineQueryKey(options)
 });
 
+/**
+ * Save a pipeline's draft
+ */
 export const updatePipelineMutation = (options?: Partial<Options<UpdatePipelineData>>): UseMutationOptions<UpdatePipelineResponse, UpdatePipelineError, Options<UpdatePipelineData>> => {
     const mutationOptions: UseMutationOptions<UpdatePipelineResponse, UpdatePipelineError, Options<UpdatePipelineData>> = {
         mutationFn: async (fnOptions) => {
@@ -407,6 +533,9 @@ export const updatePipelineMutation = (options?: Partial<Options<UpdatePipelineD
     return mutationOptions;
 };
 
+/**
+ * Check a document and compile it
+ */
 export const checkDocumentMutation = (options?: Partial<Options<CheckDocumentData>>): UseMutationOptions<CheckDocumentResponse, CheckDocumentError, Options<CheckDocumentData>> => {
     const mutationOptions: UseMutationOptions<CheckDocumentResponse, CheckDocumentError, Options<CheckDocumentData>> = {
         mutationFn: async (fnOptions) => {
@@ -421,6 +550,9 @@ export const checkDocumentMutation = (options?: Partial<Options<CheckDocumentDat
     return mutationOptions;
 };
 
+/**
+ * Read a configuration of Vector
+ */
 export const importTextMutation = (options?: Partial<Options<ImportTextData>>): UseMutationOptions<ImportTextResponse, ImportTextError, Options<ImportTextData>> => {
     const mutationOptions: UseMutationOptions<ImportTextResponse, ImportTextError, Options<ImportTextData>> = {
         mutationFn: async (fnOptions) => {
@@ -437,6 +569,9 @@ export const importTextMutation = (options?: Partial<Options<ImportTextData>>): 
 
 export const listRevisionsQueryKey = (options: Options<ListRevisionsData>) => createQueryKey('listRevisions', options);
 
+/**
+ * A pipeline's revisions, newest first
+ */
 export const listRevisionsOptions = (options: Options<ListRevisionsData>) => queryOptions<ListRevisionsResponse, ListRevisionsError, ListRevisionsResponse, ReturnType<typeof listRevisionsQueryKey>>({
     queryFn: async ({ queryKey, signal }) => {
         const { data } = await listRevisions({
@@ -452,8 +587,11 @@ export const listRevisionsOptions = (options: Options<ListRevisionsData>) => que
 
 export const listRevisionsInfiniteQueryKey = (options: Options<ListRevisionsData>): QueryKey<Options<ListRevisionsData>> => createQueryKey('listRevisions', options, true);
 
+/**
+ * A pipeline's revisions, newest first
+ */
 export const listRevisionsInfiniteOptions = (options: Options<ListRevisionsData>) => {
-    const opts = infiniteQueryOptions<ListRevisionsResponse, ListRevisionsError, InfiniteData<ListRevisionsResponse>, QueryKey<Options<ListRevisionsData>>, string | Pick<QueryKey<Options<ListRevisionsData>>[0], 'body' | 'headers' | 'path' | 'query'>>(
+    const opts = infiniteQueryOptions<ListRevisionsResponse, ListRevisionsError, InfiniteData<ListRevisionsResponse>, QueryKey<Options<ListRevisionsData>>, string | null | Pick<QueryKey<Options<ListRevisionsData>>[0], 'body' | 'headers' | 'path' | 'query'>>(
     // @ts-ignore
     {
         queryFn: async ({ pageParam, queryKey, signal }) => {
@@ -479,6 +617,9 @@ export const listRevisionsInfiniteOptions = (options: Options<ListRevisionsData>
 
 export const getRevisionQueryKey = (options: Options<GetRevisionData>) => createQueryKey('getRevision', options);
 
+/**
+ * A revision with its compiled configuration
+ */
 export const getRevisionOptions = (options: Options<GetRevisionData>) => queryOptions<GetRevisionResponse, GetRevisionError, GetRevisionResponse, ReturnType<typeof getRevisionQueryKey>>({
     queryFn: async ({ queryKey, signal }) => {
         const { data } = await getRevision({
@@ -494,6 +635,9 @@ export const getRevisionOptions = (options: Options<GetRevisionData>) => queryOp
 
 export const getDiffQueryKey = (options: Options<GetDiffData>) => createQueryKey('getDiff', options);
 
+/**
+ * What differs between two states of a pipeline
+ */
 export const getDiffOptions = (options: Options<GetDiffData>) => queryOptions<GetDiffResponse, GetDiffError, GetDiffResponse, ReturnType<typeof getDiffQueryKey>>({
     queryFn: async ({ queryKey, signal }) => {
         const { data } = await getDiff({
@@ -507,6 +651,228 @@ export const getDiffOptions = (options: Options<GetDiffData>) => queryOptions<Ge
     queryKey: getDiffQueryKey(options)
 });
 
+export const getCatalogueQueryKey = (options?: Options<GetCatalogueData>) => createQueryKey('getCatalogue', options);
+
+/**
+ * Every type of component and its options
+ */
+export const getCatalogueOptions = (options?: Options<GetCatalogueData>) => queryOptions<GetCatalogueResponse, GetCatalogueError, GetCatalogueResponse, ReturnType<typeof getCatalogueQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await getCatalogue({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: getCatalogueQueryKey(options)
+});
+
+export const listNodesQueryKey = (options: Options<ListNodesData>) => createQueryKey('listNodes', options);
+
+/**
+ * The environment's nodes, by name; revoked ones only when asked for
+ */
+export const listNodesOptions = (options: Options<ListNodesData>) => queryOptions<ListNodesResponse, ListNodesError, ListNodesResponse, ReturnType<typeof listNodesQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await listNodes({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: listNodesQueryKey(options)
+});
+
+export const listNodesInfiniteQueryKey = (options: Options<ListNodesData>): QueryKey<Options<ListNodesData>> => createQueryKey('listNodes', options, true);
+
+/**
+ * The environment's nodes, by name; revoked ones only when asked for
+ */
+export const listNodesInfiniteOptions = (options: Options<ListNodesData>) => {
+    const opts = infiniteQueryOptions<ListNodesResponse, ListNodesError, InfiniteData<ListNodesResponse>, QueryKey<Options<ListNodesData>>, string | null | Pick<QueryKey<Options<ListNodesData>>[0], 'body' | 'headers' | 'path' | 'query'>>(
+    // @ts-ignore
+    {
+        queryFn: async ({ pageParam, queryKey, signal }) => {
+            // @ts-ignore
+            const page: Pick<QueryKey<Options<ListNodesData>>[0], 'body' | 'headers' | 'path' | 'query'> = typeof pageParam === 'object' ? pageParam : {
+                query: {
+                    cursor: pageParam
+                }
+            };
+            const params = createInfiniteParams(queryKey, page);
+            const { data } = await listNodes({
+                ...options,
+                ...params,
+                signal,
+                throwOnError: true
+            });
+            return data;
+        },
+        queryKey: listNodesInfiniteQueryKey(options)
+    });
+    return opts as Omit<typeof opts, 'initialData'>;
+};
+
+/**
+ * Revoke a node: its token ends, what it runs goes on
+ */
+export const revokeNodeMutation = (options?: Partial<Options<RevokeNodeData>>): UseMutationOptions<RevokeNodeResponse, RevokeNodeError, Options<RevokeNodeData>> => {
+    const mutationOptions: UseMutationOptions<RevokeNodeResponse, RevokeNodeError, Options<RevokeNodeData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await revokeNode({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+export const getNodeQueryKey = (options: Options<GetNodeData>) => createQueryKey('getNode', options);
+
+/**
+ * A node: what it should run, what it does, what it reported
+ */
+export const getNodeOptions = (options: Options<GetNodeData>) => queryOptions<GetNodeResponse, GetNodeError, GetNodeResponse, ReturnType<typeof getNodeQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await getNode({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: getNodeQueryKey(options)
+});
+
+export const listEnrolmentTokensQueryKey = (options: Options<ListEnrolmentTokensData>) => createQueryKey('listEnrolmentTokens', options);
+
+/**
+ * Enrolment tokens, newest first, without their secrets
+ */
+export const listEnrolmentTokensOptions = (options: Options<ListEnrolmentTokensData>) => queryOptions<ListEnrolmentTokensResponse, ListEnrolmentTokensError, ListEnrolmentTokensResponse, ReturnType<typeof listEnrolmentTokensQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await listEnrolmentTokens({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: listEnrolmentTokensQueryKey(options)
+});
+
+export const listEnrolmentTokensInfiniteQueryKey = (options: Options<ListEnrolmentTokensData>): QueryKey<Options<ListEnrolmentTokensData>> => createQueryKey('listEnrolmentTokens', options, true);
+
+/**
+ * Enrolment tokens, newest first, without their secrets
+ */
+export const listEnrolmentTokensInfiniteOptions = (options: Options<ListEnrolmentTokensData>) => {
+    const opts = infiniteQueryOptions<ListEnrolmentTokensResponse, ListEnrolmentTokensError, InfiniteData<ListEnrolmentTokensResponse>, QueryKey<Options<ListEnrolmentTokensData>>, string | null | Pick<QueryKey<Options<ListEnrolmentTokensData>>[0], 'body' | 'headers' | 'path' | 'query'>>(
+    // @ts-ignore
+    {
+        queryFn: async ({ pageParam, queryKey, signal }) => {
+            // @ts-ignore
+            const page: Pick<QueryKey<Options<ListEnrolmentTokensData>>[0], 'body' | 'headers' | 'path' | 'query'> = typeof pageParam === 'object' ? pageParam : {
+                query: {
+                    cursor: pageParam
+                }
+            };
+            const params = createInfiniteParams(queryKey, page);
+            const { data } = await listEnrolmentTokens({
+                ...options,
+                ...params,
+                signal,
+                throwOnError: true
+            });
+            return data;
+        },
+        queryKey: listEnrolmentTokensInfiniteQueryKey(options)
+    });
+    return opts as Omit<typeof opts, 'initialData'>;
+};
+
+/**
+ * Make an enrolment token; it is shown this once
+ */
+export const createEnrolmentTokenMutation = (options?: Partial<Options<CreateEnrolmentTokenData>>): UseMutationOptions<CreateEnrolmentTokenResponse, CreateEnrolmentTokenError, Options<CreateEnrolmentTokenData>> => {
+    const mutationOptions: UseMutationOptions<CreateEnrolmentTokenResponse, CreateEnrolmentTokenError, Options<CreateEnrolmentTokenData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await createEnrolmentToken({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Revoke an enrolment token; nodes that used it stay
+ */
+export const revokeEnrolmentTokenMutation = (options?: Partial<Options<RevokeEnrolmentTokenData>>): UseMutationOptions<RevokeEnrolmentTokenResponse, RevokeEnrolmentTokenError, Options<RevokeEnrolmentTokenData>> => {
+    const mutationOptions: UseMutationOptions<RevokeEnrolmentTokenResponse, RevokeEnrolmentTokenError, Options<RevokeEnrolmentTokenData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await revokeEnrolmentToken({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+export const getRatesQueryKey = (options: Options<GetRatesData>) => createQueryKey('getRates', options);
+
+/**
+ * Events per second and totals of every component, over all nodes
+ */
+export const getRatesOptions = (options: Options<GetRatesData>) => queryOptions<GetRatesResponse, GetRatesError, GetRatesResponse, ReturnType<typeof getRatesQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await getRates({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: getRatesQueryKey(options)
+});
+
+export const getSeriesQueryKey = (options: Options<GetSeriesData>) => createQueryKey('getSeries', options);
+
+/**
+ * A component's events per second over time
+ */
+export const getSeriesOptions = (options: Options<GetSeriesData>) => queryOptions<GetSeriesResponse, GetSeriesError, GetSeriesResponse, ReturnType<typeof getSeriesQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await getSeries({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: getSeriesQueryKey(options)
+});
+
+/**
+ * Deploy a revision, or the draft, to every node of the environment
+ */
 export const createRolloutMutation = (options?: Partial<Options<CreateRolloutData>>): UseMutationOptions<CreateRolloutResponse, CreateRolloutError, Options<CreateRolloutData>> => {
     const mutationOptions: UseMutationOptions<CreateRolloutResponse, CreateRolloutError, Options<CreateRolloutData>> = {
         mutationFn: async (fnOptions) => {
@@ -523,6 +889,9 @@ export const createRolloutMutation = (options?: Partial<Options<CreateRolloutDat
 
 export const listRolloutsQueryKey = (options: Options<ListRolloutsData>) => createQueryKey('listRollouts', options);
 
+/**
+ * Rollouts, newest first
+ */
 export const listRolloutsOptions = (options: Options<ListRolloutsData>) => queryOptions<ListRolloutsResponse, ListRolloutsError, ListRolloutsResponse, ReturnType<typeof listRolloutsQueryKey>>({
     queryFn: async ({ queryKey, signal }) => {
         const { data } = await listRollouts({
@@ -538,8 +907,11 @@ export const listRolloutsOptions = (options: Options<ListRolloutsData>) => query
 
 export const listRolloutsInfiniteQueryKey = (options: Options<ListRolloutsData>): QueryKey<Options<ListRolloutsData>> => createQueryKey('listRollouts', options, true);
 
+/**
+ * Rollouts, newest first
+ */
 export const listRolloutsInfiniteOptions = (options: Options<ListRolloutsData>) => {
-    const opts = infiniteQueryOptions<ListRolloutsResponse, ListRolloutsError, InfiniteData<ListRolloutsResponse>, QueryKey<Options<ListRolloutsData>>, string | Pick<QueryKey<Options<ListRolloutsData>>[0], 'body' | 'headers' | 'path' | 'query'>>(
+    const opts = infiniteQueryOptions<ListRolloutsResponse, ListRolloutsError, InfiniteData<ListRolloutsResponse>, QueryKey<Options<ListRolloutsData>>, string | null | Pick<QueryKey<Options<ListRolloutsData>>[0], 'body' | 'headers' | 'path' | 'query'>>(
     // @ts-ignore
     {
         queryFn: async ({ pageParam, queryKey, signal }) => {
@@ -565,6 +937,9 @@ export const listRolloutsInfiniteOptions = (options: Options<ListRolloutsData>) 
 
 export const getRolloutQueryKey = (options: Options<GetRolloutData>) => createQueryKey('getRollout', options);
 
+/**
+ * A rollout with its nodes and what they reported
+ */
 export const getRolloutOptions = (options: Options<GetRolloutData>) => queryOptions<GetRolloutResponse, GetRolloutError, GetRolloutResponse, ReturnType<typeof getRolloutQueryKey>>({
     queryFn: async ({ queryKey, signal }) => {
         const { data } = await getRollout({
@@ -578,6 +953,9 @@ export const getRolloutOptions = (options: Options<GetRolloutData>) => queryOpti
     queryKey: getRolloutQueryKey(options)
 });
 
+/**
+ * Start no further batch until it is resumed
+ */
 export const pauseRolloutMutation = (options?: Partial<Options<PauseRolloutData>>): UseMutationOptions<PauseRolloutResponse, PauseRolloutError, Options<PauseRolloutData>> => {
     const mutationOptions: UseMutationOptions<PauseRolloutResponse, PauseRolloutError, Options<PauseRolloutData>> = {
         mutationFn: async (fnOptions) => {
@@ -592,6 +970,9 @@ export const pauseRolloutMutation = (options?: Partial<Options<PauseRolloutData>
     return mutationOptions;
 };
 
+/**
+ * Go on with a paused rollout
+ */
 export const resumeRolloutMutation = (options?: Partial<Options<ResumeRolloutData>>): UseMutationOptions<ResumeRolloutResponse, ResumeRolloutError, Options<ResumeRolloutData>> => {
     const mutationOptions: UseMutationOptions<ResumeRolloutResponse, ResumeRolloutError, Options<ResumeRolloutData>> = {
         mutationFn: async (fnOptions) => {
@@ -606,6 +987,9 @@ export const resumeRolloutMutation = (options?: Partial<Options<ResumeRolloutDat
     return mutationOptions;
 };
 
+/**
+ * End a rollout; nodes that have moved keep what they run
+ */
 export const cancelRolloutMutation = (options?: Partial<Options<CancelRolloutData>>): UseMutationOptions<CancelRolloutResponse, CancelRolloutError, Options<CancelRolloutData>> => {
     const mutationOptions: UseMutationOptions<CancelRolloutResponse, CancelRolloutError, Options<CancelRolloutData>> = {
         mutationFn: async (fnOptions) => {
@@ -620,6 +1004,9 @@ export const cancelRolloutMutation = (options?: Partial<Options<CancelRolloutDat
     return mutationOptions;
 };
 
+/**
+ * Deploy again what was deployed before this rollout
+ */
 export const rollbackRolloutMutation = (options?: Partial<Options<RollbackRolloutData>>): UseMutationOptions<RollbackRolloutResponse, RollbackRolloutError, Options<RollbackRolloutData>> => {
     const mutationOptions: UseMutationOptions<RollbackRolloutResponse, RollbackRolloutError, Options<RollbackRolloutData>> = {
         mutationFn: async (fnOptions) => {
@@ -634,6 +1021,9 @@ export const rollbackRolloutMutation = (options?: Partial<Options<RollbackRollou
     return mutationOptions;
 };
 
+/**
+ * Stop a pipeline on all its nodes
+ */
 export const stopPipelineMutation = (options?: Partial<Options<StopPipelineData>>): UseMutationOptions<unknown, StopPipelineError, Options<StopPipelineData>> => {
     const mutationOptions: UseMutationOptions<unknown, StopPipelineError, Options<StopPipelineData>> = {
         mutationFn: async (fnOptions) => {
@@ -648,11 +1038,14 @@ export const stopPipelineMutation = (options?: Partial<Options<StopPipelineData>
     return mutationOptions;
 };
 
-export const listNodesQueryKey = (options: Options<ListNodesData>) => createQueryKey('listNodes', options);
+export const getLiveQueryKey = (options?: Options<GetLiveData>) => createQueryKey('getLive', options);
 
-export const listNodesOptions = (options: Options<ListNodesData>) => queryOptions<ListNodesResponse, ListNodesError, ListNodesResponse, ReturnType<typeof listNodesQueryKey>>({
+/**
+ * Whether the process is alive
+ */
+export const getLiveOptions = (options?: Options<GetLiveData>) => queryOptions<GetLiveResponse, GetLiveError, GetLiveResponse, ReturnType<typeof getLiveQueryKey>>({
     queryFn: async ({ queryKey, signal }) => {
-        const { data } = await listNodes({
+        const { data } = await getLive({
             ...options,
             ...queryKey[0],
             signal,
@@ -660,55 +1053,17 @@ export const listNodesOptions = (options: Options<ListNodesData>) => queryOption
         });
         return data;
     },
-    queryKey: listNodesQueryKey(options)
+    queryKey: getLiveQueryKey(options)
 });
 
-export const listNodesInfiniteQueryKey = (options: Options<ListNodesData>): QueryKey<Options<ListNodesData>> => createQueryKey('listNodes', options, true);
+export const getReadyQueryKey = (options?: Options<GetReadyData>) => createQueryKey('getReady', options);
 
-export const listNodesInfiniteOptions = (options: Options<ListNodesData>) => {
-    const opts = infiniteQueryOptions<ListNodesResponse, ListNodesError, InfiniteData<ListNodesResponse>, QueryKey<Options<ListNodesData>>, string | Pick<QueryKey<Options<ListNodesData>>[0], 'body' | 'headers' | 'path' | 'query'>>(
-    // @ts-ignore
-    {
-        queryFn: async ({ pageParam, queryKey, signal }) => {
-            // @ts-ignore
-            const page: Pick<QueryKey<Options<ListNodesData>>[0], 'body' | 'headers' | 'path' | 'query'> = typeof pageParam === 'object' ? pageParam : {
-                query: {
-                    cursor: pageParam
-                }
-            };
-            const params = createInfiniteParams(queryKey, page);
-            const { data } = await listNodes({
-                ...options,
-                ...params,
-                signal,
-                throwOnError: true
-            });
-            return data;
-        },
-        queryKey: listNodesInfiniteQueryKey(options)
-    });
-    return opts as Omit<typeof opts, 'initialData'>;
-};
-
-export const revokeNodeMutation = (options?: Partial<Options<RevokeNodeData>>): UseMutationOptions<RevokeNodeResponse, RevokeNodeError, Options<RevokeNodeData>> => {
-    const mutationOptions: UseMutationOptions<RevokeNodeResponse, RevokeNodeError, Options<RevokeNodeData>> = {
-        mutationFn: async (fnOptions) => {
-            const { data } = await revokeNode({
-                ...options,
-                ...fnOptions,
-                throwOnError: true
-            });
-            return data;
-        }
-    };
-    return mutationOptions;
-};
-
-export const getNodeQueryKey = (options: Options<GetNodeData>) => createQueryKey('getNode', options);
-
-export const getNodeOptions = (options: Options<GetNodeData>) => queryOptions<GetNodeResponse, GetNodeError, GetNodeResponse, ReturnType<typeof getNodeQueryKey>>({
+/**
+ * Whether the process can serve
+ */
+export const getReadyOptions = (options?: Options<GetReadyData>) => queryOptions<GetReadyResponse, GetReadyError, GetReadyResponse, ReturnType<typeof getReadyQueryKey>>({
     queryFn: async ({ queryKey, signal }) => {
-        const { data } = await getNode({
+        const { data } = await getReady({
             ...options,
             ...queryKey[0],
             signal,
@@ -716,204 +1071,5 @@ export const getNodeOptions = (options: Options<GetNodeData>) => queryOptions<Ge
         });
         return data;
     },
-    queryKey: getNodeQueryKey(options)
-});
-
-export const listEnrolmentTokensQueryKey = (options: Options<ListEnrolmentTokensData>) => createQueryKey('listEnrolmentTokens', options);
-
-export const listEnrolmentTokensOptions = (options: Options<ListEnrolmentTokensData>) => queryOptions<ListEnrolmentTokensResponse, ListEnrolmentTokensError, ListEnrolmentTokensResponse, ReturnType<typeof listEnrolmentTokensQueryKey>>({
-    queryFn: async ({ queryKey, signal }) => {
-        const { data } = await listEnrolmentTokens({
-            ...options,
-            ...queryKey[0],
-            signal,
-            throwOnError: true
-        });
-        return data;
-    },
-    queryKey: listEnrolmentTokensQueryKey(options)
-});
-
-export const listEnrolmentTokensInfiniteQueryKey = (options: Options<ListEnrolmentTokensData>): QueryKey<Options<ListEnrolmentTokensData>> => createQueryKey('listEnrolmentTokens', options, true);
-
-export const listEnrolmentTokensInfiniteOptions = (options: Options<ListEnrolmentTokensData>) => {
-    const opts = infiniteQueryOptions<ListEnrolmentTokensResponse, ListEnrolmentTokensError, InfiniteData<ListEnrolmentTokensResponse>, QueryKey<Options<ListEnrolmentTokensData>>, string | Pick<QueryKey<Options<ListEnrolmentTokensData>>[0], 'body' | 'headers' | 'path' | 'query'>>(
-    // @ts-ignore
-    {
-        queryFn: async ({ pageParam, queryKey, signal }) => {
-            // @ts-ignore
-            const page: Pick<QueryKey<Options<ListEnrolmentTokensData>>[0], 'body' | 'headers' | 'path' | 'query'> = typeof pageParam === 'object' ? pageParam : {
-                query: {
-                    cursor: pageParam
-                }
-            };
-            const params = createInfiniteParams(queryKey, page);
-            const { data } = await listEnrolmentTokens({
-                ...options,
-                ...params,
-                signal,
-                throwOnError: true
-            });
-            return data;
-        },
-        queryKey: listEnrolmentTokensInfiniteQueryKey(options)
-    });
-    return opts as Omit<typeof opts, 'initialData'>;
-};
-
-export const createEnrolmentTokenMutation = (options?: Partial<Options<CreateEnrolmentTokenData>>): UseMutationOptions<CreateEnrolmentTokenResponse, CreateEnrolmentTokenError, Options<CreateEnrolmentTokenData>> => {
-    const mutationOptions: UseMutationOptions<CreateEnrolmentTokenResponse, CreateEnrolmentTokenError, Options<CreateEnrolmentTokenData>> = {
-        mutationFn: async (fnOptions) => {
-            const { data } = await createEnrolmentToken({
-                ...options,
-                ...fnOptions,
-                throwOnError: true
-            });
-            return data;
-        }
-    };
-    return mutationOptions;
-};
-
-export const revokeEnrolmentTokenMutation = (options?: Partial<Options<RevokeEnrolmentTokenData>>): UseMutationOptions<RevokeEnrolmentTokenResponse, RevokeEnrolmentTokenError, Options<RevokeEnrolmentTokenData>> => {
-    const mutationOptions: UseMutationOptions<RevokeEnrolmentTokenResponse, RevokeEnrolmentTokenError, Options<RevokeEnrolmentTokenData>> = {
-        mutationFn: async (fnOptions) => {
-            const { data } = await revokeEnrolmentToken({
-                ...options,
-                ...fnOptions,
-                throwOnError: true
-            });
-            return data;
-        }
-    };
-    return mutationOptions;
-};
-
-export const listSecretsQueryKey = (options: Options<ListSecretsData>) => createQueryKey('listSecrets', options);
-
-export const listSecretsOptions = (options: Options<ListSecretsData>) => queryOptions<ListSecretsResponse, ListSecretsError, ListSecretsResponse, ReturnType<typeof listSecretsQueryKey>>({
-    queryFn: async ({ queryKey, signal }) => {
-        const { data } = await listSecrets({
-            ...options,
-            ...queryKey[0],
-            signal,
-            throwOnError: true
-        });
-        return data;
-    },
-    queryKey: listSecretsQueryKey(options)
-});
-
-export const listSecretsInfiniteQueryKey = (options: Options<ListSecretsData>): QueryKey<Options<ListSecretsData>> => createQueryKey('listSecrets', options, true);
-
-export const listSecretsInfiniteOptions = (options: Options<ListSecretsData>) => {
-    const opts = infiniteQueryOptions<ListSecretsResponse, ListSecretsError, InfiniteData<ListSecretsResponse>, QueryKey<Options<ListSecretsData>>, string | Pick<QueryKey<Options<ListSecretsData>>[0], 'body' | 'headers' | 'path' | 'query'>>(
-    // @ts-ignore
-    {
-        queryFn: async ({ pageParam, queryKey, signal }) => {
-            // @ts-ignore
-            const page: Pick<QueryKey<Options<ListSecretsData>>[0], 'body' | 'headers' | 'path' | 'query'> = typeof pageParam === 'object' ? pageParam : {
-                query: {
-                    cursor: pageParam
-                }
-            };
-            const params = createInfiniteParams(queryKey, page);
-            const { data } = await listSecrets({
-                ...options,
-                ...params,
-                signal,
-                throwOnError: true
-            });
-            return data;
-        },
-        queryKey: listSecretsInfiniteQueryKey(options)
-    });
-    return opts as Omit<typeof opts, 'initialData'>;
-};
-
-export const createSecretMutation = (options?: Partial<Options<CreateSecretData>>): UseMutationOptions<CreateSecretResponse, CreateSecretError, Options<CreateSecretData>> => {
-    const mutationOptions: UseMutationOptions<CreateSecretResponse, CreateSecretError, Options<CreateSecretData>> = {
-        mutationFn: async (fnOptions) => {
-            const { data } = await createSecret({
-                ...options,
-                ...fnOptions,
-                throwOnError: true
-            });
-            return data;
-        }
-    };
-    return mutationOptions;
-};
-
-export const deleteSecretMutation = (options?: Partial<Options<DeleteSecretData>>): UseMutationOptions<DeleteSecretResponse, DeleteSecretError, Options<DeleteSecretData>> => {
-    const mutationOptions: UseMutationOptions<DeleteSecretResponse, DeleteSecretError, Options<DeleteSecretData>> = {
-        mutationFn: async (fnOptions) => {
-            const { data } = await deleteSecret({
-                ...options,
-                ...fnOptions,
-                throwOnError: true
-            });
-            return data;
-        }
-    };
-    return mutationOptions;
-};
-
-export const updateSecretMutation = (options?: Partial<Options<UpdateSecretData>>): UseMutationOptions<UpdateSecretResponse, UpdateSecretError, Options<UpdateSecretData>> => {
-    const mutationOptions: UseMutationOptions<UpdateSecretResponse, UpdateSecretError, Options<UpdateSecretData>> = {
-        mutationFn: async (fnOptions) => {
-            const { data } = await updateSecret({
-                ...options,
-                ...fnOptions,
-                throwOnError: true
-            });
-            return data;
-        }
-    };
-    return mutationOptions;
-};
-
-export const getRatesQueryKey = (options: Options<GetRatesData>) => createQueryKey('getRates', options);
-
-export const getRatesOptions = (options: Options<GetRatesData>) => queryOptions<GetRatesResponse, GetRatesError, GetRatesResponse, ReturnType<typeof getRatesQueryKey>>({
-    queryFn: async ({ queryKey, signal }) => {
-        const { data } = await getRates({
-            ...options,
-            ...queryKey[0],
-            signal,
-            throwOnError: true
-        });
-        return data;
-    },
-    queryKey: getRatesQueryKey(options)
-});
-
-export const getSeriesQueryKey = (options: Options<GetSeriesData>) => createQueryKey('getSeries', options);
-
-export const getSeriesOptions = (options: Options<GetSeriesData>) => queryOptions<GetSeriesResponse, GetSeriesError, GetSeriesResponse, ReturnType<typeof getSeriesQueryKey>>({
-    queryFn: async ({ queryKey, signal }) => {
-        const { data } = await getSeries({
-            ...options,
-            ...queryKey[0],
-            signal,
-            throwOnError: true
-        });
-        return data;
-    },
-    queryKey: getSeriesQueryKey(options)
-});
-
-export const getCatalogueQueryKey = (options?: Options<GetCatalogueData>) => createQueryKey('getCatalogue', options);
-
-export const getCatalogueOptions = (options?: Options<GetCatalogueData>) => queryOptions<GetCatalogueResponse, GetCatalogueError, GetCatalogueResponse, ReturnType<typeof getCatalogueQueryKey>>({
-    queryFn: async ({ queryKey, signal }) => {
-        const { data } = await getCatalogue({
-            ...options,
-            ...queryKey[0],
-            signal,
-            throwOnError: true
-        });
-        return data;
-    },
-    queryKey: getCatalogueQueryKey(options)
+    queryKey: getReadyQueryKey(options)
 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type * as api from '@/api/gen'
 import type { ComponentSpec } from './types'
 import { DEFAULT_PORT, edgeKey, emptyDocument, SpecIndex } from './types'
 import { connectionRefusal, reachable } from './connect'
@@ -25,7 +26,7 @@ const METRICS = spec('source', 'internal_metrics', { output_types: ['metric'] })
 const FILTER = spec('transform', 'filter', { input_types: ['log', 'metric', 'trace'], output_types: ['log', 'metric', 'trace'] })
 const ROUTE = spec('transform', 'route', { ports: 'route' })
 const CONSOLE = spec('sink', 'console')
-const specs = new SpecIndex({ version: '1', components: [FILE, METRICS, FILTER, ROUTE, CONSOLE] })
+const specs = new SpecIndex({ components: [FILE, METRICS, FILTER, ROUTE, CONSOLE] as api.ComponentSpec[] })
 
 function chain() {
   let document = emptyDocument()
@@ -64,7 +65,7 @@ describe('connections', () => {
 })
 
 describe('ports', () => {
-  const component = (type: string, options: Record<string, unknown>) => ({ id: 'x', kind: 'transform' as const, type, options })
+  const component = (type: string, options: Record<string, unknown>) => ({ id: 'x', kind: 'transform' as const, type, options, enabled: true, comment: '' })
   const names = (ports: string, options: Record<string, unknown>) =>
     portsOf(component('t', options), spec('transform', 't', { ports })).map((port) => port.name)
 
@@ -77,7 +78,7 @@ describe('ports', () => {
   })
   it('are one per signal where a source splits them', () => {
     const otel = spec('source', 'opentelemetry', { ports: 'opentelemetry', output_types: ['log', 'metric', 'trace'] })
-    expect(portsOf({ id: 'o', kind: 'source', type: 'opentelemetry', options: {} }, otel)).toEqual([
+    expect(portsOf({ id: 'o', kind: 'source', type: 'opentelemetry', options: {}, enabled: true, comment: '' }, otel)).toEqual([
       { name: 'logs', types: ['log'] },
       { name: 'metrics', types: ['metric'] },
       { name: 'traces', types: ['trace'] },
@@ -99,7 +100,7 @@ describe('inserting', () => {
     ])
   })
   it('goes on with the first named output of a route', () => {
-    const document = { ...chain(), components: [...chain().components, { id: 'split', kind: 'transform' as const, type: 'route', options: { route: { a: 'true' } } }] }
+    const document = { ...chain(), components: [...chain().components, { id: 'split', kind: 'transform' as const, type: 'route', options: { route: { a: 'true' } }, enabled: true, comment: '' }] }
     const after = insertOnEdge(document, specs, 'filter._default>console', 'split')
     expect(after.edges.map(edgeKey)).toContain('split.a>console')
   })

@@ -85,7 +85,7 @@ export function Inspector({ component }: { component: Component }) {
         </div>
       </div>
       <ComponentRatesView id={component.id} />
-      {own.filter((each) => each.path.length === 0).map((finding, index) => <FindingLine key={index} finding={finding} />)}
+      {own.filter((each) => (each.path ?? []).length === 0).map((finding, index) => <FindingLine key={index} finding={finding} />)}
       <FormContext value={form}>
         <OptionsForm
           key={component.id}
