@@ -6,6 +6,8 @@ import time
 import uuid
 from pathlib import Path
 
+import psutil
+
 from tests.e2e.pipelines import create, deploy, lines_to_http
 from tests.e2e.receiver import Receiver
 from tests.e2e.stack import Api, Stack, wait_until
@@ -24,6 +26,18 @@ def _write(path: Path, ids: list[str], seconds: float) -> None:
             file.writelines(f'{{"id":"{each}"}}\n' for each in ids[start : start + chunk])
             file.flush()
             time.sleep(pause)
+
+
+def _running(stack: Stack, kind: str, pipeline: str) -> list[psutil.Process]:
+    """The processes to kill; of the engines only the one of this test's pipeline."""
+    found: list[psutil.Process] = getattr(stack, kind)()
+    return [each for each in found if kind != "engines" or pipeline in " ".join(each.cmdline())]
+
+
+def _crashes(api: Api, pipeline: str) -> int:
+    node = api.get(f"{api.base}/nodes")["items"][0]["id"]
+    reports = api.get(f"{api.base}/nodes/{node}")["reports"]
+    return sum(each["kind"] == "crashed" and each["pipeline_id"] == pipeline for each in reports)
 
 
 def test_every_line_arrives_through_all_kills(
@@ -49,6 +63,7 @@ def test_every_line_arrives_through_all_kills(
     assert killed == {"agents": 5, "engines": 5, "servers": 2}
 
     wait_until(lambda: len(receiver.ids()) >= LINES, seconds=120, what="every line arrives", pause=0.5)
+    wait_until(lambda: _crashes(api, pipeline) >= 5, seconds=30, what="the five crashes are reported")
     counts = receiver.ids()
     assert set(counts) == set(ids)
     duplicates = sum(counts.values()) - len(counts)

@@ -101,9 +101,7 @@ def test_a_refused_configuration_leaves_the_old_one_running(
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        content["components"].append(
-            component("web", "source", "http_server", address=address)
-        )
+        content["components"].append(component("web", "source", "http_server", address=address))
         content["components"].append(component("hole", "sink", "blackhole"))
         content["edges"].append({"source": "web", "port": "_default", "target": "hole"})
         current = api.raw("GET", f"{api.base}/pipelines/{pipeline}")
