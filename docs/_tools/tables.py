@@ -15,6 +15,7 @@ from vectorflow.kernel.errors import PROBLEM_PREFIX
 from vectorflow.platform.settings import describe_settings
 from vectorflow.tenancy.policy import policy_rows
 from vectorflow_engine.catalogue import SPECS
+from vectorflow_engine.vrl.functions import VrlFunction, functions
 
 DOCS: Final = Path(__file__).resolve().parent.parent
 PACKAGES: Final = DOCS.parent / "packages"
@@ -101,12 +102,27 @@ def engine_components() -> str:
     return table(("Kind", "Types"), rows)
 
 
+def vrl_functions() -> str:
+    """Every function of VRL, for people who write programs."""
+    rows = (_vrl_row(each) for each in functions())
+    return table(("Function", "What it gives", "Returns", "Can fail", "Reaches", "Since"), rows)
+
+
+def _vrl_row(each: VrlFunction) -> Sequence[str]:
+    reaches = (each.touches or "").replace("_", " ").replace("+", " and ")
+    fails = "yes" if each.fallible else ""
+    here = "" if each.compiles_here else " *(not here)*"
+    returns = " or ".join(each.returns)
+    return f"`{each.signature}`{here}", each.summary, returns, fails, reaches, each.since or ""
+
+
 TABLES: Final[dict[str, Callable[[], str]]] = {
     "settings": settings,
     "agent-settings": agent_settings,
     "permissions": permissions,
     "problems": problems,
     "engine-components": engine_components,
+    "vrl-functions": vrl_functions,
 }
 
 
