@@ -102,7 +102,19 @@ class World(msgspec.Struct):
         return made
 
     async def sign(self) -> int:
-        return await self.house.bundles.sign(self.organization_id)
+        stored = await self.house.bundles.sign(self.organization_id)
+        await self.bus_settled()
+        return stored
+
+    async def bus_settled(self) -> None:
+        """Wait until the gateway has heard everything that was said so far."""
+        heard = asyncio.Event()
+        end = self.house.bus.subscribe(f"test.{self.slug}", lambda _: heard.set())
+        async with self.scoped() as txn:
+            await txn.notify(f"test.{self.slug}")
+        async with asyncio.timeout(5):
+            await heard.wait()
+        end()
 
     async def pipeline(self, message: str = "hello", secret: str | None = None) -> UUID:
         async with self.scoped() as txn:

@@ -1,11 +1,16 @@
 """From an enrolment token to a node with a bundle that it can believe."""
 
+import asyncio
 import base64
 
 import msgspec
+import pytest
 
+from vectorflow.fleet.enrolment import Enrolment
+from vectorflow.fleet.errors import AgentRequestInvalid
 from vectorflow.kernel.actor import SYSTEM
 from vectorflow_wire import keys, tokens
+from vectorflow_wire.messages import AgentKeys, EnrollRequest, Intervals
 
 
 async def test_a_machine_becomes_a_node_with_a_bundle_it_can_believe(world) -> None:
@@ -106,3 +111,33 @@ async def test_a_bad_body_is_said_to_be_bad(world, make_agent) -> None:
         assert answer.headers["content-type"] == "application/problem+json"
     answer = await agent.call("POST", "/agent/v1/enroll", token=token, content=b"x" * 100_000)
     assert answer.status_code == 413
+
+
+async def test_a_token_is_used_up_by_exactly_as_many_machines_as_it_allows(world, make_agent) -> None:
+    token = await world.token(max_uses=3)
+    answers = await asyncio.gather(*(make_agent(f"a{number}").try_enroll(token) for number in range(8)))
+    assert sorted(answer.status_code for answer in answers) == [200] * 3 + [403] * 5
+
+
+async def test_the_answer_is_the_enrolments_own(world, make_agent) -> None:
+    enrolment = Enrolment(world.house.app, world.house.fleet._signing, Intervals(heartbeat_seconds=2.0))
+    text = await world.token()
+    token = tokens.parse(text)
+    authority = await world.house.gateway.tokens.enrolment(token, "127.0.0.1")
+    agent = make_agent("a")
+    request = EnrollRequest(
+        machine_id="m", hostname="h", agent_version="1", keys=AgentKeys(identity="x", sealing="y")
+    )
+    with pytest.raises(AgentRequestInvalid):
+        await enrolment.enroll(token, authority, request, "127.0.0.1")
+    keyed = AgentKeys(
+        identity=base64.b64encode(bytes(agent.identity.verify_key)).decode(),
+        sealing=base64.b64encode(bytes(agent.sealing.public_key)).decode(),
+    )
+    answer = await enrolment.enroll(
+        token, authority, msgspec.structs.replace(request, keys=keyed), "127.0.0.1"
+    )
+    assert (answer.intervals.heartbeat_seconds, answer.environment_slug) == (2.0, "dev")
+    async with world.scoped() as txn:
+        uses = (await world.house.fleet.enrolment_tokens(txn, world.environment_id))[0].uses
+    assert uses == 1  # the refused attempt was rolled back

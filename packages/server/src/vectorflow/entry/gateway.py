@@ -261,7 +261,7 @@ class Gateway:
             node_id = pipeline_id_of(str(text))
             generation, _, issue = str(version).partition(".")
             if node_id is not None and generation.isdigit() and issue.isdigit():
-                self.desired.changed(node_id)
+                self.desired.changed(node_id, int(generation), int(issue))
                 self.streams.tell(node_id, DesiredHint(generation=int(generation), issue=int(issue)))
 
     def _on_node(self, message: Mapping[str, Any]) -> None:
@@ -279,9 +279,8 @@ class Gateway:
         while True:
             await asyncio.sleep(REFRESH_SECONDS)
             try:
-                for node_id in await self.desired.refresh():
-                    # The version is not known yet; a poll will tell. The hint only has to be newer.
-                    self.streams.tell(node_id, DesiredHint(generation=0))
+                for node_id, (generation, issue) in (await self.desired.refresh()).items():
+                    self.streams.tell(node_id, DesiredHint(generation=generation, issue=issue))
             except Exception as error:
                 log.warning("bundles.not-refreshed", error=type(error).__name__)
 

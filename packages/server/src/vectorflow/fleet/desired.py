@@ -74,9 +74,11 @@ class Served(msgspec.Struct, frozen=True):
 
 
 class _Version(msgspec.Struct):
+    """Which bundle a node has. Without `hashes` it was told by the bus only, and must be read."""
+
     generation: int
     issue: int
-    hashes: list[str]
+    hashes: list[str] | None
     fresh_until: float
 
     @property
@@ -133,7 +135,7 @@ class DesiredBook:
     async def file(self, authority: NodeAuthority, sha256: str) -> bytes:
         """Return a file by its hash, only when the node's present bundle names it. Raises `FileNotNamed`."""
         version = await self._fresh(authority)
-        if version is None or sha256 not in version.hashes:
+        if version is None or version.hashes is None or sha256 not in version.hashes:
             raise FileNotNamed
         key = (authority.organization_id, sha256)
         content = self._files.get(key)
@@ -145,9 +147,11 @@ class DesiredBook:
             self._files.put(key, content)
         return content
 
-    def changed(self, node_id: UUID) -> None:
-        """A new bundle was signed: read it at the next poll."""
-        self._versions.pop(node_id, None)
+    def changed(self, node_id: UUID, generation: int = 0, issue: int = 0) -> None:
+        """A new bundle was signed: read it at the next poll, and tell its version to heartbeats until then."""
+        known = self._versions.get(node_id)
+        if known is not None:
+            known.generation, known.issue, known.hashes, known.fresh_until = generation, issue, None, 0.0
         self._bodies.drop(node_id)
 
     def clear(self) -> None:
@@ -155,10 +159,10 @@ class DesiredBook:
         self._versions.clear()
         self._bodies.clear()
 
-    async def refresh(self) -> list[UUID]:
-        """Compare all versions held with the database; return the nodes that have a newer bundle."""
+    async def refresh(self) -> dict[UUID, tuple[int, int]]:
+        """Compare all versions held with the database; return the newer (generation, issue) of nodes."""
         held = list(self._versions)
-        changed: list[UUID] = []
+        changed: dict[UUID, tuple[int, int]] = {}
         for start in range(0, len(held), _REFRESH_CHUNK):
             chunk = held[start : start + _REFRESH_CHUNK]
             async with self._database.unscoped() as txn:
@@ -168,11 +172,11 @@ class DesiredBook:
                 version = self._versions.get(row.node_id)
                 if version is None:
                     continue
-                if (version.generation, version.issue) == (row.generation, row.issue):
+                if (version.generation, version.issue) != (row.generation, row.issue):
+                    self.changed(row.node_id, row.generation, row.issue)
+                    changed[row.node_id] = (row.generation, row.issue)
+                elif version.hashes is not None:
                     version.fresh_until = until
-                else:
-                    self.changed(row.node_id)
-                    changed.append(row.node_id)
         return changed
 
     async def close(self) -> None:
