@@ -6,32 +6,30 @@ import difflib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from vectorflow_topology.catalogue import Catalogue
+from vectorflow_topology.checks.outputs import Inputs, Outputs
 from vectorflow_topology.document import DEFAULT_PORT, Component, Document
 from vectorflow_topology.findings import Finding, error, note, warning
 
-Inputs = Mapping[str, tuple[tuple[str, str], ...]]
+MOST_CIRCLES = 20
+"""How many circles are named; the rest shows once these are gone."""
 
 
-def graph_findings(
-    document: Document, components: list[Component], inputs: Inputs, known: Catalogue
-) -> Iterator[Finding]:
+def graph_findings(document: Document, outputs: Outputs, inputs: Inputs) -> Iterator[Finding]:
     """Judge how enabled components hang together."""
-    yield from _ends(document, components)
+    yield from _ends(document, outputs)
     yield from _duplicates(document)
-    by_id = {component.id: component for component in components}
-    for component in components:
+    for component in outputs.components.values():
         if component.kind != "source":
-            yield from _inputs(component, inputs[component.id], by_id, known)
+            yield from _inputs(component, inputs.get(component.id, ()), outputs)
     yield from _circles(inputs)
-    yield from _unread(components, inputs, known)
+    yield from _unread(outputs, inputs)
 
 
-def _ends(document: Document, components: list[Component]) -> Iterator[Finding]:
+def _ends(document: Document, outputs: Outputs) -> Iterator[Finding]:
     if not document.components:
         yield error("pipeline.empty", "The pipeline is empty. Add a source and a sink.")
         return
-    kinds = {component.kind for component in components}
+    kinds = {component.kind for component in outputs.components.values()}
     if "source" not in kinds:
         yield error(
             "pipeline.no-source", "The pipeline has no enabled source, so nothing would come in. Add one."
@@ -48,26 +46,18 @@ def _duplicates(document: Document) -> Iterator[Finding]:
             yield warning("edge.duplicate", message, edge.target, fix=fix)
 
 
-def _inputs(
-    component: Component,
-    inputs: tuple[tuple[str, str], ...],
-    by_id: Mapping[str, Component],
-    known: Catalogue,
-) -> Iterator[Finding]:
+def _inputs(component: Component, inputs: tuple[tuple[str, str], ...], outputs: Outputs) -> Iterator[Finding]:
     if not inputs:
         yield error(
             "component.no-input", f"{component.id} has no input. Connect something to it.", component.id
         )
-    accepted = known.inputs(component)
+    accepted = sorted(outputs.accepted(component.id))
     for source_id, port_name in inputs:
-        source = by_id.get(source_id)
-        if source is None:
-            continue
-        ports = {port.name: port for port in known.ports(source)}
+        ports = outputs.ports(source_id)
         port = ports.get(port_name)
         if port is None:
-            if known.spec(source) is not None:
-                yield _unknown_port(source, port_name, component, list(ports))
+            if outputs.spec(source_id) is not None:
+                yield _unknown_port(outputs.components[source_id], port_name, component, list(ports))
             continue
         missed = [kind for kind in port.types if kind not in accepted]
         if accepted and port.types and len(missed) == len(port.types):
@@ -96,26 +86,37 @@ def _unknown_port(source: Component, port: str, target: Component, ports: list[s
 
 
 def _circles(inputs: Inputs) -> Iterator[Finding]:
-    """Find circles by taking away, again and again, what is fed by nothing that is left."""
+    """Find circles among what is left when everything that is fed by nothing has been taken away."""
     feeders = {name: {source for source, _ in pairs if source in inputs} for name, pairs in inputs.items()}
-    ready = [name for name, sources in feeders.items() if not sources]
+    _peel(feeders)
+    for _ in range(MOST_CIRCLES):
+        if not feeders:
+            return
+        circle = _one_circle(feeders)
+        message = f"Events would go round in a circle: {_way(circle)}. Remove one of these connections."
+        yield error("graph.cycle", message, circle[0], ("inputs",))
+        for name in circle:
+            del feeders[name]
+        gone = set(circle)
+        for sources in feeders.values():
+            sources.difference_update(gone)
+        _peel(feeders)
+
+
+def _peel(feeders: dict[str, set[str]]) -> None:
+    """Take away what is fed by nothing, then what only that fed, and so on."""
     fed: dict[str, list[str]] = {}
     for name, sources in feeders.items():
         for source in sources:
             fed.setdefault(source, []).append(name)
+    ready = [name for name, sources in feeders.items() if not sources]
     while ready:
         done = ready.pop()
-        feeders.pop(done)
+        del feeders[done]
         for name in fed.get(done, ()):
             feeders[name].discard(done)
             if not feeders[name]:
                 ready.append(name)
-    while feeders:
-        circle = _one_circle(feeders)
-        message = f"Events would go round in a circle: {' → '.join([*circle, circle[0]])}. Remove one of these connections."
-        yield error("graph.cycle", message, circle[0], ("inputs",))
-        feeders = {name: sources - set(circle) for name, sources in feeders.items() if name not in circle}
-        feeders = _still_turning(feeders)
 
 
 def _one_circle(feeders: Mapping[str, set[str]]) -> list[str]:
@@ -124,27 +125,24 @@ def _one_circle(feeders: Mapping[str, set[str]]) -> list[str]:
     seen: dict[str, int] = {}
     while name not in seen:
         seen[name] = len(seen)
-        name = min(feeders[name] & feeders.keys())
+        name = min(feeders[name])
     circle = [each for each, position in seen.items() if position >= seen[name]][::-1]
     first = circle.index(min(circle))
     return circle[first:] + circle[:first]
 
 
-def _still_turning(feeders: dict[str, set[str]]) -> dict[str, set[str]]:
-    while True:
-        loose = {name for name, sources in feeders.items() if not sources & feeders.keys()}
-        if not loose:
-            return feeders
-        feeders = {name: sources - loose for name, sources in feeders.items() if name not in loose}
+def _way(circle: list[str]) -> str:
+    shown = circle if len(circle) <= 12 else [*circle[:11], "…"]
+    return " → ".join([*shown, circle[0]])
 
 
-def _unread(components: list[Component], inputs: Inputs, known: Catalogue) -> Iterator[Finding]:
+def _unread(outputs: Outputs, inputs: Inputs) -> Iterator[Finding]:
     read = {pair for pairs in inputs.values() for pair in pairs}
-    for component in components:
-        for port in known.ports(component):
-            if (component.id, port.name) not in read:
-                message = f"Nothing reads {_output(component.id, port.name)}; what leaves there is lost."
-                yield note("port.unread", message, component.id, fix={"action": "connect", "port": port.name})
+    for name in outputs.components:
+        for port in outputs.ports(name):
+            if (name, port) not in read:
+                message = f"Nothing reads {_output(name, port)}; what leaves there is lost."
+                yield note("port.unread", message, name, fix={"action": "connect", "port": port})
 
 
 def _output(component_id: str, port: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from vectorflow_topology.catalogue import Catalogue, ComponentSpec, OptionSpec
+from vectorflow_topology.checks.outputs import fed_by
 from vectorflow_topology.compiler.types import Rendered, Target, version_key
 from vectorflow_topology.document import Component
 from vectorflow_topology.findings import Finding, Path, error, note, warning
@@ -104,10 +105,7 @@ def _fed_by_acknowledging(
     """Map each component to one acknowledging source upstream of it, if there is any."""
     found: dict[str, str] = {}
     waiting = []
-    fed: dict[str, list[str]] = {}
-    for name, pairs in rendered.inputs.items():
-        for source, _ in pairs:
-            fed.setdefault(source, []).append(name)
+    fed = fed_by(rendered.inputs)
     for component in components:
         spec = known.spec(component)
         if spec is not None and spec.acknowledges:

@@ -8,9 +8,11 @@ import msgspec
 
 from vectorflow_topology.catalogue import Catalogue, catalogue
 from vectorflow_topology.checks.credentials import credential_findings
+from vectorflow_topology.checks.flow import fate_findings, flow_findings
 from vectorflow_topology.checks.graph import graph_findings
 from vectorflow_topology.checks.meaning import meaning_findings, unit_test_findings
 from vectorflow_topology.checks.options import component_findings, root_findings
+from vectorflow_topology.checks.outputs import Outputs
 from vectorflow_topology.checks.programs import program_findings, programs
 from vectorflow_topology.checks.reliability import reliability_findings
 from vectorflow_topology.checks.resources import clashes
@@ -60,7 +62,10 @@ def _findings(
     yield from root_findings(rendered, known, target)
     yield from meaning_findings(resolved)
     yield from unit_test_findings(document)
-    yield from graph_findings(document, resolved, rendered.inputs, known)
+    outputs = Outputs(resolved, known)
+    yield from graph_findings(document, outputs, rendered.inputs)
+    yield from flow_findings(outputs, rendered.inputs)
+    yield from fate_findings(outputs, rendered.inputs)
     yield from clashes([("", component) for component in resolved])
     yield from reliability_findings(resolved, rendered, known, target)
 

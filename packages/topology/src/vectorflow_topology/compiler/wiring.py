@@ -41,6 +41,8 @@ class Wiring:
         self._catalogue = catalogue
         self._components = {component.id: component for component in document.components}
         self._edges: dict[str, list[Edge]] = {}
+        self._bridges: dict[str, bool] = {}
+        self._reported: set[str] = set()
         for edge in document.edges:
             if self._is_sound(edge):
                 self._edges.setdefault(edge.target, []).append(edge)
@@ -48,7 +50,20 @@ class Wiring:
     def inputs(self, component: Component) -> tuple[Input, ...]:
         """Return the (component id, port) pairs that feed a component, in edge order, each once."""
         found: dict[Input, None] = {}
-        self._collect(component.id, found, {component.id})
+        seen = {component.id}
+        waiting = list(reversed(self._edges.get(component.id, ())))
+        while waiting:  # not by recursion: a long row of disabled components is no reason to fail
+            edge = waiting.pop()
+            source = self._components[edge.source]
+            if source.enabled:
+                found[(edge.source, edge.port)] = None
+            elif source.kind == "transform" and source.id not in seen:
+                if edge.port == DEFAULT_PORT and self._is_bridge(source):
+                    seen.add(source.id)
+                    waiting.extend(reversed(self._edges.get(source.id, ())))
+                elif source.id not in self._reported:
+                    self._reported.add(source.id)
+                    self.findings.append(_not_bridged(source, edge))
         return tuple(found)
 
     def _is_sound(self, edge: Edge) -> bool:
@@ -77,23 +92,18 @@ class Wiring:
             return False
         return True
 
-    def _collect(self, target: str, found: dict[Input, None], seen: set[str]) -> None:
-        for edge in self._edges.get(target, ()):
-            source = self._components[edge.source]
-            if source.enabled:
-                found[(edge.source, edge.port)] = None
-            elif source.kind == "transform" and source.id not in seen:
-                if self._is_bridged(source, edge):
-                    self._collect(source.id, found, seen | {source.id})
-                elif self._components[edge.target].enabled:
-                    self.findings.append(_not_bridged(source, edge))
-
-    def _is_bridged(self, component: Component, edge: Edge) -> bool:
+    def _is_bridge(self, component: Component) -> bool:
         """A disabled transform lets events pass when they could have passed it unchanged."""
-        ports = self._catalogue.ports(component)
-        if self._catalogue.spec(component) is None or edge.port != DEFAULT_PORT or len(ports) != 1:
-            return False
-        return ports[0].name == DEFAULT_PORT and set(ports[0].types) == set(self._catalogue.inputs(component))
+        known = self._bridges.get(component.id)
+        if known is None:
+            ports = self._catalogue.ports(component)
+            known = (
+                self._catalogue.spec(component) is not None
+                and [port.name for port in ports] == [DEFAULT_PORT]
+                and set(ports[0].types) == set(self._catalogue.inputs(component))
+            )
+            self._bridges[component.id] = known
+        return known
 
 
 def _not_bridged(component: Component, edge: Edge) -> Finding:

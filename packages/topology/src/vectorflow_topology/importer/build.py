@@ -20,6 +20,10 @@ from vectorflow_topology.text.reader import Positions, Read
 _APART = frozenset((*SECTIONS.values(), "tests", "enrichment_tables", *NODE_LOCAL, "provider"))
 
 
+MAX_WILDCARD_WORK = 500_000
+"""How many names wildcards are compared with in all; each match counts as ten."""
+
+
 class Builder:
     """Builds a document from what was read; everything worth knowing ends in `findings`."""
 
@@ -39,6 +43,8 @@ class Builder:
         self._origins = origins or {}
         self._secrets = SecretNames()
         self._ids: dict[str, str] = {}
+        self._taken: set[str] = set()
+        self._wildcard_work = 0
         self._found: list[tuple[Component, Path, list[Any]]] = []
 
     def document(self) -> Document:
@@ -87,7 +93,8 @@ class Builder:
                 "error", "import.duplicate-id", f"The id {name} is used twice; the second was left out.", at
             )
             return
-        accepted = accepted_id(name, self._ids.values())
+        accepted = accepted_id(name, self._taken)
+        self._taken.add(accepted)
         self._ids[name] = accepted
         if accepted != name:
             message = f"The id {name!r} is not accepted here; the component is now called {accepted}."
@@ -128,10 +135,9 @@ class Builder:
         named = dict(outputs)
         for component, at, inputs in self._found:
             fed: dict[Output, None] = {}
-            others = [each for each in outputs if each[1][0] != component.id]
             for index, text in enumerate(inputs):
                 fed.update(
-                    dict.fromkeys(self._input(text, named, others, (*at, "inputs", index), component.id))
+                    dict.fromkeys(self._input(text, named, outputs, (*at, "inputs", index), component.id))
                 )
             for source, port in fed:
                 yield Edge(source=source, port=port, target=component.id)
@@ -140,14 +146,22 @@ class Builder:
         self,
         text: str,
         named: dict[str, Output],
-        others: list[tuple[str, Output]],
+        outputs: list[tuple[str, Output]],
         at: Path,
         component_id: str,
     ) -> list[Output]:
         if text in named:
             return [named[text]]
         if is_pattern(text):
-            found = expand(text, others)
+            self._wildcard_work += len(outputs)
+            if self._wildcard_work > MAX_WILDCARD_WORK:
+                message = (
+                    f"There are too many wildcards here; the input {text} was left out. Name its outputs."
+                )
+                self._say("error", "import.too-large", message, at, component_id)
+                return []
+            found = [output for output in expand(text, outputs) if output[0] != component_id]
+            self._wildcard_work += 10 * len(found)
             if not found:
                 message = f"The input {text} matches no output, so it was left out."
                 self._say("warning", "import.no-match", message, at, component_id)

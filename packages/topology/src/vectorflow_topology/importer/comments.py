@@ -38,9 +38,9 @@ class Comments:
         return comment_lines("\n".join(self._lines))
 
     def _key_line(self, name: str, number: int) -> int | None:
-        key = re.compile(rf"""\s*["']?{re.escape(name)}["']?\s*:""")
         for candidate in range(min(number, len(self._lines) - 1), max(number - 20, -1), -1):
-            if key.match(self._lines[candidate]):
+            key = self._lines[candidate].lstrip().lstrip("\"'")
+            if key.startswith(name) and key[len(name) :].lstrip("\"' ").startswith(":"):
                 return candidate
         return None
 

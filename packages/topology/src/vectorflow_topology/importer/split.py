@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from vectorflow_topology.document import Document
+from vectorflow_topology.document import Component, Document, Edge
 from vectorflow_topology.importer.layout import auto_layout
 
 
@@ -21,20 +21,24 @@ def split(document: Document) -> list[tuple[str, Document]]:
     tests: list[list[Any]] = [[] for _ in groups]
     for test in document.tests:
         tests[next((home[name] for name in _mentioned(test) if name in home), 0)].append(test)
+    components: list[list[Component]] = [[] for _ in groups]
+    edges: list[list[Edge]] = [[] for _ in groups]
+    for component in document.components:
+        components[home[component.id]].append(component)
+    for edge in document.edges:
+        edges[home[edge.target]].append(edge)
     parts = []
-    for index, group in enumerate(groups):
-        components = tuple(component for component in document.components if component.id in group)
-        edges = tuple(edge for edge in document.edges if edge.target in group)
+    for index, members in enumerate(components):
         part = Document(
-            components=components,
-            edges=edges,
-            layout=auto_layout(components, edges),
+            components=tuple(members),
+            edges=tuple(edges[index]),
+            layout=auto_layout(members, edges[index]),
             globals=document.globals,
             enrichment_tables=document.enrichment_tables,
             tests=tuple(tests[index]),
             variables=document.variables,
         )
-        parts.append((components[0].id, part))
+        parts.append((members[0].id, part))
     return parts
 
 
