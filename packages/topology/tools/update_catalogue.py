@@ -183,7 +183,7 @@ def _type(node: Node) -> str:
         return "vrl"
     if node["type"] == "object" and "map_of" in node and not node.get("options"):
         return "map"
-    return TYPES.get(node["type"], node["type"])
+    return str(TYPES.get(node["type"], node["type"]))
 
 
 def _words(path: str) -> tuple[str | None, str | None]:
