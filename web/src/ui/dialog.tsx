@@ -28,7 +28,7 @@ export function Dialog({ title, isOpen, onClose, children, footer, width = 'narr
           <Heading slot="title" className="px-5 pt-4 pb-1 text-lg font-semibold">
             {title}
           </Heading>
-          <div className="min-h-0 flex-1 overflow-auto px-5 py-2">{children}</div>
+          <div className="min-h-0 flex-1 overflow-auto px-5 py-2 [&>[role=alert]]:mt-3">{children}</div>
           <div className="flex justify-end gap-2 px-5 pt-2 pb-4">{footer}</div>
         </AriaDialog>
       </Modal>

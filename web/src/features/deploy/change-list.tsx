@@ -5,8 +5,16 @@ import { t } from '@/lib/i18n'
 const ICONS = { added: Plus, removed: Minus, changed: Pencil }
 const TONES = { added: 'text-good', removed: 'text-bad', changed: 'text-warn' }
 
+function isEdge(value: object): value is { source: string; port?: string; target: string } {
+  return 'source' in value && 'target' in value
+}
+
 function short(value: unknown): string {
   if (value === null || value === undefined) return '–'
+  if (typeof value === 'object' && isEdge(value)) {
+    const port = value.port === undefined || value.port === '_default' ? '' : `.${value.port}`
+    return `${value.source}${port} → ${value.target}`
+  }
   const text = typeof value === 'string' ? value : JSON.stringify(value)
   return text.length > 160 ? `${text.slice(0, 157)}…` : text
 }
@@ -19,6 +27,8 @@ function words(change: Change): string {
 
 function placeOf(change: Change): string {
   const path = Array.isArray(change.path) ? change.path.join('.') : typeof change.path === 'string' ? change.path : ''
+  // A connection is told by its ends.
+  if (change.what === 'edge' && (change.before != null || change.after != null)) return ''
   return [change.component, path].filter((part) => part != null && part !== '').join(' · ')
 }
 

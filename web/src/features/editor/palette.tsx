@@ -39,7 +39,7 @@ export function Palette({ onAdd }: { onAdd: (spec: ComponentSpec) => void }) {
   const found = useMemo(() => specs.all.filter((spec) => spec.removed == null && specMatches(spec, query)), [specs, query])
   return (
     <section aria-label={t('Palette')} className="flex h-full min-h-0 flex-col gap-2 bg-background p-2">
-      <SearchField label={t('Find a component')} value={query} onChange={setQuery} />
+      <SearchField label={t('Find component')} value={query} onChange={setQuery} />
       <div className="min-h-0 flex-1 overflow-auto">
         {KINDS.map((kind) => (
           <KindSection key={kind} kind={kind} groups={grouped(found, kind)} forceOpen={query !== ''} onAdd={onAdd} />

@@ -45,7 +45,7 @@ export function Toolbar({ onAdd, save, isSaving }: ToolbarProps) {
       </span>
       <StaleNote seconds={stale} />
       <div className="flex-1" />
-      <PipelineTabs current="editor" pipelineId={pipelineId} />
+      <PipelineTabs pipelineId={pipelineId} />
       {canEdit && (
         <>
           <IconButton label={state.undoLabel === undefined ? t('Undo') : t('Undo: {what}', { what: state.undoLabel })} isDisabled={state.undoLabel === undefined} onPress={undo}>

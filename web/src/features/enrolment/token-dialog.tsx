@@ -31,16 +31,16 @@ export function TokenDialog({ isOpen, onClose, onCreated }: TokenDialogProps) {
   const { org, env } = useScope()
   const [name, setName] = useState('')
   const [lifetime, setLifetime] = useState(String(24 * HOUR))
-  const [uses, setUses] = useState('')
+  const [uses, setUses] = useState('1')
   const [labelText, setLabelText] = useState('')
   const create = useMutation({ ...createEnrolmentTokenMutation(), onSuccess: onCreated })
   const labels = parseLabels(labelText)
-  const maxUses = uses === '' ? null : Number(uses)
-  const isBadUses = maxUses !== null && (!Number.isInteger(maxUses) || maxUses < 1)
+  const maxUses = Number(uses)
+  const isBadUses = !Number.isInteger(maxUses) || maxUses < 1
   const submit = () =>
     create.mutate({
       path: { org, env },
-      body: { name: name.trim(), expires_in_seconds: Number(lifetime), ...(maxUses === null ? {} : { max_uses: maxUses }), labels: labels ?? {} },
+      body: { name: name.trim(), expires_in_seconds: Number(lifetime), max_uses: maxUses, labels: labels ?? {} },
     })
   const footer = (
     <>
@@ -69,7 +69,7 @@ export function TokenDialog({ isOpen, onClose, onCreated }: TokenDialogProps) {
           label={t('Most uses')}
           value={uses}
           onChange={setUses}
-          placeholder={t('no limit')}
+          hint={t('How many machines may join with it.')}
           error={isBadUses ? t('A whole number, 1 or more.') : undefined}
         />
         <TextField

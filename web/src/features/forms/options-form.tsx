@@ -37,11 +37,18 @@ function matches(name: string, spec: OptionSpec, query: string): boolean {
     .every((word) => words.includes(word))
 }
 
+/** Programs and what must be given come first; the rest keeps the catalogue's order. */
+function rank(spec: OptionSpec): number {
+  return spec.required === true || spec.type === 'vrl' || spec.type === 'condition' ? 0 : 1
+}
+
 /** The fields of a set of options, made from the catalogue. What the catalogue does not know is kept and shown. */
 export function OptionsForm(props: OptionsFormProps) {
   const { specs, value, folded = false } = props
   const shown = Object.entries(specs).filter(([name, spec]) => isShown(name, spec, props))
-  const first = shown.filter(([, spec]) => !folded || spec.essential === true || spec.required === true)
+  const first = shown
+    .filter(([, spec]) => !folded || spec.essential === true || spec.required === true)
+    .sort(([, a], [, b]) => rank(a) - rank(b))
   const rest = shown.filter(([name]) => !first.some(([other]) => other === name))
   const unknown = Object.keys(value).filter((name) => !(name in specs))
   return (

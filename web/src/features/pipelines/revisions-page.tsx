@@ -30,7 +30,7 @@ export function RevisionsPage() {
     <Page
       title={pipeline.data?.name ?? t('Revisions')}
       subtitle={pipeline.data !== undefined && <DeployedState deployed={pipeline.data.deployed} />}
-      actions={<PipelineTabs pipelineId={pipelineId} current="revisions" />}
+      actions={<PipelineTabs pipelineId={pipelineId} />}
     >
       {revisions.isPending && <LoadingState />}
       {revisions.error !== null && <ErrorState error={revisions.error} onRetry={() => void revisions.refetch()} />}

@@ -17,7 +17,7 @@ export function edgeWidth(rate: number | undefined): number {
 
 const LABEL_AT = 0.36
 /** On a shorter edge than this the label would cover the handle, so it stands in the middle. */
-const SHORT = 130
+const SHORT = 90
 
 /** Where the rate stands: nearer to the sender, so that edges into one target do not write over each other. */
 function labelPlace({ sourceX, sourceY, targetX, targetY }: EdgeProps<FlowLink>): { x: number; y: number } {
