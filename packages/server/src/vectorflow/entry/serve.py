@@ -1,23 +1,33 @@
 """Runs roles in one process until a signal, and ends them cleanly."""
 
 import asyncio
+import contextlib
 import signal
 from collections.abc import Sequence
 
+import psycopg
 import structlog
 
 from vectorflow.entry.process import Process
 from vectorflow.entry.roles import ROLES, RoleRunner, run_metrics
 from vectorflow.kernel.errors import VectorFlowError
+from vectorflow.platform import fingerprint
+from vectorflow.platform.database import DatabaseUnavailable
 from vectorflow.platform.settings import Settings
 
 log = structlog.get_logger()
 
 STOP_SECONDS = 12.0
+_RETRY_SECONDS = 0.5
+_PATIENCE_SECONDS = 3.0
 
 
 class RoleEndedError(VectorFlowError, status=500, code="entry.role-ended"):
     """A role ended although nobody asked it to; the process ends so that it can be started anew."""
+
+
+class CatalogueChangedError(VectorFlowError, status=500, code="entry.catalogue-changed"):
+    """The fences between organisations are not as `vectorflow migrate` left them; nothing is served."""
 
 
 async def serve_roles(settings: Settings, roles: Sequence[str], stop: asyncio.Event | None = None) -> None:
@@ -42,7 +52,8 @@ async def _run(process: Process, roles: Sequence[str]) -> None:
     if missing:
         log.warning("roles.missing", roles=missing)
     async with asyncio.TaskGroup() as group:
-        tasks = [
+        tasks = [] if await _fences_stand(process) else [group.create_task(_fences_later(process))]
+        tasks += [
             group.create_task(_until_stopped(process, role, ROLES[role]), name=role)
             for role in roles
             if role in ROLES
@@ -64,6 +75,29 @@ async def _until_stopped(process: Process, role: str, run: RoleRunner) -> None:
     except Exception:
         process.stop.set()
         raise
+
+
+async def _fences_stand(process: Process) -> bool:
+    """Compare the fences with their fingerprint; False while the database cannot be reached."""
+    try:
+        async with asyncio.timeout(_PATIENCE_SECONDS), process.database.connection() as connection:
+            await fingerprint.check(connection)
+    except fingerprint.CatalogueChanged as error:
+        process.stop.set()
+        raise CatalogueChangedError(str(error)) from error
+    except (DatabaseUnavailable, psycopg.OperationalError, TimeoutError):
+        log.warning("fingerprint.waits", reason="the database cannot be reached")
+        return False
+    return True
+
+
+async def _fences_later(process: Process) -> None:
+    """A process may start before its database; the comparison then comes first thing after it."""
+    standing = False
+    while not standing and not process.stop.is_set():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(process.stop.wait(), _RETRY_SECONDS)
+        standing = await _fences_stand(process)
 
 
 async def _pass_on(source: asyncio.Event, target: asyncio.Event) -> None:

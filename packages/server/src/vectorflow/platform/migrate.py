@@ -1,5 +1,7 @@
 """Brings the database to this version: roles, schema, scope keys. Running it again changes nothing.
 
+At the end canaries try the fences between organisations, and a fingerprint of the fences is stored for `serve`.
+
 Needs a login that may create roles; ``BYPASSRLS`` for the telemetry writer takes a superuser.
 """
 
@@ -11,8 +13,9 @@ from alembic import command
 from alembic.config import Config
 from psycopg import sql
 
-from vectorflow.platform import credentials, scope
+from vectorflow.platform import canaries, credentials, fingerprint, scope
 from vectorflow.platform.credentials import Credentials, Role
+from vectorflow.platform.scope import ScopeSigner
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 0x5646_4D49  # one migration at a time
@@ -28,7 +31,7 @@ class MigrationRefused(Exception):
 def migrate(url: str, state_dir: Path) -> None:
     """Create or update roles and schema of the database at ``url`` and keep the credentials in ``state_dir``.
 
-    Raises `MigrationRefused` when the login lacks rights.
+    Raises `MigrationRefused` when the login lacks rights or a canary is seen from another organisation.
     """
     known = credentials.load(state_dir) or Credentials.generate()
     credentials.store(state_dir, known)
@@ -38,6 +41,10 @@ def migrate(url: str, state_dir: Path) -> None:
             _roles(connection, known)
             _upgrade(url)
             _scope_keys(connection, known)
+            canaries.try_fences(connection, ScopeSigner(bytes.fromhex(known.scope_keys[0])))
+            fingerprint.store(connection)
+    except canaries.IsolationBroken as error:
+        raise MigrationRefused(str(error)) from error
     except psycopg.errors.InsufficientPrivilege as error:
         message = f"{MigrationRefused.__doc__} PostgreSQL says: {error.diag.message_primary}"
         raise MigrationRefused(message) from error
