@@ -67,4 +67,5 @@ def page(context: BrowserContext, tmp_path: Path) -> Iterator[Page]:
     complaints: list[str] = []
     opened.on("pageerror", lambda error: complaints.append(str(error)))
     yield opened
+    opened.screenshot(path=tmp_path / "last.png")
     assert not complaints, f"the page threw: {complaints}"

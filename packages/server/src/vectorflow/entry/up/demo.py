@@ -130,7 +130,12 @@ class Demo:
         self._client.request(
             "POST",
             f"{self._base}/pipelines/{pipeline_id}/rollouts",
-            json={"revision": None, "message": "First deployment of the demo", "batch_size": None},
+            json={
+                "revision": None,
+                "message": "First deployment of the demo",
+                "batch_size": None,
+                "watch_seconds": 2,  # nothing ran before, so there is nothing to compare it with
+            },
         )
 
     def wait_for_node(self) -> bool:
