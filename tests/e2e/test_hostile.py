@@ -5,6 +5,7 @@ import re
 import uuid
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import BrowserContext
 from scripts.postgres import dump
 
@@ -90,7 +91,7 @@ def test_no_canary_and_nothing_live_anywhere(
     api.raw(
         "GET",
         "/orgs/" + "%3Cscript%3Ealert(1)%3C%2Fscript%3E",
-        headers={"User-Agent": HOSTILE.split("\x1b", maxsplit=1)[0]},
+        headers={"User-Agent": HOSTILE.split("\x1b", maxsplit=1)[0].strip()},
     )
     api.raw("POST", "/session", json={"email": clean, "password": canary})
 
@@ -140,9 +141,10 @@ def _pages(stack: Stack, api: Api, pipeline: str) -> list[str]:
     ]
 
 
-def test_the_other_organisation_sees_nothing(stack: Stack, api: Api) -> None:
+def test_the_other_organisation_sees_nothing(stack: Stack, api: Api, request: pytest.FixtureRequest) -> None:
     pipeline = api.get(f"{api.base}/pipelines")["items"][0]["id"]
     other = Api(stack.demo["other"])
+    request.addfinalizer(other.close)
     for path in (
         f"{api.base}/pipelines",
         f"{api.base}/pipelines/{pipeline}",
