@@ -7,7 +7,7 @@ import pytest
 from vectorflow.delivery.errors import TopicUnknown
 from vectorflow.delivery.live import parse_topic
 
-ID = uuid.uuid4()
+ID = uuid.UUID("01a209c7-8154-7961-ab2f-ed42c3f7c1d0")
 
 
 @pytest.mark.parametrize("kind", ["rates", "pipeline", "rollout", "nodes"])
