@@ -12,6 +12,7 @@ import typer
 import uvloop
 
 from vectorflow.entry.api import build_litestar
+from vectorflow.entry.files.commands import register as register_files
 from vectorflow.entry.health import version
 from vectorflow.entry.openapi import complete
 from vectorflow.entry.process import Process
@@ -30,6 +31,7 @@ from vectorflow.platform.settings import Settings, load_settings
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 user = typer.Typer(no_args_is_help=True, help="Accounts, for whoever runs the server.")
 app.add_typer(user, name="user")
+register_files(app)
 
 # What a person can do something about: told in a sentence, without a trace.
 EXPECTED = (
