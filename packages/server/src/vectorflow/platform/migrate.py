@@ -74,8 +74,11 @@ def _roles(connection: psycopg.Connection[tuple[object, ...]], known: Credential
                 identifier, database
             )
         )
+    # The owner may make functions for these roles, but does not see through their policies.
+    connection.execute("alter role vf_owner noinherit")
+    apart = " with inherit false, set true" if connection.info.server_version >= 160000 else ""
     for name in _GROUP_ROLES[1:]:
-        connection.execute(sql.SQL("grant {} to vf_owner").format(sql.Identifier(name)))
+        connection.execute(sql.SQL("grant {} to vf_owner" + apart).format(sql.Identifier(name)))
     connection.execute(sql.SQL("revoke all on database {} from public").format(database))
     connection.execute(sql.SQL("grant create, temporary on database {} to vf_owner").format(database))
     connection.execute("alter schema public owner to vf_owner")
