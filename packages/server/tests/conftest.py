@@ -1,8 +1,8 @@
 """One embedded PostgreSQL cluster for the whole test run, one cloned database for each test process."""
 
+import fcntl
 import os
 import secrets
-import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -18,45 +18,39 @@ from vectorflow.platform.migrate import migrate
 from vectorflow.platform.scope import ScopeSigner
 
 TEMPLATE = "vectorflow_template"
-_URL = "VECTORFLOW_TEST_CLUSTER"
-_STATE = "VECTORFLOW_TEST_STATE"
-_cluster: dict[str, EmbeddedPostgres] = {}
 
 
-def pytest_sessionstart(session: pytest.Session) -> None:
-    """Start the cluster in the controlling process, before test processes are made."""
-    if hasattr(session.config, "workerinput") or _URL in os.environ:
-        return
-    directory = tempfile.mkdtemp(prefix="vectorflow-test-")
-    state = Path(directory) / "state"
-    cluster = EmbeddedPostgres(Path(directory) / "postgres", durable=False)
-    cluster.start()
-    _cluster["running"] = cluster
-    with psycopg.connect(cluster.url, autocommit=True) as connection:
-        connection.execute(sql.SQL("create database {}").format(sql.Identifier(TEMPLATE)))
-    migrate(cluster.database_url(TEMPLATE), state)
-    os.environ[_URL] = cluster.url
-    os.environ[_STATE] = str(state)
+def run_directory() -> Path:
+    """The directory of this test run, shared by its processes."""
+    return Path(os.environ["VECTORFLOW_TEST_RUN"])
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Stop the cluster where it was started."""
-    cluster = _cluster.pop("running", None)
-    if cluster is not None:
-        cluster.stop()
-        del os.environ[_URL]
+def cluster_url() -> str:
+    """Return the superuser's URL of the run's cluster; the first process that asks starts it."""
+    directory = run_directory()
+    with (directory / "cluster.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        known = directory / "cluster.url"
+        if not known.exists():
+            cluster = EmbeddedPostgres(directory / "postgres", durable=False)
+            cluster.start()
+            cluster.ensure_database(TEMPLATE)
+            migrate(cluster.database_url(TEMPLATE), directory / "state")
+            known.write_text(cluster.url)
+        return known.read_text()
 
 
 @pytest.fixture(scope="session")
 def state_dir() -> Path:
     """The directory with the credentials of the test cluster."""
-    return Path(os.environ[_STATE])
+    cluster_url()
+    return run_directory() / "state"
 
 
 def clone(name: str) -> str:
     """Create a database from the template and return its superuser URL."""
-    cluster_url = os.environ[_URL]
-    with psycopg.connect(cluster_url, autocommit=True) as connection:
+    url = cluster_url()
+    with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(
             sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(TEMPLATE))
         )
@@ -72,7 +66,7 @@ def clone(name: str) -> str:
                     sql.Identifier(role.value), sql.Identifier(name)
                 )
             )
-    return cluster_url.rpartition("/")[0] + "/" + name
+    return url.rpartition("/")[0] + "/" + name
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,30 @@
+"""One directory for each test run, shared by its processes, with whatever was started in it ended at the end."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from vectorflow.platform.embedded import EmbeddedPostgres
+
+RUN_DIRECTORY = "VECTORFLOW_TEST_RUN"
+_mine: list[Path] = []
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the run's directory in the controlling process, before test processes are made."""
+    if not hasattr(config, "workerinput") and RUN_DIRECTORY not in os.environ:
+        _mine.append(Path(tempfile.mkdtemp(prefix="vectorflow-test-")))
+        os.environ[RUN_DIRECTORY] = str(_mine[-1])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the run's PostgreSQL, if a test started one, and remove the directory."""
+    while _mine:
+        directory = _mine.pop()
+        if (directory / "postgres").exists():
+            EmbeddedPostgres(directory / "postgres").end_leftover()
+        shutil.rmtree(directory, ignore_errors=True)
+        del os.environ[RUN_DIRECTORY]
