@@ -1,12 +1,13 @@
 """Takes a picture of every page in both themes at two widths, and prints what the browser complained about.
 
-    python dev/screenshots.py --url http://127.0.0.1:8485 --out shots
+python dev/screenshots.py --url http://127.0.0.1:8485 --out shots
 """
 
 import argparse
 import pathlib
+import sys
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import ConsoleMessage, Page, sync_playwright
 
 PAGES = {
     "pipelines": "pipelines",
@@ -61,6 +62,24 @@ def tour(page: Page, base: str, out: pathlib.Path, suffix: str) -> None:
     shoot(page, out, f"node-{suffix}")
 
 
+def say(*words: str) -> None:
+    """Print one line."""
+    sys.stdout.write(" ".join(words)[:500] + "\n")
+
+
+def complain(message: ConsoleMessage) -> None:
+    """Print what the browser's console holds against the page."""
+    if message.type in {"error", "warning"}:
+        say("console:", message.text)
+
+
+def listen(page: Page) -> None:
+    """Print errors, and any script that a hostile string managed to run."""
+    page.on("console", complain)
+    page.on("pageerror", lambda error: say("page error:", str(error)))
+    page.on("dialog", lambda dialog: say("A SCRIPT RAN:", dialog.message))
+
+
 def main() -> None:
     """Run the tour for each theme and width."""
     parser = argparse.ArgumentParser()
@@ -78,7 +97,9 @@ def main() -> None:
             for width, (x, y) in WIDTHS.items():
                 context = browser.new_context(color_scheme=theme, viewport={"width": x, "height": y})
                 page = context.new_page()
-                page.on("console", lambda m: m.type in {"error", "warning"} and print("console:", m.text[:300]))
+                page.on(
+                    "console", lambda m: m.type in {"error", "warning"} and print("console:", m.text[:300])
+                )
                 page.on("pageerror", lambda error: print("page error:", str(error)[:500]))
                 page.on("dialog", lambda dialog: print("A SCRIPT RAN:", dialog.message))
                 base = sign_in(page, options.url, options.email, options.password)

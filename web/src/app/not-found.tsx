@@ -8,6 +8,7 @@ import { EmptyState, ErrorState } from '@/ui/states'
 export function NotFoundPage() {
   return (
     <main className="flex-1">
+      <h1 className="sr-only">{t('Not found')}</h1>
       <EmptyState
         title={t('Nothing here')}
         action={
@@ -32,6 +33,7 @@ export function RouteError({ error, onRetry }: { error: unknown; onRetry: () => 
   }
   return (
     <main className="flex-1">
+      <h1 className="sr-only">{t('Error')}</h1>
       <ErrorState error={error} onRetry={retry} />
     </main>
   )

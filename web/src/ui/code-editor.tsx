@@ -17,7 +17,7 @@ const fromOutside = Annotation.define<boolean>()
 export function codeBasics(language: CodeLanguage, label: string): Extension[] {
   return [
     EditorView.cspNonce.of(cspNonce()),
-    EditorView.contentAttributes.of({ 'aria-label': label, spellcheck: 'false' }),
+    EditorView.contentAttributes.of({ 'aria-label': label, spellcheck: 'false', tabindex: '0' }),
     indentUnit.of('  '),
     codeTheme,
     ...(language === 'yaml' ? [yaml()] : language === 'vrl' ? [vrl()] : []),
@@ -88,5 +88,5 @@ export function CodeEditor(props: CodeEditorProps) {
   }, [line, value])
 
   const frame = fill ? 'h-full min-h-0' : 'rounded-md border border-control/60 bg-surface overflow-hidden'
-  return <div ref={host} className={`min-w-0 ${frame} [&_.cm-editor]:h-full`} style={fill ? undefined : { minHeight: `${minLines * 1.25 + 0.6}rem` }} />
+  return <div ref={host} className={`flex min-w-0 ${frame} [&_.cm-editor]:min-w-0 [&_.cm-editor]:flex-1`} style={fill ? undefined : { minHeight: `${minLines * 1.25 + 0.6}rem` }} />
 }

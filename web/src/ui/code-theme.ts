@@ -19,6 +19,8 @@ const look = EditorView.theme({
   '&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground, .cm-content ::selection':
     { backgroundColor: 'var(--selected)' },
   '.cm-matchingBracket, &.cm-focused .cm-matchingBracket': { backgroundColor: 'var(--selected)', color: 'inherit' },
+  // Syntax colours would be too faint on the tint.
+  '.cm-changedText *, .cm-deletedText *': { color: 'var(--text) !important' },
   '.cm-collapsedLines': { background: 'var(--sunken)', color: 'var(--secondary)', fontFamily: 'var(--font-sans)' },
   '&.cm-merge-a .cm-changedLine, .cm-deletedChunk': { backgroundColor: 'var(--bad-tint)' },
   '&.cm-merge-b .cm-changedLine, .cm-insertedLine': { backgroundColor: 'var(--good-tint)' },

@@ -1,4 +1,5 @@
 import type { ReactNode } from 'react'
+import { t } from '@/lib/i18n'
 
 export type Column<Row> = {
   key: string
@@ -35,7 +36,7 @@ export function Table<Row>({ label, columns, rows, rowKey }: TableProps<Row>) {
           <tr>
             {columns.map((column) => (
               <th key={column.key} scope="col" className={cellClass(column, HEAD_CLASS)} style={{ width: column.width }}>
-                {column.title}
+                {column.title === '' ? <span className="sr-only">{t('Actions')}</span> : column.title}
               </th>
             ))}
           </tr>

@@ -1,28 +1,40 @@
-import { Tab, TabList, Tabs as AriaTabs } from 'react-aria-components'
+import type { ReactNode } from 'react'
+import { Tab, TabList, TabPanel, Tabs as AriaTabs } from 'react-aria-components'
 
 type TabsProps<Id extends string> = {
   label: string
   value: Id
   tabs: { id: Id; label: string; count?: number }[]
   onChange: (id: Id) => void
+  /** What the chosen tab stands for; it scrolls by itself. */
+  children: ReactNode
 }
 
-/** A row of tabs; the page renders what the chosen one stands for. */
-export function TabRow<Id extends string>({ label, value, tabs, onChange }: TabsProps<Id>) {
+/** A row of tabs over one panel that fills its parent. */
+export function TabbedPane<Id extends string>({ label, value, tabs, onChange, children }: TabsProps<Id>) {
   return (
-    <AriaTabs selectedKey={value} onSelectionChange={(key) => onChange(key as Id)}>
-      <TabList aria-label={label} className="flex gap-1">
-        {tabs.map((tab) => (
-          <Tab
-            key={tab.id}
-            id={tab.id}
-            className="flex h-7 cursor-pointer items-center gap-1.5 rounded-md px-2.5 font-medium text-secondary hover:text-text data-[selected]:bg-hover data-[selected]:text-text"
-          >
-            {tab.label}
-            {tab.count !== undefined && tab.count > 0 && <span className="text-sm tabular-nums">{tab.count}</span>}
-          </Tab>
-        ))}
-      </TabList>
+    <AriaTabs
+      selectedKey={value}
+      onSelectionChange={(key) => onChange(key as Id)}
+      className="flex h-full min-h-0 flex-col bg-surface"
+    >
+      <div className="flex h-10 shrink-0 items-center border-b px-2">
+        <TabList aria-label={label} className="flex gap-1">
+          {tabs.map((tab) => (
+            <Tab
+              key={tab.id}
+              id={tab.id}
+              className="flex h-7 cursor-pointer items-center gap-1.5 rounded-md px-2.5 font-medium text-secondary hover:text-text data-[selected]:bg-hover data-[selected]:text-text"
+            >
+              {tab.label}
+              {tab.count !== undefined && tab.count > 0 && <span className="text-sm tabular-nums">{tab.count}</span>}
+            </Tab>
+          ))}
+        </TabList>
+      </div>
+      <TabPanel id={value} className="min-h-0 flex-1 overflow-auto outline-none">
+        {children}
+      </TabPanel>
     </AriaTabs>
   )
 }

@@ -16,7 +16,7 @@ export function Outline() {
         return (
           own.length > 0 && (
             <section key={kind}>
-              <h3 className="mb-1 text-sm font-medium text-secondary">{kindTitle(kind)}</h3>
+              <h2 className="mb-1 text-sm font-medium text-secondary">{kindTitle(kind)}</h2>
               <ul>
                 {own.map((component) => (
                   <OutlineItem key={component.id} component={component} />

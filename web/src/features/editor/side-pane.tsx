@@ -5,7 +5,7 @@ import { FindingLine } from '@/ui/finding-line'
 import { t } from '@/lib/i18n'
 import { CodeEditor } from '@/ui/code-editor'
 import { InlineError } from '@/ui/states'
-import { TabRow } from '@/ui/tabs'
+import { TabbedPane } from '@/ui/tabs'
 import { useCheck, useEditor, useEditorState } from './context'
 import { Inspector } from './inspector/inspector'
 import { Outline } from './outline'
@@ -29,17 +29,12 @@ export function SidePane() {
   const choose = (id: Pane) =>
     void navigate({ search: (before) => ({ ...before, pane: id === 'component' ? undefined : id }), replace: true })
   return (
-    <div className="flex h-full min-h-0 flex-col bg-surface">
-      <div className="flex h-10 shrink-0 items-center border-b px-2">
-        <TabRow label={t('Side pane')} value={pane} tabs={tabs} onChange={choose} />
-      </div>
-      <div className="min-h-0 flex-1 overflow-auto">
-        {pane === 'component' && component !== undefined && <Inspector component={component} />}
-        {pane === 'yaml' && <YamlPane />}
-        {pane === 'findings' && <FindingsPane />}
-        {pane === 'outline' && <Outline />}
-      </div>
-    </div>
+    <TabbedPane label={t('Side pane')} value={pane} tabs={tabs} onChange={choose}>
+      {pane === 'component' && component !== undefined && <Inspector component={component} />}
+      {pane === 'yaml' && <YamlPane />}
+      {pane === 'findings' && <FindingsPane />}
+      {pane === 'outline' && <Outline />}
+    </TabbedPane>
   )
 }
 
