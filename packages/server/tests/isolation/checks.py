@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 import psycopg
-
 from packages.server.tests.isolation.functions import callers
 from packages.server.tests.isolation.world import CLOSED, ROLES, VIEWS
+
 from vectorflow.platform.catalogue import DIRECTORY
 
 Connection = psycopg.Connection[Any]

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-
 from packages.server.tests.conftest import clone
 from packages.server.tests.isolation.world import World, seed
+
 from vectorflow.platform.scope import ScopeSigner
 
 

@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import psycopg
-from psycopg import sql
-
 from packages.server.tests.isolation.running import Case, Expected
 from packages.server.tests.isolation.tables import BAD_SCOPE, FENCED, NOT_GRANTED
 from packages.server.tests.isolation.world import (
@@ -20,6 +18,7 @@ from packages.server.tests.isolation.world import (
     right_scope,
     wrong_scopes,
 )
+from psycopg import sql
 
 APP, WORKER, SIGNER, TELEMETRY = ROLES
 Arguments = Callable[[World, Any], tuple[Any, ...]]
@@ -209,7 +208,7 @@ def _presence(world: World, name: str, role: str) -> Iterator[Case]:
             "reasons": [], "running": 7, "received_rate": 0, "sent_rate": 0, "errors_rate": 0, "agent": {},
             "host": {}, "pipelines": [],
         }  # fmt: skip
-        yield _effect(world, role, name, beat, probe, running)
+        yield _effect((role, name, wrong_scopes(world)[0]), beat, probe, running)
 
 
 def _counters(world: World, name: str, role: str) -> Iterator[Case]:
@@ -224,16 +223,15 @@ def _counters(world: World, name: str, role: str) -> Iterator[Case]:
             "pipeline_id": assigned["pipeline_id"], "since": "2001-01-01", "at": "2001-01-02", "components": {},
             "received_at": "2001-01-02",
         }  # fmt: skip
-        yield _effect(world, role, name, beat, probe, kept)
+        yield _effect((role, name, wrong_scopes(world)[0]), beat, probe, kept)
 
 
-def _effect(
-    world: World, role: str, name: str, beat: dict[str, Any], probe: sql.Composable, value: int
-) -> Case:
+def _effect(call: tuple[str, str, Scope], beat: dict[str, Any], probe: sql.Composable, value: int) -> Case:
+    role, name, scope = call
     statement = sql.SQL("select {}(%s::json)").format(sql.Identifier(*name.split(".")))
     values = (json.dumps([beat]),)
     expected = Expected("answers", value)
-    return Case(role, name, "EXECUTE", wrong_scopes(world)[0], statement, values, expected, probe)
+    return Case(role, name, "EXECUTE", scope, statement, values, expected, probe)
 
 
 def _defer(world: World, role: str) -> Iterator[Case]:

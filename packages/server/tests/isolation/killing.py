@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import psycopg
-
 from packages.server.tests.isolation import checks
 from packages.server.tests.isolation.functions import DEFER, DEFINERS, function_cases
 from packages.server.tests.isolation.mutants import FUNCTIONS, Mutant, mutants

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import psycopg
-
 from packages.server.tests.isolation.functions import DEFINERS
 from packages.server.tests.isolation.tables import composite_references
 from packages.server.tests.isolation.world import CLOSED, ROLES, SEQUENCES, World, granted
+
 from vectorflow.platform.catalogue import DIRECTORY, Reference, Table
 
 FUNCTIONS = "functions"  # stands for all functions among the objects of a mutant

@@ -6,9 +6,8 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import psycopg
-from psycopg import sql
-
 from packages.server.tests.isolation.world import Scope, World
+from psycopg import sql
 
 
 class Expected(NamedTuple):

@@ -5,8 +5,6 @@ from typing import Any
 from uuid import uuid4
 
 import psycopg
-from psycopg import sql
-
 from packages.server.tests.isolation.running import Case, Expected
 from packages.server.tests.isolation.world import (
     BASE,
@@ -23,6 +21,8 @@ from packages.server.tests.isolation.world import (
     right_scope,
     wrong_scopes,
 )
+from psycopg import sql
+
 from vectorflow.platform.canaries import BEYOND
 from vectorflow.platform.catalogue import DIRECTORY, Reference, Table, insertion
 
@@ -244,7 +244,8 @@ def _other_table(world: World, table: Table) -> Iterator[Case]:
     scopes = [right_scope(world), *wrong_scopes(world)[:3]]
     for role in ROLES:
         for command, statement in statements.items():
-            may = role in SHARED.get(table.name, {}).get(command, ())
+            commands, allowed = SHARED.get(table.name, ("", set()))
+            may = command in commands.split() and role in allowed
             expected = Expected("allowed") if may else NOT_GRANTED
             for scope in scopes:
                 yield Case(role, table.name, command, scope, statement, (), expected)

@@ -151,7 +151,7 @@ def test_a_plain_text_scope_would_have_been_seen(crowd, prompt, app_url) -> None
 
 
 def test_no_log_holds_a_scope(crowd) -> None:
-    log = Path(os.environ["VECTORFLOW_TEST_STATE"]).parent / "postgres" / "postgres.log"
+    log = Path(os.environ["VECTORFLOW_TEST_RUN"]) / "postgres" / "postgres.log"
     text = log.read_text(errors="replace")
     assert text
     assert not [each for each in crowd.scopes if each.rpartition(".")[2] in text]
@@ -161,6 +161,6 @@ def test_nothing_of_the_crowd_is_reached_with_stolen_ids(crowd, prompt) -> None:
     """Knowing the organisation and even an old mac is not enough; only a genuine scope of this moment is."""
     for organization, scope in zip(crowd.organizations[:10], crowd.scopes[1:11], strict=True):
         spliced = f"{organization}{scope[36:]}"
-        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="scope"), prompt.transaction():
-            prompt.execute("select set_config('vf.scope', %s, true)", [spliced])
+        prompt.execute("select set_config('vf.scope', %s, false)", [spliced])
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="scope"):
             prompt.execute("select vf.org()")

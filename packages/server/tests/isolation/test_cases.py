@@ -4,11 +4,11 @@ import collections
 
 import psycopg
 import pytest
-
 from packages.server.tests.isolation.functions import function_cases
 from packages.server.tests.isolation.running import Runner
 from packages.server.tests.isolation.tables import owner_cases, table_cases
 from packages.server.tests.isolation.world import ROLES, SEQUENCES
+
 from vectorflow.platform.credentials import Role, role_url
 
 
@@ -25,7 +25,7 @@ def test_every_case_as_the_role_itself(cases, world, isolated_url, state_dir, ro
     with psycopg.connect(role_url(isolated_url, Role(role), state_dir)) as connection:
         faults = list(Runner(connection, world, become=False).faults(own))
     assert not faults, f"{len(faults)} of {len(own)}:\n" + "\n".join(faults[:40])
-    print(f"{role}: {len(own)} cases")
+    print(f"{role}: {len(own)} cases")  # noqa: T201  # shown with -s
     assert len(own) > 500
 
 

@@ -3,7 +3,6 @@
 import collections
 
 import pytest
-
 from packages.server.tests.isolation import checks
 from packages.server.tests.isolation.killing import all_cases, judge_all
 from packages.server.tests.isolation.mutants import Mutant, mutants
@@ -21,7 +20,7 @@ def test_the_catalogue_is_in_order(superuser) -> None:
 
 def test_no_mutant_survives(verdicts) -> None:
     killed = collections.Counter(each.by for each in verdicts)
-    print(
+    print(  # noqa: T201  # shown with -s
         f"mutants killed: {len(verdicts) - killed['']}/{len(verdicts)} "
         f"({killed['case']} by a case, {killed['catalogue']} by the catalogue)"
     )

@@ -5,6 +5,7 @@ What is not in these lists is a tenant table that no role may look beyond. Each 
 
 import datetime as dt
 import secrets
+import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
@@ -28,14 +29,12 @@ CLOSED = {
     "vf.schema_version": "only migrations read it",
 }
 # Tables without an organisation that some roles may use.
-SHARED: dict[str, dict[str, set[str]]] = {
-    "vf.fingerprint": {"SELECT": set(ROLES)},  # digests of the catalogue, compared at start
+SHARED: dict[str, tuple[str, set[str]]] = {
+    "vf.fingerprint": ("SELECT", set(ROLES)),  # digests of the catalogue, compared at start
     # procrastinate's own; ids of jobs and times, no arguments
-    "jobs.procrastinate_events": dict.fromkeys(("SELECT", "INSERT", "UPDATE", "DELETE"), {"vf_worker"}),
-    "jobs.procrastinate_periodic_defers": dict.fromkeys(
-        ("SELECT", "INSERT", "UPDATE", "DELETE"), {"vf_worker"}
-    ),
-    "jobs.procrastinate_workers": dict.fromkeys(("SELECT", "INSERT", "UPDATE", "DELETE"), {"vf_worker"}),
+    "jobs.procrastinate_events": ("SELECT INSERT UPDATE DELETE", {"vf_worker"}),
+    "jobs.procrastinate_periodic_defers": ("SELECT INSERT UPDATE DELETE", {"vf_worker"}),
+    "jobs.procrastinate_workers": ("SELECT INSERT UPDATE DELETE", {"vf_worker"}),
 }
 SEQUENCES = {
     "jobs.procrastinate_jobs_id_seq": {"vf_app", "vf_signer", "vf_worker"},
@@ -203,7 +202,7 @@ def wrong_scopes(world: World) -> list[Scope]:
     guessed = (
         f"{genuine[:36].replace(str(world.other), str(world.mine))}{genuine[36:47]}.{secrets.token_hex(32)}"
     )
-    expired = world.signer.sign(world.mine, now=dt.datetime.now().timestamp() - LIFETIME_SECONDS - 60)
+    expired = world.signer.sign(world.mine, now=time.time() - LIFETIME_SECONDS - 60)
     return [
         Scope("none", "", None, None),
         Scope("wrong organisation", genuine, None, world.other),
