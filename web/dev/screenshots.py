@@ -6,6 +6,7 @@ python dev/screenshots.py --url http://127.0.0.1:8485 --out shots
 import argparse
 import pathlib
 import sys
+from typing import Literal
 
 from playwright.sync_api import ConsoleMessage, Page, sync_playwright
 
@@ -19,7 +20,7 @@ PAGES = {
     "sessions": "account/sessions",
     "missing": "nodes/none",
 }
-THEMES = ("light", "dark")
+THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 WIDTHS = {"wide": (1440, 900), "narrow": (390, 844)}
 
 
@@ -97,11 +98,7 @@ def main() -> None:
             for width, (x, y) in WIDTHS.items():
                 context = browser.new_context(color_scheme=theme, viewport={"width": x, "height": y})
                 page = context.new_page()
-                page.on(
-                    "console", lambda m: m.type in {"error", "warning"} and print("console:", m.text[:300])
-                )
-                page.on("pageerror", lambda error: print("page error:", str(error)[:500]))
-                page.on("dialog", lambda dialog: print("A SCRIPT RAN:", dialog.message))
+                listen(page)
                 base = sign_in(page, options.url, options.email, options.password)
                 tour(page, base, options.out, f"{theme}-{width}")
                 context.close()
