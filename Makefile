@@ -3,7 +3,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 export PYTHON
 
-.PHONY: help up test lint fmt types bench docs lock web api test-python test-web test-e2e clean
+.PHONY: help up test lint fmt types bench docs lock web api isolation-report test-python test-web test-e2e clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -47,6 +47,9 @@ docs: .venv/.ready ## Build the documentation site into site/
 api: .venv/.ready ## Write the OpenAPI document and the web application's API client
 	@.venv/bin/vectorflow openapi > web/api/openapi.json
 	@$(PY) scripts/web.py run api
+
+isolation-report: .venv/.ready ## Try every fence between organisations and write docs/security/isolation-report.md
+	@$(PY) -m packages.server.tests.isolation.report
 
 lock: .venv/.ready ## Resolve the Python packages anew
 	@sh scripts/lock.sh

@@ -3,9 +3,7 @@
 Whatever one session of a role can read about the others must not hold a scope, nor an organisation's id.
 """
 
-import os
 import threading
-from pathlib import Path
 from uuid import uuid4
 
 import psycopg
@@ -150,7 +148,7 @@ def test_a_plain_text_scope_would_have_been_seen(crowd, prompt, app_url) -> None
     assert crowd.scopes[0] in text
 
 
-def test_no_log_holds_a_scope(crowd) -> None:
+def test_no_log_holds_a_scope(crowd, state_dir) -> None:
     log = Path(os.environ["VECTORFLOW_TEST_RUN"]) / "postgres" / "postgres.log"
     text = log.read_text(errors="replace")
     assert text
