@@ -17,6 +17,7 @@ from vectorflow.platform.egress.errors import DestinationInvalid
 MAX_URL = 8192  # characters
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
+_AUTHORITY = re.compile(r"(?P<host>\[[^\[\]]*\]|[^:\[\]]+)(?::(?P<port>[0-9]{1,5}))?")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f-\x9f\\]")
 _URL_SAFE = "!#$%&'()*+,/:;=?@[]~-._"
@@ -82,25 +83,26 @@ def parse_url(url: str) -> Target:
         raise DestinationInvalid("The URL holds a space, a backslash or a control character; encode it.")
     try:
         parts = urlsplit(url)
-        port = parts.port
     except ValueError:
         raise DestinationInvalid("The URL cannot be read; write it as https://host/path.") from None
-    _check_parts(parts)
+    host, port = _host_and_port(parts)
     scheme = parts.scheme.lower()
-    host = (parts.hostname or "") if not parts.netloc.startswith("[") else f"[{parts.hostname}]"
     destination = parse_destination(host, _DEFAULT_PORTS[scheme] if port is None else port)
     path = quote(parts.path or "/", safe=_URL_SAFE)
     query = f"?{quote(parts.query, safe=_URL_SAFE)}" if parts.query else ""
     return Target(scheme, destination, path + query)
 
 
-def _check_parts(parts: SplitResult) -> None:
+def _host_and_port(parts: SplitResult) -> tuple[str, int | None]:
     if parts.scheme.lower() not in _DEFAULT_PORTS:
         raise DestinationInvalid("Only http and https URLs can be called.")
     if "@" in parts.netloc:
         raise DestinationInvalid("The URL must not hold a user name or password; give them as credentials.")
-    if parts.netloc.endswith(":") or (parts.path and not parts.path.startswith("/")):
+    # The library's own reading of host and port passes over what stands between them.
+    match = _AUTHORITY.fullmatch(parts.netloc)
+    if match is None:
         raise DestinationInvalid("The URL cannot be read; write it as https://host/path.")
+    return match["host"], int(match["port"]) if match["port"] else None
 
 
 def _canonical_host(text: str) -> str:

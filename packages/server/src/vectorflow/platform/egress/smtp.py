@@ -1,6 +1,9 @@
 """Mail: messages handed to a mail server at a vetted address, with its certificate checked for its name."""
 
 import asyncio
+import contextlib
+import re
+import socket
 import ssl
 from collections.abc import Sequence
 from email.message import EmailMessage
@@ -20,6 +23,9 @@ from vectorflow.platform.egress.errors import (
 from vectorflow.platform.egress.http_wire import certificate_reason
 from vectorflow.platform.egress.policy import Kind
 from vectorflow.platform.egress.vetting import Vetted
+
+_QUIT_SECONDS = 1.0
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class MailSecurity(StrEnum):
@@ -62,6 +68,8 @@ class SmtpClient:
             raise EgressRefused(
                 "A password is not sent over a connection that is not encrypted; use starttls or tls."
             )
+        if any(_CONTROL.search(address) for address in (sender, *recipients)):
+            raise EgressRefused("An address holds a control character.")
         if len(message.as_bytes()) > self._dialer.limits.max_request_bytes:
             raise EgressRefused(f"The message is larger than {self._dialer.limits.max_request_bytes} bytes.")
         destination = parse_destination(server.host, server.port)
@@ -80,8 +88,30 @@ class SmtpClient:
         recipients: Sequence[str],
     ) -> tuple[str, ...]:
         opened = await self._dialer.connect(vetted)
-        client = aiosmtplib.SMTP(
-            hostname=vetted.destination.host,
+        try:
+            client = self._client(opened, vetted.destination, server)
+        except ValueError:
+            opened.close()
+            raise EgressRefused("The mail server's settings cannot be used.") from None
+        # From here on the socket is the library's: closing it as well would close somebody else's later.
+        try:
+            await client.connect()
+            refused, _ = await client.send_message(message, sender=sender, recipients=recipients)
+            # The mail is taken; a server that will not say goodbye does not make it untaken.
+            with contextlib.suppress(aiosmtplib.SMTPException):
+                await client.quit(timeout=_QUIT_SECONDS)
+            return tuple(refused)
+        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+            raise _named(vetted.destination, error) from None
+        finally:
+            transport = client.transport
+            client.close()
+            if isinstance(transport, asyncio.WriteTransport):
+                transport.abort()
+
+    def _client(self, opened: socket.socket, destination: Destination, server: MailServer) -> aiosmtplib.SMTP:
+        return aiosmtplib.SMTP(
+            hostname=destination.host,
             sock=opened,
             local_hostname="localhost",  # without it the library would look up and tell the machine's name
             timeout=self._dialer.limits.total_seconds,
@@ -91,15 +121,6 @@ class SmtpClient:
             username=server.username,
             password=server.password,
         )
-        try:
-            await client.connect()
-            refused, _ = await client.send_message(message, sender=sender, recipients=recipients)
-            return tuple(refused)
-        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
-            raise _named(vetted.destination, error) from None
-        finally:
-            client.close()
-            opened.close()
 
 
 def _named(destination: Destination, error: Exception) -> Exception:

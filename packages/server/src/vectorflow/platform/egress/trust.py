@@ -21,6 +21,8 @@ def system_context(policy: EgressPolicy) -> ssl.SSLContext:
 def only(ca_pem: str) -> ssl.SSLContext:
     """Return a context that trusts the given authorities and no others; raises `InvalidInputError`."""
     try:
+        if not ca_pem.strip():
+            raise ValueError  # the library would read nothing as "all of the system's"
         return _checked(ssl.create_default_context(cadata=ca_pem))
     except (ssl.SSLError, ValueError):
         raise InvalidInputError("The authority is not a certificate in PEM form.") from None
