@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import psycopg
-
 from packages.server.tests.isolation.killing import Verdict, all_cases, judge_all
 from packages.server.tests.isolation.running import Case, Runner
 from packages.server.tests.isolation.world import CLOSED, World, seed
+
 from vectorflow.platform import credentials
 from vectorflow.platform.canaries import BEYOND
 from vectorflow.platform.embedded import EmbeddedPostgres

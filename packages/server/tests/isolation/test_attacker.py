@@ -149,7 +149,7 @@ def test_a_plain_text_scope_would_have_been_seen(crowd, prompt, app_url) -> None
 
 
 def test_no_log_holds_a_scope(crowd, state_dir) -> None:
-    log = Path(os.environ["VECTORFLOW_TEST_RUN"]) / "postgres" / "postgres.log"
+    log = state_dir.parent / "postgres" / "postgres.log"
     text = log.read_text(errors="replace")
     assert text
     assert not [each for each in crowd.scopes if each.rpartition(".")[2] in text]
