@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from vectorflow.keys.providers import LocalKeyFile
 from vectorflow.platform import credentials
 from vectorflow.platform.credentials import Role, role_url
 from vectorflow.platform.database import Database
@@ -18,6 +19,7 @@ from vectorflow.platform.migrate import migrate
 from vectorflow.platform.scope import ScopeSigner
 
 TEMPLATE = "vectorflow_template"
+_started: list[EmbeddedPostgres] = []  # kept, so that the process is not forgotten while it runs
 
 
 def run_directory() -> Path:
@@ -34,8 +36,10 @@ def cluster_url() -> str:
         if not known.exists():
             cluster = EmbeddedPostgres(directory / "postgres", durable=False)
             cluster.start()
+            _started.append(cluster)
             cluster.ensure_database(TEMPLATE)
             migrate(cluster.database_url(TEMPLATE), directory / "state")
+            LocalKeyFile(directory / "state").create()
             known.write_text(cluster.url)
         return known.read_text()
 

@@ -18,6 +18,8 @@ from vectorflow.identity.passwords import Passwords
 from vectorflow.identity.service import SignInLimits
 from vectorflow.kernel.actor import SYSTEM
 from vectorflow.kernel.ids import new_id
+from vectorflow.keys.providers import LocalKeyFile
+from vectorflow.keys.service import KeyService
 from vectorflow.platform.credentials import Role, role_url
 from vectorflow.platform.database import Database
 from vectorflow.platform.rate_limit import TokenBuckets
@@ -101,12 +103,13 @@ NewServices = Callable[..., Services]
 
 
 @pytest.fixture(scope="session")
-def new_services(database: Database, passwords: Passwords) -> NewServices:
+def new_services(database: Database, passwords: Passwords, state_dir: Path) -> NewServices:
     """Make the services of another process over the same database."""
 
     def make(settings: Settings | None = None, **options: Any) -> Services:
         options.setdefault("limits", SignInLimits(per_address=1_000_000))
         options.setdefault("address_buckets", TokenBuckets(burst=1e9, per_second=1e9))
+        options.setdefault("keys", KeyService(database, LocalKeyFile(state_dir)))
         return Services(settings or Settings(), database, passwords=passwords, **options)
 
     return make

@@ -140,7 +140,7 @@ def house(
     vault = VaultService(keys)
     deployed = SetDeployed()
     pipelines = PipelineService(vault, workbench, deployed)
-    services = Services(Settings(), database, passwords=passwords, limits=limits)
+    services = Services(Settings(), database, passwords=passwords, limits=limits, keys=keys)
     yield House(services, keys, vault, pipelines, RevisionService(pipelines), deployed)
     keys.close()
     passwords.close()
