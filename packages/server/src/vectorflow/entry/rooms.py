@@ -1,5 +1,6 @@
 """The services of the rooms that pipelines live in: keys, vault, pipelines, fleet, telemetry, delivery."""
 
+# house: test: every process builds them: tests/entry/test_serve.py, tests/e2e
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
