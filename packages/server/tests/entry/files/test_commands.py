@@ -157,6 +157,17 @@ def test_finds_the_place_in_json_and_in_documents(inside, tmp_path):
     assert lines(done.stdout)[0].startswith("shape.yaml:3:9: error: ")
 
 
+def test_an_id_used_twice_is_found_at_its_second_place(inside, tmp_path):
+    (tmp_path / "p.yaml").write_text(
+        "components:\n- {id: in, kind: source, type: stdin}\n- {id: in, kind: transform, type: remap, enabled: false}\n"
+        "edges: []\n"
+    )
+    done = inside("check", "p.yaml")
+    assert done.exit_code == 1
+    assert "p.yaml:3:8: error: The id in is used already." in done.stdout
+    assert inside("export", "p.yaml").exit_code == 1
+
+
 def test_takes_files_together_as_vector_does(inside, tmp_path):
     (tmp_path / "one.yaml").write_text("sources: {in: {type: stdin}}\n")
     (tmp_path / "two.toml").write_text('[sinks.out]\ntype = "blackhole"\ninputs = ["in"]\n')

@@ -1,7 +1,7 @@
 """From files to one document, with every finding in the file that it is about."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -10,7 +10,7 @@ from vectorflow.entry.files.given import Configuration, File
 from vectorflow.entry.files.places import Place, Places
 from vectorflow_topology.compiler.types import SECTIONS
 from vectorflow_topology.document import Document, DocumentInvalid, Position, document_from_json
-from vectorflow_topology.findings import Finding, Path, has_errors
+from vectorflow_topology.findings import Finding, Path, error, has_errors
 from vectorflow_topology.importer import Imported, Named, auto_layout, import_files, import_text
 from vectorflow_topology.importer.layout import ROW
 from vectorflow_topology.manifest import document_from_yaml
@@ -107,7 +107,7 @@ class Finder:
         self._document = document or Document()
         components = self._document.components
         self._kinds = {each.id: each.kind for each in components}
-        self._indexes = {each.id: index for index, each in enumerate(components)}
+        self._indexes = {each.id: index for index, each in reversed(list(enumerate(components)))}
 
     def located(self, finding: Finding, file_name: str | None = None) -> Located:
         """Return the finding with its place in a file; the first line where nothing better is known."""
@@ -163,12 +163,28 @@ def _document(configuration: Configuration) -> Loaded:
         finder = Finder(configuration.files)
         said = [_kept(finding, file.name) or finder.located(finding) for finding in refused.findings]
         return Loaded(file.name, [], said, finder, is_document=True)
-    if set(document.layout) < {each.id for each in document.components}:
+    finder = Finder(configuration.files, document=document)
+    again = [finder.located(finding) for finding in _duplicates(document)]
+    if any(each.id not in document.layout for each in document.components):
         layout = auto_layout(document.components, document.edges) | document.layout
         document = msgspec.structs.replace(document, layout=layout)
+    # Two components of one id cannot be told apart in what follows, so the first one is judged.
+    first = {each.id: each for each in reversed(document.components)}
+    kept = tuple(each for each in document.components if each is first[each.id])
     stem = file.name.rpartition("/")[2].partition(".")[0]
-    finder = Finder(configuration.files, document=document)
-    return Loaded(file.name, [Named(stem, document)], [], finder, is_document=True)
+    named = Named(stem, msgspec.structs.replace(document, components=kept))
+    return Loaded(file.name, [named], again, finder, is_document=True)
+
+
+def _duplicates(document: Document) -> Iterator[Finding]:
+    seen: set[str] = set()
+    for index, component in enumerate(document.components):
+        if component.id in seen:
+            message = (
+                f"The id {component.id} is used already. Ids are unique over sources, transforms and sinks."
+            )
+            yield error("component.id-duplicate", message, path=("components", index, "id"))
+        seen.add(component.id)
 
 
 def _kept(finding: Finding, name: str) -> Located | None:

@@ -59,7 +59,8 @@ def _in_gap(gap: str) -> list[str]:
 def _means_the_same(file: File, before: str, after: str, kind: Format) -> bool:
     if file.is_document and kind == "yaml":
         return document_from_yaml(before) == document_from_yaml(after)
-    return _same(file.value, parse_text(after, kind).value)
+    # Read as it will be read the next time, when a file without a known ending is guessed at again.
+    return _same(file.value, parse_text(after, file.format).value)
 
 
 def _first_line(problem: BaseException) -> str:
