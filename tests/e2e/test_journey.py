@@ -1,6 +1,7 @@
 """The main journey in a real browser on the real product: see, change, deploy, watch, and every count agrees."""
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def test_change_the_demo_pipeline_and_watch_it_arrive(stack: Stack, api: Api, pa
     page.get_by_role("link", name=re.compile("Deploy")).or_(
         page.get_by_role("button", name=re.compile("Deploy"))
     ).first.click()
-    expect(page.get_by_text("All checks passed.")).to_be_visible()
+    expect(page.get_by_role("heading", name="Checks")).to_be_visible()
     expect(page.get_by_text("type: filter").first).to_be_visible()
     page.get_by_label("Message").fill("Leave sign-ins out")
     page.get_by_role("button", name="Deploy to 1 node").click()
@@ -92,6 +93,11 @@ def test_change_the_demo_pipeline_and_watch_it_arrive(stack: Stack, api: Api, pa
         return float(rate.inner_text().removesuffix("/s").replace(",", "")) > 3
 
     wait_until(busy, seconds=30, what="the edge's rate rises", pause=0.2)
+
+    if pictures := os.environ.get("VECTORFLOW_PICTURES"):
+        page.goto(f"{page.url.partition('?')[0]}?pane=yaml")
+        wait_until(busy, seconds=30, what="the edge's rate rises again", pause=0.2)
+        page.screenshot(path=Path(pictures) / "editor.png")
 
     # Once it is quiet, page, agent and receiver agree to the event.
     page.locator(".react-flow__node", has_text="receiver").click()

@@ -50,7 +50,7 @@ def tour(page: Page, base: str, out: pathlib.Path, suffix: str) -> None:
     page.wait_for_selector(".react-flow__node")
     editor = page.url
     shoot(page, out, f"editor-{suffix}")
-    for component in ("split", "to_receiver"):
+    for component in ("split", "receiver"):
         page.goto(f"{editor}?component={component}")
         page.wait_for_selector(".react-flow__node")
         shoot(page, out, f"editor-{component}-{suffix}")
@@ -59,7 +59,7 @@ def tour(page: Page, base: str, out: pathlib.Path, suffix: str) -> None:
     page.goto(f"{editor}/deploy")
     shoot(page, out, f"deploy-{suffix}")
     page.goto(f"{base}/nodes")
-    page.get_by_role("link", name="web-2").click()
+    page.get_by_role("row").nth(1).get_by_role("link").first.click()
     shoot(page, out, f"node-{suffix}")
 
 
