@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from vectorflow.entry.files import commands
 from vectorflow.entry.files.report import printable
 from vectorflow_topology.document import Position
 from vectorflow_topology.importer import import_text
@@ -114,6 +115,15 @@ def test_hostile_input_gets_a_place_and_no_trace(inside, raw):
     done = inside("check", "-", given=raw)
     assert done.exit_code == 1
     assert re.match(r"stdin:\d+:\d+: error: ", done.stdout), done.stdout
+
+
+def test_every_command_explains_itself(inside):
+    page = (Path(__file__).parents[5] / "docs/guide/command-line.md").read_text()
+    for name in ("check", "import", "export", "fmt", "diff", "graph"):
+        done = inside(name, "--help")
+        assert done.exit_code == 0
+        assert f"`vectorflow {name} " in page
+    assert commands.NEWEST in page
 
 
 # --- check ---

@@ -24,7 +24,9 @@ class Places:
         text = file.raw.decode(errors="replace").removeprefix("\ufeff")
         self._lines = text.split("\n")
         self._positions = dict(file.positions)
-        if not self._positions and isinstance(file.value, dict):
+        # Only TOML comes without positions, and only there three quotes are a sign of their own.
+        self._is_toml = not self._positions and isinstance(file.value, dict)
+        if self._is_toml:
             for path, place in _toml_places(self._lines):
                 self._positions.setdefault(path, place)
 
@@ -47,15 +49,17 @@ class Places:
         if begins.startswith("|"):
             indent = self._indent(row + 1)
             return start[0] + line, indent + column
-        if begins.startswith(("'''", '"""')):
+        if self._is_toml and begins.startswith(("'''", '"""')):
             if begins[3:].strip("\r"):
                 return start[0] + line - 1, column + (offset + 3 if line == 1 else 0)
             return start[0] + line, column
         if begins.startswith('"'):
             return start[0], offset + 2 + _escaped_offset(begins[1:], line, column)
+        if line > 1 or begins.startswith((">", "*", "&")):
+            return start
         if begins.startswith("'"):
-            return (start[0], offset + 1 + column) if line == 1 else start
-        return (start[0], offset + column) if line == 1 and not begins.startswith((">", "*", "&")) else start
+            return start[0], offset + 1 + column + (0 if self._is_toml else _doubled(begins[1:], column))
+        return start[0], offset + column
 
     def _indent(self, row: int) -> int:
         first = next((each for each in self._lines[row:] if each.strip()), "")
@@ -72,6 +76,15 @@ def _escaped_offset(text: str, line: int, column: int) -> int:
         offset += _ESCAPES.get(text[offset + 1 : offset + 2], 2) if text[offset] == "\\" else 1
         row, inside = (row + 1, 1) if newline else (row, inside + 1)
     return offset
+
+
+def _doubled(text: str, column: int) -> int:
+    """How many quotes before a decoded column are written twice, as YAML wants them."""
+    inside = offset = 0
+    while inside < column - 1 and offset < len(text):
+        offset += 2 if text.startswith("''", offset) else 1
+        inside += 1
+    return offset - inside
 
 
 def _toml_places(lines: list[str]) -> Iterator[tuple[Path, Place]]:
