@@ -5,7 +5,19 @@ share lie in `shared/`. The format is described in `types`. Judging a document b
 done here but in `checks`.
 """
 
+from vectorflow_topology.catalogue.fleet import catalogue_from_schema
 from vectorflow_topology.catalogue.load import Catalogue, catalogue
+from vectorflow_topology.catalogue.schema import SchemaRefused
 from vectorflow_topology.catalogue.types import ComponentSpec, OptionSpec, Port, Resource, ResourceSpec
 
-__all__ = ["Catalogue", "ComponentSpec", "OptionSpec", "Port", "Resource", "ResourceSpec", "catalogue"]
+__all__ = [
+    "Catalogue",
+    "ComponentSpec",
+    "OptionSpec",
+    "Port",
+    "Resource",
+    "ResourceSpec",
+    "SchemaRefused",
+    "catalogue",
+    "catalogue_from_schema",
+]

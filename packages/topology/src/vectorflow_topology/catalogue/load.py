@@ -28,16 +28,25 @@ _KINDS: tuple[Kind, ...] = ("source", "transform", "sink")
 
 
 class Catalogue:
-    """All component types, by kind and type. Made once by `catalogue()` and never changed."""
+    """All component types, by kind and type. The packaged one is made once by `catalogue()` and never changed.
+
+    `exact` is the version of Vector that a catalogue from the fleet is for; None answers for a range.
+    """
 
     def __init__(
-        self, specs: tuple[ComponentSpec, ...], root: dict[str, OptionSpec], codecs: Mapping[str, Any]
+        self,
+        specs: tuple[ComponentSpec, ...],
+        root: dict[str, OptionSpec],
+        codecs: Mapping[str, Any],
+        *,
+        exact: str | None = None,
     ) -> None:
         self.components: tuple[ComponentSpec, ...] = specs
         self.root: dict[str, OptionSpec] = root
         """The settings at the root of the configuration: globals and enrichment tables."""
-        self.version = CATALOGUE_VERSION
-        self._codecs = codecs
+        self.version = exact or CATALOGUE_VERSION
+        self.exact = exact
+        self.codecs = codecs
         self._by_type = {(spec.kind, name): spec for spec in specs for name in (*spec.aliases, spec.type)}
 
     def get(self, kind: Kind, type: str) -> ComponentSpec | None:  # noqa: A002 - Vector's own word
@@ -53,11 +62,11 @@ class Catalogue:
 
         A type that is not known is taken to have a default output for every type of event.
         """
-        return port_types(self.spec(component), component, self._codecs)
+        return port_types(self.spec(component), component, self.codecs)
 
     def inputs(self, component: Component) -> tuple[EventType, ...]:
         """Return the types of events that a component takes with its present options."""
-        return input_types(self.spec(component), component, self._codecs)
+        return input_types(self.spec(component), component, self.codecs)
 
     def resources(self, component: Component) -> list[Resource]:
         """Return the addresses, socket paths and descriptors that a component takes for itself."""

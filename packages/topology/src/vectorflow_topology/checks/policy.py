@@ -71,8 +71,8 @@ def _option(rule: PolicyRule, component: Component, variables: Mapping[str, Any]
     if not values and rule.verdict == "require":
         yield _broken(rule, component, rule.path, f"{dotted} must be set")
     for path, value in values:
-        value = variables.get(value, value) if isinstance(value, str) else value
-        listed = not rule.values or _matches(_as_text(value), rule.values)
+        meant = variables.get(value, value) if isinstance(value, str) else value
+        listed = not rule.values or _matches(_as_text(meant), rule.values)
         if listed == (rule.verdict == "deny"):
             yield _broken(rule, component, path, f"this value of {dotted} is not allowed here")
 

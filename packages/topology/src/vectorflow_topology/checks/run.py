@@ -29,16 +29,18 @@ def check(
     target: Target | None = None,
     vrl: VrlCompiler | None = None,
     lines: Mapping[tuple[str, Path], tuple[int, int]] | None = None,
+    known: Catalogue | None = None,
 ) -> list[Finding]:
     """Return everything there is to say about a document, errors first.
 
     Findings carry line and column of the compiled YAML when the document compiles for the target;
     `lines`, by (component id, option path), takes their place when the text is another one. Without
     a VRL compiler a note says that programs were not compiled. Disabled components are not judged.
+    `known` takes the place of the packaged catalogue.
     """
     target = target or Target()
-    known = catalogue()
-    rendered, findings = render(document, target)
+    known = known or catalogue()
+    rendered, findings = render(document, target, known)
     compiled = None if has_errors(findings) else write(rendered, target)
     enabled = [
         component

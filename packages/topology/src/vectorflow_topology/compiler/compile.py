@@ -47,9 +47,11 @@ def write(rendered: Rendered, target: Target) -> Compiled:
     )
 
 
-def render(document: Document, target: Target) -> tuple[Rendered, list[Finding]]:
+def render(
+    document: Document, target: Target, known: Catalogue | None = None
+) -> tuple[Rendered, list[Finding]]:
     """Work out the configuration as values. It may only be written when no finding is an error."""
-    known = catalogue()
+    known = known or catalogue()
     resolver = Resolver(document.variables)
     wiring = Wiring(document, known)
     findings = [*id_findings(document), *_global_findings(document), *_variable_findings(document.variables)]
