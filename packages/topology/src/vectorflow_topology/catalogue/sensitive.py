@@ -42,6 +42,18 @@ def secrecy_of(spec: ComponentSpec | None, path: Path) -> Secrecy:
     return secrecy
 
 
+def option_at(spec: ComponentSpec | None, path: Path) -> OptionSpec | None:
+    """Return what the catalogue says about the option at a path, None when it does not know it."""
+    option: OptionSpec | None = None
+    options = spec.options if spec is not None else None
+    for step in path:
+        option = _next(option, options, step)
+        if option is None:
+            return None
+        options = option.options
+    return option
+
+
 def sensitive_paths(spec: ComponentSpec | None, options: Mapping[str, Any]) -> list[Path]:
     """Return the paths of the texts in `options` that are credentials."""
     return [path for path, _ in texts(options) if is_credential(spec, path)]

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from vectorflow_topology.catalogue import Catalogue
+from vectorflow_topology.catalogue import Catalogue, ComponentSpec
 from vectorflow_topology.compiler.compile import NODE_LOCAL, input_text
 from vectorflow_topology.compiler.types import SECTIONS
 from vectorflow_topology.credentials import literal_findings
 from vectorflow_topology.document import DEFAULT_PORT, Component, Document, Edge, Kind
 from vectorflow_topology.findings import Finding, Path, Severity, note
 from vectorflow_topology.importer.comments import Comments
+from vectorflow_topology.importer.environment import Environment
 from vectorflow_topology.importer.inputs import Output, expand, is_pattern
 from vectorflow_topology.importer.secrets import SecretNames
 from vectorflow_topology.names import accepted_id
@@ -34,6 +35,7 @@ class Builder:
         *,
         comments: Comments | None = None,
         origins: Mapping[Path, str] | None = None,
+        environment: Environment | None = None,
     ) -> None:
         self.findings: list[Finding] = []
         self._config: dict[str, Any] = read.value
@@ -41,6 +43,7 @@ class Builder:
         self._catalogue = catalogue
         self._comments = comments
         self._origins = origins or {}
+        self._environment = environment
         self._secrets = SecretNames()
         self._ids: dict[str, str] = {}
         self._taken: set[str] = set()
@@ -57,15 +60,20 @@ class Builder:
         document = Document(
             components=tuple(component for component, _, _ in self._found),
             edges=edges,
-            globals={
-                key: self._secrets.ours(value) for key, value in self._config.items() if key not in _APART
-            },
-            enrichment_tables=self._secrets.ours(self._mapping("enrichment_tables")),
+            globals={key: self._ours(value) for key, value in self._config.items() if key not in _APART},
+            enrichment_tables=self._ours(self._mapping("enrichment_tables")),
             tests=tuple(self._tests()),
+            variables=self._environment.variables if self._environment else {},
         )
         self._note_left_out()
         self.findings.extend(self._secrets.findings())
+        self.findings.extend(self._environment.findings() if self._environment else ())
         return document
+
+    def _ours(self, value: Any, component: str | None = None, spec: ComponentSpec | None = None) -> Any:
+        """Secrets of other backends, and the environment where the text was written for it, become ours."""
+        named = self._secrets.ours(value)
+        return self._environment.taken(named, spec, (), component) if self._environment else named
 
     def _mapping(self, section: str) -> dict[str, Any]:
         value = self._config.get(section)
@@ -99,9 +107,8 @@ class Builder:
         if accepted != name:
             message = f"The id {name!r} is not accepted here; the component is now called {accepted}."
             self._say("warning", "import.renamed", message, at, accepted)
-        options = {
-            key: self._secrets.ours(value) for key, value in body.items() if key not in ("type", "inputs")
-        }
+        plain = {key: value for key, value in body.items() if key not in ("type", "inputs")}
+        options = self._ours(plain, accepted, self._catalogue.get(kind, type_name))
         if kind == "source" and "inputs" in body:
             self._say(
                 "warning", "import.inputs", f"{accepted} is a source; its inputs were left out.", at, accepted
@@ -174,7 +181,8 @@ class Builder:
         if tests is None:
             return []
         if isinstance(tests, list):
-            return tests
+            taken: list[Any] = self._environment.taken(tests, None) if self._environment else tests
+            return taken
         self._say("error", "import.section", "tests must be a list.", ("tests",))
         return []
 
@@ -190,6 +198,8 @@ class Builder:
     def _note_credentials(self) -> None:
         for component, at, _ in self._found:
             for finding in literal_findings(self._catalogue.spec(component), component.id, component.options):
+                if self._environment is not None and finding.rule == "import.environment":
+                    continue  # what is left of that form is meant as it stands
                 line, column = self._place((*at, *finding.path))
                 self.findings.append(_placed(finding, line, column))
 

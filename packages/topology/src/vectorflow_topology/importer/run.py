@@ -9,10 +9,12 @@ import msgspec
 
 from vectorflow_topology.catalogue import catalogue
 from vectorflow_topology.catalogue.sensitive import texts
+from vectorflow_topology.compiler.types import Target
 from vectorflow_topology.document import MAX_COMPONENTS, Document, Position
 from vectorflow_topology.findings import Finding, error, has_errors, note, ordered
 from vectorflow_topology.importer.build import Builder
 from vectorflow_topology.importer.comments import Comments, comment_lines
+from vectorflow_topology.importer.environment import Environment
 from vectorflow_topology.importer.files import gather
 from vectorflow_topology.importer.layout import ROW
 from vectorflow_topology.importer.split import split
@@ -34,8 +36,18 @@ class Imported(NamedTuple):
     findings: list[Finding]
 
 
-def import_text(text: str | bytes, format: Format = "auto") -> Imported:  # noqa: A002 - the word of the public API
-    """Turn a Vector configuration into documents. Never raises for what the text holds."""
+def import_text(
+    text: str | bytes,
+    format: Format = "auto",  # noqa: A002 - the word of the public API
+    *,
+    written_for: Target | None = None,
+) -> Imported:
+    """Turn a Vector configuration into documents. Never raises for what the text holds.
+
+    When it was `written_for` a Vector that interpolates the environment, `$$` becomes `$` and
+    references become variables and secrets, with findings that tell which need a value. Otherwise
+    every dollar stays as it is, and references are pointed out.
+    """
     try:
         read = parse_text(text, format)
     except Refused as refused:
@@ -44,7 +56,7 @@ def import_text(text: str | bytes, format: Format = "auto") -> Imported:  # noqa
         message = "The text holds no configuration: sources, transforms and sinks are expected at its root."
         return Imported([], [error("import.empty", message, line=1, column=1)])
     comments = Comments(text if isinstance(text, str) else text.decode())
-    builder = Builder(read, catalogue(), comments=comments)
+    builder = Builder(read, catalogue(), comments=comments, environment=_environment(written_for))
     document = builder.document()
     kept = sum(len(component.comment.splitlines()) for component in document.components)
     lost = comments.count() - kept - sum(comment_lines(value) for _, value in texts(read.value))
@@ -54,14 +66,18 @@ def import_text(text: str | bytes, format: Format = "auto") -> Imported:  # noqa
     return _imported(document, builder.findings)
 
 
-def import_files(files: Mapping[str, str | bytes], *, directory: bool = False) -> Imported:
+def import_files(
+    files: Mapping[str, str | bytes], *, directory: bool = False, written_for: Target | None = None
+) -> Imported:
     """Turn several files into documents, by relative path: as given to `--config`, or to `--config-dir`.
 
     Files of one `--config-dir` (`directory`) merge: root files deeply, files of `sources`, `transforms`,
     `sinks`, `tests` and `enrichment_tables` as one component each, called like the file.
     """
     gathered = gather(files, directory=directory)
-    builder = Builder(Read(gathered.config, gathered.positions), catalogue(), origins=gathered.origins)
+    read = Read(gathered.config, gathered.positions)
+    environment = _environment(written_for)
+    builder = Builder(read, catalogue(), origins=gathered.origins, environment=environment)
     document = builder.document()
     return _imported(document, [*gathered.findings, *builder.findings])
 
@@ -85,6 +101,10 @@ def reimport(old: Document, new: Document) -> Document:
     return msgspec.structs.replace(
         new, components=components, layout=layout, variables={**old.variables, **new.variables}
     )
+
+
+def _environment(written_for: Target | None) -> Environment | None:
+    return Environment() if written_for is not None and written_for.interpolates else None
 
 
 def _imported(document: Document, found: list[Finding]) -> Imported:
