@@ -45,7 +45,7 @@ class Process:
         self._url = settings.database_url
         self._direct_url = settings.database_direct_url or settings.database_url
         self._stack = stack
-        self._signer = ScopeSigner(credentials.scope_key(settings.state_dir))
+        self._signer = ScopeSigner(credentials.scope_key(settings.state_dir, settings.scope_key))
         self._databases: dict[Role, Database] = {}
         self.bus = Bus(self.role_url(Role.APP, direct=True))
         self.database = self._new_database(Role.APP, 10)
@@ -73,7 +73,9 @@ class Process:
 
     def role_url(self, role: Role, *, direct: bool = False) -> str:
         """Return the database URL of a role; `direct` is for what PgBouncer cannot do."""
-        return role_url(self._direct_url if direct else self._url, role, self.settings.state_dir)
+        configured: str | None = getattr(self.settings, f"database_{role.name.lower()}_url")
+        base_url = self._direct_url if direct else self._url
+        return role_url(base_url, role, self.settings.state_dir, configured)
 
     async def open_database(self, role: Role, *, size: int = 10) -> Database:
         """Return the pool of a database role, opened once in this process."""

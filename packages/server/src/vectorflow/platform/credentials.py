@@ -25,11 +25,6 @@ class Role(StrEnum):
     SIGNER = "vf_signer"
     TELEMETRY = "vf_telemetry"
 
-    @property
-    def setting(self) -> str:
-        """The environment variable that overrides this role's URL."""
-        return f"VECTORFLOW_DATABASE_{self.name}_URL"
-
 
 class CredentialsMissing(Exception):
     """The database has no credentials for this process yet. Run `vectorflow migrate` first."""
@@ -75,12 +70,11 @@ def write_private(path: Path, content: bytes) -> None:
     temporary.replace(path)
 
 
-def role_url(base_url: str, role: Role, state_dir: Path) -> str:
-    """Return the connection URL of a role: the override from the environment, else base URL and password.
+def role_url(base_url: str, role: Role, state_dir: Path, override: str | None = None) -> str:
+    """Return the connection URL of a role: the one that was configured, else base URL and stored password.
 
     Raises `CredentialsMissing` when neither exists.
     """
-    override = os.environ.get(role.setting)
     if override:
         return override
     stored = load(state_dir)
@@ -89,9 +83,8 @@ def role_url(base_url: str, role: Role, state_dir: Path) -> str:
     return with_login(base_url, role.value, stored.passwords[role.value])
 
 
-def scope_key(state_dir: Path) -> bytes:
-    """Return the key that signs scopes, from ``VECTORFLOW_SCOPE_KEY`` (hex) or the stored credentials."""
-    override = os.environ.get("VECTORFLOW_SCOPE_KEY")
+def scope_key(state_dir: Path, override: str | None = None) -> bytes:
+    """Return the key that signs scopes: the first that was configured (hex, by commas), else the stored one."""
     if override:
         return bytes.fromhex(override.split(",")[0])
     stored = load(state_dir)

@@ -28,8 +28,14 @@ FOREIGN_VARIABLES = frozenset(
         "ENGINE",
         "STOP_ENGINES",
         "VECTOR_BIN",
-        "TEST_CLUSTER",
-        "TEST_STATE",
+        "ENROLMENT_TOKEN",
+        "ROOT_FINGERPRINT",
+        "AGENT_RUNTIME_DIR",
+        "ENGINE_BIN",
+        "POSTGRES_BIN",
+        "BROWSER",
+        "PICTURES",
+        "TEST_RUN",
     )
 )
 
