@@ -12,11 +12,16 @@ HERE = Path(__file__).parent
 
 def main() -> int:
     """Run the benchmarks one after another; the exit code tells whether all of them ran."""
-    available = sorted(path.stem for path in HERE.glob("*.py") if path.stem != "run")
+    available = sorted(
+        path.stem for path in HERE.glob("*.py") if path.stem != "run" and not path.stem.startswith("_")
+    )
     wanted = sys.argv[1:] or available
     unknown = set(wanted) - set(available)
     if unknown:
-        print(f"No such benchmark: {', '.join(sorted(unknown))}. There are: {', '.join(available)}", file=sys.stderr)
+        print(
+            f"No such benchmark: {', '.join(sorted(unknown))}. There are: {', '.join(available)}",
+            file=sys.stderr,
+        )
         return 2
     failed = []
     for name in wanted:
