@@ -42,7 +42,7 @@ bench: .venv/.ready ## Measure the numbers of the house and print a table
 	@$(PY) bench/run.py
 
 docs: .venv/.ready ## Build the documentation site into site/
-	@.venv/bin/mkdocs build --quiet --strict
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --quiet --strict
 
 api: .venv/.ready ## Write the OpenAPI document and the web application's API client
 	@.venv/bin/vectorflow openapi > web/api/openapi.json
