@@ -15,7 +15,7 @@ import msgspec
 
 from vectorflow_topology.catalogue import catalogue
 from vectorflow_topology.checks import check
-from vectorflow_topology.compiler import compile_document
+from vectorflow_topology.compiler import commented, compile_document
 from vectorflow_topology.diff import diff_documents
 from vectorflow_topology.document import Document, document_from_json, document_to_json
 from vectorflow_topology.importer import import_text
@@ -93,6 +93,18 @@ def best(run: Callable[[], object], times: int) -> float:
     return shortest * 1000
 
 
+def remarked(text: str) -> str:
+    """The text with a comment above and beside every third line, where YAML takes one."""
+    lines: list[str] = []
+    for number, line in enumerate(text.splitlines()):
+        if number % 3 == 0 and line.endswith(":"):
+            indent = line[: len(line) - len(line.lstrip())]
+            lines += [f"{indent}# above line {number}", f"{line} # beside line {number}"]
+        else:
+            lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
 def main() -> None:
     """Measure and print."""
     print(f"{'what':<34}{'components':>12}{'ms':>10}{'to reach':>10}")
@@ -106,6 +118,13 @@ def main() -> None:
         rows: list[tuple[str, Callable[[], object], object]] = [
             ("compile", lambda s=subject: compile_document(s), limits[0]),
             ("import", lambda t=text: import_text(t), limits[1]),
+            (
+                "import and write comments back",
+                lambda t=remarked(text.decode()): [
+                    commented(each.document) for each in import_text(t).documents
+                ],
+                150 if parts == 10 else "",
+            ),
             ("check without VRL", lambda s=subject: check(s), limits[2]),
             ("diff", lambda s=subject, c=changed: diff_documents(s, c), limits[3]),
             ("read from JSON", lambda p=plain: document_from_json(p), ""),

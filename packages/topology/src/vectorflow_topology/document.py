@@ -69,8 +69,21 @@ class Variable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     value: str | int | float | bool
 
 
+class Remark(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Comments at one value, without their marks: lines before it, on its own line, lines after it."""
+
+    before: str = ""
+    inline: str = ""
+    after: str = ""
+
+
 class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A pipeline being edited: components, edges, layout, globals, tables, tests and variables."""
+    """A pipeline being edited: components, edges, layout, globals, tables, tests and variables.
+
+    `comments` are those of the text it came from, by the path in Vector's configuration with slashes
+    (`sinks/out/encoding`; `~1` stands for a slash in a name, `~0` for a tilde). What stands right above
+    a component is the component's own `comment` instead.
+    """
 
     format: int = FORMAT
     components: tuple[Component, ...] = ()
@@ -80,10 +93,16 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     enrichment_tables: dict[str, Any] = {}
     tests: tuple[Any, ...] = ()
     variables: dict[str, Variable] = {}
+    comments: dict[str, Remark] = {}
 
     def component(self, component_id: str) -> Component | None:
         """Return the first component with that id, or None."""
         return next((c for c in self.components if c.id == component_id), None)
+
+
+def pointer(path: Path) -> str:
+    """Return a path as the key that `Document.comments` uses."""
+    return "/".join(str(step).replace("~", "~0").replace("/", "~1") for step in path)
 
 
 def document_from_json(obj: object) -> Document:
@@ -113,8 +132,10 @@ def document_from_json(obj: object) -> Document:
 
 
 def document_to_json(document: Document) -> dict[str, Any]:
-    """Return the document as plain JSON values, with every field present."""
+    """Return the document as plain JSON values, with every field present but comments when there are none."""
     built: dict[str, Any] = msgspec.to_builtins(document)
+    if not document.comments:  # documents from before there were any keep their hash
+        del built["comments"]
     return built
 
 

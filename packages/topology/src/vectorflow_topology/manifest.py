@@ -17,6 +17,7 @@ from vectorflow_topology.text.parse import parse_text
 from vectorflow_topology.text.reader import Refused
 from vectorflow_topology.text.writer import Inline, write_yaml
 
+_REST = ("globals", "enrichment_tables", "tests", "variables", "comments")
 _DEFAULTS: dict[str, Any] = {"enabled": True, "comment": "", "options": {}}
 
 
@@ -33,7 +34,7 @@ def document_to_yaml(document: Document) -> str:
     ]
     layout = {name: Inline((place["x"], place["y"])) for name, place in plain["layout"].items()}
     written = {"format": FORMAT, "components": components, "edges": edges}
-    rest = {key: plain[key] for key in ("globals", "enrichment_tables", "tests", "variables") if plain[key]}
+    rest = {key: plain[key] for key in _REST if plain.get(key)}
     return write_yaml(written | rest | ({"layout": layout} if layout else {}))
 
 

@@ -7,7 +7,16 @@ from typing import Any
 
 import msgspec
 
-from vectorflow_topology.document import DEFAULT_PORT, ID_PATTERN, RESERVED_PREFIX, Component, Document, Edge
+from vectorflow_topology.compiler.types import SECTIONS
+from vectorflow_topology.document import (
+    DEFAULT_PORT,
+    ID_PATTERN,
+    RESERVED_PREFIX,
+    Component,
+    Document,
+    Edge,
+    Remark,
+)
 
 _REFERENCES = frozenset(("insert_at", "extract_from", "no_outputs_from"))
 
@@ -44,7 +53,22 @@ def rename_component(document: Document, old: str, new: str) -> Document:
         layout={named(name): position for name, position in document.layout.items()},
         enrichment_tables=_tables(document.enrichment_tables, old, new),
         tests=tuple(_test(test, old, new) for test in document.tests),
+        comments=_comments(document, old, new),
     )
+
+
+def _comments(document: Document, old: str, new: str) -> dict[str, Remark]:
+    """Comments stand by the id in their path."""
+    moved = {f"{section}/{old}": f"{section}/{new}" for section in SECTIONS.values()}
+    return {
+        moved.get(start, start) + rest: remark
+        for start, rest, remark in ((*_parted(key), remark) for key, remark in document.comments.items())
+    }
+
+
+def _parted(key: str) -> tuple[str, str]:
+    start = "/".join(key.split("/", 2)[:2])
+    return start, key[len(start) :]
 
 
 def _renamed(component: Component, name: str) -> Component:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import msgspec
+
 from vectorflow_topology.catalogue import Catalogue, ComponentSpec
 from vectorflow_topology.compiler.compile import NODE_LOCAL, input_text
 from vectorflow_topology.compiler.types import SECTIONS
 from vectorflow_topology.credentials import literal_findings
-from vectorflow_topology.document import DEFAULT_PORT, Component, Document, Edge, Kind
+from vectorflow_topology.document import DEFAULT_PORT, Component, Document, Edge, Kind, Remark, pointer
 from vectorflow_topology.findings import Finding, Path, Severity, note
-from vectorflow_topology.importer.comments import Comments
 from vectorflow_topology.importer.environment import Environment
 from vectorflow_topology.importer.inputs import Output, expand, is_pattern
 from vectorflow_topology.importer.secrets import SecretNames
@@ -20,6 +21,12 @@ from vectorflow_topology.text.reader import Positions, Read
 
 _APART = frozenset((*SECTIONS.values(), "tests", "enrichment_tables", *NODE_LOCAL, "provider"))
 
+
+_SECTION_PATHS = frozenset((section,) for section in SECTIONS.values())
+_SILENT = Remark()
+
+MAX_COMMENT = 2_000
+"""The longest comment of a component, in characters; longer ones are kept like those of options."""
 
 MAX_WILDCARD_WORK = 500_000
 """How many names wildcards are compared with in all; each match counts as ten."""
@@ -33,7 +40,7 @@ class Builder:
         read: Read,
         catalogue: Catalogue,
         *,
-        comments: Comments | None = None,
+        remarks: Mapping[Path, Remark] | None = None,
         origins: Mapping[Path, str] | None = None,
         environment: Environment | None = None,
     ) -> None:
@@ -41,7 +48,7 @@ class Builder:
         self._config: dict[str, Any] = read.value
         self._positions: Positions = read.positions
         self._catalogue = catalogue
-        self._comments = comments
+        self._remarks = dict(remarks or {})
         self._origins = origins or {}
         self._environment = environment
         self._secrets = SecretNames()
@@ -64,6 +71,7 @@ class Builder:
             enrichment_tables=self._ours(self._mapping("enrichment_tables")),
             tests=tuple(self._tests()),
             variables=self._environment.variables if self._environment else {},
+            comments=self._kept_remarks(),
         )
         self._note_left_out()
         self.findings.extend(self._secrets.findings())
@@ -113,14 +121,31 @@ class Builder:
             self._say(
                 "warning", "import.inputs", f"{accepted} is a source; its inputs were left out.", at, accepted
             )
-        comment = (
-            self._comments.above(SECTIONS[kind], name, self._positions.get(at)) if self._comments else ""
-        )
+        comment = self._comment(at)
         component = Component(id=accepted, kind=kind, type=type_name, options=options, comment=comment)
         if self._catalogue.spec(component) is None:
             message = f"The {kind} type {type_name} is not in the catalogue; it was kept as it is."
             self._say("note", "import.unknown-type", message, at, accepted)
         self._found.append((component, at, self._inputs(kind, body.get("inputs"), at, accepted)))
+
+    def _comment(self, at: Path) -> str:
+        """Take what stands right above a component as the component's own."""
+        remark = self._remarks.get(at, _SILENT)
+        if not remark.before or len(remark.before) > MAX_COMMENT:
+            return ""
+        self._remarks[at] = msgspec.structs.replace(remark, before="")
+        return remark.before
+
+    def _kept_remarks(self) -> dict[str, Remark]:
+        """All other comments, at the ids that components have now."""
+        kept = {}
+        for path, remark in self._remarks.items():
+            named = path
+            if path[:1] in _SECTION_PATHS and len(path) > 1:
+                named = (path[0], self._ids.get(str(path[1]), str(path[1])), *path[2:])
+            if remark != _SILENT:
+                kept[pointer(named)] = remark
+        return kept
 
     def _inputs(self, kind: Kind, value: Any, at: Path, component_id: str) -> list[Any]:
         if kind == "source" or value is None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from vectorflow_topology.document import Remark
 from vectorflow_topology.findings import Finding, Path, error, note
-from vectorflow_topology.text.parse import Format, parse_text
+from vectorflow_topology.text.parse import Format, decoded, parse_text
 from vectorflow_topology.text.reader import Positions, Refused
+from vectorflow_topology.text.remarks import read_remarks
 
 MAX_FILES = 500
 """How many files one import may hold."""
@@ -31,6 +33,7 @@ class Gathered:
         self.positions: Positions = {}
         self.origins: dict[Path, str] = {}
         self.findings: list[Finding] = []
+        self.remarks: dict[Path, Remark] = {}
         self._directory = directory
 
     def take(self, name: str, text: str | bytes) -> None:
@@ -54,8 +57,14 @@ class Gathered:
             self.findings.append(error("import.empty", f"{name}: a mapping is expected here."))
         elif self._directory and len(steps) > 1:
             self._folder(steps, stem, read.value, read.positions, name)
+            self._remark(read_remarks(decoded(text), read), (steps[0], stem))
         else:
             self._root(read.value, read.positions, name)
+            self._remark(read_remarks(decoded(text), read), ())
+
+    def _remark(self, remarks: Mapping[Path, Remark], at: Path) -> None:
+        if at[:1] != ("tests",):
+            self.remarks.update({(*at, *path): remark for path, remark in remarks.items()})
 
     def _folder(
         self, steps: list[str], stem: str, body: dict[str, Any], positions: Positions, name: str

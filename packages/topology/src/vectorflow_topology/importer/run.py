@@ -8,18 +8,17 @@ from typing import NamedTuple
 import msgspec
 
 from vectorflow_topology.catalogue import catalogue
-from vectorflow_topology.catalogue.sensitive import texts
 from vectorflow_topology.compiler.types import Target
 from vectorflow_topology.document import MAX_COMPONENTS, Document, Position
 from vectorflow_topology.findings import Finding, error, has_errors, note, ordered
 from vectorflow_topology.importer.build import Builder
-from vectorflow_topology.importer.comments import Comments, comment_lines
 from vectorflow_topology.importer.environment import Environment
 from vectorflow_topology.importer.files import gather
 from vectorflow_topology.importer.layout import ROW
 from vectorflow_topology.importer.split import split
-from vectorflow_topology.text.parse import Format, parse_text
+from vectorflow_topology.text.parse import Format, decoded, parse_text
 from vectorflow_topology.text.reader import Read, Refused
+from vectorflow_topology.text.remarks import MAX_REMARKS, read_remarks
 
 
 class Named(NamedTuple):
@@ -55,13 +54,11 @@ def import_text(
     if not isinstance(read.value, dict):
         message = "The text holds no configuration: sources, transforms and sinks are expected at its root."
         return Imported([], [error("import.empty", message, line=1, column=1)])
-    comments = Comments(text if isinstance(text, str) else text.decode())
-    builder = Builder(read, catalogue(), comments=comments, environment=_environment(written_for))
+    remarks = read_remarks(decoded(text), read)
+    builder = Builder(read, catalogue(), remarks=remarks, environment=_environment(written_for))
     document = builder.document()
-    kept = sum(len(component.comment.splitlines()) for component in document.components)
-    lost = comments.count() - kept - sum(comment_lines(value) for _, value in texts(read.value))
-    if document.components and lost > 0:
-        message = f"{lost} lines of comments do not stand right above a component and were left out."
+    if len(remarks) == MAX_REMARKS:
+        message = f"Comments were kept at {MAX_REMARKS} values; the others were left out."
         builder.findings.append(note("import.comments", message))
     return _imported(document, builder.findings)
 
@@ -77,7 +74,13 @@ def import_files(
     gathered = gather(files, directory=directory)
     read = Read(gathered.config, gathered.positions)
     environment = _environment(written_for)
-    builder = Builder(read, catalogue(), origins=gathered.origins, environment=environment)
+    builder = Builder(
+        read,
+        catalogue(),
+        origins=gathered.origins,
+        environment=environment,
+        remarks=gathered.remarks,
+    )
     document = builder.document()
     return _imported(document, [*gathered.findings, *builder.findings])
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from vectorflow_topology.document import Component, Document, Edge
+from vectorflow_topology.compiler.types import SECTIONS
+from vectorflow_topology.document import Component, Document, Edge, Remark
 from vectorflow_topology.importer.layout import auto_layout
 
 
@@ -27,6 +28,9 @@ def split(document: Document) -> list[tuple[str, Document]]:
         components[home[component.id]].append(component)
     for edge in document.edges:
         edges[home[edge.target]].append(edge)
+    comments: list[dict[str, Remark]] = [{} for _ in groups]
+    for key, remark in document.comments.items():
+        comments[_home_of(key, home)][key] = remark
     parts = []
     for index, members in enumerate(components):
         part = Document(
@@ -37,9 +41,15 @@ def split(document: Document) -> list[tuple[str, Document]]:
             enrichment_tables=document.enrichment_tables,
             tests=tuple(tests[index]),
             variables=document.variables,
+            comments=comments[index],
         )
         parts.append((members[0].id, part))
     return parts
+
+
+def _home_of(key: str, home: dict[str, int]) -> int:
+    section, _, rest = key.partition("/")
+    return home.get(rest.partition("/")[0], 0) if section in SECTIONS.values() else 0
 
 
 def _groups(document: Document) -> list[set[str]]:

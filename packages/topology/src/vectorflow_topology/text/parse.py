@@ -20,6 +20,7 @@ from vectorflow_topology.text.reader import (
     place_of,
     read_yaml,
 )
+from vectorflow_topology.text.toml_lines import toml_lines
 
 Format = Literal["auto", "yaml", "toml", "json"]
 
@@ -35,13 +36,13 @@ _DOTTED = re.compile(r"[\w\"'-]++(?:\s*+\.\s*+[\w\"'-]++)*+")
 
 def parse_text(text: str | bytes, format: Format = "auto") -> Read:  # noqa: A002 - the word of the public API
     """Read a text as values with positions. Raises `Refused` with findings, never anything else."""
-    decoded = _decoded(text)
-    chosen = _guess(decoded) if format == "auto" else format
+    readable = decoded(text)
+    chosen = _guess(readable) if format == "auto" else format
     if chosen == "toml":
-        return _toml(decoded)
+        return _toml(readable)
     if chosen == "json" and format == "json":
-        return _json(decoded)
-    return _json_or_yaml(decoded) if chosen == "json" else read_yaml(decoded)
+        return _json(readable)
+    return _json_or_yaml(readable) if chosen == "json" else read_yaml(readable)
 
 
 def _json_or_yaml(text: str) -> Read:
@@ -57,7 +58,8 @@ def _json_or_yaml(text: str) -> Read:
             raise refused from None
 
 
-def _decoded(text: str | bytes) -> str:
+def decoded(text: str | bytes) -> str:
+    """Return a text from its bytes, without a byte order mark. Raises `Refused`."""
     raw = text if isinstance(text, bytes) else text.encode(errors="surrogatepass")
     if len(raw) > MAX_BYTES:
         message = (
@@ -107,7 +109,10 @@ def _toml(text: str) -> Read:
         raise Refused([error("import.too-deep", f"Values may nest at most {MAX_DEPTH} deep.")]) from None
     except (ValueError, OverflowError) as problem:
         raise Refused([error("import.syntax", f"This is not TOML: {str(problem)[:200]}.")]) from None
-    return Read(_limited(value), {})
+    limited = _limited(value)
+    return Read(
+        limited, {each.path: (each.line, each.column) for each in toml_lines(text) if each.path is not None}
+    )
 
 
 def _json(text: str) -> Read:

@@ -27,10 +27,14 @@ class Refused(FindingsError):
 
 
 class Read(msgspec.Struct, frozen=True):
-    """What a text says: its value, and where each value begins (line and column from 1)."""
+    """What a text says: its value, and where each value begins (line and column from 1).
+
+    `keys` tells the same of keys, in YAML and JSON.
+    """
 
     value: Any
     positions: Positions
+    keys: Positions = {}
 
 
 def read_yaml(text: str) -> Read:
@@ -52,7 +56,7 @@ def read_yaml(text: str) -> Read:
         raise Refused([_syntax(problem, text)]) from None
     finally:
         loader.dispose()
-    return Read(reader.value, reader.positions)
+    return Read(reader.value, reader.positions, reader.keys)
 
 
 class _Frame:
@@ -77,6 +81,7 @@ class _Reader:
     def __init__(self) -> None:
         self.value: Any = None
         self.positions: Positions = {}
+        self.keys: Positions = {}
         self._stack: list[_Frame] = []
         self._anchors: dict[str, tuple[Any, int]] = {}
         self._values = 0
@@ -134,6 +139,8 @@ class _Reader:
         if text in top.value:
             raise _refused(event, "import.duplicate-key", f"The key {text[:60]} stands here a second time.")
         top.key = text
+        mark = event.start_mark
+        self.keys[(*top.path, text)] = (mark.line + 1, mark.column + 1)
 
     def _open(self, event: Any, value: Any) -> None:
         if len(self._stack) >= MAX_DEPTH:
