@@ -5,7 +5,7 @@ from collections import deque
 from typing import Literal
 
 from vectorflow_engine.events import Batch
-from vectorflow_engine.metrics import Meter
+from vectorflow_engine.metrics import Idle, Meter
 
 
 class Buffer:
@@ -21,6 +21,7 @@ class Buffer:
         self._closed = False
         self._filled, self._freed = asyncio.Event(), asyncio.Event()
         self._meter = meter
+        self._idle = Idle(meter)
         where = (("buffer_id", meter.component_id), ("stage", "0"))
         self._in = meter.counter("buffer_received_events_total", *where)
         self._out = meter.counter("buffer_sent_events_total", *where)
@@ -63,8 +64,9 @@ class Buffer:
             if self._closed:
                 return None
             self._filled.clear()
-            async with asyncio.timeout_at(until):
-                await self._filled.wait()
+            with self._idle:
+                async with asyncio.timeout_at(until):
+                    await self._filled.wait()
         batch = self._batches.popleft()
         self._out.add(len(batch))
         self._held -= len(batch)

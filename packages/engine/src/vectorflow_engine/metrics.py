@@ -150,3 +150,36 @@ class Busy:
             self._share = min(1.0, self._spent / passed)
             self._spent, self._since = 0.0, time.monotonic()
         return round(self._share, 4)
+
+
+class Idle:
+    """The share of time that a component does not wait for input, over windows of 5 s."""
+
+    WINDOW = Busy.WINDOW
+
+    def __init__(self, meter: Meter) -> None:
+        self._waited = 0.0
+        self._began: float | None = None
+        self._since = time.monotonic()
+        self._share = 0.0
+        meter.gauge("utilization", self.read)
+
+    def __enter__(self) -> None:
+        self._began = time.monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        if self._began is not None:
+            self._waited += time.monotonic() - self._began
+        self._began = None
+
+    def read(self) -> float:
+        """The share, between 0 and 1; a wait under way counts."""
+        now = time.monotonic()
+        passed = now - self._since
+        if passed >= self.WINDOW:
+            if self._began is not None:
+                self._waited += now - self._began
+                self._began = now
+            self._share = max(0.0, 1.0 - self._waited / passed)
+            self._waited, self._since = 0.0, now
+        return round(self._share, 4)

@@ -1,6 +1,5 @@
 """``sample``: passes one event in so many."""
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ from vectorflow_engine.config.graph import DEFAULT_PORT
 from vectorflow_engine.events import json_encoder
 from vectorflow_engine.transforms.conditions import ConditionOption, VrlUse, condition, condition_use
 from vectorflow_engine.transforms.paths import MISSING, getter, template
+from vectorflow_engine.transforms.seahash import seahash
 
 _MAX_GROUPS = 100_000
 
@@ -41,7 +41,7 @@ class SampleOptions(Options, frozen=True):
 class Sample(Transform):
     """By count and group, or by the hash of a field, so that equal values share their fate.
 
-    The hash is not Vector's: which values pass differs, how many does not.
+    Text passes exactly where Vector lets it pass; another kind of value is hashed as JSON.
     """
 
     def __init__(self, context: Context, options: SampleOptions) -> None:
@@ -85,5 +85,5 @@ class Sample(Transform):
 
     def _hash_passes(self, value: Any) -> bool:
         data = value.encode() if isinstance(value, str) else json_encoder.encode(value)
-        number = int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big")
+        number = seahash(data)
         return number % self._rate == 0 if self._rate is not None else number <= self._ratio * 2**64

@@ -53,6 +53,10 @@ def check(source: str, *, kind: Kind, service: bool) -> list[VrlDiagnostic]:
     if size > MAX_SOURCE_BYTES:
         text = f"the program is {size} bytes long; at most {MAX_SOURCE_BYTES} are accepted"
         return [VrlDiagnostic(text, code="vrl.too-large")]
+    try:
+        source.encode()
+    except UnicodeEncodeError as error:
+        return [_at(source, error.start, "the program is not valid UTF-8 text", "vrl.not-text")]
     if "\0" in source:
         return [_at(source, source.index("\0"), "the program holds a NUL character", "vrl.too-large")]
     code = blank(source)

@@ -14,7 +14,9 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from vectorflow_engine.vrl import limits
+import msgspec
+
+from vectorflow_engine.vrl import lacking, limits
 from vectorflow_engine.vrl.types import Kind, VrlDiagnostic, VrlError, VrlResult
 from vectorflow_engine.vrl.worker import HEADER, MAX_FRAME_BYTES, Answer, Request, answer_of, frame
 
@@ -22,10 +24,23 @@ DEFAULT_TIMEOUT = 2.0
 DEFAULT_MEMORY_BYTES = 1024 * 1024 * 1024
 _START_TIMEOUT = 20.0
 _MAX_REQUESTS = 10_000
+# A worker whose pool has died ends by itself this long after the pool would have killed it.
+_GRACE_SECONDS = 3.0
 
 
-def _command(memory_bytes: int) -> list[str]:
-    return [sys.executable, "-I", "-m", "vectorflow_engine.vrl.worker", str(memory_bytes)]
+class _Launch(msgspec.Struct, frozen=True):
+    """How a worker is started: its ceiling in bytes, seconds for one request, whether the host is closed to it."""
+
+    memory_bytes: int
+    timeout: float
+    sealed: bool
+
+    def command(self) -> list[str]:
+        seconds = f"{self.timeout + _GRACE_SECONDS:g}"
+        mode = "sealed" if self.sealed else "open"
+        return [
+            sys.executable, "-I", "-m", "vectorflow_engine.vrl.worker", str(self.memory_bytes), seconds, mode
+        ]  # fmt: skip
 
 
 def _timed_out(seconds: float) -> VrlError:
@@ -36,6 +51,18 @@ def _timed_out(seconds: float) -> VrlError:
 def _crashed() -> VrlError:
     text = "the program made VRL crash or run out of memory; make it smaller or simpler"
     return VrlError([VrlDiagnostic(text, code="vrl.crashed")])
+
+
+def _framed(request: Request) -> bytes:
+    try:
+        data = frame(request)
+    except (UnicodeEncodeError, RecursionError, TypeError, OverflowError) as error:
+        text = f"the events cannot be handed to VRL: {error}"
+        raise VrlError([VrlDiagnostic(text, code="vrl.not-text")]) from None
+    if len(data) > MAX_FRAME_BYTES:
+        text = f"the events are larger than {MAX_FRAME_BYTES // 1024 // 1024} MiB together"
+        raise VrlError([VrlDiagnostic(text, code="vrl.too-large")])
+    return data
 
 
 def _unavailable() -> VrlError:
@@ -51,13 +78,14 @@ class _Worker:
         self.served = 0
 
     @classmethod
-    async def start(cls, memory_bytes: int) -> "_Worker":
+    async def start(cls, launch: _Launch) -> "_Worker":
         process = await asyncio.create_subprocess_exec(
-            *_command(memory_bytes),
+            *launch.command(),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
             env={},
+            cwd="/",
             start_new_session=True,
         )
         worker = cls(process)
@@ -67,6 +95,10 @@ class _Worker:
             await worker.kill()
             raise
         return worker
+
+    def fits(self, owner: str | None) -> bool:
+        """Whether it lives, and has worked for nobody else."""
+        return self.process.returncode is None and (self.served == 0 or self.owner == owner)
 
     async def ask(self, message: bytes) -> Answer:
         assert self.process.stdin is not None  # noqa: S101 - piped above
@@ -103,7 +135,8 @@ class VrlPool:
         service: bool = True,
     ) -> None:
         """``timeout`` in seconds per request; ``service`` refuses functions that read the host."""
-        self._timeout, self._memory_bytes, self._service = timeout, memory_bytes, service
+        self._timeout, self._service, self._size = timeout, service, size
+        self._launch = _Launch(memory_bytes, timeout, service)
         self._slots = asyncio.Semaphore(size)
         self._idle: list[_Worker] = []
         self._all: set[_Worker] = set()
@@ -114,22 +147,33 @@ class VrlPool:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
+    async def warm(self) -> None:
+        """Start all workers now, so that the first request finds one; raises `VrlError`."""
+        async with self._slots:
+            while len(self._all) < self._size:
+                self._idle.append(await self._started())
+
     async def close(self) -> None:
         """Kill every worker; requests under way fail."""
         for worker in list(self._all):
             await self._drop(worker)
         self._idle.clear()
 
-    async def compile(self, program: str, *, kind: Kind = "program") -> list[VrlDiagnostic]:
-        """What is wrong with ``program``; empty when it is good. Never raises for a bad program."""
+    async def compile(
+        self, program: str, *, kind: Kind = "program", owner: str | None = None
+    ) -> list[VrlDiagnostic]:
+        """What is wrong with ``program``; empty when it is good. Never raises for a bad program.
+
+        A function that only a newer VRL has gives a note, ``vrl.not-compiled``.
+        """
         found = limits.check(program, kind=kind, service=self._service)
         if found:
             return found
         try:
-            answer = await self._ask(Request("compile", program, kind, service=self._service), None)
+            answer = await self._ask(Request("compile", program, kind, service=self._service), owner)
         except VrlError as error:
             return error.diagnostics
-        return answer.diagnostics
+        return lacking.noted(program, answer.diagnostics)
 
     async def run(
         self, program: str, events: Sequence[dict[str, Any]], *, owner: str | None = None
@@ -143,16 +187,17 @@ class VrlPool:
             raise VrlError(found)
         answer = await self._ask(Request("run", program, events=list(events), service=self._service), owner)
         if answer.diagnostics:
-            raise VrlError(answer.diagnostics)
+            raise VrlError(lacking.noted(program, answer.diagnostics))
         return answer.results
 
     async def _ask(self, request: Request, owner: str | None) -> Answer:
+        message = _framed(request)
         async with self._slots, self._worker(owner) as worker:
             try:
-                return await asyncio.wait_for(worker.ask(frame(request)), self._timeout)
+                return await asyncio.wait_for(worker.ask(message), self._timeout)
             except TimeoutError:
                 raise _timed_out(self._timeout) from None
-            except (asyncio.IncompleteReadError, ConnectionError):
+            except (asyncio.IncompleteReadError, ConnectionError, msgspec.MsgspecError, RecursionError):
                 raise _crashed() from None
 
     @contextlib.asynccontextmanager
@@ -170,18 +215,22 @@ class VrlPool:
             self._idle.append(worker)
 
     async def _take(self, owner: str | None) -> _Worker:
-        while self._idle:
-            worker = self._idle.pop()
-            mixed = owner is not None and worker.owner not in (None, owner)
-            if not mixed and worker.process.returncode is None:
-                worker.owner = owner or worker.owner
-                return worker
-            await self._drop(worker)
+        fitting = next((each for each in reversed(self._idle) if each.fits(owner)), None)
+        if fitting is not None:
+            self._idle.remove(fitting)
+            fitting.owner = owner
+            return fitting
+        if self._idle and len(self._all) >= self._size:
+            await self._drop(self._idle.pop(0))
+        worker = await self._started()
+        worker.owner = owner
+        return worker
+
+    async def _started(self) -> _Worker:
         try:
-            worker = await _Worker.start(self._memory_bytes)
+            worker = await _Worker.start(self._launch)
         except (OSError, TimeoutError, asyncio.IncompleteReadError):
             raise _unavailable() from None
-        worker.owner = owner
         self._all.add(worker)
         return worker
 
@@ -203,7 +252,8 @@ class WorkerVrlCompiler:
         memory_bytes: int = DEFAULT_MEMORY_BYTES,
         service: bool = True,
     ) -> None:
-        self._timeout, self._memory_bytes, self._service = timeout, memory_bytes, service
+        self._timeout, self._service = timeout, service
+        self._launch = _Launch(memory_bytes, timeout, service)
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -214,16 +264,22 @@ class WorkerVrlCompiler:
         self.close()
 
     def compile(self, program: str, *, kind: Kind = "program") -> list[VrlDiagnostic]:
-        """What is wrong with ``program``; empty when it is good. Never raises for a bad program."""
+        """What is wrong with ``program``, as `VrlPool.compile` says it. Never raises for a bad program."""
         found = limits.check(program, kind=kind, service=self._service)
         if found:
             return found
         with self._lock:
             try:
-                return self._ask(Request("compile", program, kind, service=self._service)).diagnostics
+                found = self._ask(Request("compile", program, kind, service=self._service)).diagnostics
+                return lacking.noted(program, found)
             except VrlError as error:
                 self._kill()
                 return error.diagnostics
+
+    def warm(self) -> None:
+        """Start the worker now, so that the first program finds it; raises `VrlError`."""
+        with self._lock:
+            self._started()
 
     def close(self) -> None:
         """Kill the worker."""
@@ -246,11 +302,12 @@ class WorkerVrlCompiler:
         self._kill()
         try:
             self._process = subprocess.Popen(
-                _command(self._memory_bytes),
+                self._launch.command(),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 env={},
+                cwd="/",
                 start_new_session=True,
             )
             self._read(self._process, _START_TIMEOUT)

@@ -11,13 +11,15 @@ class VrlDiagnostic(msgspec.Struct, frozen=True):
     """One complaint about a program; ``line`` and ``column`` count from 1.
 
     ``code`` is VRL's own (``E103``), or one of ours: ``vrl.too-large``, ``vrl.forbidden``,
-    ``vrl.read-only``, ``vrl.timeout``, ``vrl.crashed``, ``vrl.unavailable``, ``vrl.timezone``.
+    ``vrl.read-only``, ``vrl.timeout``, ``vrl.crashed``, ``vrl.unavailable``, ``vrl.timezone``,
+    ``vrl.not-text``, ``vrl.not-compiled``. The last is a note: only a newer VRL can judge the program.
     """
 
     message: str
     line: int = 1
     column: int = 1
     code: str = ""
+    severity: Literal["error", "note"] = "error"
 
 
 class VrlResult(msgspec.Struct):

@@ -2,10 +2,14 @@
 
 It reads frames from standard input and answers each on standard output; a frame is a 4-byte length and
 MessagePack. It holds nothing between requests but the last compiled program.
+
+A sealed worker may not open any descriptor beyond those two and standard error: no file, no socket.
 """
 
 import contextlib
+import ctypes
 import resource
+import signal
 import struct
 import sys
 from typing import Any, BinaryIO, Literal
@@ -19,6 +23,8 @@ from vectorflow_engine.vrl.types import Kind, VrlDiagnostic, VrlError, VrlResult
 HEADER = struct.Struct("!I")
 MAX_FRAME_BYTES = 64 * 1024 * 1024
 _TIMESTAMP_CODE = 1
+_OPEN_DESCRIPTORS = 3
+_PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 4, 38
 
 
 class Request(msgspec.Struct):
@@ -67,19 +73,27 @@ def answer_of(body: bytes) -> Answer:
     return _answers.decode(body)
 
 
-def limit(memory_bytes: int) -> None:
-    """Give this process a ceiling: memory, no files, no core dump, no child."""
+def limit(memory_bytes: int, *, sealed: bool) -> None:
+    """Give this process a ceiling: memory, no written files, no core dump, no child, no new privileges.
+
+    ``sealed`` allows no further descriptor either; what is needed must have been imported before.
+    """
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     ceiling = memory_bytes if hard == resource.RLIM_INFINITY else min(memory_bytes, hard)
     limits = {
         resource.RLIMIT_AS: ceiling,
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_FSIZE: 0,
-        resource.RLIMIT_NOFILE: 16,
+        resource.RLIMIT_NPROC: 0,
+        resource.RLIMIT_NOFILE: _OPEN_DESCRIPTORS if sealed else 16,
     }
     for name, value in limits.items():
         with contextlib.suppress(ValueError, OSError):  # macOS has no ceiling of address space
             resource.setrlimit(name, (value, value))
+    if sys.platform == "linux":
+        process = ctypes.CDLL(None)
+        process.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        process.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def handle(request: Request, cache: dict[str, Program]) -> Answer:
@@ -95,24 +109,43 @@ def handle(request: Request, cache: dict[str, Program]) -> Answer:
     return Answer(results=[program.run(event) for event in request.events])
 
 
-def serve(source: BinaryIO, target: BinaryIO) -> None:
-    """Answer frames until the input ends."""
+def serve(source: BinaryIO, target: BinaryIO, *, seconds: float, sealed: bool) -> None:
+    """Answer frames until the input ends; one that takes longer than ``seconds`` ends this process.
+
+    The pool kills earlier. The alarm is for a worker whose pool has died and cannot.
+    """
     cache: dict[str, Program] = {}
     while True:
         header = source.read(HEADER.size)
         if len(header) < HEADER.size:
             return
-        request = _requests.decode(source.read(HEADER.unpack(header)[0]))
-        target.write(frame(handle(request, cache)))
+        body = source.read(HEADER.unpack(header)[0])
+        # Without a handler the alarm ends the process, also in the middle of the compiler.
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        request = _requests.decode(body)
+        request.service |= sealed
+        target.write(_answer(request, cache))
         target.flush()
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _answer(request: Request, cache: dict[str, Program]) -> bytes:
+    data = frame(handle(request, cache))
+    if len(data) <= MAX_FRAME_BYTES:
+        return data
+    text = f"the result is larger than {MAX_FRAME_BYTES // 1024 // 1024} MiB"
+    return frame(Answer([VrlDiagnostic(text, code="vrl.too-large")]))
 
 
 def main() -> None:
-    """Entry of ``python -m vectorflow_engine.vrl.worker MEMORY_BYTES``."""
-    limit(int(sys.argv[1]))
+    """Entry of ``python -m vectorflow_engine.vrl.worker MEMORY_BYTES SECONDS sealed|open``."""
+    memory_bytes, seconds, sealed = int(sys.argv[1]), float(sys.argv[2]), sys.argv[3] == "sealed"
+    warm = Request("run", '.ok, .error = parse_json("{")', events=[{}])
+    handle(warm, {})
+    limit(memory_bytes, sealed=sealed)
     sys.stdout.buffer.write(frame(Answer(ready=True)))
     sys.stdout.buffer.flush()
-    serve(sys.stdin.buffer, sys.stdout.buffer)
+    serve(sys.stdin.buffer, sys.stdout.buffer, seconds=seconds, sealed=sealed)
 
 
 if __name__ == "__main__":
