@@ -115,14 +115,13 @@ def main() -> None:
         subject = document(parts)
         changed = msgspec.structs.replace(subject, edges=subject.edges[1:])
         text, plain = compile_document(subject).yaml, document_to_json(subject)
+        noted = remarked(text.decode())
         rows: list[tuple[str, Callable[[], object], object]] = [
             ("compile", lambda s=subject: compile_document(s), limits[0]),
             ("import", lambda t=text: import_text(t), limits[1]),
             (
                 "import and write comments back",
-                lambda t=remarked(text.decode()): [
-                    commented(each.document) for each in import_text(t).documents
-                ],
+                lambda t=noted: [commented(each.document) for each in import_text(t).documents],
                 150 if parts == 10 else "",
             ),
             ("check without VRL", lambda s=subject: check(s), limits[2]),

@@ -10,7 +10,7 @@ from vectorflow_topology.document import Remark, document_from_json, document_to
 from vectorflow_topology.importer import import_files, import_text
 from vectorflow_topology.manifest import document_from_yaml, document_to_yaml
 from vectorflow_topology.rename import rename_component
-from vectorflow_topology.text.parse import parse_text
+from vectorflow_topology.text.parse import parse_text, placed
 
 YAML = """\
 # head of the file
@@ -136,11 +136,12 @@ def test_a_comment_cannot_change_what_vector_reads():
 
 
 def test_lines_of_toml_findings_and_values_are_known():
-    read = parse_text(TOML, "toml")
+    read = placed(parse_text(TOML, "toml"), TOML)
     assert read.positions["sinks", "out"] == (4, 1)
     assert read.positions["sinks", "out", "encoding", "codec"] == (8, 18)
     assert read.positions["sources", "in", "multi"] == (14, 9)
-    lists = parse_text('[[tests]]\nname = "a"\n[[tests]]\nname = "b"\n[[tests.inputs]]\nx = 1\n', "toml")
+    text = '[[tests]]\nname = "a"\n[[tests]]\nname = "b"\n[[tests.inputs]]\nx = 1\n'
+    lists = placed(parse_text(text, "toml"), text)
     assert lists.positions["tests", 1, "inputs", 0, "x"] == (6, 5)
     findings = import_text('[sinks.out]\ninputs = 3\n[sources.x]\ntype = "stdin"\n').findings
     assert {(f.rule, f.line) for f in findings} == {("import.type", 1)}

@@ -7,7 +7,7 @@ from typing import Any
 
 from vectorflow_topology.document import Remark
 from vectorflow_topology.findings import Finding, Path, error, note
-from vectorflow_topology.text.parse import Format, decoded, parse_text
+from vectorflow_topology.text.parse import Format, decoded, parse_text, placed
 from vectorflow_topology.text.reader import Positions, Refused
 from vectorflow_topology.text.remarks import read_remarks
 
@@ -47,7 +47,7 @@ class Gathered:
             )
             return
         try:
-            read = parse_text(text, chosen or "auto")
+            read = placed(parse_text(text, chosen or "auto"), decoded(text))
         except Refused as refused:
             self.findings.extend(_in_file(finding, name) for finding in refused.findings)
             return

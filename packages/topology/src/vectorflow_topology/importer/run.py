@@ -16,7 +16,7 @@ from vectorflow_topology.importer.environment import Environment
 from vectorflow_topology.importer.files import gather
 from vectorflow_topology.importer.layout import ROW
 from vectorflow_topology.importer.split import split
-from vectorflow_topology.text.parse import Format, decoded, parse_text
+from vectorflow_topology.text.parse import Format, decoded, parse_text, placed
 from vectorflow_topology.text.reader import Read, Refused
 from vectorflow_topology.text.remarks import MAX_REMARKS, read_remarks
 
@@ -48,7 +48,7 @@ def import_text(
     every dollar stays as it is, and references are pointed out.
     """
     try:
-        read = parse_text(text, format)
+        read = placed(parse_text(text, format), decoded(text))
     except Refused as refused:
         return Imported([], list(refused.findings))
     if not isinstance(read.value, dict):

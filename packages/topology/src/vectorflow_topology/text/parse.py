@@ -45,6 +45,14 @@ def parse_text(text: str | bytes, format: Format = "auto") -> Read:  # noqa: A00
     return _json_or_yaml(readable) if chosen == "json" else read_yaml(readable)
 
 
+def placed(read: Read, text: str) -> Read:
+    """Return what was read with the places of TOML's values, which its parser does not tell."""
+    if read.positions or not isinstance(read.value, dict):
+        return read
+    found = {each.path: (each.line, each.column) for each in toml_lines(text) if each.path is not None}
+    return Read(read.value, found, read.keys)
+
+
 def _json_or_yaml(text: str) -> Read:
     """Read what begins with a brace: JSON, or YAML written on few lines."""
     try:
@@ -109,10 +117,7 @@ def _toml(text: str) -> Read:
         raise Refused([error("import.too-deep", f"Values may nest at most {MAX_DEPTH} deep.")]) from None
     except (ValueError, OverflowError) as problem:
         raise Refused([error("import.syntax", f"This is not TOML: {str(problem)[:200]}.")]) from None
-    limited = _limited(value)
-    return Read(
-        limited, {each.path: (each.line, each.column) for each in toml_lines(text) if each.path is not None}
-    )
+    return Read(_limited(value), {})
 
 
 def _json(text: str) -> Read:
