@@ -383,3 +383,18 @@ def test_every_program_and_condition_is_compiled(build, part):
 def test_findings_are_json(build, part):
     plain = json.loads(msgspec.json.encode(check(build(part.source("a", "file"), part.sink()))))
     assert set(plain[0]) == {"rule", "severity", "message", "component", "path", "line", "column", "fix"}
+
+
+def test_a_sink_that_waits_beside_one_that_drops_is_pointed_out(build, part):
+    def told(**buffer):
+        document = build(
+            part.source(),
+            part.sink("a", "console", buffer={"when_full": "drop_newest"}),
+            part.sink("b", "console", **({"buffer": buffer} if buffer else {})),
+            edges="in>a in>b",
+        )
+        return [f.component for f in check(document) if f.rule == "reliability.blocking"]
+
+    assert told() == ["b"]
+    assert told(when_full="drop_newest") == []
+    assert told(type="disk", max_size=268435488) == []

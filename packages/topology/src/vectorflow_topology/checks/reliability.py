@@ -28,6 +28,7 @@ def reliability_findings(
 ) -> Iterator[Finding]:
     """Judge buffers, templates and acknowledgements of enabled components."""
     acknowledging = _fed_by_acknowledging(components, rendered, known)
+    yield from _blocking(components, rendered)
     everywhere = _is_on(rendered.config.get("acknowledgements"))
     for component in components:
         spec = known.spec(component)
@@ -47,6 +48,37 @@ def reliability_findings(
                 yield note("reliability.no-acknowledgement", message, component.id, fix=fix)
         if spec is not None and spec.confined and version_key(target.vector_version) >= (0, 57, 0):
             yield from _templates(component, spec)
+
+
+def _blocking(components: list[Component], rendered: Rendered) -> Iterator[Finding]:
+    """Where one sink may drop and another beside it may not, the one that waits holds up both."""
+    sinks = {component.id: component for component in components if component.kind == "sink"}
+    beside: dict[tuple[str, str], list[str]] = {}
+    for name in sinks:
+        for output in rendered.inputs.get(name, ()):
+            beside.setdefault(output, []).append(name)
+    told: set[str] = set()
+    for names in beside.values():
+        dropping = [name for name in names if _drops(sinks[name])]
+        for name in names if dropping else ():
+            if name not in told and not _drops(sinks[name]):
+                told.add(name)
+                message = (
+                    f"When {name} stands still, {dropping[0]} gets no events either, although it would rather drop "
+                    "than wait. Let both drop, or give this one a buffer on disk."
+                )
+                if not _on_disk(sinks[name]):
+                    yield note("reliability.blocking", message, name, ("buffer",))
+
+
+def _drops(component: Component) -> bool:
+    buffer = component.options.get("buffer")
+    return isinstance(buffer, Mapping) and buffer.get("when_full") == "drop_newest"
+
+
+def _on_disk(component: Component) -> bool:
+    buffer = component.options.get("buffer")
+    return isinstance(buffer, Mapping) and buffer.get("type") == "disk"
 
 
 def _buffer(component: Component) -> Iterator[Finding]:
