@@ -99,3 +99,69 @@ def test_the_slug_of_the_host_must_be_the_tokens() -> None:
     for host in (None, "acme.example.com", "acm.agents.example.com", "acme.agents.example.com."):
         with pytest.raises(AgentTokenRefused):
             book.presented(host, f"Bearer {text}", tokens.NODE)
+
+
+async def test_what_is_used_is_asked_about_again_with_one_statement(known) -> None:
+    token, authority = known
+    clock, database = Clock(), ManyTokens([authority])
+    book = AgentTokens(database, monotonic=clock)
+    await book.node(token, "a")
+    clock.now = 10
+    await book.refresh()
+    clock.now = 35  # over 30 s after the look-up, not after the refresh
+    await book.node(token, "a")
+    assert (database.looked_up, database.refreshed) == (1, 1)
+    database.known = []
+    await book.refresh()
+    clock.now = 41  # the database did not know it any more: the last word was of second 10
+    with pytest.raises(AgentTokenRefused):
+        await book.node(token, "a")
+
+
+async def test_what_nobody_uses_is_not_asked_about(known) -> None:
+    token, authority = known
+    database = ManyTokens([authority])
+    book = AgentTokens(database, monotonic=Clock())
+    await book.node(token, "a")
+    await book.refresh()
+    await book.refresh()
+    assert database.refreshed == 1
+
+
+async def test_a_node_forgotten_during_a_refresh_does_not_come_back(known) -> None:
+    token, authority = known
+    database = ManyTokens([authority])
+    book = AgentTokens(database, monotonic=Clock())
+    await book.node(token, "a")
+    database.meanwhile = lambda: book.forget_node(authority.node_id)
+    await book.refresh()
+    database.known = []
+    with pytest.raises(AgentTokenRefused):
+        await book.node(token, "a")
+
+
+class ManyTokens:
+    """A database that knows tokens, and lets something happen while a refresh is under way."""
+
+    def __init__(self, known) -> None:
+        self.known, self.looked_up, self.refreshed = known, 0, 0
+        self.meanwhile = lambda: None
+
+    def unscoped(self):
+        return self
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *_):
+        return None
+
+    async def row(self, into, sql, parameters):
+        self.looked_up += 1
+        return self.known[0] if self.known else None
+
+    async def rows(self, into, sql, parameters):
+        self.refreshed += 1
+        found = list(self.known)
+        self.meanwhile()
+        return found

@@ -6,6 +6,7 @@ and cannot open a node's secrets.
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
@@ -53,6 +54,7 @@ JSON = "application/json"
 PROBLEM = "application/problem+json"
 KEEP_ALIVE_SECONDS = 15.0
 BODY_SECONDS = 20.0
+_COLLECT = (50_000, 20, 200)
 _MOST_BODY = {ENROLL_PATH: 64 * 1024, HEARTBEAT_PATH: 1024 * 1024, REPORTS_PATH: 4 * 1024 * 1024}
 _SHA256_LENGTH = 64
 
@@ -127,6 +129,9 @@ class Gateway:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Listen to the bus, flush and refresh; at the end write what is buffered."""
+        # Caches and buffers live long and make no cycles: walking all of them would stop every answer for 0.1 s.
+        gc.freeze()
+        gc.set_threshold(*_COLLECT)
         ends = [
             self._bus.subscribe(topics.DESIRED, self._on_desired),
             self._bus.subscribe(topics.NODE, self._on_node),
@@ -278,6 +283,10 @@ class Gateway:
     async def _refresh(self) -> None:
         while True:
             await asyncio.sleep(REFRESH_SECONDS)
+            try:
+                await self.tokens.refresh()
+            except Exception as error:
+                log.warning("tokens.not-refreshed", error=type(error).__name__)
             try:
                 for node_id, (generation, issue) in (await self.desired.refresh()).items():
                     self.streams.tell(node_id, DesiredHint(generation=generation, issue=issue))

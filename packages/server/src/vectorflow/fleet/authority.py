@@ -19,12 +19,15 @@ from vectorflow.platform.rate_limit import TokenBuckets
 from vectorflow_wire import slugs, tokens
 
 LIFETIME_SECONDS = 30.0
+_REFRESH_CHUNK = 5000
 _BEARER = "bearer "
+_STILL_KNOWN = "select found.* from unnest(%(tokens)s::uuid[]) as token, vf.node_token(token) as found"  # house: sql: the look-up of the store, for many at once
 
 
 class _Entry(msgspec.Struct):
     authority: NodeAuthority | None
     expires_at: float
+    used: bool = True
 
 
 class AgentTokens:
@@ -71,6 +74,7 @@ class AgentTokens:
             async with self._database.unscoped() as txn:
                 found = await store.node_authority(txn, token.id)
             entry = self._keep(token.id, found)
+        entry.used = True
         authority = entry.authority
         if (
             authority is None
@@ -95,6 +99,25 @@ class AgentTokens:
         ):
             raise AgentTokenRefused
         return found
+
+    async def refresh(self) -> None:
+        """Ask again about every token used since the last time, with one statement for 5,000 of them.
+
+        What nobody used is left to run out, and so is what the database no longer knows.
+        """
+        used = [(each, entry) for each, entry in self._entries.items() if entry.used and entry.authority]
+        for start in range(0, len(used), _REFRESH_CHUNK):
+            chunk = used[start : start + _REFRESH_CHUNK]
+            asked_at = self._monotonic()
+            async with self._database.unscoped() as txn:
+                rows = await txn.rows(NodeAuthority, _STILL_KNOWN, {"tokens": [each for each, _ in chunk]})
+            known = {row.secret_hash: row for row in rows}
+            for token_id, entry in chunk:
+                found = known.get(entry.authority.secret_hash) if entry.authority else None
+                # One forgotten meanwhile, since it was revoked, must not come back by an older answer.
+                if found is not None and self._entries.get(token_id) is entry:
+                    entry.authority, entry.expires_at = found, asked_at + LIFETIME_SECONDS
+                    entry.used = False
 
     def forget_node(self, node_id: UUID) -> None:
         """Look the node's token up again at its next request."""

@@ -33,7 +33,7 @@ _INTEGER: Final = 2**31 - 1
 _LAST_MOMENT: Final = 253_402_300_799_000
 
 
-class Flow(msgspec.Struct, frozen=True):
+class Flow(msgspec.Struct, frozen=True, gc=False):
     """How much went in and out of a pipeline on a node at its last heartbeat."""
 
     since: int

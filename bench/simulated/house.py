@@ -1,0 +1,233 @@
+"""The house under load: embedded PostgreSQL on one core, the gateway on another, the signer as its own process."""
+
+import asyncio
+import contextlib
+import os
+import re
+import resource
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID
+
+import msgspec
+import psycopg
+
+from vectorflow.entry.process import Process
+from vectorflow.fleet import service as fleet
+from vectorflow.kernel.actor import SYSTEM
+from vectorflow.keys.errors import SigningKeysMissing
+from vectorflow.keys.providers import LocalKeyFile
+from vectorflow.platform.embedded import EmbeddedPostgres
+from vectorflow.platform.migrate import migrate
+from vectorflow.platform.settings import Settings
+from vectorflow.tenancy.service import NewEnvironment, NewOrganization
+from vectorflow_topology.document import document_from_json
+
+PIPELINES = 5
+_DOCUMENT = {
+    "components": [
+        {
+            "id": "lines",
+            "kind": "source",
+            "type": "demo_logs",
+            "options": {"format": "shuffle", "lines": ["x"]},
+        },
+        {"id": "out", "kind": "sink", "type": "blackhole", "options": {}},
+    ],
+    "edges": [{"source": "lines", "target": "out"}],
+}
+
+
+class Organization(msgspec.Struct):
+    """One tenant of the benchmark. `pipelines` holds ids with the revision to assign."""
+
+    id: UUID
+    slug: str
+    environment_id: UUID
+    token: str = ""
+    pipelines: list[tuple[UUID, int]] = []
+
+
+class House:
+    """Started by `standing`; processes are ended by it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+        self.postgres = EmbeddedPostgres(directory / "postgres")
+        self.port = _free_port()
+        self.settings = Settings()
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+
+    @contextlib.contextmanager
+    def standing(self) -> Iterator[None]:
+        """Start the database on its core; at the end stop everything."""
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65_536) if hard > 0 else soft, hard))
+        try:
+            self.pin(-1)  # inherited by all but the gateway
+            self.postgres.start()
+            if self.postgres.process is not None:
+                # It shares the generator's core, whose delays would be counted as the gateway's.
+                os.setpriority(os.PRIO_PROCESS, self.postgres.process.pid, 10)
+            url = self.postgres.ensure_database("vectorflow")
+            migrate(url, self.directory)
+            LocalKeyFile(self.directory).create()
+            self.settings = Settings(
+                database_url=url, state_dir=self.directory, log_level="warning", cookie_secure="never"
+            )
+            yield
+        finally:
+            for role in list(self._children):
+                self.stop(role)
+            self.postgres.stop()
+
+    def pin(self, core: int) -> None:
+        """Keep this process, and those it starts from now on, on one core, where that can be had."""
+        if len(self.cores) > 1:
+            os.sched_setaffinity(0, {self.cores[core]})
+
+    async def start(self, role: str) -> int:
+        """Start a role as a process of its own; return its pid once it answers."""
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("VECTORFLOW_")},
+            "VECTORFLOW_DATABASE_URL": str(self.settings.database_url),
+            "VECTORFLOW_STATE_DIR": str(self.directory),
+            "VECTORFLOW_GATEWAY_PORT": str(self.port),
+            "VECTORFLOW_AGENT_DOMAIN": "bench.test",
+            "VECTORFLOW_TRUSTED_PROXIES": "127.0.0.1/32",
+            "VECTORFLOW_LOG_LEVEL": "warning",
+        }
+        self.pin(0 if role == "gateway" else -1)
+        with (self.directory / f"{role}.log").open("ab") as output:
+            child = subprocess.Popen(
+                [sys.executable, "-m", "vectorflow.entry.cli", "serve", "--role", role],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )
+        self.pin(-1)
+        self._children[role] = child
+        while role == "gateway":
+            if child.poll() is not None:
+                raise RuntimeError((self.directory / f"{role}.log").read_text()[-2000:])
+            with contextlib.suppress(OSError):
+                _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+                writer.close()
+                break
+            await asyncio.sleep(0.1)
+        return child.pid
+
+    def stop(self, role: str) -> None:
+        """End a role as an operator does, and after 15 s the hard way."""
+        child = self._children.pop(role)
+        child.send_signal(signal.SIGTERM)
+        try:
+            child.wait(timeout=15)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
+    def query(self, statement: str) -> tuple[int, ...]:
+        """Return one row, read as the superuser: the outside judge of what was stored."""
+        with psycopg.connect(str(self.settings.database_url)) as connection:
+            row = connection.execute(statement).fetchone()  # type: ignore[call-overload]
+        return tuple(int(each or 0) for each in row)
+
+    def log_statements(self, *, on: bool) -> None:
+        """Have PostgreSQL log every statement with its role, without values, or stop that."""
+        wanted = {
+            "log_min_duration_statement": "0",
+            "log_line_prefix": "'%u '",
+            "log_parameter_max_length": "0",
+        }
+        with psycopg.connect(self.postgres.url, autocommit=True) as connection:
+            for name, value in wanted.items():
+                change = f"set {name} = {value}" if on else f"reset {name}"
+                connection.execute(f"alter system {change}")  # type: ignore[call-overload]
+            connection.execute("select pg_reload_conf()")
+
+    def statements(self) -> Counter[str]:
+        """Count the statements of the gateway's roles logged so far, BEGIN and COMMIT left out."""
+        log = (self.directory / "postgres" / "postgres.log").read_text(errors="replace")
+        found = re.findall(
+            r"^vf_(?:app|telemetry) LOG:  duration: \S+ ms  (?:statement|execute \S+): (.*)$", log, re.M
+        )
+        return Counter(
+            text.strip()[:60]
+            for text in found
+            if not text.lower().startswith(("begin", "commit", "rollback"))
+        )
+
+
+async def settle(process: Process, count: int) -> list[Organization]:
+    """Make organisations with an environment and five pipelines each."""
+    owner = await process.services.identity.account_ensure("owner@bench.test", "Owner", secrets.token_hex(16))
+    made: list[Organization] = []
+    for number in range(count):
+        slug = f"bench-{number:03d}"
+        new = NewOrganization(slug, slug, NewEnvironment("core", "Core"), (NewEnvironment("dev", "Dev"),))
+        organization_id = await process.services.tenancy.organization_create(new, owner, SYSTEM)
+        async with process.database.transaction(organization_id) as txn:
+            environment_id = await txn.value(
+                "select id from environments where organization_id = %(organization_id)s"
+            )
+        made.append(Organization(organization_id, slug, environment_id))
+        await _furnish(process, made[-1])
+    return made
+
+
+async def _furnish(process: Process, organization: Organization) -> None:
+    rooms = process.services.rooms
+    document = document_from_json(_DOCUMENT)
+    pipelines: list[tuple[UUID, int]] = []
+    for number in range(PIPELINES):
+        async with process.database.transaction(organization.id) as txn:
+            draft = await rooms.pipelines.create(
+                txn, SYSTEM, organization.environment_id, name=f"pipeline-{number}", document=document
+            )
+            revision = await rooms.revisions.make_revision(txn, draft.row.id, "bench", SYSTEM)
+        pipelines.append((draft.row.id, revision.number))
+    organization.pipelines = pipelines
+
+
+async def admit(process: Process, organization: Organization, nodes: int) -> None:
+    """Make the enrolment token, once the signer has made the organisation's keys."""
+    while True:
+        try:
+            async with process.database.transaction(organization.id) as txn:
+                made = await process.services.rooms.fleet.enrolment_token_create(
+                    txn,
+                    organization.slug,
+                    organization.environment_id,
+                    name="bench",
+                    expires_in_seconds=3600,
+                    max_uses=nodes,
+                    labels={},
+                    actor=SYSTEM,
+                )
+        except SigningKeysMissing:
+            await asyncio.sleep(0.2)
+        else:
+            organization.token = made.token
+            return
+
+
+async def assign(process: Process, organization: Organization, nodes: list[UUID]) -> None:
+    """Assign all pipelines to nodes in one transaction."""
+    async with process.database.transaction(organization.id) as txn:
+        for pipeline_id, revision in organization.pipelines:
+            await fleet.assign(txn, nodes, pipeline_id, revision=revision, desired="run")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
