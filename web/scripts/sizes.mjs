@@ -32,10 +32,9 @@ const pages = Object.keys(manifest).filter((key) => /^src\/features\/.*-page\.ts
 for (const page of pages.sort()) {
   const own = files(page, new Set(shared))
   const isEditor = page.includes('/editor/')
-  // The editor counts what it needs beyond the list; pages with a diff carry the same text editor.
+  // The editor counts what it needs beyond the list.
   const bytes = isEditor ? total(new Set([...own].filter((file) => !list.has(file)))) : total(own)
-  const hasDiff = page.includes('/deploy/') || page.includes('/revisions-')
-  const budget = isEditor ? EDITOR : hasDiff ? FIRST + EDITOR : FIRST
+  const budget = isEditor ? EDITOR : FIRST
   const over = bytes > budget
   failed ||= over
   const figure = `${(bytes / KB).toFixed(0).padStart(4)} kB of ${budget / KB}`

@@ -1,8 +1,9 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
-import { CircleUser, LogOut, Monitor, MonitorSmartphone, Moon, Sun } from 'lucide-react'
+import { CircleUser, Clock, LogOut, Monitor, MonitorSmartphone, Moon, Sun } from 'lucide-react'
 import { deleteSessionMutation, getSessionOptions } from '@/api/gen/@tanstack/react-query.gen'
 import { t } from '@/lib/i18n'
+import { setTimeZone, useTimeZone } from '@/lib/time-zone'
 import { IconButton } from '@/ui/button'
 import { Menu } from '@/ui/menu'
 import { notifyError } from '@/ui/toast'
@@ -47,6 +48,7 @@ export function AccountMenu() {
     },
     onError: notifyError,
   })
+  const zone = useTimeZone()
   const name = account?.name ?? ''
   return (
     <Menu
@@ -63,6 +65,12 @@ export function AccountMenu() {
           hint: account?.email ?? '',
           icon: <MonitorSmartphone size={14} />,
           onAction: () => void navigate({ to: '/$org/$env/account/sessions', params: { org, env } }),
+        },
+        {
+          id: 'time-zone',
+          label: zone === 'utc' ? t('Show local times') : t('Show times in UTC'),
+          icon: <Clock size={14} />,
+          onAction: () => setTimeZone(zone === 'utc' ? 'local' : 'utc'),
         },
         { id: 'sign-out', label: t('Sign out'), icon: <LogOut size={14} />, onAction: () => signOut.mutate({}) },
       ]}

@@ -86,9 +86,10 @@ export type EditorPane = 'yaml' | 'outline' | 'findings'
 const editor = createRoute({
   getParentRoute: () => scoped,
   path: '/pipelines/$pipelineId',
-  validateSearch: (search): { component?: string; pane?: EditorPane } => ({
+  validateSearch: (search): { component?: string; pane?: EditorPane; line?: number } => ({
     component: text(search.component),
     pane: (['yaml', 'outline', 'findings'] as const).find((pane) => pane === search.pane),
+    line: typeof search.line === 'number' && Number.isInteger(search.line) && search.line > 0 ? search.line : undefined,
   }),
   component: lazyRouteComponent(() => import('@/features/editor/editor-page'), 'EditorPage'),
 })

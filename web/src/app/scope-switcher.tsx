@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
-import { ChevronsUpDown } from 'lucide-react'
+import { Building2, ChevronsUpDown, Layers } from 'lucide-react'
 import { getSessionOptions, listEnvironmentsOptions } from '@/api/gen/@tanstack/react-query.gen'
 import { t } from '@/lib/i18n'
 import { Button } from '@/ui/button'
@@ -22,7 +22,10 @@ export function ScopeSwitcher() {
         label={t('Organisation')}
         trigger={
           <Button variant="quiet" aria-label={t('Organisation: {name}', { name: organizationName })} className="min-w-0 shrink!">
-            <span className="truncate text-text">{organizationName}</span>
+            <Building2 aria-hidden size={14} className="shrink-0 max-sm:hidden" />
+            <span className="truncate text-text" title={t('Organisation: {name}', { name: organizationName })}>
+              {organizationName}
+            </span>
             <ChevronsUpDown aria-hidden size={13} />
           </Button>
         }
@@ -40,7 +43,10 @@ export function ScopeSwitcher() {
         label={t('Environment')}
         trigger={
           <Button variant="quiet" aria-label={t('Environment: {name}', { name: environmentName })} className="min-w-0 shrink!">
-            <span className="truncate text-text">{environmentName}</span>
+            <Layers aria-hidden size={14} className="shrink-0 max-sm:hidden" />
+            <span className="truncate text-text" title={t('Environment: {name}', { name: environmentName })}>
+              {environmentName}
+            </span>
             <ChevronsUpDown aria-hidden size={13} />
           </Button>
         }

@@ -1,6 +1,8 @@
 import { Outlet, useMatch } from '@tanstack/react-router'
 import { useState } from 'react'
+import { CommandKeys } from '@/features/commands/command-keys'
 import { t } from '@/lib/i18n'
+import { useNewBuild } from './new-build'
 import { Sidebar } from './sidebar'
 import { TopBar } from './top-bar'
 
@@ -17,6 +19,7 @@ function readCollapsed(key: string, otherwise: boolean): boolean {
 
 /** The frame of every page inside an organisation: side bar, top bar, page. */
 export function Shell() {
+  useNewBuild()
   // The editor needs the width, so the side bar is narrow there unless somebody widened it.
   const isEditor = useMatch({ from: '/signed-in/$org/$env/pipelines/$pipelineId', shouldThrow: false }) !== undefined
   const key = isEditor ? `${KEY}:editor` : KEY
@@ -40,6 +43,7 @@ export function Shell() {
       >
         {t('Skip to the page')}
       </a>
+      <CommandKeys />
       <TopBar onOpenDrawer={() => setDrawerOpen(!drawerOpen)} />
       <div className="relative flex min-h-0 flex-1">
         <Sidebar

@@ -1,22 +1,9 @@
 import { Link } from '@tanstack/react-router'
-import type { LucideIcon } from 'lucide-react'
-import { KeyRound, PanelLeftClose, PanelLeftOpen, Rocket, ScrollText, Server, TicketPlus, Workflow } from 'lucide-react'
+import { PanelLeftClose, PanelLeftOpen } from 'lucide-react'
 import { t } from '@/lib/i18n'
 import { IconButton } from '@/ui/button'
+import { entries } from './pages'
 import { useCan, useScope } from './scope'
-
-type Entry = { to: string; label: string; icon: LucideIcon; permission?: string }
-
-function entries(): Entry[] {
-  return [
-    { to: '/$org/$env/pipelines', label: t('Pipelines'), icon: Workflow },
-    { to: '/$org/$env/rollouts', label: t('Rollouts'), icon: Rocket, permission: 'rollout.read' },
-    { to: '/$org/$env/nodes', label: t('Nodes'), icon: Server, permission: 'node.read' },
-    { to: '/$org/$env/enrolment', label: t('Enrolment'), icon: TicketPlus, permission: 'enrolment.manage' },
-    { to: '/$org/$env/secrets', label: t('Secrets'), icon: KeyRound, permission: 'secret.read' },
-    { to: '/$org/$env/audit', label: t('Audit'), icon: ScrollText, permission: 'audit.read' },
-  ]
-}
 
 type SidebarProps = { collapsed: boolean; onToggle: () => void; drawerOpen: boolean; onCloseDrawer: () => void }
 

@@ -1,7 +1,8 @@
-import { expect, it } from 'vitest'
-import { formatAge, formatBytes, formatDuration, formatRate } from './format'
+import { describe, expect, it } from 'vitest'
+import { formatAge, formatBytes, formatDuration, formatRate, formatTime } from './format'
 import { t } from './i18n'
 import { ApiError, describeError, isProblemType, toApiError } from './problem'
+import { setTimeZone } from './time-zone'
 
 it('rates never round a trickle to nothing', () => {
   expect([0, 0.004, 0.5, 3.14159, 42.4, 1234, 2_500_000].map(formatRate)).toEqual(['0', '<0.01', '0.5', '3.1', '42', '1.2k', '2.5m'])
@@ -26,4 +27,14 @@ it('errors keep the words and the id of the server', () => {
   expect(isProblemType(error, 'vault.in-use')).toBe(true)
   expect(describeError(toApiError(new TypeError('fetch failed'), undefined)).title).toBe('The server cannot be reached')
   expect(toApiError('<html>', new Response(null, { status: 502 }))).toEqual(new ApiError(502, null))
+})
+
+describe('a time', () => {
+  it('is written in UTC when that is chosen, and says so', () => {
+    setTimeZone('utc')
+    expect(formatTime('2026-01-02T23:04:05.000Z')).toBe('2 Jan 2026, 23:04:05 UTC')
+    expect(localStorage.getItem('vf:time-zone')).toBe('utc')
+    setTimeZone('local')
+    expect(formatTime('2026-01-02T23:04:05.000Z')).not.toContain('UTC')
+  })
 })

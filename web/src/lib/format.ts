@@ -1,11 +1,10 @@
 import { t } from './i18n'
+import { timeZone } from './time-zone'
 
 const NUMBER = new Intl.NumberFormat('en', { maximumFractionDigits: 0 })
 const COMPACT = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 })
-const DATE_TIME = new Intl.DateTimeFormat('en-GB', {
-  dateStyle: 'medium',
-  timeStyle: 'medium',
-})
+const LOCAL = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'medium' })
+const UTC = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'medium', timeZone: 'UTC' })
 
 /** A whole number with separators. */
 export function formatCount(value: number): string {
@@ -49,9 +48,10 @@ export function formatAge(at: string, now: number): string {
   return t('{age} ago', { age: formatDuration(seconds) })
 }
 
-/** A full local date and time. */
+/** A full date and time in the chosen zone; UTC says so. */
 export function formatTime(at: string): string {
-  return DATE_TIME.format(new Date(at))
+  const date = new Date(at)
+  return timeZone() === 'utc' ? t('{time} UTC', { time: UTC.format(date) }) : LOCAL.format(date)
 }
 
 /** The first characters of a hash, enough to tell two apart. */

@@ -5,6 +5,8 @@ import type { Extension } from '@codemirror/state'
 import { Annotation, EditorState } from '@codemirror/state'
 import { EditorView, keymap, lineNumbers } from '@codemirror/view'
 import { useEffect, useEffectEvent, useRef } from 'react'
+import type { LineMark } from './code-marks'
+import { lineMarks, setLineMarks } from './code-marks'
 import { codeTheme, cspNonce } from './code-theme'
 import { vrl } from './vrl-language'
 
@@ -35,15 +37,21 @@ type CodeEditorProps = {
   fill?: boolean
   /** A line (from 1) to bring into view. */
   line?: number | null
+  /** Remarks that stand on lines. */
+  marks?: readonly LineMark[]
+  onMark?: (line: number) => void
 }
+
+const NO_MARKS: readonly LineMark[] = []
 
 /** A text editor for YAML and VRL. Tab leaves it after Escape, as usual in CodeMirror. */
 export function CodeEditor(props: CodeEditorProps) {
-  const { label, value, language, readOnly = false, minLines = 1, fill = false, line = null } = props
+  const { label, value, language, readOnly = false, minLines = 1, fill = false, line = null, marks = NO_MARKS } = props
   const host = useRef<HTMLDivElement>(null)
   const view = useRef<EditorView>(null)
   const report = useEffectEvent((text: string) => props.onChange?.(text))
   const initial = useEffectEvent(() => value)
+  const reportMark = useEffectEvent((at: number) => props.onMark?.(at))
 
   useEffect(() => {
     if (host.current === null) return undefined
@@ -55,6 +63,7 @@ export function CodeEditor(props: CodeEditorProps) {
           codeBasics(language, label),
           fill ? lineNumbers() : [],
           EditorState.readOnly.of(readOnly),
+          lineMarks((at) => reportMark(at)),
           history(),
           bracketMatching(),
           indentOnInput(),
@@ -79,6 +88,10 @@ export function CodeEditor(props: CodeEditorProps) {
       annotations: fromOutside.of(true),
     })
   }, [value])
+
+  useEffect(() => {
+    view.current?.dispatch({ effects: setLineMarks.of(marks) })
+  }, [marks, value])
 
   useEffect(() => {
     const editor = view.current

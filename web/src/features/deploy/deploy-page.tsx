@@ -10,8 +10,8 @@ import { keptDraft } from '@/features/editor/draft-storage'
 import { FindingLine } from '@/ui/finding-line'
 import { t } from '@/lib/i18n'
 import { Button, buttonClass } from '@/ui/button'
-import { DiffView } from '@/ui/diff-view'
 import { TextField } from '@/ui/field'
+import { LazyDiff } from '@/ui/lazy-diff'
 import { Page, Section } from '@/ui/page'
 import { EmptyState, ErrorState, InlineError, LoadingState } from '@/ui/states'
 import { ChangeList } from './change-list'
@@ -112,7 +112,7 @@ function VersionDiff({ plan, pipelineId, from, to }: { plan: DryRun; pipelineId:
   // The plan's own text is the fallback: the same difference, in one column.
   if (versions.data === undefined) return <TextDiff text={plan.text ?? ''} />
   return (
-    <DiffView
+    <LazyDiff
       before={versions.data.before}
       after={versions.data.after}
       beforeLabel={t('Deployed: revision {from}', { from })}
@@ -146,7 +146,7 @@ function Targets({ plan }: { plan: DryRun }) {
           <li key={node.id} className="flex justify-between gap-3 py-0.5">
             <span className="min-w-0 truncate font-mono text-sm">{node.name}</span>
             <span className="shrink-0 text-secondary tabular-nums">
-              {node.current_revision === null ? t('new') : t('now {revision}', { revision: node.current_revision })}
+              {node.current_revision === null ? t('new') : t('now revision {revision}', { revision: node.current_revision })}
             </span>
           </li>
         ))}

@@ -68,7 +68,7 @@ function Editor({ pipeline, catalogue, account }: EditorProps) {
       select: (next) =>
         void navigate({
           // Choosing a component shows it; the other panes are one click away.
-          search: (before) => ({ ...before, component: next, pane: undefined }),
+          search: (before) => ({ ...before, component: next, pane: undefined, line: undefined }),
           replace: true,
         }),
     }),

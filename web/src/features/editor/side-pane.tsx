@@ -1,5 +1,6 @@
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { CircleCheck } from 'lucide-react'
+import { useMemo } from 'react'
 import type { EditorPane } from '@/app/router'
 import { FindingLine } from '@/ui/finding-line'
 import { t } from '@/lib/i18n'
@@ -7,6 +8,7 @@ import { CodeEditor } from '@/ui/code-editor'
 import { InlineError } from '@/ui/states'
 import { TabbedPane } from '@/ui/tabs'
 import { useCheck, useEditor, useEditorState } from './context'
+import { lineOf, lineOfFinding } from './finding-place'
 import { Inspector } from './inspector/inspector'
 import { Outline } from './outline'
 
@@ -27,7 +29,7 @@ export function SidePane() {
     { id: 'outline', label: t('List') },
   ]
   const choose = (id: Pane) =>
-    void navigate({ search: (before) => ({ ...before, pane: id === 'component' ? undefined : id }), replace: true })
+    void navigate({ search: (before) => ({ ...before, pane: id === 'component' ? undefined : id, line: undefined }), replace: true })
   return (
     <TabbedPane label={t('Side pane')} value={pane} tabs={tabs} onChange={choose}>
       {pane === 'component' && component !== undefined && <Inspector component={component} />}
@@ -40,8 +42,21 @@ export function SidePane() {
 
 function YamlPane() {
   const { result, error, isStale } = useCheck()
-  const { selected } = useEditor()
-  const line = result?.yaml != null && selected !== undefined ? lineOf(result.yaml, selected) : null
+  const { selected, select } = useEditor()
+  const search = useSearch({ from: '/signed-in/$org/$env/pipelines/$pipelineId' })
+  const line = search.line ?? (result?.yaml != null && selected !== undefined ? lineOf(result.yaml, selected) : null)
+  const marks = useMemo(
+    () =>
+      (result?.findings ?? []).flatMap((finding) => {
+        const at = lineOfFinding(result?.yaml ?? '', finding)
+        return at === null ? [] : [{ line: at, severity: finding.severity, message: finding.message, component: finding.component }]
+      }),
+    [result],
+  )
+  const open = (at: number) => {
+    const component = marks.find((each) => each.line === at)?.component
+    if (component != null) select(component)
+  }
   if (error !== null && result === undefined) {
     return (
       <div className="p-4">
@@ -54,20 +69,16 @@ function YamlPane() {
   }
   return (
     <div className={`h-full ${isStale ? 'opacity-60' : ''}`} aria-busy={isStale}>
-      <CodeEditor fill readOnly label={t('Compiled YAML')} language="yaml" value={result?.yaml ?? ''} line={line} />
+      <CodeEditor fill readOnly label={t('Compiled YAML')} language="yaml" value={result?.yaml ?? ''} line={line} marks={marks} onMark={open} />
     </div>
   )
-}
-
-/** The line (from 1) on which a component begins in compiled YAML. */
-export function lineOf(text: string, component: string): number | null {
-  const index = text.split('\n').findIndex((line) => line === `  ${component}:` || line === `  "${component}":`)
-  return index < 0 ? null : index + 1
 }
 
 function FindingsPane() {
   const { result } = useCheck()
   const { select } = useEditor()
+  const navigate = useNavigate({ from: '/$org/$env/pipelines/$pipelineId' })
+  const showLine = (line: number) => void navigate({ search: (before) => ({ ...before, pane: 'yaml', line }), replace: true })
   const findings = result?.findings ?? []
   if (result !== undefined && findings.length === 0) {
     return (
@@ -79,21 +90,33 @@ function FindingsPane() {
   }
   return (
     <ul className="flex flex-col p-2">
-      {findings.map((finding, index) => (
-        <li key={index}>
-          <button
-            type="button"
-            disabled={finding.component == null}
-            onClick={() => select(finding.component ?? undefined)}
-            className="flex w-full flex-col gap-0.5 rounded-md p-2 text-left not-disabled:cursor-pointer not-disabled:hover:bg-hover"
-          >
-            <FindingLine finding={finding} />
-            <span className="pl-5 font-mono text-sm text-secondary">
-              {[finding.component, (finding.path ?? []).join('.')].filter((part) => part != null && part !== '').join(' · ')}
-            </span>
-          </button>
-        </li>
-      ))}
+      {findings.map((finding, index) => {
+        const line = result?.yaml == null ? null : lineOfFinding(result.yaml, finding)
+        return (
+          <li key={index} className="flex items-start">
+            <button
+              type="button"
+              disabled={finding.component == null}
+              onClick={() => select(finding.component ?? undefined)}
+              className="flex min-w-0 flex-1 flex-col gap-0.5 rounded-md p-2 text-left not-disabled:cursor-pointer not-disabled:hover:bg-hover"
+            >
+              <FindingLine finding={finding} />
+              <span className="pl-5 font-mono text-sm text-secondary">
+                {[finding.component, (finding.path ?? []).join('.')].filter((part) => part != null && part !== '').join(' · ')}
+              </span>
+            </button>
+            {line !== null && (
+              <button
+                type="button"
+                onClick={() => showLine(line)}
+                className="shrink-0 cursor-pointer rounded-md p-2 text-sm whitespace-nowrap text-secondary tabular-nums hover:bg-hover hover:text-text"
+              >
+                {t('Line {line}', { line })}
+              </button>
+            )}
+          </li>
+        )
+      })}
     </ul>
   )
 }

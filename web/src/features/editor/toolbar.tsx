@@ -2,6 +2,7 @@ import { useNavigate } from '@tanstack/react-router'
 import { LayoutGrid, Plus, Redo2, Rocket, Save, Undo2 } from 'lucide-react'
 import { useShallow } from 'zustand/react/shallow'
 import { PipelineTabs } from '@/features/pipelines/pipeline-tabs'
+import { usePageCommands } from '@/features/commands/registry'
 import { useStaleSeconds } from '@/features/live/rates-context'
 import { useCan, useScope } from '@/app/scope'
 import { t } from '@/lib/i18n'
@@ -37,6 +38,21 @@ export function Toolbar({ onAdd, save, isSaving }: ToolbarProps) {
   const deploy = async () => {
     if (await save()) await navigate({ to: '/$org/$env/pipelines/$pipelineId/deploy', params: { org, env, pipelineId } })
   }
+  const noEdit = canEdit ? null : t('You may not change pipelines here.')
+  usePageCommands(
+    [
+      { id: 'add', label: t('Add a component'), hint: 'A', refusal: noEdit },
+      { id: 'save', label: t('Save'), hint: '⌘S', refusal: noEdit ?? (state.dirty ? null : t('Nothing has changed.')) },
+      { id: 'deploy', label: t('Deploy…'), refusal: can('pipeline.deploy') ? null : t('You may not deploy in this environment.') },
+      { id: 'tidy', label: t('Tidy the layout'), refusal: noEdit },
+    ],
+    (id) => {
+      if (id === 'add') onAdd()
+      else if (id === 'save') void save()
+      else if (id === 'deploy') void deploy()
+      else void tidyUp()
+    },
+  )
   return (
     <div className="flex min-h-11 shrink-0 flex-wrap items-center gap-x-2 gap-y-1 border-b px-3 py-1.5">
       <NameField />

@@ -7,6 +7,7 @@ import { listEnrolmentTokensOptions, listEnrolmentTokensQueryKey } from '@/api/g
 import { useCan, useScope } from '@/app/scope'
 import { formatAge, formatTime } from '@/lib/format'
 import { t } from '@/lib/i18n'
+import { useTimeZone } from '@/lib/time-zone'
 import { useNow } from '@/lib/now'
 import { StateBadge, Tag } from '@/ui/badge'
 import { Button } from '@/ui/button'
@@ -27,6 +28,7 @@ function TokenState({ token, now }: { token: EnrolmentToken; now: number }) {
 
 /** The tokens with which machines become nodes; a token itself is shown once. */
 export function EnrolmentPage() {
+  useTimeZone()
   const { org, env } = useScope()
   const path = { org, env }
   const can = useCan()

@@ -1,10 +1,12 @@
 import type { Assignment, Report } from '@/api/gen'
 import { formatTime } from '@/lib/format'
 import { t } from '@/lib/i18n'
+import { useTimeZone } from '@/lib/time-zone'
 import { CodeBlock } from '@/ui/code'
 
 /** The node's own words on what it applied, newest first. */
 export function Reports({ reports, assignments }: { reports: Report[]; assignments: Assignment[] }) {
+  useTimeZone()
   const names = new Map(assignments.map((each) => [each.pipeline.id, each.pipeline.name]))
   if (reports.length === 0) return <p className="text-secondary">{t('The node has not reported yet.')}</p>
   return (

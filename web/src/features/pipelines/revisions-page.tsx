@@ -7,9 +7,10 @@ import { ChangeList } from '@/features/deploy/change-list'
 import { useVersions } from '@/features/deploy/use-versions'
 import { formatAge, formatTime, shortHash } from '@/lib/format'
 import { t } from '@/lib/i18n'
+import { useTimeZone } from '@/lib/time-zone'
 import { useNow } from '@/lib/now'
 import { buttonClass } from '@/ui/button'
-import { DiffView } from '@/ui/diff-view'
+import { LazyDiff } from '@/ui/lazy-diff'
 import { Page, Section } from '@/ui/page'
 import { Select } from '@/ui/select'
 import { EmptyState, ErrorState, InlineError, LoadingState } from '@/ui/states'
@@ -50,6 +51,7 @@ export function RevisionsPage() {
 type RevisionTableProps = { rows: Revision[]; deployed: number | null; pipelineId: string }
 
 function RevisionTable({ rows, deployed, pipelineId }: RevisionTableProps) {
+  useTimeZone()
   const scope = useScope()
   const can = useCan()
   const now = useNow(10_000)
@@ -120,7 +122,7 @@ function Comparison({ revisions, pipelineId }: { revisions: Revision[]; pipeline
       {versions.data !== undefined && (
         <div className="flex flex-col gap-4">
           <ChangeList changes={versions.data.diff.changes} />
-          <DiffView before={versions.data.before} after={versions.data.after} beforeLabel={label(from)} afterLabel={label(to)} />
+          <LazyDiff before={versions.data.before} after={versions.data.after} beforeLabel={label(from)} afterLabel={label(to)} />
         </div>
       )}
     </Section>

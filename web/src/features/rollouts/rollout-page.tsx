@@ -8,6 +8,7 @@ import { useCan, useScope } from '@/app/scope'
 import { useLiveState, useLiveTopic } from '@/features/live/hooks'
 import { formatAge, formatTime } from '@/lib/format'
 import { t } from '@/lib/i18n'
+import { useTimeZone } from '@/lib/time-zone'
 import { useNow } from '@/lib/now'
 import { StateBadge } from '@/ui/badge'
 import { Button } from '@/ui/button'
@@ -57,6 +58,7 @@ export function RolloutPage() {
 }
 
 function Summary({ rollout }: { rollout: Rollout }) {
+  useTimeZone()
   const scope = useScope()
   const now = useNow()
   const applied = rollout.nodes.filter((node) => node.state === 'applied').length
@@ -142,6 +144,7 @@ function Batches({ rollout }: { rollout: Rollout }) {
 }
 
 function NodeEvidence({ node }: { node: RolloutNode }) {
+  useTimeZone()
   const scope = useScope()
   const { report } = node
   return (

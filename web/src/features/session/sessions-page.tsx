@@ -3,6 +3,7 @@ import { listSessionsOptions, listSessionsQueryKey, revokeSessionMutation } from
 import type { SessionInfo } from '@/api/gen'
 import { formatAge, formatTime } from '@/lib/format'
 import { t } from '@/lib/i18n'
+import { useTimeZone } from '@/lib/time-zone'
 import { useNow } from '@/lib/now'
 import { Button } from '@/ui/button'
 import { Page } from '@/ui/page'
@@ -13,6 +14,7 @@ import { notify, notifyError } from '@/ui/toast'
 
 /** Where one is signed in, and the way to end it there. */
 export function SessionsPage() {
+  useTimeZone()
   const sessions = useQuery(listSessionsOptions())
   const queryClient = useQueryClient()
   const now = useNow(10_000)

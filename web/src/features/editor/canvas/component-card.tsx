@@ -1,6 +1,6 @@
 import type { NodeProps } from '@xyflow/react'
 import { Handle, Position } from '@xyflow/react'
-import { CircleAlert, Filter, LogIn, LogOut, Plus } from 'lucide-react'
+import { CircleAlert, Filter, Gauge, LogIn, LogOut, Plus } from 'lucide-react'
 import { memo } from 'react'
 import { useComponentRates } from '@/features/live/rates-context'
 import { formatRate } from '@/lib/format'
@@ -10,6 +10,7 @@ import { portLabel } from '../graph/connect'
 import type { Kind } from '../graph/types'
 import { DEFAULT_PORT } from '../graph/types'
 import { useCanvasActions } from './actions'
+import { healthOf } from './flow-health'
 import type { CardNode } from './nodes'
 
 export const KIND_ICONS = { source: LogIn, transform: Filter, sink: LogOut }
@@ -18,7 +19,7 @@ export const KIND_TINTS: Record<Kind, string> = {
   transform: 'bg-transform-tint text-transform',
   sink: 'bg-sink-tint text-sink',
 }
-const HANDLE = 'size-2.5! rounded-full! border-2! border-surface! bg-control!'
+const HANDLE = 'size-2.5! rounded-full! border-2! border-surface!'
 
 /** A component as it stands on the canvas: what it is, what is wrong with it, and each output with its rate. */
 export const ComponentCard = memo(function ComponentCard({ id, data, selected }: NodeProps<CardNode>) {
@@ -32,7 +33,7 @@ export const ComponentCard = memo(function ComponentCard({ id, data, selected }:
       className={`w-52 rounded-lg border bg-raised shadow-raised transition-colors duration-120 ${selected ? 'border-focus ring-1 ring-focus' : 'border-line'} ${off ? 'opacity-60' : ''}`}
     >
       <div className="relative flex h-12 items-center gap-2 px-2.5">
-        {component.kind !== 'source' && <Handle id="in" type="target" position={Position.Left} className={HANDLE} />}
+        {component.kind !== 'source' && <Input id={id} />}
         <span className={`flex size-7 shrink-0 items-center justify-center rounded-md ${KIND_TINTS[component.kind]}`}>
           <Icon aria-hidden size={15} />
         </span>
@@ -43,6 +44,7 @@ export const ComponentCard = memo(function ComponentCard({ id, data, selected }:
             {component.kind === 'sink' ? <ReceivedRate id={id} /> : hasDefault && <PortRate id={id} port={DEFAULT_PORT} />}
           </span>
         </span>
+        <BusyMark id={id} />
         <FindingBadge id={id} />
         {hasDefault && <Output id={id} port={DEFAULT_PORT} />}
       </div>
@@ -63,12 +65,33 @@ export const ComponentCard = memo(function ComponentCard({ id, data, selected }:
   )
 })
 
+/** The colour of a component's handles; the words stand on its card and its edges. */
+function useHandleTone(id: string): string {
+  const { errorShare, isBusy } = healthOf(useComponentRates(id))
+  return errorShare > 0 ? 'bg-bad!' : isBusy ? 'bg-warn!' : 'bg-control!'
+}
+
+function Input({ id }: { id: string }) {
+  return <Handle id="in" type="target" position={Position.Left} className={`${HANDLE} ${useHandleTone(id)}`} />
+}
+
+function BusyMark({ id }: { id: string }) {
+  const rates = useComponentRates(id)
+  if (!healthOf(rates).isBusy) return null
+  const words = t('Busy {percent}% of the time: it holds its senders back', { percent: Math.floor((rates?.utilization ?? 0) * 100) })
+  return (
+    <span role="img" aria-label={words} title={words} className="flex shrink-0 text-warn">
+      <Gauge aria-hidden size={14} />
+    </span>
+  )
+}
+
 function Output({ id, port }: { id: string; port: string }) {
   const { canEdit } = useEditor()
   const { addAfter } = useCanvasActions()
   return (
     <>
-      <Handle id={port} type="source" position={Position.Right} className={HANDLE} title={portLabel(port)} />
+      <Handle id={port} type="source" position={Position.Right} className={`${HANDLE} ${useHandleTone(id)}`} title={portLabel(port)} />
       {canEdit && (
         <button
           type="button"

@@ -7,6 +7,8 @@ import { formatRate } from '@/lib/format'
 import { t } from '@/lib/i18n'
 import { useEditor } from '../context'
 import { useCanvasActions } from './actions'
+import type { FlowHealth } from './flow-health'
+import { healthOf, healthWord } from './flow-health'
 import type { FlowLink } from './nodes'
 
 /** The width of an edge in pixels for its events per second, on a log scale. */
@@ -28,29 +30,54 @@ function labelPlace({ sourceX, sourceY, targetX, targetY }: EdgeProps<FlowLink>)
   return { x: along(sourceX, sourceX + bend, targetX - bend, targetX), y: along(sourceY, sourceY, targetY, targetY) }
 }
 
-/** A connection: as wide as it carries, dashed while nothing flows, its rate in the middle. */
+/** A connection: as wide as it carries, dashed while nothing flows, red for the share that fails where it ends. */
 export const FlowEdge = memo(function FlowEdge(props: EdgeProps<FlowLink>) {
-  const { id, source, sourceHandleId, selected, data } = props
+  const { id, source, target, sourceHandleId, selected, data } = props
   const rates = useComponentRates(source)
+  const receiver = useComponentRates(target)
+  const health = healthOf(receiver)
   const [path] = getBezierPath(props)
   const { x, y } = labelPlace(props)
   const rate = rates?.outputs[sourceHandleId ?? '_default']?.events_per_second
   const isIdle = rate === undefined || rate === 0
-  const stroke = data?.isBroken ? 'var(--bad)' : selected ? 'var(--focus)' : isIdle ? 'var(--control)' : 'var(--transform)'
+  const stroke = data?.isBroken ? 'var(--bad)' : selected ? 'var(--focus)' : isIdle ? 'var(--control)' : health.isBusy ? 'var(--warn)' : 'var(--transform)'
   const style = { stroke, strokeWidth: edgeWidth(rate), strokeDasharray: isIdle ? '4 5' : undefined, opacity: selected || isIdle ? 1 : 0.75 }
   return (
     <>
       <BaseEdge id={id} path={path} style={style} interactionWidth={22} />
+      {health.errorShare > 0 && !isIdle && <ErrorPart path={path} share={health.errorShare} width={edgeWidth(rate)} />}
       <EdgeLabelRenderer>
-        <EdgeLabel id={id} x={x} y={y} rate={rate} isSelected={selected === true} />
+        <EdgeLabel id={id} x={x} y={y} rate={rate} health={health} isSelected={selected === true} />
       </EdgeLabelRenderer>
     </>
   )
 })
 
-type EdgeLabelProps = { id: string; x: number; y: number; rate: number | undefined; isSelected: boolean }
+type EdgeLabelProps = { id: string; x: number; y: number; rate: number | undefined; health: FlowHealth; isSelected: boolean }
 
-function EdgeLabel({ id, x, y, rate, isSelected }: EdgeLabelProps) {
+/** The end of the edge in red, as long as the share of events that fail there. */
+function ErrorPart({ path, share, width }: { path: string; share: number; width: number }) {
+  // Less than a twentieth would be too short to see.
+  const length = Math.max(5, share * 100)
+  return (
+    <path
+      d={path}
+      pathLength={100}
+      data-error-part
+      fill="none"
+      stroke="var(--bad)"
+      strokeWidth={width}
+      strokeDasharray={`${length} 200`}
+      strokeDashoffset={length - 100}
+      className="pointer-events-none"
+    />
+  )
+}
+
+const WORD_TONES = { bad: 'bg-bad-tint text-bad', warn: 'bg-warn-tint text-warn', plain: 'border border-line bg-surface text-secondary' }
+
+function EdgeLabel({ id, x, y, rate, health, isSelected }: EdgeLabelProps) {
+  const worst = healthWord(health)
   const { canEdit } = useEditor()
   const { addOnEdge } = useCanvasActions()
   return (
@@ -66,6 +93,11 @@ function EdgeLabel({ id, x, y, rate, isSelected }: EdgeLabelProps) {
         >
           {formatRate(rate)}
           <span className="text-[11px] text-secondary">/s</span>
+        </span>
+      )}
+      {worst !== null && (
+        <span className={`rounded-full px-1.5 text-sm leading-4 tabular-nums ${WORD_TONES[worst.tone]}`}>
+          {worst.word}
         </span>
       )}
       {canEdit && (

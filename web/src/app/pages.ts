@@ -1,0 +1,17 @@
+import type { LucideIcon } from 'lucide-react'
+import { KeyRound, Rocket, ScrollText, Server, TicketPlus, Workflow } from 'lucide-react'
+import { t } from '@/lib/i18n'
+
+export type Entry = { to: string; label: string; icon: LucideIcon; permission?: string }
+
+/** The pages of an environment, and what each needs. */
+export function entries(): Entry[] {
+  return [
+    { to: '/$org/$env/pipelines', label: t('Pipelines'), icon: Workflow },
+    { to: '/$org/$env/rollouts', label: t('Rollouts'), icon: Rocket, permission: 'rollout.read' },
+    { to: '/$org/$env/nodes', label: t('Nodes'), icon: Server, permission: 'node.read' },
+    { to: '/$org/$env/enrolment', label: t('Enrolment'), icon: TicketPlus, permission: 'enrolment.manage' },
+    { to: '/$org/$env/secrets', label: t('Secrets'), icon: KeyRound, permission: 'secret.read' },
+    { to: '/$org/$env/audit', label: t('Audit'), icon: ScrollText, permission: 'audit.read' },
+  ]
+}

@@ -1,0 +1,51 @@
+import { t } from '@/lib/i18n'
+import { Dialog } from '@/ui/dialog'
+
+function shortcuts(): { title: string; keys: [string, string][] }[] {
+  return [
+    {
+      title: t('Everywhere'),
+      keys: [
+        ['⌘K / Ctrl K', t('Go to or do anything')],
+        ['?', t('This help')],
+        ['/', t('Search on this page')],
+        ['Esc', t('Close what is open')],
+      ],
+    },
+    {
+      title: t('In the editor'),
+      keys: [
+        ['A', t('Add a component, behind the selected one')],
+        ['C', t('Connect the selected component')],
+        ['← → ↑ ↓', t('Move along connections and between neighbours')],
+        ['Del', t('Remove what is selected')],
+        ['⌘S / Ctrl S', t('Save')],
+        ['⌘Z / Ctrl Z', t('Undo')],
+        ['⇧⌘Z / Ctrl Y', t('Redo')],
+      ],
+    },
+  ]
+}
+
+/** All keyboard shortcuts. */
+export function ShortcutsHelp({ onClose }: { onClose: () => void }) {
+  return (
+    <Dialog title={t('Keyboard shortcuts')} isOpen onClose={onClose}>
+      {shortcuts().map(({ title, keys }) => (
+        <section key={title} className="mb-3">
+          <h3 className="mb-1 font-medium">{title}</h3>
+          <dl className="grid grid-cols-[auto_1fr] gap-x-4 gap-y-1">
+            {keys.map(([key, words]) => (
+              <div key={key} className="contents">
+                <dt>
+                  <kbd className="font-mono text-sm whitespace-nowrap text-secondary">{key}</kbd>
+                </dt>
+                <dd>{words}</dd>
+              </div>
+            ))}
+          </dl>
+        </section>
+      ))}
+    </Dialog>
+  )
+}

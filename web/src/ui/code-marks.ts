@@ -1,0 +1,64 @@
+import type { Extension } from '@codemirror/state'
+import { RangeSetBuilder, StateEffect, StateField } from '@codemirror/state'
+import type { DecorationSet } from '@codemirror/view'
+import { Decoration, EditorView } from '@codemirror/view'
+
+/** A remark about a line (from 1) of a text. */
+export type LineMark = { line: number; severity: 'error' | 'warning' | 'note'; message: string }
+
+const RANK = { error: 0, warning: 1, note: 2 }
+const NO_MARKS: readonly LineMark[] = []
+
+/** Replaces all marks of an editor. */
+export const setLineMarks = StateEffect.define<readonly LineMark[]>()
+
+/** One mark per line: the worst severity with every message. */
+export function mergeMarks(marks: readonly LineMark[], lines: number): LineMark[] {
+  const byLine = new Map<number, LineMark>()
+  for (const mark of marks) {
+    if (mark.line < 1 || mark.line > lines) continue
+    const before = byLine.get(mark.line)
+    if (before === undefined) byLine.set(mark.line, mark)
+    else {
+      const severity = RANK[mark.severity] < RANK[before.severity] ? mark.severity : before.severity
+      byLine.set(mark.line, { line: mark.line, severity, message: `${before.message}\n${mark.message}` })
+    }
+  }
+  return [...byLine.values()].sort((a, b) => a.line - b.line)
+}
+
+const field = StateField.define<readonly LineMark[]>({
+  create: () => NO_MARKS,
+  update: (marks, transaction) => transaction.effects.reduce((now, each) => (each.is(setLineMarks) ? each.value : now), marks),
+})
+
+/** Marks lines by a tint, a bar and the message; a click on a marked line reports its number. */
+export function lineMarks(onClick: (line: number) => void): Extension {
+  return [
+    field,
+    EditorView.decorations.compute([field, 'doc'], (state): DecorationSet => {
+      const builder = new RangeSetBuilder<Decoration>()
+      for (const { line, severity, message } of mergeMarks(state.field(field), state.doc.lines)) {
+        const at = state.doc.line(line).from
+        builder.add(at, at, Decoration.line({ class: `cm-mark-${severity}`, attributes: { title: message, 'data-finding': severity } }))
+      }
+      return builder.finish()
+    }),
+    EditorView.domEventHandlers({
+      click: (event, view) => {
+        const { target } = event
+        if (!(target instanceof HTMLElement)) return false
+        const line = target.closest<HTMLElement>('[data-finding]')
+        if (line !== null) onClick(view.state.doc.lineAt(view.posAtDOM(line)).number)
+        return false
+      },
+    }),
+    EditorView.theme({
+      '.cm-mark-error': { backgroundColor: 'var(--bad-tint)', boxShadow: 'inset 3px 0 var(--bad)', cursor: 'pointer' },
+      '.cm-mark-warning': { backgroundColor: 'var(--warn-tint)', boxShadow: 'inset 3px 0 var(--warn)', cursor: 'pointer' },
+      '.cm-mark-note': { boxShadow: 'inset 3px 0 var(--control)', cursor: 'pointer' },
+      // Syntax colours would be too faint on the tint.
+      '.cm-mark-error *, .cm-mark-warning *': { color: 'var(--text) !important' },
+    }),
+  ]
+}
