@@ -96,7 +96,7 @@ function EdgeLabel({ id, x, y, rate, health, isSelected }: EdgeLabelProps) {
         </span>
       )}
       {worst !== null && (
-        <span className={`rounded-full px-1.5 text-sm leading-4 tabular-nums ${WORD_TONES[worst.tone]}`}>
+        <span className={`absolute top-full left-1/2 mt-0.5 -translate-x-1/2 rounded-full px-1.5 text-sm leading-4 whitespace-nowrap tabular-nums ${WORD_TONES[worst.tone]}`}>
           {worst.word}
         </span>
       )}
