@@ -135,8 +135,7 @@ class Agent:
                     "received_events": self._random.getrandbits(30),
                     "received_bytes": self._random.getrandbits(40),
                     "sent_events": {"_default": self._random.getrandbits(30)},
-                    "sent_bytes": self._random.getrandbits(40),
-                    "utilization": round(self._random.random(), 4),
+                    "utilization": round(self._random.random(), 2),
                 }
                 for position, kind in enumerate(KINDS)
             ]
@@ -163,7 +162,6 @@ class Agent:
             each["received_events"] += step
             each["received_bytes"] += step * 100
             each["sent_events"]["_default"] += step - 1
-            each["sent_bytes"] += step * 90
         now = int(time.time() * 1000)
         self._beats += 1
         for pipeline in self._pipelines:

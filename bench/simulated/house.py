@@ -73,9 +73,6 @@ class House:
         try:
             self.pin(-1)  # inherited by all but the gateway
             self.postgres.start()
-            if self.postgres.process is not None:
-                # It shares the generator's core, whose delays would be counted as the gateway's.
-                os.setpriority(os.PRIO_PROCESS, self.postgres.process.pid, 10)
             url = self.postgres.ensure_database("vectorflow")
             migrate(url, self.directory)
             LocalKeyFile(self.directory).create()
