@@ -14,6 +14,9 @@ GLOBAL_TABLES = {
     "sessions": "a session belongs to a person",
     "sign_in_counters": "counted before anybody is known",
     "organization_slugs": "the directory of every slug ever issued",
+    "platform_audit": "the platform's own log",
+    "platform_audit_head": "the platform's own log",
+    "platform_audit_checkpoints": "the platform's own log",
 }
 # Tables whose own id is the organisation.
 DIRECTORY = {"organizations": "id"}
@@ -35,6 +38,13 @@ DEFINERS = {
     "sign_in_attempt": "counts an attempt to sign in",
     "sign_in_succeeded": "forgets counted attempts",
     "audit_append": "appends to the log of the organisation in scope",
+    "audit_sign_in": "exact key: writes an account's sign-in into the log of each of its organisations",
+    "audit_people": "names of the actors in the log of the organisation in scope",
+    "platform_audit_append": "appends to the platform's log",
+    "platform_audit_range": "worker only: reads the platform's log, to verify it",
+    "platform_audit_newest": "worker only: the head of the platform's log",
+    "platform_audit_checkpoint_add": "worker only: keeps a signed checkpoint of the platform's log",
+    "platform_audit_checkpoint_range": "worker only: reads those checkpoints",
     "node_token": "exact key: the id of a node token",
     "enrolment_token": "exact key: the id of an enrolment token",
     "bundle_versions": "exact keys: versions of bundles by node ids, no content",

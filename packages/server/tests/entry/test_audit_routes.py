@@ -41,7 +41,8 @@ async def fresh(services, world):
 async def test_the_log_lists_what_was_done_newest_first(signed_in, world) -> None:
     client = await signed_in(world, "auditor")
     address = f"/api/v1/orgs/{world.slug}/audit"
-    body = (await client.get(address, params={"limit": 2})).json()
+    changes = {"limit": 2, "action": "member.changed"}  # signing in is on record too, and newer
+    body = (await client.get(address, params=changes)).json()
     assert [each["action"] for each in body["items"]] == ["member.changed", "member.changed"]
     assert body["items"][0]["actor"] == "VectorFlow"
     assert body["items"][0]["sequence"] == body["items"][1]["sequence"] + 1
@@ -90,7 +91,7 @@ async def test_the_chain_holds_for_anything_that_is_written(services, fresh) -> 
     assert (verdict.records, verdict.broken_at) == (6, None)
     rows = await audit.records(fresh.organization_id)
     assert "hunter2" not in str(rows)
-    assert rows[0].actor["name"] == "Zoë"
+    assert "Zoë" not in str(rows)  # people by reference
     assert rows[-1].previous_hash == chain.genesis(fresh.organization_id)
 
 

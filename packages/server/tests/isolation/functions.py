@@ -53,6 +53,15 @@ def _account(world: World, organization: Any) -> str:
     return str(world.rows.row("public.accounts", organization, BASE)["id"])
 
 
+def _sign_in(world: World, organization: Any) -> tuple[Any, ...]:
+    account = _account(world, organization)
+    entry = {
+        "action": "session.opened", "actor": {"account_id": account}, "object_id": "o", "object_type": "t",
+        "summary": "s",
+    }  # fmt: skip
+    return account, [json.dumps(entry)]
+
+
 DEFINERS = {
     "vf.org": Function({APP, WORKER, SIGNER}, "scope"),
     "vf.organization_by_slug": Function({APP, WORKER}, "key", _key("organization_slugs", "slug")),
@@ -83,6 +92,15 @@ DEFINERS = {
     "vf.sign_in_attempt": Function({APP}, "write", lambda _w, _o: (bytes(32), bytes(32), 5, 5, "1 hour")),
     "vf.sign_in_succeeded": Function({APP}, "write", lambda _w, _o: (bytes(32), bytes(32))),
     "vf.audit_append": Function({APP, WORKER, SIGNER}, "append", _entry),
+    "vf.audit_sign_in": Function({APP}, "key", _sign_in),
+    "vf.audit_people": Function({APP, WORKER}, "write", lambda w, o: ([_account(w, o)],)),
+    "vf.platform_audit_append": Function({APP, WORKER, SIGNER}, "write", _entry),
+    "vf.platform_audit_range": Function({WORKER}, "write", lambda _w, _o: (0, 9)),
+    "vf.platform_audit_newest": Function({WORKER}, "write"),
+    "vf.platform_audit_checkpoint_add": Function(
+        {WORKER}, "write", lambda _w, _o: (1, bytes(32), "2000-01-01", bytes(32), bytes(64))
+    ),
+    "vf.platform_audit_checkpoint_range": Function({WORKER}, "write", lambda _w, _o: (0, 9)),
     "vf.node_token": Function({APP}, "key", _key("node_tokens", "id")),
     "vf.enrolment_token": Function({APP}, "key", _key("enrolment_tokens", "id")),
     "vf.bundle_versions": Function({APP}, "key", _nodes),

@@ -25,6 +25,9 @@ CLOSED = {
     "public.sessions": "a session belongs to a person",
     "public.sign_in_counters": "counted before anybody is known",
     "public.organization_slugs": "the directory of every slug ever issued",
+    "public.platform_audit": "the platform's own log",
+    "public.platform_audit_head": "the platform's own log",
+    "public.platform_audit_checkpoints": "the platform's own log",
     "vf.scope_keys": "whoever reads them can sign any scope",
     "vf.schema_version": "only migrations read it",
 }

@@ -5,3 +5,11 @@ from vectorflow.kernel.errors import VectorFlowError
 
 class AuditEntryTooLargeError(VectorFlowError, status=422, code="audit.entry-too-large"):
     """This change is too large to be recorded, so it was not made; make it in smaller parts."""
+
+
+class AuditExportUnreadableError(VectorFlowError, status=422, code="audit.export-unreadable"):
+    """This is no complete export of the log; export it as NDJSON without filters and verify that file."""
+
+
+class AuditKeyUnsafeError(VectorFlowError, status=500, code="audit.key-unsafe"):
+    """The key that signs checkpoints is damaged or readable by others; restore it from its backup, mode 0600."""

@@ -1,15 +1,17 @@
-"""Appending, listing and verifying an organisation's log."""
+"""Appending, listing, exporting and verifying the logs."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from uuid import UUID
 
-from vectorflow.audit.chain import canonical_entry, check_link, genesis
-from vectorflow.audit.store import audit_append, audit_head, audit_list, audit_range
-from vectorflow.audit.types import AuditRow, ChainVerdict
+from vectorflow.audit import exporting, store
+from vectorflow.audit.chain import canonical_entry, genesis
+from vectorflow.audit.types import AuditFilter, AuditRow, ChainVerdict, Checkpoint, Head
+from vectorflow.audit.verifying import Verifier
 from vectorflow.kernel.audit import AuditEntry
 from vectorflow.platform.database import Database, Transaction
 
-_VERIFY_PAGE = 1000
+_PAGE = 1000
+ERASED = "Somebody whose account was erased"
 
 
 class AuditAppender:
@@ -17,35 +19,127 @@ class AuditAppender:
 
     async def append(self, txn: Transaction, entries: Sequence[AuditEntry]) -> None:
         """Append the entries in order; an error rolls the transaction back with its change."""
-        await audit_append(txn, [canonical_entry(entry) for entry in entries])
+        await store.audit_append(txn, [canonical_entry(entry) for entry in entries])
+
+
+async def append_sign_in(txn: Transaction, account_id: UUID, entry: AuditEntry) -> None:
+    """Write an account's sign-in, or its refusal, into each of its organisations; needs no scope."""
+    await store.audit_sign_in(txn, account_id, [canonical_entry(entry)])
+
+
+async def append_platform(txn: Transaction, entry: AuditEntry) -> None:
+    """Write into the platform's own log, in the transaction of the change."""
+    await store.platform_audit_append(txn, [canonical_entry(entry)])
 
 
 class AuditService:
-    """Reads the log."""
+    """Reads the logs. What concerns the platform's needs a database of the role worker."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def records(
-        self, organization_id: UUID, *, before: int | None = None, limit: int = 50, text: str | None = None
+        self,
+        organization_id: UUID,
+        *,
+        wanted: AuditFilter | None = None,
+        before: int | None = None,
+        limit: int = 50,
+        text: str | None = None,
     ) -> list[AuditRow]:
         """Return records, newest first; `before` is the sequence of the last one seen."""
+        wanted = wanted or AuditFilter(text=text)
         async with self._database.transaction(organization_id) as txn:
-            return await audit_list(txn, before=before, limit=limit, text=text)
+            return await store.audit_list(txn, wanted, before=before, limit=limit)
 
-    async def verify(self, organization_id: UUID) -> ChainVerdict:
-        """Walk an organisation's whole chain and compare its end with the head."""
-        previous = (0, genesis(organization_id))
+    async def names(self, organization_id: UUID, rows: Sequence[AuditRow]) -> dict[str, str]:
+        """Return the names that the people of some records have now, by account id."""
         async with self._database.transaction(organization_id) as txn:
-            head = await audit_head(txn)
-            while rows := await audit_range(txn, after=previous[0], limit=_VERIFY_PAGE):
-                for row in rows:
-                    reason = check_link(organization_id, row, previous)
-                    if reason is not None:
-                        return ChainVerdict(organization_id, previous[0], row.sequence, reason)
-                    previous = (row.sequence, row.hash)
-        if head is not None and previous[0] < head[0]:
-            return ChainVerdict(
-                organization_id, previous[0], previous[0] + 1, "the newest records are missing"
-            )
-        return ChainVerdict(organization_id, previous[0], None, None)
+            return await _names(txn, rows)
+
+    async def export_ndjson(self, organization_id: UUID, wanted: AuditFilter) -> AsyncIterator[bytes]:
+        """Yield the log as NDJSON. Without a filter it is complete and can be verified offline."""
+        head = await self._head(organization_id)
+        yield exporting.head_line(organization_id, head, complete=wanted.everything)
+        if not wanted.everything:
+            async for rows, _ in self._newest_first(organization_id, wanted):
+                yield exporting.ndjson_lines(rows, [])
+            return
+        after = 0
+        while after < head.sequence:
+            async with self._database.transaction(organization_id) as txn:
+                rows = await store.audit_range(txn, after=after, limit=_PAGE)
+                rows = [row for row in rows if row.sequence <= head.sequence]
+                if not rows:
+                    return
+                signed = await store.audit_checkpoint_range(txn, after=after, until=rows[-1].sequence)
+            yield exporting.ndjson_lines(rows, signed)
+            after = rows[-1].sequence
+
+    async def export_csv(self, organization_id: UUID, wanted: AuditFilter) -> AsyncIterator[bytes]:
+        """Yield the log as CSV, newest first."""
+        yield exporting.csv_lines([], {}, header=True)
+        async for rows, names in self._newest_first(organization_id, wanted):
+            yield exporting.csv_lines(rows, names, header=False)
+
+    async def verify(self, organization_id: UUID, *, trusted: bytes | None = None) -> ChainVerdict:
+        """Walk an organisation's whole chain with its checkpoints and compare its end with the head."""
+        verifier = Verifier(organization_id, trusted=trusted)
+        async with self._database.transaction(organization_id) as txn:
+            head = await store.audit_head(txn)
+            after = 0
+            while not verifier.broken and (rows := await store.audit_range(txn, after=after, limit=_PAGE)):
+                signed = await store.audit_checkpoint_range(txn, after=after, until=rows[-1].sequence)
+                _feed(verifier, rows, signed)
+                after = rows[-1].sequence
+            for each in await store.audit_checkpoint_range(txn, after=after, until=2**62):
+                verifier.checkpoint(each)
+        return verifier.finish(head)
+
+    async def verify_platform(self, *, trusted: bytes | None = None) -> ChainVerdict:
+        """Walk the platform's chain."""
+        verifier = Verifier(None, trusted=trusted)
+        async with self._database.unscoped() as txn:
+            head = await store.platform_audit_head(txn)
+            signed = await store.platform_audit_checkpoint_range(txn, after=0, limit=1_000_000)
+            after = 0
+            while not verifier.broken and (
+                rows := await store.platform_audit_range(txn, after=after, limit=_PAGE)
+            ):
+                _feed(verifier, rows, signed)
+                after = rows[-1].sequence
+            for each in signed:
+                if each.sequence > after:
+                    verifier.checkpoint(each)
+        return verifier.finish(head)
+
+    async def _head(self, organization_id: UUID) -> Head:
+        async with self._database.transaction(organization_id) as txn:
+            return await store.audit_head(txn) or Head(0, genesis(organization_id))
+
+    async def _newest_first(
+        self, organization_id: UUID, wanted: AuditFilter
+    ) -> AsyncIterator[tuple[list[AuditRow], dict[str, str]]]:
+        before: int | None = None
+        while True:
+            async with self._database.transaction(organization_id) as txn:
+                rows = await store.audit_list(txn, wanted, before=before, limit=_PAGE)
+                names = await _names(txn, rows)
+            if not rows:
+                return
+            yield rows, names
+            before = rows[-1].sequence
+
+
+async def _names(txn: Transaction, rows: Sequence[AuditRow]) -> dict[str, str]:
+    ids = {str(row.actor["account_id"]) for row in rows if row.actor.get("account_id")}
+    known = {each.id: each.name for each in await store.audit_people(txn, sorted(ids))} if ids else {}
+    return dict.fromkeys(ids, ERASED) | known
+
+
+def _feed(verifier: Verifier, rows: Sequence[AuditRow], signed: Sequence[Checkpoint]) -> None:
+    by_sequence = {each.sequence: each for each in signed}
+    for row in rows:
+        verifier.record(row)
+        if row.sequence in by_sequence:
+            verifier.checkpoint(by_sequence[row.sequence])

@@ -1,8 +1,11 @@
 """The log's only SQL."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
-from vectorflow.audit.types import AuditRow
+import msgspec
+
+from vectorflow.audit.types import AuditFilter, AuditRow, Checkpoint, Head, Person
 from vectorflow.platform.database import Transaction
 
 
@@ -11,17 +14,35 @@ async def audit_append(txn: Transaction, entries: Sequence[str]) -> int:
     return int(await txn.value("select vf.audit_append(%(entries)s::text[])", {"entries": list(entries)}))
 
 
-async def audit_list(txn: Transaction, *, before: int | None, limit: int, text: str | None) -> list[AuditRow]:
-    """Return records, newest first, older than `before`; `text` must stand in action, object or summary."""
+async def audit_sign_in(txn: Transaction, account_id: UUID, entries: Sequence[str]) -> None:
+    """Append an account's sign-in to the log of each of its organisations."""
+    await txn.execute(
+        "select vf.audit_sign_in(%(account)s, %(entries)s::text[])",
+        {"account": account_id, "entries": list(entries)},
+    )
+
+
+async def audit_list(
+    txn: Transaction, wanted: AuditFilter, *, before: int | None, limit: int
+) -> list[AuditRow]:
+    """Return the records wanted, newest first, older than `before`."""
+    parameters = msgspec.structs.asdict(wanted) | {"before": before, "limit": limit}
+    parameters["text"] = wanted.text.lower() if wanted.text else None
     return await txn.rows(
         AuditRow,
         """select sequence, at, actor, action, object_type, object_id, summary, before, after, previous_hash, hash
            from audit_records
            where organization_id = %(organization_id)s
              and (%(before)s::bigint is null or sequence < %(before)s)
+             and (%(actor)s::text is null or actor_id = %(actor)s)
+             and (%(action)s::text is null or action = %(action)s)
+             and (%(object_type)s::text is null or object_type = %(object_type)s)
+             and (%(object_id)s::text is null or object_id = %(object_id)s)
+             and (%(since)s::timestamptz is null or at >= %(since)s)
+             and (%(until)s::timestamptz is null or at < %(until)s)
              and (%(text)s::text is null or strpos(lower(action || ' ' || object_id || ' ' || summary), %(text)s) > 0)
            order by sequence desc limit %(limit)s""",
-        {"before": before, "limit": limit, "text": text.lower() if text else None},
+        parameters,
     )
 
 
@@ -36,10 +57,83 @@ async def audit_range(txn: Transaction, *, after: int, limit: int) -> list[Audit
     )
 
 
-async def audit_head(txn: Transaction) -> tuple[int, bytes] | None:
-    """Return sequence and hash of the newest record as the head has them, or None before the first."""
-    sequence = await txn.value("select sequence from audit_heads where organization_id = %(organization_id)s")
-    if sequence is None:
-        return None
-    digest = await txn.value("select hash from audit_heads where organization_id = %(organization_id)s")
-    return int(sequence), bytes(digest)
+async def audit_head(txn: Transaction) -> Head | None:
+    """Return the newest record as the head has it, or None before the first."""
+    return await txn.row(
+        Head, "select sequence, hash from audit_heads where organization_id = %(organization_id)s"
+    )
+
+
+async def audit_head_unsigned(txn: Transaction) -> Head | None:
+    """Return the head where no checkpoint signs it yet."""
+    return await txn.row(
+        Head,
+        """select h.sequence, h.hash from audit_heads h
+           where h.organization_id = %(organization_id)s and h.sequence > 0 and not exists (
+               select 1 from audit_checkpoints c
+               where c.organization_id = h.organization_id and c.sequence >= h.sequence)""",
+    )
+
+
+async def audit_checkpoint_insert(txn: Transaction, checkpoint: Checkpoint) -> None:
+    """Keep a checkpoint; a second one of the same record changes nothing."""
+    await txn.execute(
+        """insert into audit_checkpoints (organization_id, sequence, hash, at, public_key, signature)
+           values (%(organization_id)s, %(sequence)s, %(hash)s, %(at)s, %(public_key)s, %(signature)s)
+           on conflict do nothing""",
+        msgspec.structs.asdict(checkpoint),
+    )
+
+
+async def audit_checkpoint_range(
+    txn: Transaction, *, after: int, until: int, limit: int = 10_000
+) -> list[Checkpoint]:
+    """Return the checkpoints of records after one and up to another."""
+    return await txn.rows(
+        Checkpoint,
+        """select sequence, hash, at, public_key, signature from audit_checkpoints
+           where organization_id = %(organization_id)s and sequence > %(after)s and sequence <= %(until)s
+           order by sequence limit %(limit)s""",
+        {"after": after, "until": until, "limit": limit},
+    )
+
+
+async def audit_people(txn: Transaction, ids: Sequence[str]) -> list[Person]:
+    """Return the names that accounts have now, of those that stand in the organisation's log."""
+    return await txn.rows(Person, "select id, name from vf.audit_people(%(ids)s::text[])", {"ids": list(ids)})
+
+
+async def platform_audit_append(txn: Transaction, entries: Sequence[str]) -> None:
+    """Append canonical entries to the platform's log."""
+    await txn.execute("select vf.platform_audit_append(%(entries)s::text[])", {"entries": list(entries)})
+
+
+async def platform_audit_range(txn: Transaction, *, after: int, limit: int) -> list[AuditRow]:
+    """Return the platform's records in order."""
+    return await txn.rows(
+        AuditRow,
+        "select * from vf.platform_audit_range(%(after)s, %(limit)s)",
+        {"after": after, "limit": limit},
+    )
+
+
+async def platform_audit_head(txn: Transaction) -> Head:
+    """Return the head of the platform's chain."""
+    return (await txn.rows(Head, "select sequence, hash from vf.platform_audit_newest()"))[0]
+
+
+async def platform_audit_checkpoint_insert(txn: Transaction, checkpoint: Checkpoint) -> None:
+    """Keep a checkpoint of the platform's chain."""
+    await txn.execute(
+        """select vf.platform_audit_checkpoint_add(%(sequence)s, %(hash)s, %(at)s, %(public_key)s, %(signature)s)""",
+        msgspec.structs.asdict(checkpoint),
+    )
+
+
+async def platform_audit_checkpoint_range(txn: Transaction, *, after: int, limit: int) -> list[Checkpoint]:
+    """Return checkpoints of the platform's chain."""
+    return await txn.rows(
+        Checkpoint,
+        "select * from vf.platform_audit_checkpoint_range(%(after)s, %(limit)s)",
+        {"after": after, "limit": limit},
+    )

@@ -23,10 +23,58 @@ class AuditRow(msgspec.Struct, frozen=True):
     hash: bytes
 
 
-class ChainVerdict(msgspec.Struct, frozen=True):
-    """The result of verifying a chain: how many records, and the first that does not fit, if any."""
+class AuditFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which records are wanted; what is None is not asked for.
 
-    organization_id: UUID
+    `actor` is an account's or node's id, or `system`; `text` stands in action, object or summary.
+    """
+
+    actor: str | None = None
+    action: str | None = None
+    object_type: str | None = None
+    object_id: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    text: str | None = None
+
+    @property
+    def everything(self) -> bool:
+        """Whether no record is left out, so that the chain can be verified."""
+        return self == AuditFilter()
+
+
+class Checkpoint(msgspec.Struct, frozen=True):
+    """A signed statement that a chain had this record at this place."""
+
+    sequence: int
+    hash: bytes
+    at: datetime
+    public_key: bytes
+    signature: bytes
+
+
+class Head(msgspec.Struct, frozen=True):
+    """The newest record of a chain; sequence 0 before the first."""
+
+    sequence: int
+    hash: bytes
+
+
+class Person(msgspec.Struct, frozen=True):
+    """The name an account has now."""
+
+    id: str
+    name: str
+
+
+class ChainVerdict(msgspec.Struct, frozen=True):
+    """The result of verifying a chain: how many records, and the first that does not fit, if any.
+
+    `organization_id` is None for the platform's chain. `proved` is the last record a genuine checkpoint covers.
+    """
+
+    organization_id: UUID | None
     records: int
     broken_at: int | None
     reason: str | None
+    proved: int = 0

@@ -12,6 +12,7 @@ import typer
 import uvloop
 
 from vectorflow.entry.api import build_litestar
+from vectorflow.entry.audit_cli import register as register_audit
 from vectorflow.entry.files.commands import register as register_files
 from vectorflow.entry.health import version
 from vectorflow.entry.openapi import complete
@@ -33,6 +34,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 user = typer.Typer(no_args_is_help=True, help="Accounts, for whoever runs the server.")
 app.add_typer(user, name="user")
 register_files(app)
+register_audit(app)
 
 # What a person can do something about: told in a sentence, without a trace.
 EXPECTED = (

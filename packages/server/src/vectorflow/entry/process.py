@@ -9,6 +9,8 @@ from uuid import UUID
 
 import structlog
 
+from vectorflow.audit import jobs as audit_jobs
+from vectorflow.audit.checkpoints import CheckpointKey
 from vectorflow.audit.service import AuditAppender
 from vectorflow.delivery import jobs as delivery_jobs
 from vectorflow.entry.services import Services
@@ -56,6 +58,9 @@ class Process:
         )
         delivery_jobs.register(self.jobs, self._worker_database, self.services.rooms.delivery)
         telemetry_jobs.register(self.jobs, self._worker_database)
+        audit_jobs.register(
+            self.jobs, self._worker_database, CheckpointKey(settings.state_dir), self.services.clock
+        )
         self._subscribe()
 
     @classmethod

@@ -10,6 +10,7 @@ import msgspec
 import psycopg
 import structlog
 
+from vectorflow.audit.service import append_platform, append_sign_in
 from vectorflow.identity import store, tokens
 from vectorflow.identity.errors import (
     AccountInvalidError,
@@ -27,6 +28,8 @@ from vectorflow.identity.types import (
     SessionListRow,
     SignInRow,
 )
+from vectorflow.kernel.actor import SYSTEM, Actor, ActorKind
+from vectorflow.kernel.audit import AuditAction, AuditEntry
 from vectorflow.kernel.clock import Clock
 from vectorflow.kernel.events import Topic
 from vectorflow.kernel.ids import new_id
@@ -79,6 +82,9 @@ class IdentityService:
             account = await store.account_for_sign_in(txn, email)
         matches = await self._passwords.verify(account.password_hash if account else None, password)
         if account is None or not matches:
+            if account is not None:
+                async with self._database.unscoped() as txn:
+                    await append_sign_in(txn, account.id, _sign_in_entry(account, address, None))
             log.info("sign-in.failed", address=address, account_id=str(account.id) if account else None)
             raise SignInFailedError
         opened = await self._open(account, keys, address=address, user_agent=user_agent, replaces=replaces)
@@ -122,6 +128,7 @@ class IdentityService:
         try:
             async with self._database.unscoped() as txn:
                 await store.account_create(txn, account_id, email, name, digest)
+                await append_platform(txn, _account_entry(account_id))
         except psycopg.errors.UniqueViolation:
             return await self.account_ensure(email, name, password)
         return account_id
@@ -170,6 +177,7 @@ class IdentityService:
                 replaces=tokens.token_hash(replaces) if replaces else None,
             )
             await store.sign_in_succeeded(txn, *keys)
+            await append_sign_in(txn, account.id, _sign_in_entry(account, address, session.id))
             if replaced is not None:
                 await self._announce(txn, replaced)
         return Opened(session, token)
@@ -188,6 +196,28 @@ class IdentityService:
 def normalize_email(email: str) -> str:
     """Return an address as it is stored and compared."""
     return email.strip().lower()
+
+
+def _sign_in_entry(account: SignInRow, address: str, session_id: UUID | None) -> AuditEntry:
+    """Return the record of a sign-in; without a session it was refused."""
+    refused = session_id is None
+    return AuditEntry(
+        action=AuditAction.SESSION_REFUSED if refused else AuditAction.SESSION_OPENED,
+        actor=Actor(ActorKind.ACCOUNT, account.name, account.id, session_id, address=address),
+        object_type="session",
+        object_id=str(session_id or account.id),
+        summary="Refused to sign in: the password is wrong" if refused else "Signed in",
+    )
+
+
+def _account_entry(account_id: UUID) -> AuditEntry:
+    return AuditEntry(
+        action=AuditAction.ACCOUNT_CREATED,
+        actor=SYSTEM,
+        object_type="account",
+        object_id=str(account_id),
+        summary="Made an account",
+    )
 
 
 def _check_account(email: str, name: str, password: str) -> None:

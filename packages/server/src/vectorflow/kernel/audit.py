@@ -19,6 +19,7 @@ class AuditAction(StrEnum):
     MEMBER_CHANGED = "member.changed"
     MEMBER_REMOVED = "member.removed"
     SESSION_OPENED = "session.opened"
+    SESSION_REFUSED = "session.refused"
     SESSION_REVOKED = "session.revoked"
     PIPELINE_CREATED = "pipeline.created"
     PIPELINE_UPDATED = "pipeline.updated"
@@ -39,6 +40,7 @@ class AuditAction(StrEnum):
     SECRET_UPDATED = "secret.updated"  # noqa: S105
     SECRET_DELETED = "secret.deleted"  # noqa: S105
     SECRET_REFUSED = "secret.refused"  # noqa: S105
+    ACCOUNT_CREATED = "account.created"
     DATA_KEY_CREATED = "data-key.created"
     SIGNING_KEY_CREATED = "signing-key.created"
 
