@@ -56,7 +56,7 @@ def _crashed() -> VrlError:
 def _framed(request: Request) -> bytes:
     try:
         data = frame(request)
-    except (UnicodeEncodeError, RecursionError, TypeError, OverflowError) as error:
+    except (UnicodeEncodeError, RecursionError, TypeError, OverflowError, NotImplementedError) as error:
         text = f"the events cannot be handed to VRL: {error}"
         raise VrlError([VrlDiagnostic(text, code="vrl.not-text")]) from None
     if len(data) > MAX_FRAME_BYTES:

@@ -48,7 +48,7 @@ class Answer(msgspec.Struct):
 def _encode_typed(value: Any) -> Any:
     if isinstance(value, Timestamp):
         return msgspec.msgpack.Ext(_TIMESTAMP_CODE, value.encode())
-    raise NotImplementedError
+    raise NotImplementedError(f"{type(value).__name__} is no kind of value that VRL has")
 
 
 def _decode_typed(code: int, data: memoryview) -> Any:
