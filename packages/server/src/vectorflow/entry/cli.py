@@ -15,6 +15,7 @@ from vectorflow.entry.api import build_litestar
 from vectorflow.entry.audit_cli import register as register_audit
 from vectorflow.entry.files.commands import register as register_files
 from vectorflow.entry.health import version
+from vectorflow.entry.keys_cli import keys
 from vectorflow.entry.openapi import complete
 from vectorflow.entry.process import Process
 from vectorflow.entry.serve import serve_roles
@@ -33,6 +34,7 @@ from vectorflow.platform.settings import Settings, load_settings
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 user = typer.Typer(no_args_is_help=True, help="Accounts, for whoever runs the server.")
 app.add_typer(user, name="user")
+app.add_typer(keys, name="keys")
 register_files(app)
 register_audit(app)
 

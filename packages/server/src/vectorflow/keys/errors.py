@@ -17,3 +17,11 @@ class SigningKeysMissing(KeysUnavailable, status=503, code="keys.signing-keys-mi
 
 class KeyFileUnsafe(KeysUnavailable, status=503, code="keys.key-file-unsafe"):
     """The platform's key file may be read by other users. Give it mode 0600."""
+
+
+class KeysBusy(VectorFlowError, status=503, code="keys.busy"):
+    """The organisation's keys are in use without a pause. Run `vectorflow keys rotate` again; it goes on where it was."""
+
+
+class ColumnsUndeclared(VectorFlowError, status=500, code="keys.columns-undeclared"):
+    """Some sealed columns are not declared for rotation, so their keys are not touched."""

@@ -24,6 +24,8 @@ class LocalKeyFile:
 
     def __init__(self, state_dir: Path) -> None:
         self._path = state_dir / "keys" / "platform.key"
+        self._next = self._path.with_name("platform.key.next")
+        self._previous = self._path.with_name("platform.key.previous")
 
     @property
     def name(self) -> str:
@@ -41,22 +43,75 @@ class LocalKeyFile:
             os.link(fresh, self._path)
         fresh.unlink()
 
+    def begin_rotation(self) -> None:
+        """Put a new platform key in place and keep the former beside it; a rotation under way goes on.
+
+        Killed at any moment, it is finished by calling it again. Raises `KeysUnavailable`.
+        """
+        if self._next.exists():
+            self._read(self._next)  # a damaged one is not put in place
+        elif self._previous.exists():
+            return
+        else:
+            self._read(self._path)
+            write_private(self._next, os.urandom(sealing.KEY_BYTES))
+        with contextlib.suppress(FileExistsError):
+            os.link(self._path, self._previous)
+        self._next.replace(self._path)
+        self._sync()
+
+    def end_rotation(self) -> None:
+        """Destroy the former platform key; nothing may be wrapped by it any more."""
+        if self._next.exists() or not self._previous.exists():
+            return
+        with self._previous.open("r+b") as file:
+            file.write(bytes(sealing.KEY_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+        self._previous.unlink()
+        self._sync()
+
+    @property
+    def rotating(self) -> bool:
+        """Whether a former platform key is still kept."""
+        return self._next.exists() or self._previous.exists()
+
+    def _sync(self) -> None:
+        directory = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
     async def wrap(self, key: bytes, context: KeyContext) -> bytes:
         """Return the key wrapped by the platform key. Raises `KeysUnavailable`."""
         return sealing.wrap(await asyncio.to_thread(self._platform_key), key, context)
 
     async def unwrap(self, wrapped: bytes, context: KeyContext) -> bytes:
         """Return the data key. Raises `KeysUnavailable`."""
-        platform_key = await asyncio.to_thread(self._platform_key)
-        try:
-            return sealing.unwrap(platform_key, wrapped, context)
-        except sealing.Unopenable as error:
-            message = "The platform key file is not the one that wrapped this organisation's data key."
-            raise KeysUnavailable(message) from error
+        for platform_key in await asyncio.to_thread(self._platform_keys):
+            with contextlib.suppress(sealing.Unopenable):
+                return sealing.unwrap(platform_key, wrapped, context)
+        message = "The platform key file is not the one that wrapped this organisation's data key."
+        raise KeysUnavailable(message)
+
+    def _platform_keys(self) -> list[bytes]:
+        """Return the present key and, while a rotation goes on, the former one."""
+        # The former first: it is there before the new one takes the place of the present one.
+        former = []
+        if self._previous.exists():
+            with contextlib.suppress(KeysUnavailable):  # the rotation ended just now
+                former = [self._read(self._previous)]
+        present = self._platform_key()
+        return [present, *former]
 
     def _platform_key(self) -> bytes:
+        return self._read(self._path)
+
+    @staticmethod
+    def _read(path: Path) -> bytes:
         try:
-            with self._path.open("rb") as file:
+            with path.open("rb") as file:
                 if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
                     raise KeyFileUnsafe
                 key = file.read(sealing.KEY_BYTES + 1)

@@ -11,6 +11,7 @@ from vectorflow.kernel.ids import new_id
 from vectorflow.keys import sealing, store
 from vectorflow.keys.cache import KeyCache
 from vectorflow.keys.errors import KeysUnavailable, SealBroken
+from vectorflow.keys.leases import Leases
 from vectorflow.keys.types import Cell, DataKey, KeyContext, KeyProvider
 from vectorflow.platform.database import Database, Transaction
 
@@ -24,6 +25,7 @@ class KeyService:
         self._database = database
         self._provider = provider
         self._cache = cache or KeyCache()
+        self._leases = Leases()
 
     def close(self) -> None:
         """Overwrite every unwrapped key that is held."""
@@ -34,6 +36,7 @@ class KeyService:
 
         Calling it again changes nothing. Raises `KeysUnavailable`.
         """
+        await store.platform_key_hold(txn)
         if await store.data_key_current(txn) is not None:
             return
         context = KeyContext(txn.organization_id, new_id(), 1)
@@ -51,11 +54,22 @@ class KeyService:
                 )
             )
 
+    async def hold(self, txn: Transaction) -> None:
+        """Keep the keys of what this transaction reads from now on from being destroyed before it ends.
+
+        Call it before reading ciphertexts that are to be opened.
+        """
+        await store.data_key_hold(txn)
+
     async def seal(self, txn: Transaction, cell: Cell, value: bytes) -> bytes:
         """Return the value sealed for exactly this cell. Raises `KeysUnavailable`."""
+        await store.data_key_hold(txn)  # until the end, so that a rotation sees what is written here
         key = await store.data_key_current(txn)
         if key is None:
             message = "The organisation has no data key. Ask whoever runs this installation."
+            raise KeysUnavailable(message)
+        if not await self._leases.take(txn, key.version):
+            message = "The organisation's data key was used too often. Run `vectorflow keys rotate`."
             raise KeysUnavailable(message)
         unwrapped = await self._unwrapped(txn.organization_id, key)
         return sealing.seal(unwrapped, key.version, txn.organization_id, cell, value)

@@ -4,6 +4,7 @@ Only the role signer can read private parts. The root key signs nothing but the 
 list expires and is renewed at half its life, so that a stolen online key stops working.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from vectorflow.kernel.ids import new_id
 from vectorflow.keys import store
 from vectorflow.keys.errors import SigningKeysMissing
 from vectorflow.keys.service import KeyService
-from vectorflow.keys.types import Cell, OnlineSigner, SigningKey, StoredKeyList
+from vectorflow.keys.types import Cell, OnlineSigner, Resealed, SealedValue, SigningKey, StoredKeyList
 from vectorflow.platform.database import Transaction
 from vectorflow_wire.encoding import base64_text
 from vectorflow_wire.envelope import MemorySigner
@@ -127,6 +128,7 @@ class SigningService:
         return key
 
     async def _signer(self, txn: Transaction, row_id: UUID) -> MemorySigner:
+        await self._keys.hold(txn)
         stored = await store.signing_key_sealed(txn, row_id)
         if stored is None:
             raise SigningKeysMissing
@@ -137,6 +139,28 @@ class SigningService:
 def _private_cell(row_id: UUID) -> Cell:
     # A signing key's row is never rewritten, so its version stays 1.
     return Cell("signing", "signing_keys", "private", row_id, 1)
+
+
+class SigningKeyColumn:
+    """The private parts of signing keys, for rotation."""
+
+    name = "signing_keys.private"
+
+    def cell(self, sealed: SealedValue) -> Cell:
+        """Return the private part's cell."""
+        return _private_cell(sealed.id)
+
+    async def batch(self, txn: Transaction, after: UUID, limit: int) -> list[SealedValue]:
+        """Return ciphertexts by row id."""
+        return await store.signing_key_private_batch(txn, after, limit)
+
+    async def of_version(self, txn: Transaction, version: int, after: UUID, limit: int) -> list[SealedValue]:
+        """Return ciphertexts of one key version by row id."""
+        return await store.signing_key_private_batch(txn, after, limit, version)
+
+    async def swap(self, txn: Transaction, values: Sequence[Resealed]) -> int:
+        """Replace what is still the old ciphertext."""
+        return await store.signing_key_private_swap(txn, values)
 
 
 def _root(keys: list[SigningKey]) -> SigningKey:

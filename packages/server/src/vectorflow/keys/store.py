@@ -1,11 +1,12 @@
 """The SQL of data keys, signing keys and key lists."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 import msgspec
 
-from vectorflow.keys.types import DataKey, SigningKey, StoredKeyList
+from vectorflow.keys.types import DataKey, KeyState, Resealed, SealedValue, SigningKey, StoredKeyList
 from vectorflow.platform.database import Transaction
 
 
@@ -28,11 +29,11 @@ async def data_key_current(txn: Transaction) -> DataKey | None:
 
 
 async def data_key_find(txn: Transaction, version: int) -> DataKey | None:
-    """Return the data key of a version, retired or not."""
+    """Return the data key of a version, retired or not; none when it was destroyed."""
     return await txn.row(
         DataKey,
         """select id, version, wrapped, provider from data_keys
-        where organization_id = %(organization_id)s and version = %(version)s""",
+        where organization_id = %(organization_id)s and version = %(version)s and destroyed_at is null""",
         {"version": version},
     )
 
@@ -48,6 +49,137 @@ async def data_key_insert(txn: Transaction, key: DataKey) -> bool:
         )
         == 1
     )
+
+
+async def data_key_hold(txn: Transaction) -> None:
+    """Keep the organisation's key versions from being rotated or destroyed until the transaction ends."""
+    await txn.execute(
+        "select pg_advisory_xact_lock_shared(hashtextextended('data-keys:' || %(organization_id)s::text, 0))"
+    )
+
+
+async def data_key_lock(txn: Transaction) -> None:
+    """Wait at most two seconds until nobody holds the organisation's keys, then hold them alone."""
+    await txn.execute("set local lock_timeout = '2s'")
+    await txn.execute(
+        "select pg_advisory_xact_lock(hashtextextended('data-keys:' || %(organization_id)s::text, 0))"
+    )
+
+
+async def platform_key_hold(txn: Transaction) -> None:
+    """Let nobody think that a change of platform key reached everything while this transaction wraps a key."""
+    await txn.execute("select pg_advisory_xact_lock_shared(hashtextextended('platform-key', 0))")
+
+
+async def platform_key_wait(txn: Transaction) -> None:
+    """Wait for every transaction that may have wrapped a new organisation's key under the former platform key."""
+    await txn.execute("select pg_advisory_xact_lock(hashtextextended('platform-key', 0))")
+
+
+async def data_key_list(txn: Transaction) -> list[KeyState]:
+    """Return every version of the data key, newest first, with the encryptions it was given."""
+    return await txn.rows(
+        KeyState,
+        """select k.id, k.version, k.wrapped, k.provider, k.retired_at, k.destroyed_at,
+          coalesce((select sum(l.encryptions) from data_key_leases l
+            where l.organization_id = k.organization_id and l.key_version = k.version), 0)::bigint as encryptions
+        from data_keys k where k.organization_id = %(organization_id)s order by k.version desc""",
+    )
+
+
+async def data_key_retire_before(txn: Transaction, version: int) -> None:
+    """Retire the versions before this one."""
+    await txn.execute(
+        """update data_keys set retired_at = now()
+        where organization_id = %(organization_id)s and version < %(version)s and retired_at is null""",
+        {"version": version},
+    )
+
+
+async def data_key_rewrap(txn: Transaction, key_id: UUID, old: bytes, new: bytes) -> bool:
+    """Replace how a data key is wrapped, if it is still wrapped the old way."""
+    return (
+        await txn.execute(
+            """update data_keys set wrapped = %(new)s
+            where organization_id = %(organization_id)s and id = %(id)s and wrapped = %(old)s""",
+            {"id": key_id, "old": old, "new": new},
+        )
+        == 1
+    )
+
+
+async def data_key_destroy(txn: Transaction, version: int) -> None:
+    """Forget a retired data key for good."""
+    await txn.execute(
+        """update data_keys set wrapped = decode(repeat('00', 48), 'hex'), destroyed_at = now()
+        where organization_id = %(organization_id)s and version = %(version)s and retired_at is not null""",
+        {"version": version},
+    )
+
+
+async def data_key_lease_insert(txn: Transaction, row_id: UUID, version: int, encryptions: int) -> int:
+    """Count encryptions for a key version; return how many it was given with these."""
+    await txn.execute(
+        """insert into data_key_leases (organization_id, id, key_version, encryptions)
+        values (%(organization_id)s, %(id)s, %(version)s, %(encryptions)s)""",
+        {"id": row_id, "version": version, "encryptions": encryptions},
+    )
+    return int(
+        await txn.value(
+            """select sum(encryptions) from data_key_leases
+            where organization_id = %(organization_id)s and key_version = %(version)s""",
+            {"version": version},
+        )
+    )
+
+
+async def sealed_column_names(txn: Transaction) -> set[str]:
+    """Return every sensitive column as ``table.column``, read from the database's catalogue."""
+    names = await txn.value(
+        """select coalesce(array_agg(c.relname || '.' || a.attname), '{}')
+        from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_type t on t.oid = a.atttypid
+        where t.typname = 'sealed' and t.typnamespace = 'vf'::regnamespace and not a.attisdropped
+          and c.relkind in ('r', 'p') and not c.relispartition"""
+    )
+    return set(names)
+
+
+async def signing_key_private_batch(
+    txn: Transaction, after: UUID, limit: int, version: int | None = None
+) -> list[SealedValue]:
+    """Return sealed private parts by row id, of one key version or of all (role signer only)."""
+    return await txn.rows(
+        SealedValue,
+        """select id, 1 as row_version, private as value from signing_keys
+        where organization_id = %(organization_id)s and id > %(after)s
+          and (%(version)s::bytea is null or substring(private from 2 for 4) = %(version)s)
+        order by id limit %(limit)s""",
+        {"after": after, "limit": limit, "version": version_bytes(version)},
+    )
+
+
+async def signing_key_private_swap(txn: Transaction, values: Sequence[Resealed]) -> int:
+    """Replace private parts that are still the old ciphertexts (role signer only)."""
+    return await txn.execute(
+        """update signing_keys k set private = n.new
+        from unnest(%(ids)s::uuid[], %(old)s::bytea[], %(new)s::bytea[]) as n (id, old, new)
+        where k.organization_id = %(organization_id)s and k.id = n.id and k.private = n.old""",
+        swap_parameters(values),
+    )
+
+
+def swap_parameters(values: Sequence[Resealed]) -> dict[str, list[UUID] | list[bytes]]:
+    """Return the arrays that a swap is bound to."""
+    return {
+        "ids": [each.id for each in values],
+        "old": [each.old for each in values],
+        "new": [each.new for each in values],
+    }
+
+
+def version_bytes(version: int | None) -> bytes | None:
+    """Return a key version as ciphertexts carry it."""
+    return None if version is None else version.to_bytes(4, "big")
 
 
 async def signing_key_lock(txn: Transaction) -> None:

@@ -1,11 +1,13 @@
 """What is passed around about keys."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
 import msgspec
 
+from vectorflow.platform.database import Transaction
 from vectorflow_wire.envelope import MemorySigner
 from vectorflow_wire.keys import key_id, root_fingerprint
 
@@ -30,6 +32,59 @@ class DataKey(msgspec.Struct, frozen=True):
     version: int
     wrapped: bytes
     provider: str
+
+
+class KeyState(msgspec.Struct, frozen=True):
+    """One version of an organisation's data key, for status and rotation. `wrapped` of a destroyed key is zeros."""
+
+    id: UUID
+    version: int
+    wrapped: bytes
+    provider: str
+    retired_at: datetime | None
+    destroyed_at: datetime | None
+    encryptions: int
+
+
+class SealedValue(msgspec.Struct, frozen=True):
+    """One ciphertext where it stands: its row, the row's version and the sealed bytes."""
+
+    id: UUID
+    row_version: int
+    value: bytes
+
+
+class Resealed(msgspec.Struct, frozen=True):
+    """A ciphertext and the one that takes its place, if the row still holds the old one."""
+
+    id: UUID
+    old: bytes
+    new: bytes
+
+
+class SealedColumn(Protocol):
+    """A sensitive column that a room declares, so that its ciphertexts can be sealed anew."""
+
+    @property
+    def name(self) -> str:
+        """Return ``table.column``, as the database's catalogue names it."""
+        ...
+
+    def cell(self, sealed: SealedValue) -> "Cell":
+        """Return the cell that the value is bound to."""
+        ...
+
+    async def batch(self, txn: Transaction, after: UUID, limit: int) -> list[SealedValue]:
+        """Return ciphertexts in the order of their row ids, from after the id given (role signer)."""
+        ...
+
+    async def of_version(self, txn: Transaction, version: int, after: UUID, limit: int) -> list[SealedValue]:
+        """Return ciphertexts sealed with a key version, in the order of their row ids (role signer)."""
+        ...
+
+    async def swap(self, txn: Transaction, values: Sequence[Resealed]) -> int:
+        """Replace ciphertexts that are still the old ones; return how many were (role signer)."""
+        ...
 
 
 class KeyContext(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ from vectorflow.kernel.audit import AuditAction, AuditEntry
 from vectorflow.kernel.errors import FieldError
 from vectorflow.kernel.ids import new_id
 from vectorflow.keys.service import KeyService
-from vectorflow.keys.types import Cell
+from vectorflow.keys.types import Cell, Resealed, SealedValue
 from vectorflow.platform.database import Transaction
 from vectorflow.vault import store
 from vectorflow.vault.errors import SecretInUse, SecretInvalid, SecretNameTaken, SecretNotFound
@@ -110,6 +110,7 @@ class VaultService:
 
         Raises `KeysUnavailable` or `SealBroken`.
         """
+        await self._keys.hold(txn)
         return [
             SecretValue(
                 name=row.name,
@@ -135,6 +136,28 @@ class VaultService:
         version_id = new_id()
         sealed = await self._keys.seal(txn, _cell(version_id, secret.version), content)
         await store.secret_version_insert(txn, secret, version_id, sealed, actor.account_id)
+
+
+class SecretColumn:
+    """The values of secrets, for rotation."""
+
+    name = "secret_versions.value"
+
+    def cell(self, sealed: SealedValue) -> Cell:
+        """Return the value's cell."""
+        return _cell(sealed.id, sealed.row_version)
+
+    async def batch(self, txn: Transaction, after: UUID, limit: int) -> list[SealedValue]:
+        """Return ciphertexts by row id."""
+        return await store.secret_value_batch(txn, after, limit)
+
+    async def of_version(self, txn: Transaction, version: int, after: UUID, limit: int) -> list[SealedValue]:
+        """Return ciphertexts of one key version by row id."""
+        return await store.secret_value_batch(txn, after, limit, version.to_bytes(4, "big"))
+
+    async def swap(self, txn: Transaction, values: Sequence[Resealed]) -> int:
+        """Replace what is still the old ciphertext."""
+        return await store.secret_value_swap(txn, values)
 
 
 def _cell(version_id: UUID, version: int) -> Cell:

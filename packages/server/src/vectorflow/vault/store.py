@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 
+from vectorflow.keys.types import Resealed, SealedValue
 from vectorflow.platform.database import Transaction
 from vectorflow.vault.types import PipelineUses, Secret, SecretUse
 
@@ -125,6 +126,34 @@ async def secret_version_list_sealed(
           and s.name = any(%(names)s::text[])
         order by s.name""",
         {"environment_id": environment_id, "names": list(names)},
+    )
+
+
+async def secret_value_batch(
+    txn: Transaction, after: UUID, limit: int, key_version: bytes | None = None
+) -> list[SealedValue]:
+    """Return sealed values by row id, of one key version (as ciphertexts carry it) or of all (role signer only)."""
+    return await txn.rows(
+        SealedValue,
+        """select id, version as row_version, value from secret_versions
+        where organization_id = %(organization_id)s and id > %(after)s
+          and (%(key_version)s::bytea is null or substring(value from 2 for 4) = %(key_version)s)
+        order by id limit %(limit)s""",
+        {"after": after, "limit": limit, "key_version": key_version},
+    )
+
+
+async def secret_value_swap(txn: Transaction, values: Sequence[Resealed]) -> int:
+    """Replace values that are still the old ciphertexts (role signer only)."""
+    return await txn.execute(
+        """update secret_versions v set value = n.new
+        from unnest(%(ids)s::uuid[], %(old)s::bytea[], %(new)s::bytea[]) as n (id, old, new)
+        where v.organization_id = %(organization_id)s and v.id = n.id and v.value = n.old""",
+        {
+            "ids": [each.id for each in values],
+            "old": [each.old for each in values],
+            "new": [each.new for each in values],
+        },
     )
 
 
