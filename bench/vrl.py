@@ -78,7 +78,7 @@ def checks() -> None:
     """The check of 50 components with VRL, warm."""
     text = json.dumps(document_to_json(topology.document(10)))
     for n in range(10):
-        text = text.replace("$1", f"program {n}", 1).replace(".s > VAR[n]", f"to_int(.s) ?? 0 > {n}", 1)
+        text = text.replace("$1", f"program {n}", 1).replace(".s > VAR[n]", f"(to_int(.s) ?? 0) > {n}", 1)
     document = document_from_json(json.loads(text.replace("get_hostname!()", "upcase(string!(.host))")))
     with WorkerVrlCompiler() as worker:
         worker.warm()
