@@ -12,7 +12,7 @@ from vectorflow.platform.catalogue import DIRECTORY
 Connection = psycopg.Connection[Any]
 _SCHEMAS = "n.nspname in ('public', 'jobs', 'vf')"
 # Policies that let the NOLOGIN owners of definer functions, and the worker's queue, see every organisation.
-WIDE = {("vf_directory",), ("vf_presence",), ("vf_jobs", "vf_worker")}
+WIDE = {("vf_directory",), ("vf_auditor",), ("vf_presence",), ("vf_jobs", "vf_worker")}
 
 _FENCES = f"""
 select n.nspname || '.' || c.relname, c.relrowsecurity, c.relforcerowsecurity

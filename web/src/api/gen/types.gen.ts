@@ -43,10 +43,20 @@ export type AuditRecord = {
     sequence: number;
     at: string;
     actor: string;
+    actor_kind: string;
+    actor_id: string | null;
+    address: string | null;
     action: string;
     object_type: string;
     object_id: string;
     summary: string;
+    before: {
+        [key: string]: unknown;
+    } | null;
+    after: {
+        [key: string]: unknown;
+    } | null;
+    hash: string;
 };
 
 /**
@@ -192,6 +202,9 @@ export type Document = {
     tests?: Array<unknown>;
     variables?: {
         [key: string]: Variable;
+    };
+    comments?: {
+        [key: string]: Remark;
     };
 };
 
@@ -619,6 +632,15 @@ export type Rates = {
     components: {
         [key: string]: ComponentRates;
     };
+};
+
+/**
+ * Remark
+ */
+export type Remark = {
+    before?: string;
+    inline?: string;
+    after?: string;
 };
 
 /**
@@ -1159,6 +1181,30 @@ export type ListAuditData = {
          * Only items that hold this text.
          */
         q?: string | null;
+        /**
+         * An account's or node's id, or `system`.
+         */
+        actor_id?: string | null;
+        /**
+         * Only this action, as `secret.created`.
+         */
+        action?: string | null;
+        /**
+         * Only objects of this type.
+         */
+        object_type?: string | null;
+        /**
+         * Only the object with this id.
+         */
+        object_id?: string | null;
+        /**
+         * Only what happened at this moment or later.
+         */
+        from?: string | null;
+        /**
+         * Only what happened before this moment.
+         */
+        to?: string | null;
     };
     url: '/api/v1/orgs/{org}/audit';
 };
@@ -1180,6 +1226,64 @@ export type ListAuditResponses = {
 };
 
 export type ListAuditResponse = ListAuditResponses[keyof ListAuditResponses];
+
+export type ExportAuditData = {
+    body?: never;
+    path: {
+        org: string;
+    };
+    query?: {
+        /**
+         * The form.
+         */
+        format?: 'ndjson' | 'csv';
+        /**
+         * Only items that hold this text.
+         */
+        q?: string | null;
+        /**
+         * An account's or node's id, or `system`.
+         */
+        actor_id?: string | null;
+        /**
+         * Only this action, as `secret.created`.
+         */
+        action?: string | null;
+        /**
+         * Only objects of this type.
+         */
+        object_type?: string | null;
+        /**
+         * Only the object with this id.
+         */
+        object_id?: string | null;
+        /**
+         * Only what happened at this moment or later.
+         */
+        from?: string | null;
+        /**
+         * Only what happened before this moment.
+         */
+        to?: string | null;
+    };
+    url: '/api/v1/orgs/{org}/audit/export';
+};
+
+export type ExportAuditErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type ExportAuditError = ExportAuditErrors[keyof ExportAuditErrors];
+
+export type ExportAuditResponses = {
+    /**
+     * Stream Response
+     */
+    200: unknown;
+};
 
 export type ListSecretsData = {
     body?: never;

@@ -24,7 +24,7 @@ class WorkerVrl:
             found = worker.compile(program, kind=kind)
         return [
             VrlDiagnostic(
-                severity="error",
+                severity=each.severity,
                 message=each.message,
                 line=each.line,
                 column=each.column,
