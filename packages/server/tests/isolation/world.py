@@ -59,8 +59,8 @@ RECIPES: dict[str, Recipe] = {
     "public.signing_keys": _online_key,
     # numbers of two organisations differ, so that a key without the organisation can be made at all
     "public.audit_records": lambda organization, _number: {"sequence": 1000 + organization.int % 1_000_000},
-    "public.audit_checkpoints": lambda organization, _number: {
-        "sequence": 1000 + organization.int % 1_000_000
+    "public.audit_checkpoints": lambda organization, number: {
+        "sequence": 1000 * (organization.int % 1_000_000) + number + 1
     },
     "public.data_keys": lambda organization, number: {
         "version": 1000 * (organization.int % 1_000_000) + number + 1
