@@ -20,8 +20,8 @@ up: web ## Run VectorFlow here: database, server, an agent and a pipeline on rea
 test: lint test-python test-web test-e2e docs ## Everything that CI runs
 
 lint: .venv/.ready ## Format check, lint, types, import floors
-	@.venv/bin/ruff format --check .
-	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --no-cache --check .
+	@.venv/bin/ruff check --no-cache .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
 

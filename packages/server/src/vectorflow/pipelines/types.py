@@ -6,9 +6,9 @@ from typing import Any, Literal, Protocol
 from uuid import UUID
 
 import msgspec
-from vectorflow_topology.diff import Change
 
 from vectorflow.platform.database import Transaction
+from vectorflow_topology.diff import Change
 from vectorflow_topology.document import Document
 from vectorflow_topology.findings import Finding
 
