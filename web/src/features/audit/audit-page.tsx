@@ -23,7 +23,7 @@ export function AuditPage() {
   })
   const columns: Column<AuditRecord>[] = [
     { key: 'at', title: t('When'), render: (row) => <span className="whitespace-nowrap text-secondary">{formatTime(row.at)}</span> },
-    { key: 'actor', title: t('Who'), render: (row) => <span className="[overflow-wrap:anywhere]">{row.actor}</span> },
+    { key: 'actor', title: t('Who'), render: (row) => <span className="break-words">{row.actor}</span> },
     { key: 'action', title: t('Action'), render: (row) => <span className="font-mono text-sm">{row.action}</span> },
     { key: 'summary', title: t('What'), wideOnly: true, render: (row) => <span className="[overflow-wrap:anywhere]">{row.summary}</span> },
     { key: 'sequence', title: t('Number'), align: 'right', wideOnly: true, render: (row) => row.sequence },

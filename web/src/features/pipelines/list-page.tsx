@@ -102,7 +102,7 @@ function PipelineTable({ rows }: { rows: PipelineSummary[] }) {
           <Link to="/$org/$env/pipelines/$pipelineId" params={{ org, env, pipelineId: row.id }} className="font-medium [overflow-wrap:anywhere] hover:underline">
             {row.name}
           </Link>
-          {row.description !== '' && <div className="max-w-96 truncate text-sm text-secondary">{row.description}</div>}
+          {row.description !== '' && <div className="max-w-[min(24rem,50vw)] truncate text-sm text-secondary">{row.description}</div>}
         </div>
       ),
     },

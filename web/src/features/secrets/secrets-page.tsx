@@ -39,7 +39,7 @@ export function SecretsPage() {
       align: 'right',
       render: (row) =>
         mayWrite && (
-          <span className="inline-flex gap-2">
+          <span className="inline-flex gap-2 py-1 max-sm:flex-col">
             <Button onPress={() => setEditing({ secret: row })}>{t('Set value…')}</Button>
             <Button variant="danger" onPress={() => setRemoving(row)}>
               {t('Delete…')}
