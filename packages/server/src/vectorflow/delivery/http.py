@@ -26,7 +26,6 @@ from vectorflow.platform.database import Database
 from vectorflow.platform.http.cursors import DEFAULT_LIMIT, Cursor, Limit, decode_cursor, page
 from vectorflow.platform.http.events import event_response
 from vectorflow.platform.http.idempotency import Idempotency
-from vectorflow.tenancy.errors import EnvironmentNotFoundError
 from vectorflow.tenancy.types import Access
 
 _ENVIRONMENT = "/orgs/{org:str}/environments/{env:str}"
@@ -73,12 +72,6 @@ class StopNew(msgspec.Struct, forbid_unknown_fields=True):
     message: Message = ""
 
 
-def _environment_id(access: Access) -> UUID:
-    if access.environment is None:
-        raise EnvironmentNotFoundError
-    return access.environment.id
-
-
 @post(
     _ENVIRONMENT + "/pipelines/{id:uuid}/rollouts",
     operation_id="createRollout",
@@ -102,7 +95,7 @@ async def create_rollout(
 ) -> Response[Rollout | DryRun]:
     """Start a rollout, or say what it would do."""
     del org, env
-    environment_id = _environment_id(access)
+    environment_id = access.environment_id
     new = NewRollout(**msgspec.structs.asdict(data))
     async with database.transaction(access.organization_id) as txn:
         if dry_run:
@@ -137,7 +130,7 @@ async def list_rollouts(
     async with database.transaction(access.organization_id) as txn:
         rows = await delivery.rollouts(
             txn,
-            _environment_id(access),
+            access.environment_id,
             pipeline_id=pipeline,
             after=key[0] if key else None,
             limit=limit + 1,
@@ -165,7 +158,7 @@ async def get_rollout(
     """Return a rollout."""
     del org, env
     async with database.transaction(access.organization_id) as txn:
-        return await delivery.rollout(txn, _environment_id(access), id)
+        return await delivery.rollout(txn, access.environment_id, id)
 
 
 def _steering(verb: str, summary: str) -> Any:
@@ -192,7 +185,7 @@ def _steering(verb: str, summary: str) -> Any:
         del org, env
         async with database.transaction(access.organization_id) as txn:
             await idempotency.begin(txn)
-            rollout = await delivery.steer(txn, actor, _environment_id(access), id, verb)
+            rollout = await delivery.steer(txn, actor, access.environment_id, id, verb)
             await idempotency.finish(txn, 200, rollout)
         return rollout
 
@@ -222,7 +215,7 @@ async def rollback_rollout(
     del org, env
     async with database.transaction(access.organization_id) as txn:
         await idempotency.begin(txn)
-        rollout = await delivery.rollback(txn, actor, _environment_id(access), id)
+        rollout = await delivery.rollback(txn, actor, access.environment_id, id)
         await idempotency.finish(txn, 202, rollout)
     return rollout
 
@@ -251,7 +244,7 @@ async def stop_pipeline(
     del org, env
     async with database.transaction(access.organization_id) as txn:
         await idempotency.begin(txn)
-        await delivery.stop(txn, actor, _environment_id(access), id, data.message)
+        await delivery.stop(txn, actor, access.environment_id, id, data.message)
         await idempotency.finish(txn, 202)
 
 

@@ -23,7 +23,6 @@ from vectorflow.platform.http.asgi import AnyRequest
 from vectorflow.platform.http.cursors import DEFAULT_LIMIT, Cursor, Limit, Query, decode_cursor, page
 from vectorflow.platform.http.etag import if_match
 from vectorflow.platform.http.idempotency import Idempotency
-from vectorflow.tenancy.errors import EnvironmentNotFoundError
 from vectorflow.tenancy.types import Access
 
 _NODES = "/orgs/{org:str}/environments/{env:str}/nodes"
@@ -41,12 +40,6 @@ class EnrolmentTokenNew(msgspec.Struct, forbid_unknown_fields=True):
     expires_in_seconds: Annotated[int, msgspec.Meta(ge=60, le=366 * 86_400)] = 86_400
     max_uses: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1
     labels: Annotated[dict[LabelName, Label], msgspec.Meta(max_length=50)] = {}
-
-
-def _environment_id(access: Access) -> UUID:
-    if access.environment is None:
-        raise EnvironmentNotFoundError
-    return access.environment.id
 
 
 @get(
@@ -74,7 +67,7 @@ async def list_nodes(
     async with database.transaction(access.organization_id) as txn:
         rows = await fleet.nodes(
             txn,
-            _environment_id(access),
+            access.environment_id,
             after=(key[0], key[1]) if key else None,
             limit=limit + 1,
             text=q,
@@ -103,7 +96,7 @@ async def get_node(
     """Return a node."""
     del org, env
     async with database.transaction(access.organization_id) as txn:
-        node = await fleet.node(txn, _environment_id(access), id)
+        node = await fleet.node(txn, access.environment_id, id)
     return Response(node, headers={"ETag": node.etag})
 
 
@@ -129,7 +122,7 @@ async def revoke_node(
     del org, env
     given = if_match(request)
     async with database.transaction(access.organization_id) as txn:
-        await fleet.node_revoke(txn, _environment_id(access), id, given, actor)
+        await fleet.node_revoke(txn, access.environment_id, id, given, actor)
 
 
 @get(
@@ -155,7 +148,7 @@ async def list_enrolment_tokens(
     key = decode_cursor(cursor, UUID)
     async with database.transaction(access.organization_id) as txn:
         rows = await fleet.enrolment_tokens(
-            txn, _environment_id(access), after=key[0] if key else None, limit=limit + 1, text=q
+            txn, access.environment_id, after=key[0] if key else None, limit=limit + 1, text=q
         )
     items, next_cursor = page(rows, limit, lambda row: (str(row.id),))
     return EnrolmentTokenList(items, next_cursor)
@@ -186,7 +179,7 @@ async def create_enrolment_token(
         made = await fleet.enrolment_token_create(
             txn,
             access.organization_slug,
-            _environment_id(access),
+            access.environment_id,
             name=data.name,
             expires_in_seconds=data.expires_in_seconds,
             max_uses=data.max_uses,
@@ -219,7 +212,7 @@ async def revoke_enrolment_token(
     del org, env
     given = request.headers.get("if-match")
     async with database.transaction(access.organization_id) as txn:
-        await fleet.enrolment_token_revoke(txn, _environment_id(access), id, actor, given)
+        await fleet.enrolment_token_revoke(txn, access.environment_id, id, actor, given)
 
 
 routes: list[Any] = [

@@ -10,7 +10,6 @@ from litestar.params import FromPath, QueryParameter
 from vectorflow.kernel.permissions import Permission
 from vectorflow.telemetry.service import TelemetryService
 from vectorflow.telemetry.types import Metric, Rates, Series
-from vectorflow.tenancy.errors import EnvironmentNotFoundError
 from vectorflow.tenancy.types import Access
 
 _PIPELINE = "/orgs/{org:str}/environments/{env:str}/pipelines/{id:uuid}"
@@ -18,12 +17,6 @@ _PIPELINE = "/orgs/{org:str}/environments/{env:str}/pipelines/{id:uuid}"
 Component = Annotated[str, QueryParameter(name="component", min_length=1, max_length=128)]
 WhichMetric = Annotated[Metric, QueryParameter(name="metric")]
 Minutes = Annotated[int, QueryParameter(name="minutes", ge=1, le=7 * 1440, description="How far back.")]
-
-
-def _environment_id(access: Access) -> UUID:
-    if access.environment is None:
-        raise EnvironmentNotFoundError
-    return access.environment.id
 
 
 @get(
@@ -43,7 +36,7 @@ async def get_rates(
 ) -> Rates:
     """Return a pipeline's rates."""
     del org, env
-    return await telemetry.rates(access.organization_id, _environment_id(access), id)
+    return await telemetry.rates(access.organization_id, access.environment_id, id)
 
 
 @get(
@@ -68,7 +61,7 @@ async def get_series(
     del org, env
     return await telemetry.series(
         access.organization_id,
-        _environment_id(access),
+        access.environment_id,
         id,
         component=component,
         metric=metric,

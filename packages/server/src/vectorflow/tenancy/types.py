@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 
 from vectorflow.kernel.permissions import Permission
+from vectorflow.tenancy.errors import EnvironmentNotFoundError
 
 
 class OrganizationRole(StrEnum):
@@ -59,6 +60,13 @@ class Access(msgspec.Struct, frozen=True):
     def may(self, permission: Permission) -> bool:
         """Tell whether the account has a permission here."""
         return permission in self.permissions
+
+    @property
+    def environment_id(self) -> UUID:
+        """The environment that the address names. Raises `EnvironmentNotFoundError` where it names none."""
+        if self.environment is None:
+            raise EnvironmentNotFoundError
+        return self.environment.id
 
 
 class MemberInfo(msgspec.Struct, frozen=True):

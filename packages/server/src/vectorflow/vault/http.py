@@ -17,7 +17,6 @@ from vectorflow.platform.http.cursors import DEFAULT_LIMIT, Cursor, Limit, Query
 from vectorflow.platform.http.etag import etag, if_match, require_match
 from vectorflow.platform.http.idempotency import Idempotency
 from vectorflow.platform.http.times import Instant
-from vectorflow.tenancy.errors import EnvironmentNotFoundError
 from vectorflow.tenancy.types import Access
 from vectorflow.vault import types
 from vectorflow.vault.service import VaultService
@@ -92,7 +91,7 @@ async def list_secrets(
     key = decode_cursor(cursor, str)
     async with database.transaction(access.organization_id) as txn:
         rows = await vault.secrets(
-            txn, _environment_id(access), after=key[0] if key else None, limit=limit + 1, text=q
+            txn, access.environment_id, after=key[0] if key else None, limit=limit + 1, text=q
         )
     items, next_cursor = page(rows, limit, lambda row: (row.secret.name,))
     return SecretList([_secret(row.secret, row.used_by) for row in items], next_cursor)
@@ -118,7 +117,7 @@ async def create_secret(
 ) -> Response[Secret]:
     """Keep a new secret."""
     del org, env
-    environment_id = _environment_id(access)
+    environment_id = access.environment_id
     async with database.transaction(access.organization_id) as txn:
         await idempotency.begin(txn)
         secret = await vault.create(txn, actor, environment_id, data.name, data.value)
@@ -150,7 +149,7 @@ async def update_secret(
 ) -> Response[Secret]:
     """Replace a value."""
     del org, env
-    environment_id, given = _environment_id(access), if_match(request)
+    environment_id, given = access.environment_id, if_match(request)
     async with database.transaction(access.organization_id) as txn:
         secret = await vault.for_change(txn, environment_id, id)
         require_match(given, _tag(secret))
@@ -179,17 +178,11 @@ async def delete_secret(
 ) -> None:
     """Delete a secret with all its versions."""
     del org, env
-    environment_id, given = _environment_id(access), if_match(request)
+    environment_id, given = access.environment_id, if_match(request)
     async with database.transaction(access.organization_id) as txn:
         secret = await vault.for_change(txn, environment_id, id)
         require_match(given, _tag(secret))
         await vault.delete(txn, actor, environment_id, secret)
-
-
-def _environment_id(access: NamedDependency[Access]) -> UUID:
-    if access.environment is None:
-        raise EnvironmentNotFoundError
-    return access.environment.id
 
 
 def _tag(secret: types.Secret) -> str:

@@ -15,7 +15,7 @@ from vectorflow.platform.http.asgi import AnyRequest
 from vectorflow.platform.http.etag import etag
 from vectorflow.platform.http.problems import Problem, answer_error
 from vectorflow.platform.http.times import Instant
-from vectorflow.tenancy.errors import EnvironmentNotFoundError, PermissionDeniedError
+from vectorflow.tenancy.errors import PermissionDeniedError
 from vectorflow.tenancy.types import Access
 from vectorflow_topology.diff import Change
 from vectorflow_topology.document import Document
@@ -115,13 +115,6 @@ def answer_too_deep(request: AnyRequest, _error: Exception) -> Response[Problem]
 
 # For every route whose body holds a document.
 DOCUMENT_ERRORS: ExceptionHandlersMap = {RecursionError: answer_too_deep}
-
-
-def environment_id(access: Access) -> UUID:
-    """Return the environment that the path named."""
-    if access.environment is None:
-        raise EnvironmentNotFoundError
-    return access.environment.id
 
 
 def require_secret_use(access: Access, document: Document) -> None:

@@ -16,7 +16,6 @@ from vectorflow.pipelines.http.answers import (
     CheckResult,
     ImportedDocument,
     ImportResult,
-    environment_id,
 )
 from vectorflow.pipelines.service import PipelineService
 from vectorflow.pipelines.types import MOST_BODY_BYTES, ImportFormat
@@ -72,7 +71,7 @@ async def check_document(
     del org, env
     checked = await pipelines.workbench.check(data.document)
     async with database.transaction(access.organization_id) as txn:
-        checked = await pipelines.with_secrets(txn, environment_id(access), data.document, checked)
+        checked = await pipelines.with_secrets(txn, access.environment_id, data.document, checked)
     yaml = checked.yaml.decode() if checked.yaml is not None else None
     return CheckResult(findings=checked.findings, yaml=yaml, sha256=checked.sha256)
 

@@ -14,7 +14,6 @@ from vectorflow.pipelines.http.answers import (
     ENVIRONMENT,
     Pipeline,
     PipelineSummaryList,
-    environment_id,
     pipeline_of,
     pipeline_tag,
     require_secret_use,
@@ -70,7 +69,7 @@ async def list_pipelines(
     key = decode_cursor(cursor, str, UUID)
     async with database.transaction(access.organization_id) as txn:
         rows = await pipelines.pipelines(
-            txn, environment_id(access), after=(key[0], key[1]) if key else None, limit=limit + 1, text=q
+            txn, access.environment_id, after=(key[0], key[1]) if key else None, limit=limit + 1, text=q
         )
     items, next_cursor = page(rows, limit, lambda listed: (listed.row.sort_name, str(listed.row.id)))
     return PipelineSummaryList([summary_of(listed) for listed in items], next_cursor)
@@ -103,7 +102,7 @@ async def create_pipeline(
         draft = await pipelines.create(
             txn,
             actor,
-            environment_id(access),
+            access.environment_id,
             name=data.name,
             description=data.description,
             document=data.document,
@@ -133,7 +132,7 @@ async def get_pipeline(
     """Answer with one pipeline."""
     del org, env
     async with database.transaction(access.organization_id) as txn:
-        draft = await pipelines.draft(txn, environment_id(access), id)
+        draft = await pipelines.draft(txn, access.environment_id, id)
         answer = pipeline_of(await pipelines.listed(txn, draft.row), draft.document)
     return Response(answer, headers={"ETag": answer.etag})
 
@@ -163,7 +162,7 @@ async def update_pipeline(
     given = if_match(request)
     require_secret_use(access, data.document)
     async with database.transaction(access.organization_id) as txn:
-        row = await pipelines.for_change(txn, environment_id(access), id)
+        row = await pipelines.for_change(txn, access.environment_id, id)
         require_match(given, pipeline_tag(row))
         draft = await pipelines.update(
             txn, actor, row, name=data.name, description=data.description, document=data.document
@@ -194,6 +193,6 @@ async def delete_pipeline(
     del org, env
     given = if_match(request)
     async with database.transaction(access.organization_id) as txn:
-        row = await pipelines.for_change(txn, environment_id(access), id)
+        row = await pipelines.for_change(txn, access.environment_id, id)
         require_match(given, pipeline_tag(row))
         await pipelines.delete(txn, actor, row)

@@ -15,7 +15,6 @@ from vectorflow.pipelines.http.answers import (
     RevisionDetail,
     RevisionList,
     detail_of,
-    environment_id,
     revision_of,
 )
 from vectorflow.pipelines.revisions import RevisionService
@@ -54,7 +53,7 @@ async def list_revisions(
     key = decode_cursor(cursor, int)
     before = min(key[0], _MOST_NUMBER) if key else None
     async with database.transaction(access.organization_id) as txn:
-        row = await pipelines.pipeline(txn, environment_id(access), id)
+        row = await pipelines.pipeline(txn, access.environment_id, id)
         rows = await revisions.revisions(txn, row.id, before=before, limit=limit + 1, text=q)
     items, next_cursor = page(rows, limit, lambda revision: (revision.number,))
     return RevisionList([revision_of(each) for each in items], next_cursor)
@@ -81,7 +80,7 @@ async def get_revision(
     """Answer with one revision."""
     del org, env
     async with database.transaction(access.organization_id) as txn:
-        row = await pipelines.pipeline(txn, environment_id(access), id)
+        row = await pipelines.pipeline(txn, access.environment_id, id)
         return detail_of(await revisions.stored(txn, row.id, _bounded(number)))
 
 
@@ -109,7 +108,7 @@ async def get_diff(
     """Compare two states."""
     del org, env
     async with database.transaction(access.organization_id) as txn:
-        row = await pipelines.pipeline(txn, environment_id(access), id)
+        row = await pipelines.pipeline(txn, access.environment_id, id)
         old = _deployed(await pipelines.listed(txn, row)) if since == "deployed" else _number("from", since)
         new: int | Literal["draft"] = "draft" if to == "draft" else _number("to", to)
         difference = await revisions.difference(txn, row, old, new)
