@@ -36,6 +36,7 @@ test-web: web
 	@$(PY) scripts/web.py run check
 
 test-e2e: web
+	@$(PY) scripts/browser.py >/dev/null
 	@$(PY) -m pytest tests/e2e
 
 bench: .venv/.ready ## Measure the numbers of the house and print a table

@@ -30,10 +30,17 @@ def installed() -> str | None:
 
 def install() -> None:
     """Install a browser through Playwright, else Debian's package."""
-    download = subprocess.run(
-        [sys.executable, "-m", "playwright", "install", "chromium"], check=False, capture_output=True
-    )
-    if download.returncode == 0 or shutil.which("apt-get") is None or os.geteuid() != 0:
+    try:
+        download = subprocess.run(
+            [sys.executable, "-m", "playwright", "install", "chromium"],
+            check=False,
+            capture_output=True,
+            timeout=180,
+        )
+        downloaded = download.returncode == 0
+    except subprocess.TimeoutExpired:
+        downloaded = False
+    if downloaded or shutil.which("apt-get") is None or os.geteuid() != 0:
         return
     subprocess.run(["apt-get", "update", "-qq"], check=True, stdout=sys.stderr)
     subprocess.run(
