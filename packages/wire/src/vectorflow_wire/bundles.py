@@ -81,6 +81,8 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     expires_at: int
     keys_version: int
     pipelines: tuple[BundlePipeline, ...] = ()
+    pending: bool = False
+    """A person has yet to admit the node; nothing may be concluded from the empty list of pipelines."""
     agent: VersionWanted | None = None
     engine: VersionWanted | None = None
     format: int = msgspec.field(default=BUNDLE_FORMAT)

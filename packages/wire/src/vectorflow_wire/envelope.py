@@ -18,6 +18,9 @@ from vectorflow_wire.encoding import EncodingInvalid, base64_bytes, base64_text
 BUNDLE: Final = "application/vnd.vectorflow.bundle+json"
 KEY_LIST: Final = "application/vnd.vectorflow.keylist+json"
 REPORT: Final = "application/vnd.vectorflow.report+json"
+STATEMENT: Final = "application/vnd.vectorflow.statement+json"
+ROTATION: Final = "application/vnd.vectorflow.rotation+json"
+REATTACH: Final = "application/vnd.vectorflow.reattach+json"
 
 CLOCK_TOLERANCE_MS: Final = 5 * 60 * 1000
 

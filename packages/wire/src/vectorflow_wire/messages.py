@@ -51,10 +51,16 @@ class ReportKind:
     HELD: Final = "held"
     KEPT: Final = "kept"
     """A pipeline is no longer in the bundle; it goes on as it was."""
+    STATEMENT_DONE: Final = "statement-done"
+    """The statement `Report.statement` was acted on; the message says how."""
+    STATEMENT_REFUSED: Final = "statement-refused"
+    """The statement `Report.statement` was not acted on; reason and message say why."""
+    WIPED: Final = "wiped"
+    """State and secrets are gone by the statement `Report.statement`; token and keys go once this is answered."""
 
 
 class ReportReason:
-    """Known values of `Report.reason` besides the `bundle-…` codes of `verify`."""
+    """Known values of `Report.reason` besides the `bundle-…` and `statement-…` codes of `verify` and `statements`."""
 
     CONFIG_INVALID: Final = "config-invalid"
     SECRET_UNREADABLE: Final = "secret-unreadable"  # noqa: S105  a reason code
@@ -108,7 +114,8 @@ class EngineFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 class EnrollRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Body of `POST /agent/v1/enroll`; the enrolment token is in `Authorization: Bearer vfe_…`.
 
-    `previous_node_token` re-attaches a machine that was enrolled before; the old token is revoked.
+    `previous_node_token` re-attaches a machine that was enrolled before; so does `proof`, the envelope of a
+    `renewal.ReattachClaim`. A machine id proves nothing: with it alone the machine becomes a new node.
     """
 
     machine_id: str
@@ -119,13 +126,15 @@ class EnrollRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     engine: EngineFacts = msgspec.field(default_factory=EngineFacts)
     facts: dict[str, str] = msgspec.field(default_factory=dict)
     previous_node_token: str | None = None
+    proof: Envelope | None = None
 
 
 class EnrollAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Who the node is, and whom it may believe.
 
     `organization`, `environment` are ids with their slugs beside them; `root_key` is base64 of the
-    organisation's Ed25519 root key; `key_list` is the root-signed envelope of `keys.KeyList`.
+    organisation's Ed25519 root key; `key_list` is the root-signed envelope of `keys.KeyList`. While `pending`
+    is true a person has yet to admit the node: its bundle holds nothing to run.
     """
 
     node_id: str
@@ -137,6 +146,7 @@ class EnrollAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     root_key: str
     key_list: Envelope
     name: str = ""
+    pending: bool = False
     intervals: Intervals = msgspec.field(default_factory=Intervals)
 
 
@@ -236,12 +246,16 @@ class DesiredHint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class HeartbeatAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What the stream would have told. `at` is the server's clock in epoch ms."""
+    """What the stream would have told. `at` is the server's clock in epoch ms.
+
+    `statements` are envelopes of `statements.Statement`, repeated until the node reports on them.
+    """
 
     generation: int = 0
     issue: int = 0
     at: int = 0
     intervals: Intervals | None = None
+    statements: tuple[Envelope, ...] = ()
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -249,7 +263,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `sequence` starts at 1 and only grows for a node; (node, sequence) is what makes a report
     idempotent. `pipeline` is empty when the whole bundle is meant. `at` is epoch ms by the node's
-    clock. `engine_output` holds the engine's own last lines.
+    clock. `engine_output` holds the engine's own last lines. `statement` is the id of the statement that
+    the report answers, if any.
     """
 
     node: str
@@ -264,6 +279,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reason: str = ""
     message: str = ""
     engine_output: tuple[str, ...] = ()
+    statement: str = ""
 
 
 class ReportsRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
