@@ -1,6 +1,5 @@
 // Prints how much JavaScript (Brotli) each page needs until usable, and fails over the budget.
-import { readFileSync } from 'node:fs'
-import { brotliCompressSync } from 'node:zlib'
+import { readFileSync, statSync } from 'node:fs'
 
 const out = new URL('../../packages/server/src/vectorflow/web/', import.meta.url)
 const manifest = JSON.parse(readFileSync(new URL('.vite/manifest.json', out), 'utf8'))
@@ -20,7 +19,7 @@ function files(key, seen = new Set()) {
 
 const sizes = new Map()
 function size(file) {
-  if (!sizes.has(file)) sizes.set(file, brotliCompressSync(readFileSync(new URL(file, out))).length)
+  if (!sizes.has(file)) sizes.set(file, statSync(new URL(`${file}.br`, out)).size)
   return sizes.get(file)
 }
 

@@ -24,6 +24,12 @@ const signIn = createRoute({
   component: lazyRouteComponent(() => import('@/features/session/sign-in-page'), 'SignInPage'),
 })
 
+const design = createRoute({
+  getParentRoute: () => root,
+  path: '/design',
+  component: lazyRouteComponent(() => import('@/features/design/design-page'), 'DesignPage'),
+})
+
 const signedIn = createRoute({
   getParentRoute: () => root,
   id: 'signed-in',
@@ -86,10 +92,11 @@ export type EditorPane = 'yaml' | 'outline' | 'findings'
 const editor = createRoute({
   getParentRoute: () => scoped,
   path: '/pipelines/$pipelineId',
-  validateSearch: (search): { component?: string; pane?: EditorPane; line?: number } => ({
+  validateSearch: (search): { component?: string; pane?: EditorPane; line?: number; at?: string } => ({
     component: text(search.component),
     pane: (['yaml', 'outline', 'findings'] as const).find((pane) => pane === search.pane),
     line: typeof search.line === 'number' && Number.isInteger(search.line) && search.line > 0 ? search.line : undefined,
+    at: text(search.at),
   }),
   component: lazyRouteComponent(() => import('@/features/editor/editor-page'), 'EditorPage'),
 })
@@ -166,6 +173,7 @@ const sessions = createRoute({
 
 const routeTree = root.addChildren([
   signIn,
+  design,
   signedIn.addChildren([
     home,
     scoped.addChildren([

@@ -1,6 +1,8 @@
 import { Link } from '@tanstack/react-router'
-import { Menu as MenuIcon } from 'lucide-react'
+import { Menu as MenuIcon, Search } from 'lucide-react'
+import { openCommands } from '@/features/commands/open'
 import { t } from '@/lib/i18n'
+import { commandKey } from '@/lib/platform'
 import { IconButton } from '@/ui/button'
 import { AccountMenu, ThemeMenu } from './account-menu'
 import { ScopeSwitcher } from './scope-switcher'
@@ -20,6 +22,17 @@ export function TopBar({ onOpenDrawer }: { onOpenDrawer: () => void }) {
       </Link>
       <ScopeSwitcher />
       <div className="flex-1" />
+      <button
+        type="button"
+        onClick={openCommands}
+        aria-label={t('Go to or do anything')}
+        aria-keyshortcuts="Meta+K Control+K"
+        className="flex h-7 shrink-0 cursor-pointer items-center gap-2 rounded-md border border-control/50 bg-surface px-2 text-secondary hover:bg-hover hover:text-text"
+      >
+        <Search aria-hidden size={14} />
+        <span className="max-md:hidden">{t('Go to or do…')}</span>
+        <kbd className="font-mono text-sm max-md:hidden">{commandKey()}K</kbd>
+      </button>
       <ThemeMenu />
       <AccountMenu />
     </header>

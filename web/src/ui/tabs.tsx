@@ -32,7 +32,7 @@ export function TabbedPane<Id extends string>({ label, value, tabs, onChange, ch
           ))}
         </TabList>
       </div>
-      <TabPanel id={value} className="min-h-0 flex-1 overflow-auto outline-none">
+      <TabPanel key={value} id={value} className="min-h-0 flex-1 overflow-auto outline-none">
         {children}
       </TabPanel>
     </AriaTabs>

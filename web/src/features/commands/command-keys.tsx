@@ -1,4 +1,5 @@
 import { lazy, Suspense, useEffect, useState } from 'react'
+import { onOpenCommands } from './open'
 
 // Both are needed only when asked for.
 const CommandPalette = lazy(async () => ({ default: (await import('./command-palette')).CommandPalette }))
@@ -29,8 +30,12 @@ export function CommandKeys() {
       event.stopPropagation()
       setOpen(wanted)
     }
+    const stop = onOpenCommands(() => setOpen('palette'))
     window.addEventListener('keydown', listener, { capture: true })
-    return () => window.removeEventListener('keydown', listener, { capture: true })
+    return () => {
+      stop()
+      window.removeEventListener('keydown', listener, { capture: true })
+    }
   }, [])
   const close = () => setOpen(null)
   return (

@@ -1,12 +1,14 @@
 import { t } from '@/lib/i18n'
+import { commandKey } from '@/lib/platform'
 import { Dialog } from '@/ui/dialog'
 
 function shortcuts(): { title: string; keys: [string, string][] }[] {
+  const key = commandKey()
   return [
     {
       title: t('Everywhere'),
       keys: [
-        ['⌘K / Ctrl K', t('Go to or do anything')],
+        [`${key}K`, t('Go to or do anything')],
         ['?', t('This help')],
         ['/', t('Search on this page')],
         ['Esc', t('Close what is open')],
@@ -19,9 +21,9 @@ function shortcuts(): { title: string; keys: [string, string][] }[] {
         ['C', t('Connect the selected component')],
         ['← → ↑ ↓', t('Move along connections and between neighbours')],
         ['Del', t('Remove what is selected')],
-        ['⌘S / Ctrl S', t('Save')],
-        ['⌘Z / Ctrl Z', t('Undo')],
-        ['⇧⌘Z / Ctrl Y', t('Redo')],
+        [`${key}S`, t('Save')],
+        [`${key}Z`, t('Undo')],
+        [key === '⌘' ? '⇧⌘Z' : 'Ctrl Y', t('Redo')],
       ],
     },
   ]

@@ -6,6 +6,7 @@ import { usePageCommands } from '@/features/commands/registry'
 import { useStaleSeconds } from '@/features/live/rates-context'
 import { useCan, useScope } from '@/app/scope'
 import { t } from '@/lib/i18n'
+import { commandKey } from '@/lib/platform'
 import { Button, IconButton } from '@/ui/button'
 import { StaleNote } from '@/ui/states'
 import { useEditor, useEditorState } from './context'
@@ -42,7 +43,7 @@ export function Toolbar({ onAdd, save, isSaving }: ToolbarProps) {
   usePageCommands(
     [
       { id: 'add', label: t('Add a component'), hint: 'A', refusal: noEdit },
-      { id: 'save', label: t('Save'), hint: '⌘S', refusal: noEdit ?? (state.dirty ? null : t('Nothing has changed.')) },
+      { id: 'save', label: t('Save'), hint: `${commandKey()}S`, refusal: noEdit ?? (state.dirty ? null : t('Nothing has changed.')) },
       { id: 'deploy', label: t('Deploy…'), refusal: can('pipeline.deploy') ? null : t('You may not deploy in this environment.') },
       { id: 'tidy', label: t('Tidy the layout'), refusal: noEdit },
     ],

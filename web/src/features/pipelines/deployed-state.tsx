@@ -14,9 +14,9 @@ export function DeployedState({ deployed }: { deployed: Deployed | null }) {
   const { revision, nodes_running: running, nodes_assigned: assigned } = deployed
   if (assigned === 0) return <StateBadge tone="unknown" label={t('Revision {revision}, no nodes', { revision })} />
   return (
-    <span className="inline-flex items-center gap-2">
+    <span className="inline-flex flex-wrap items-center gap-x-2">
       <StateBadge tone={toneOf(deployed)} label={t('Revision {revision}', { revision })} />
-      <span className="text-secondary tabular-nums">
+      <span className="whitespace-nowrap text-secondary tabular-nums">
         {t('{running} of {assigned, plural, one {# node} other {# nodes}}', { running, assigned })}
       </span>
     </span>

@@ -18,6 +18,7 @@ import { FlowEdge } from './flow-edge'
 import { neighbour } from './keyboard'
 import type { CardNode, FlowLink } from './nodes'
 import { useLinks, useNodes } from './nodes'
+import { useViewportAddress } from './viewport'
 
 const NODE_TYPES = { component: ComponentCard }
 const EDGE_TYPES = { flow: FlowEdge }
@@ -39,6 +40,7 @@ type CanvasProps = { onAdd: () => void; onConnectFrom: (component: string) => vo
 export function Canvas({ onAdd, onConnectFrom }: CanvasProps) {
   const { store, specs, canEdit, selected, select } = useEditor()
   const theme = useTheme()
+  const { viewport, remember } = useViewportAddress()
   const flow = useReactFlow<CardNode, FlowLink>()
   const graph = useEditorState((state) => state.draft.document)
   const change = useEditorState((state) => state.change)
@@ -140,7 +142,10 @@ export function Canvas({ onAdd, onConnectFrom }: CanvasProps) {
         deleteKeyCode={null}
         colorMode={theme}
         onlyRenderVisibleElements={graph.components.length > 60}
-        fitView
+        fitView={viewport === null}
+        {...(viewport === null ? {} : { defaultViewport: viewport })}
+        // Only a person's own movement is worth an address.
+        onMoveEnd={(event, moved) => event !== null && remember(moved)}
         fitViewOptions={{ padding: 0.08, minZoom: 0.55, maxZoom: 1 }}
         minZoom={0.15}
         maxZoom={2}
