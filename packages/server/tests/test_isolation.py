@@ -6,7 +6,7 @@ Reasoned exceptions stand in the lists below; everything else in schema ``public
 import psycopg
 import pytest
 
-from vectorflow.platform.credentials import Role, role_url
+from vectorflow.platform.credentials import SERVING, Role, role_url
 
 # Tables without an organisation, each with the reason; no serving role may read or write them directly.
 GLOBAL_TABLES = {
@@ -22,6 +22,12 @@ GLOBAL_TABLES = {
 DIRECTORY = {"organizations": "id"}
 # Definer functions: what each may see around row-level security, and why.
 DEFINERS = {
+    "revocation_note": "trigger: notes a right that was taken away",
+    "revocations_after": "worker only: reads that journal, to keep it outside the database",
+    "database_identity": "tells databases apart; no organisation",
+    "backup_record": "backup only: notes a backup and its expiry",
+    "backup_removed": "backup only: notes that a backup was removed",
+    "backups_gone_at": "one moment, no organisation",
     "org": "reads the scope keys to check a signature",
     "organizations_for_work": "worker only: lists ids for periodic work",
     "organization_by_slug": "exact key: the directory of slugs",
@@ -143,7 +149,7 @@ def test_serving_roles_hold_no_power(catalogue) -> None:
     assert {role.value for role in Role} <= {row[0] for row in rows}
     for name, superuser, createdb, createrole, bypass, replication in rows:
         assert not any((superuser, createdb, createrole, replication)), name
-        assert bypass == (name == Role.TELEMETRY.value), name
+        assert bypass == (name in (Role.TELEMETRY.value, Role.BACKUP.value)), name
     owned = catalogue.execute(
         "select relname from pg_class where relowner::regrole::text = any(%s)",
         [[role.value for role in Role]],
@@ -155,7 +161,7 @@ def test_global_tables_and_partitions_are_granted_to_nobody_who_serves(catalogue
     for name, table in tables.items():
         if name not in GLOBAL_TABLES and not table["relispartition"]:
             continue
-        for role in Role:
+        for role in SERVING:
             for privilege in ("select", "insert", "update", "delete", "truncate"):
                 granted = catalogue.execute(
                     "select has_table_privilege(%s, %s, %s)", [role.value, f"public.{name}", privilege]
@@ -208,7 +214,7 @@ def test_sensitive_or_explained(catalogue, tables) -> None:
     assert not unexplained, f"seal it (vf.sealed) or say why it is plain: {unexplained}"
 
 
-@pytest.mark.parametrize("role", list(Role))
+@pytest.mark.parametrize("role", SERVING)
 def test_a_query_that_forgets_the_scope_returns_nothing(
     catalogue, tables, database_url, state_dir, role
 ) -> None:
@@ -221,4 +227,28 @@ def test_a_query_that_forgets_the_scope_returns_nothing(
             if readable == (True,):
                 tried += 1
                 assert connection.execute(f"select count(*) from public.{name}").fetchone() == (0,)
-    assert tried > 0 or role in (Role.SIGNER, Role.TELEMETRY)
+    assert tried > 0 or role in (Role.SIGNER, Role.TELEMETRY, Role.OPERATOR)
+
+
+def test_every_tenant_table_is_backed_up_and_erased(catalogue, tables) -> None:
+    """`vf.protect` grants both; a table that goes another way must grant them itself."""
+    for name, table in tables.items():
+        if name in GLOBAL_TABLES or table["relispartition"]:
+            continue
+        held = catalogue.execute(
+            "select has_table_privilege('vf_backup', %(t)s, 'select'), has_table_privilege('vf_eraser', %(t)s, 'delete')",
+            {"t": f"public.{name}"},
+        ).fetchone()
+        assert held == (True, True), f"{name}: grant select to vf_backup, and select, delete to vf_eraser"
+
+
+def test_the_backup_only_reads(catalogue, tables, database_url, state_dir) -> None:
+    with psycopg.connect(role_url(database_url, Role.BACKUP, state_dir), autocommit=True) as connection:
+        for name in tables:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(f"delete from public.{name}")
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(f"insert into public.{name} default values")
+        for secret in ("public.sessions", "public.sign_in_counters", "vf.scope_keys"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(f"select 1 from {secret}")

@@ -5,7 +5,7 @@ from typing import Any
 
 import psycopg
 from packages.server.tests.isolation.functions import callers
-from packages.server.tests.isolation.world import CLOSED, ROLES, VIEWS
+from packages.server.tests.isolation.world import BACKUP, CLOSED, ROLES, SERVERS, VIEWS
 
 from vectorflow.platform.catalogue import DIRECTORY
 
@@ -60,6 +60,12 @@ cross join unnest(%s::text[]) r (name)
 where {_SCHEMAS} and (c.relispartition or n.nspname || '.' || c.relname = any(%s)) and c.relkind in ('r', 'p')
   and (has_any_column_privilege(r.name, c.oid, 'select, insert, update')
        or has_table_privilege(r.name, c.oid, 'delete, truncate'))
+"""
+
+_WRITABLE = f"""
+select n.nspname || '.' || c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where {_SCHEMAS} and c.relkind in ('r', 'p', 'v', 'm')
+  and (has_any_column_privilege(%s, c.oid, 'insert, update') or has_table_privilege(%s, c.oid, 'delete, truncate'))
 """
 
 
@@ -120,22 +126,27 @@ def functions(connection: Connection) -> list[str]:
 
 
 def powers(connection: Connection) -> list[str]:
-    """Serving roles have no attribute and no membership; only the writer of telemetry bypasses RLS."""
+    """Roles have no attribute and no membership; only the writer of telemetry and the backup bypass RLS."""
     return [
         f"{name} has more power than it needs"
         for name, power, bypass, member in connection.execute(_POWERS, [list(ROLES)])
-        if power or member or bypass != (name == "vf_telemetry")
+        if power or member or bypass != (name in ("vf_telemetry", BACKUP))
     ]
 
 
 def grants(connection: Connection) -> list[str]:
     """Partitions and closed tables are granted to nobody who serves."""
-    rows = connection.execute(_GRANTS, [list(ROLES), list(CLOSED)])
+    rows = connection.execute(_GRANTS, [list(SERVERS), list(CLOSED)])
     return [f"{table} is granted to {role}" for table, role in rows]
 
 
+def backup(connection: Connection) -> list[str]:
+    """The backup reads and does nothing else."""
+    return [f"the backup may write {name}" for (name,) in connection.execute(_WRITABLE, [BACKUP, BACKUP])]
+
+
 CHECKS: tuple[Callable[[Connection], list[str]], ...] = (
-    fences, policies, keys, views, functions, powers, grants
+    fences, policies, keys, views, functions, powers, grants, backup
 )  # fmt: skip
 
 

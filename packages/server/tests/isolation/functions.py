@@ -3,6 +3,7 @@
 Every definer function stands here with its callers and with how its answer is checked; one that does not is a fault.
 """
 
+import datetime as dt
 import json
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -20,7 +21,7 @@ from packages.server.tests.isolation.world import (
 )
 from psycopg import sql
 
-APP, WORKER, SIGNER, TELEMETRY = ROLES
+APP, WORKER, SIGNER, TELEMETRY, OPERATOR, BACKUP = ROLES
 Arguments = Callable[[World, Any], tuple[Any, ...]]
 
 
@@ -63,7 +64,7 @@ def _sign_in(world: World, organization: Any) -> tuple[Any, ...]:
 
 
 DEFINERS = {
-    "vf.org": Function({APP, WORKER, SIGNER}, "scope"),
+    "vf.org": Function({APP, WORKER, SIGNER, OPERATOR}, "scope"),
     "vf.organization_by_slug": Function({APP, WORKER}, "key", _key("organization_slugs", "slug")),
     "vf.slug_claim": Function({APP}, "claim", lambda _world, _organization: ("unclaimed",)),
     "vf.account_create": Function(
@@ -77,7 +78,7 @@ DEFINERS = {
             "00000000-0000-4000-8000-000000000002",
             bytes(32),
             _account(world, organization),
-            "tomorrow",
+            dt.datetime.now(dt.UTC) + dt.timedelta(hours=1),
             "a",
             "a",
             b"",
@@ -94,7 +95,7 @@ DEFINERS = {
     "vf.audit_append": Function({APP, WORKER, SIGNER}, "append", _entry),
     "vf.audit_sign_in": Function({APP}, "key", _sign_in),
     "vf.audit_people": Function({APP, WORKER}, "write", lambda w, o: ([_account(w, o)],)),
-    "vf.platform_audit_append": Function({APP, WORKER, SIGNER}, "write", _entry),
+    "vf.platform_audit_append": Function({APP, WORKER, SIGNER, OPERATOR, BACKUP}, "write", _entry),
     "vf.platform_audit_range": Function({WORKER}, "write", lambda _w, _o: (0, 9)),
     "vf.platform_audit_newest": Function({WORKER}, "write"),
     "vf.platform_audit_checkpoint_add": Function(
@@ -108,6 +109,17 @@ DEFINERS = {
     "vf.organizations_for_keys": Function({SIGNER}, "list"),
     "vf.organizations_for_work": Function({WORKER}, "list"),
     "vf.organizations_rolling_out": Function({WORKER}, "list"),
+    "vf.revocations_after": Function({WORKER}, "write", lambda _w, _o: ("0", 9)),
+    "vf.database_identity": Function({WORKER, BACKUP}, "write"),
+    "vf.backup_record": Function(
+        {BACKUP},
+        "write",
+        lambda _w, _o: ("00000000-0000-4000-8000-000000000003", "2000-01-01", "2000-01-02", 1),
+    ),
+    "vf.backup_removed": Function(
+        {BACKUP}, "write", lambda _w, _o: ("00000000-0000-4000-8000-000000000003",)
+    ),
+    "vf.backups_gone_at": Function({APP, WORKER, SIGNER, OPERATOR, BACKUP}, "write"),
     "vf.presence_update": Function({TELEMETRY}, "presence"),
     "vf.counters_update": Function({TELEMETRY}, "counters"),
     "vf.counters_upkeep": Function({WORKER}, "write", lambda _world, _organization: (14, 30)),

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import psycopg
 from packages.server.tests.isolation.functions import DEFINERS
 from packages.server.tests.isolation.tables import composite_references
-from packages.server.tests.isolation.world import CLOSED, ROLES, SEQUENCES, World, granted
+from packages.server.tests.isolation.world import BACKUP, CLOSED, ROLES, SEQUENCES, World, granted
 
 from vectorflow.platform.catalogue import DIRECTORY, Reference, Table
 
@@ -41,6 +41,8 @@ def mutants(connection: psycopg.Connection[Any], world: World) -> list[Mutant]:
     found = [*_policies(connection), *_definers(connection), *_roles(connection, world)]
     for table in world.tenant_tables:
         found += [*_fences(table), *_references(world, table), *_key(table)]
+        text = f"grant insert, update, delete on {table.name} to {BACKUP}"
+        found.append(Mutant("table writable by the backup", table.name, (text,), (table.name,)))
         if not granted(connection, "vf_telemetry", table.name, "SELECT"):
             statements = (
                 f"grant usage on schema {table.name.split('.')[0]} to vf_telemetry",
@@ -126,7 +128,7 @@ def _definers(connection: psycopg.Connection[Any]) -> Iterator[Mutant]:
 
 def _roles(connection: psycopg.Connection[Any], world: World) -> Iterator[Mutant]:
     tenants = tuple(table.name for table in world.tenant_tables)
-    for role in ("vf_app", "vf_worker", "vf_signer"):
+    for role in ("vf_app", "vf_worker", "vf_signer", "vf_operator"):
         yield Mutant("role bypasses RLS", role, (f"alter role {role} bypassrls",), tenants)
         yield Mutant("role made a member", role, (f"grant vf_directory to {role}",), tenants)
     view = "create view public.taken as select * from public.pipelines"

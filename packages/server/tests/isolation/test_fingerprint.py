@@ -11,7 +11,7 @@ from packages.server.tests.conftest import clone
 from psycopg.rows import dict_row
 
 from vectorflow.platform import canaries, catalogue, fingerprint
-from vectorflow.platform.credentials import Role, role_url
+from vectorflow.platform.credentials import SERVING, Role, role_url
 from vectorflow.platform.migrate import MigrationRefused, migrate
 
 # What is done by hand, and what `serve` says about it.
@@ -58,7 +58,7 @@ async def admin(url):
     await connection.close()
 
 
-@pytest.mark.parametrize("role", list(Role))
+@pytest.mark.parametrize("role", list(SERVING))
 async def test_an_unchanged_catalogue_is_the_same_for_every_role(url, state_dir, role) -> None:
     connection = await psycopg.AsyncConnection.connect(role_url(url, role, state_dir), row_factory=dict_row)
     async with connection:

@@ -13,10 +13,12 @@ from uuid import UUID, uuid4
 import psycopg
 
 from vectorflow.platform.catalogue import DIRECTORY, Recipe, RowMaker, Table, read_tables
-from vectorflow.platform.credentials import Role
+from vectorflow.platform.credentials import SERVING, Role
 from vectorflow.platform.scope import LIFETIME_SECONDS, ScopeSigner
 
 ROLES = tuple(role.value for role in Role)
+SERVERS = tuple(role.value for role in SERVING)
+BACKUP = Role.BACKUP.value  # the one role that is not a server's: it reads all of this and writes nothing
 BASE, SECOND = 0, 1  # numbers of the rows every tenant table has for each organisation
 
 # Tables that no serving role may touch, with the reason.
@@ -30,10 +32,14 @@ CLOSED = {
     "public.platform_audit_checkpoints": "the platform's own log",
     "vf.scope_keys": "whoever reads them can sign any scope",
     "vf.schema_version": "only migrations read it",
+    "vf.revocations": "the journal of rights taken away, for restores",
+    "vf.backups": "what is known of backups",
 }
+# Of those, what the backup reads.
+BACKED_UP = set(CLOSED) - {"public.sessions", "public.sign_in_counters", "vf.scope_keys"}
 # Tables without an organisation that some roles may use.
 SHARED: dict[str, tuple[str, set[str]]] = {
-    "vf.fingerprint": ("SELECT", set(ROLES)),  # digests of the catalogue, compared at start
+    "vf.fingerprint": ("SELECT", set(SERVERS)),  # digests of the catalogue, compared at start
     # procrastinate's own; ids of jobs and times, no arguments
     "jobs.procrastinate_events": ("SELECT INSERT UPDATE DELETE", {"vf_worker"}),
     "jobs.procrastinate_periodic_defers": ("SELECT INSERT UPDATE DELETE", {"vf_worker"}),

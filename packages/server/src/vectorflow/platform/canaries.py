@@ -10,7 +10,7 @@ import psycopg
 from psycopg import sql
 
 from vectorflow.platform.catalogue import RowMaker, Table, insertion, read_tables
-from vectorflow.platform.credentials import Role
+from vectorflow.platform.credentials import SERVING, Role
 from vectorflow.platform.scope import ScopeSigner
 
 # (role, table) where the role is meant to go beyond one organisation, each with the reason.
@@ -18,6 +18,11 @@ BEYOND = {
     ("vf_worker", "jobs.procrastinate_jobs"): "the worker claims every organisation's jobs",
     ("vf_telemetry", "public.counters"): "writes what gateways took from authenticated tokens; reads nothing",
 }
+
+
+def goes_beyond(role: str, table: str) -> bool:
+    """Tell whether a role may reach every organisation's rows of a table: the backup reads, the others stand above."""
+    return role == Role.BACKUP.value or (role, table) in BEYOND
 
 
 class IsolationBroken(Exception):
@@ -43,7 +48,7 @@ def try_fences(connection: psycopg.Connection[Any], signer: ScopeSigner) -> int:
                 if not name.endswith(".organization_slugs"):
                     maker.insert(connection, name, organization, 0)
         tries = _Tries(connection, signer, maker, mine, other)
-        for role in Role:
+        for role in SERVING:
             for table in tables.values():
                 if (role.value, table.name) not in BEYOND:
                     tries.read(role, table)

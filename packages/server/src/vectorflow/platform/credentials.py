@@ -1,7 +1,8 @@
 """How this installation's processes reach the database: one URL per role, and the scope key.
 
 ``migrate`` creates the login roles with random passwords and keeps them, with the scope key, in
-``<state>/database.json`` (mode 0600). A deployment may instead pass ``VECTORFLOW_DATABASE_<ROLE>_URL`` and
+``<state>/database.json`` (mode 0600); the login that reads everything for backups lies apart in
+``<state>/backup.json``. A deployment may instead pass ``VECTORFLOW_DATABASE_<ROLE>_URL`` and
 ``VECTORFLOW_SCOPE_KEY`` to each process, which then needs no such file.
 """
 
@@ -24,6 +25,16 @@ class Role(StrEnum):
     WORKER = "vf_worker"
     SIGNER = "vf_signer"
     TELEMETRY = "vf_telemetry"
+    OPERATOR = "vf_operator"
+    BACKUP = "vf_backup"
+
+    @property
+    def serves(self) -> bool:
+        """Whether a process that answers requests or does background work may log in with it."""
+        return self is not Role.BACKUP
+
+
+SERVING = tuple(role for role in Role if role.serves)
 
 
 class CredentialsMissing(Exception):
@@ -39,23 +50,44 @@ class Credentials(msgspec.Struct, frozen=True):
     @classmethod
     def generate(cls) -> "Credentials":
         """Return new random credentials for every role."""
-        return cls({role.value: secrets.token_urlsafe(32) for role in Role}, [scope.new_key().hex()])
+        return cls({}, [scope.new_key().hex()]).completed()
+
+    def completed(self) -> "Credentials":
+        """Return these with a random password for each role that has none yet."""
+        fresh = {role.value: secrets.token_urlsafe(32) for role in Role}
+        return Credentials(fresh | self.passwords, self.scope_keys)
 
 
 def _path(state_dir: Path) -> Path:
     return state_dir / "database.json"
 
 
+def _backup_path(state_dir: Path) -> Path:
+    return state_dir / "backup.json"
+
+
 def load(state_dir: Path) -> Credentials | None:
-    """Return the stored credentials, or None where none have been written."""
+    """Return the stored credentials of the roles that serve, or None where none have been written."""
     with contextlib.suppress(FileNotFoundError):
         return msgspec.json.decode(_path(state_dir).read_bytes(), type=Credentials)
     return None
 
 
+def load_all(state_dir: Path) -> Credentials | None:
+    """Return all stored credentials, that for backups too, or None where none have been written."""
+    known = load(state_dir)
+    with contextlib.suppress(FileNotFoundError):
+        stored = msgspec.json.decode(_backup_path(state_dir).read_bytes(), type=dict[str, str])
+        return known and Credentials(known.passwords | stored, known.scope_keys)
+    return known
+
+
 def store(state_dir: Path, credentials: Credentials) -> None:
-    """Write the credentials atomically, readable by this user only."""
-    write_private(_path(state_dir), msgspec.json.encode(credentials))
+    """Write the credentials atomically, readable by this user only; the backup's in a file of its own."""
+    backup = {name: each for name, each in credentials.passwords.items() if name == Role.BACKUP.value}
+    serving = {name: each for name, each in credentials.passwords.items() if name not in backup}
+    write_private(_path(state_dir), msgspec.json.encode(Credentials(serving, credentials.scope_keys)))
+    write_private(_backup_path(state_dir), msgspec.json.encode(backup))
 
 
 def write_private(path: Path, content: bytes) -> None:
@@ -77,7 +109,7 @@ def role_url(base_url: str, role: Role, state_dir: Path, override: str | None = 
     """
     if override:
         return override
-    stored = load(state_dir)
+    stored = load(state_dir) if role.serves else load_all(state_dir)
     if stored is None or role.value not in stored.passwords:
         raise CredentialsMissing(CredentialsMissing.__doc__)
     return with_login(base_url, role.value, stored.passwords[role.value])

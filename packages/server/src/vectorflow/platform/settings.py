@@ -105,6 +105,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     database_telemetry_url: Annotated[
         str | None, _text("PostgreSQL address of the role that writes telemetry.")
     ] = None
+    database_operator_url: Annotated[str | None, _text("PostgreSQL address of the role of operators.")] = None
+    database_backup_url: Annotated[
+        str | None,
+        _text("PostgreSQL address of the role that reads everything for backups; no server needs it."),
+    ] = None
     scope_key: Annotated[
         str | None,
         _text(
