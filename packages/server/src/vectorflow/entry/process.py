@@ -13,6 +13,7 @@ from vectorflow.audit import jobs as audit_jobs
 from vectorflow.audit.checkpoints import CheckpointKey
 from vectorflow.audit.service import AuditAppender
 from vectorflow.delivery import jobs as delivery_jobs
+from vectorflow.entry.outbound import build_egress
 from vectorflow.entry.services import Services
 from vectorflow.kernel.errors import VectorFlowError
 from vectorflow.kernel.events import Topic
@@ -53,6 +54,9 @@ class Process:
         self.database = self._new_database(Role.APP, 10)
         # Registered in every process so that jobs can be deferred; opened only where the role worker runs.
         self._worker_database = self._new_database(Role.WORKER, 6)
+        # What is called for an organisation is logged through a pool apart; see `entry/outbound.py`.
+        self._outbound_database = self._new_database(Role.APP, 2)
+        self.egress = build_egress(settings, self._outbound_database, self.metrics)
         self.services = Services(
             settings, self.database, metrics=self.metrics, bus_connected=self.bus.connected.is_set
         )
@@ -70,6 +74,9 @@ class Process:
         async with AsyncExitStack() as stack:
             process = cls(settings, stack)
             await process.open_database(Role.APP)
+            await process._outbound_database.open()  # the class's own
+            stack.push_async_callback(process._outbound_database.close)
+            stack.push_async_callback(process.egress.aclose)
             stack.push_async_callback(process.services.close)
             listening = asyncio.create_task(process.bus.run(), name="bus")
             stack.push_async_callback(_cancel, listening)

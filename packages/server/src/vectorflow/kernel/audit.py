@@ -41,6 +41,8 @@ class AuditAction(StrEnum):
     SECRET_DELETED = "secret.deleted"  # noqa: S105
     SECRET_REFUSED = "secret.refused"  # noqa: S105
     ACCOUNT_CREATED = "account.created"
+    EGRESS_STARTED = "egress.started"
+    EGRESS_FINISHED = "egress.finished"
     DATA_KEY_CREATED = "data-key.created"
     SIGNING_KEY_CREATED = "signing-key.created"
 

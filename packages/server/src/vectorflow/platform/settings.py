@@ -54,6 +54,10 @@ def _text(description: str) -> Any:
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The server's settings. The name in the environment is the field's name in capitals after `VECTORFLOW_`."""
 
+    mode: Annotated[
+        Literal["self-hosted", "cloud"],
+        _text("`cloud` serves many customers: it refuses an allow-list for outbound calls."),
+    ] = "self-hosted"
     host: Annotated[str, _text("Address that API and web application listen on.")] = "127.0.0.1"
     port: Annotated[Port, _text("Port of API and web application; 0 takes a free one.")] = 8484
     gateway_host: Annotated[str, _text("Address that the agents' gateway listens on.")] = "127.0.0.1"
@@ -116,6 +120,28 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             "Keys that sign the tenant scope, in hex, by commas; unset: from the file that `migrate` wrote."
         ),
     ] = None
+    egress_allow: Annotated[
+        tuple[str, ...],
+        _text(
+            "Inner destinations that may be called, by commas, such as vault.corp.example:8200 or 10.1.0.0/16."
+        ),
+    ] = ()
+    egress_ca_file: Annotated[
+        Path | None, _text("File of authorities (PEM) to trust for outbound calls beside the system's.")
+    ] = None
+    aws_credentials_file: Annotated[
+        Path | None,
+        _text("File with the platform's own AWS access key, in the form of AWS's shared credentials file."),
+    ] = None
+    aws_role_arn: Annotated[
+        str | None, _text("Role that the platform takes on with its web identity token.")
+    ] = None
+    aws_web_identity_token_file: Annotated[
+        Path | None, _text("File with the web identity token that AWS_ROLE_ARN trusts.")
+    ] = None
+    aws_sts_endpoint: Annotated[str | None, _text("Address of AWS STS; unset: that of the key's region.")] = (
+        None
+    )
     cookie_secure: Annotated[
         Literal["auto", "always", "never"],
         _text("Whether session cookies need TLS; `auto` decides by BASE_URL."),
