@@ -1,12 +1,14 @@
 """`fleet.authority`: form and slugs before memory, memory before the database."""
 
+import asyncio
 import uuid
 
+import msgspec
 import pytest
 
 from vectorflow.fleet.authority import AgentTokens
-from vectorflow.fleet.errors import AgentTokenRefused
-from vectorflow.fleet.types import NodeAuthority
+from vectorflow.fleet.errors import AgentTokenRefused, GatewayBusy
+from vectorflow.fleet.types import FoundToken
 from vectorflow.platform.rate_limit import RateLimitedError
 from vectorflow_wire import tokens
 
@@ -18,66 +20,77 @@ class Clock:
         return self.now
 
 
-class OneToken:
-    """A database that knows one token and counts how often it is asked."""
+class Tokens:
+    """A database that knows tokens, counts how often it is asked, and lets something happen meanwhile."""
 
-    def __init__(self, authority) -> None:
-        self.authority, self.asked = authority, 0
+    def __init__(self, *known) -> None:
+        self.known, self.looked_up, self.refreshed = list(known), 0, 0
+        self.meanwhile = lambda: None
 
     def unscoped(self):
         return self
 
     async def __aenter__(self):
-        self.asked += 1
         return self
 
     async def __aexit__(self, *_):
         return None
 
-    async def row(self, into, sql, parameters):
-        return self.authority
+    async def rows(self, into, sql, parameters):
+        self.looked_up += 1
+        found = [each for each in self.known if each.token_id in parameters["token_ids"]]
+        self.meanwhile()
+        return found
+
+    async def rows_of_ids(self, sql, parameters):
+        self.refreshed += 1
+        known = {each.token_id: each.stamp for each in self.known}
+        held = zip(parameters["token_ids"], parameters["stamps"], strict=True)
+        changed = [token_id for token_id, stamp in held if known.get(token_id) != stamp]
+        self.meanwhile()
+        return changed
 
 
 @pytest.fixture
 def known():
     token = tokens.mint(tokens.NODE, "acme", uuid.uuid4())
     ids = (uuid.uuid4(), uuid.uuid4(), uuid.uuid4())
-    return token, NodeAuthority(ids[0], "acme", ids[1], ids[2], token.hash, b"i" * 32, b"s" * 32)
+    return token, FoundToken(ids[0], "acme", ids[1], ids[2], token.hash, b"i" * 32, b"s" * 32, token.id, 1)
 
 
 async def test_a_token_is_looked_up_once_in_thirty_seconds(known) -> None:
     token, authority = known
-    clock, database = Clock(), OneToken(authority)
+    clock, database = Clock(), Tokens(authority)
     book = AgentTokens(database, monotonic=clock)
     for _ in range(5):
         assert await book.node(token, "a") == authority
-    assert database.asked == 1
+    assert database.looked_up == 1
     clock.now = 31
     await book.node(token, "a")
-    assert database.asked == 2
+    assert database.looked_up == 2
     book.forget_node(authority.node_id)
-    database.authority = None
+    database.known = []
     with pytest.raises(AgentTokenRefused):
         await book.node(token, "a")
     with pytest.raises(AgentTokenRefused):
         await book.node(token, "a")
-    assert database.asked == 3  # what does not exist is remembered too
+    assert database.looked_up == 3  # what does not exist is remembered too
 
 
 async def test_a_forged_secret_does_not_reach_the_database_again(known) -> None:
     token, authority = known
-    database = OneToken(authority)
+    database = Tokens(authority)
     book = AgentTokens(database)
     await book.node(token, "a")
     for _ in range(3):
         with pytest.raises(AgentTokenRefused):
             await book.node(tokens.mint(tokens.NODE, "acme", token.id), "a")
-    assert database.asked == 1
+    assert database.looked_up == 1
 
 
 async def test_look_ups_of_one_address_are_limited_and_memory_is_bounded(known) -> None:
     _, authority = known
-    book = AgentTokens(OneToken(authority), monotonic=Clock(), max_entries=10)
+    book = AgentTokens(Tokens(authority), monotonic=Clock(), max_entries=10)
     for _ in range(2000):
         with pytest.raises(AgentTokenRefused):
             await book.node(tokens.mint(tokens.NODE, "acme", uuid.uuid4()), "a")
@@ -89,11 +102,11 @@ async def test_look_ups_of_one_address_are_limited_and_memory_is_bounded(known) 
 @pytest.mark.parametrize("authorization", [None, "", "Basic x", "Bearer", "Bearer x", "Bearer vfn_a_b_c"])
 def test_what_is_no_token_is_refused(authorization) -> None:
     with pytest.raises(AgentTokenRefused):
-        AgentTokens(OneToken(None)).presented(None, authorization, tokens.NODE)
+        AgentTokens(Tokens()).presented(None, authorization, tokens.NODE)
 
 
 def test_the_slug_of_the_host_must_be_the_tokens() -> None:
-    book = AgentTokens(OneToken(None), agent_domain="agents.example.com")
+    book = AgentTokens(Tokens(), agent_domain="agents.example.com")
     text = tokens.mint(tokens.NODE, "acme", uuid.uuid4()).text
     assert book.presented("acme.agents.example.com", f"bearer {text}", tokens.NODE).slug == "acme"
     for host in (None, "acme.example.com", "acm.agents.example.com", "acme.agents.example.com."):
@@ -103,7 +116,7 @@ def test_the_slug_of_the_host_must_be_the_tokens() -> None:
 
 async def test_what_is_used_is_asked_about_again_with_one_statement(known) -> None:
     token, authority = known
-    clock, database = Clock(), ManyTokens([authority])
+    clock, database = Clock(), Tokens(authority)
     book = AgentTokens(database, monotonic=clock)
     await book.node(token, "a")
     clock.now = 10
@@ -120,7 +133,7 @@ async def test_what_is_used_is_asked_about_again_with_one_statement(known) -> No
 
 async def test_what_nobody_uses_is_not_asked_about(known) -> None:
     token, authority = known
-    database = ManyTokens([authority])
+    database = Tokens(authority)
     book = AgentTokens(database, monotonic=Clock())
     await book.node(token, "a")
     await book.refresh()
@@ -130,38 +143,75 @@ async def test_what_nobody_uses_is_not_asked_about(known) -> None:
 
 async def test_a_node_forgotten_during_a_refresh_does_not_come_back(known) -> None:
     token, authority = known
-    database = ManyTokens([authority])
+    database = Tokens(authority)
     book = AgentTokens(database, monotonic=Clock())
     await book.node(token, "a")
     database.meanwhile = lambda: book.forget_node(authority.node_id)
     await book.refresh()
-    database.known = []
+    database.known, database.meanwhile = [], lambda: None
     with pytest.raises(AgentTokenRefused):
         await book.node(token, "a")
 
 
-class ManyTokens:
-    """A database that knows tokens, and lets something happen while a refresh is under way."""
+async def test_those_who_ask_at_once_share_a_statement(known) -> None:
+    token, authority = known
+    database = Tokens(authority)
+    book = AgentTokens(database)
+    strangers = [tokens.mint(tokens.NODE, "acme", uuid.uuid4()) for _ in range(50)]
+    asked = [book.node(each, "a") for each in (token, token, *strangers)]
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert answers[:2] == [authority, authority]
+    assert all(isinstance(each, AgentTokenRefused) for each in answers[2:])
+    assert database.looked_up == 1
 
-    def __init__(self, known) -> None:
-        self.known, self.looked_up, self.refreshed = known, 0, 0
-        self.meanwhile = lambda: None
 
-    def unscoped(self):
-        return self
+async def test_a_node_revoked_while_its_token_is_read_is_read_again(known) -> None:
+    token, authority = known
+    database = Tokens(authority)
+    book = AgentTokens(database)
 
-    async def __aenter__(self):
-        return self
+    def revoked() -> None:
+        database.known, database.meanwhile = [], lambda: None
+        book.forget_node(authority.node_id)
 
-    async def __aexit__(self, *_):
-        return None
+    database.meanwhile = revoked
+    with pytest.raises(AgentTokenRefused):
+        await book.node(token, "a")
+    assert database.looked_up == 2
 
-    async def row(self, into, sql, parameters):
-        self.looked_up += 1
-        return self.known[0] if self.known else None
 
-    async def rows(self, into, sql, parameters):
-        self.refreshed += 1
-        found = list(self.known)
-        self.meanwhile()
-        return found
+async def test_a_node_that_changes_all_the_time_is_asked_to_come_again(known) -> None:
+    token, authority = known
+    database = Tokens(authority)
+    book = AgentTokens(database)
+    database.meanwhile = book.clear
+    with pytest.raises(GatewayBusy):
+        await book.node(token, "a")
+    database.meanwhile = lambda: None
+    assert await book.node(token, "a") == authority
+
+
+async def test_an_authority_that_changed_is_looked_up_anew(known) -> None:
+    token, authority = known
+    database = Tokens(authority)
+    book = AgentTokens(database, monotonic=Clock())
+    await book.node(token, "a")
+    moved = msgspec.structs.replace(authority, environment_id=uuid.uuid4(), stamp=2)
+    database.known = [moved]
+    await book.refresh()
+    assert await book.node(token, "a") == moved
+
+
+async def test_all_tokens_of_a_node_are_forgotten_together(known) -> None:
+    token, authority = known
+    second = tokens.mint(tokens.NODE, "acme", uuid.uuid4())
+    other = msgspec.structs.replace(authority, token_id=second.id, secret_hash=second.hash)
+    database = Tokens(authority, other)
+    book = AgentTokens(database)
+    for each in (token, second):
+        await book.node(each, "a")
+    database.known = []
+    book.forget_node(authority.node_id)
+    for each in (token, second):
+        with pytest.raises(AgentTokenRefused):
+            await book.node(each, "a")

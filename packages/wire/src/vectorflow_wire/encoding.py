@@ -2,6 +2,10 @@
 
 import base64
 import binascii
+import re
+
+_BASE32 = re.compile(r"[a-z2-7]*", re.ASCII)
+_DIGITS = str.maketrans("abcdefghijklmnopqrstuvwxyz234567", "0123456789abcdefghijklmnopqrstuv")
 
 
 class EncodingInvalid(ValueError):
@@ -15,14 +19,15 @@ def base32_text(data: bytes) -> str:
 
 def base32_bytes(text: str) -> bytes:
     """Decode lower-case base32 without padding. Raises EncodingInvalid on any other spelling."""
-    try:
-        data = base64.b32decode(text.upper() + "=" * (-len(text) % 8))
-    except (binascii.Error, ValueError) as error:
-        raise EncodingInvalid("not lower-case base32 without padding") from error
-    # Spare bits would let two texts mean one value: only the encoder's own spelling counts.
-    if base32_text(data) != text:
+    size, spare = divmod(len(text) * 5, 8)
+    if spare >= 5 or not _BASE32.fullmatch(text):
         raise EncodingInvalid("not lower-case base32 without padding")
-    return data
+    # As one number: the gateway decodes two texts for each request, and the library's loop takes ten times as long.
+    value = int(text.translate(_DIGITS) or "0", 32)
+    # Spare bits would let two texts mean one value: only the encoder's own spelling counts.
+    if value & ((1 << spare) - 1):
+        raise EncodingInvalid("not lower-case base32 without padding")
+    return (value >> spare).to_bytes(size, "big")
 
 
 def base64_text(data: bytes) -> str:

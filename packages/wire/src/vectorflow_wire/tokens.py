@@ -104,5 +104,5 @@ def _parts(text: str) -> tuple[str, str, str, str]:
 
 
 def _checksum(body: str) -> str:
-    # The first 30 bits are the first six base32 characters.
-    return base32_text(hashlib.sha256(body.encode("ascii")).digest())[:_CHECKSUM_CHARACTERS]
+    # The first 30 bits are the first six base32 characters, which five bytes hold.
+    return base32_text(hashlib.sha256(body.encode("ascii")).digest()[:5])[:_CHECKSUM_CHARACTERS]

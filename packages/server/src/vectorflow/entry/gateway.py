@@ -150,6 +150,7 @@ class Gateway:
             await self.intake.close()
             await self.ingest.close()
             await self.desired.close()
+            await self.tokens.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -197,6 +198,8 @@ class Gateway:
         node = await self._node(call)
         known = call.header(b"if-none-match")
         unchanged = self.desired.unchanged(node.node_id, known)
+        if unchanged is None:
+            unchanged = await self.desired.confirmed(node.node_id, known)
         if unchanged is None:
             served = await self.desired.answer(node)
             if known != served.etag:

@@ -11,21 +11,22 @@ from uuid import UUID
 
 import msgspec
 
-from vectorflow.fleet.errors import AgentTokenRefused
+from vectorflow.fleet.errors import AgentTokenRefused, GatewayBusy
+from vectorflow.fleet.gathering import Gathering, News
 from vectorflow.fleet.store import tokens as store
-from vectorflow.fleet.types import EnrolmentAuthority, NodeAuthority
+from vectorflow.fleet.types import EnrolmentAuthority, FoundToken, NodeAuthority
 from vectorflow.platform.database import Database
 from vectorflow.platform.rate_limit import TokenBuckets
 from vectorflow_wire import slugs, tokens
 
 LIFETIME_SECONDS = 30.0
 _REFRESH_CHUNK = 5000
+_TRIES = 3
 _BEARER = "bearer "
-_STILL_KNOWN = "select found.* from unnest(%(tokens)s::uuid[]) as token, vf.node_token(token) as found"  # house: sql: the look-up of the store, for many at once
 
 
 class _Entry(msgspec.Struct):
-    authority: NodeAuthority | None
+    authority: FoundToken | None
     expires_at: float
     used: bool = True
 
@@ -46,7 +47,9 @@ class AgentTokens:
         self._max_entries = max_entries
         self._monotonic = monotonic
         self._entries: OrderedDict[UUID, _Entry] = OrderedDict()
-        self._of_node: dict[UUID, UUID] = {}
+        self._of_node: dict[UUID, tuple[UUID, ...]] = {}
+        self._asked: Gathering[UUID, _Entry] = Gathering(self._look_up)
+        self._news = News()
         # Look-ups that miss the cache cost a statement; an address can cause so many and no more.
         self._look_ups = TokenBuckets(burst=2000, per_second=200, monotonic=monotonic)
         self._enrolments = TokenBuckets(burst=100, per_second=5, monotonic=monotonic)
@@ -66,14 +69,14 @@ class AgentTokens:
     async def node(self, token: tokens.Token, address: str) -> NodeAuthority:
         """Return whose node token it is.
 
-        Raises `AgentTokenRefused`, `RateLimitedError`, `DatabaseUnavailable`.
+        Raises `AgentTokenRefused`, `RateLimitedError`, `GatewayBusy`, `DatabaseUnavailable`.
         """
         entry = self._entries.get(token.id)
         if entry is None or entry.expires_at < self._monotonic():
             self._look_ups.check(address)
-            async with self._database.unscoped() as txn:
-                found = await store.node_authority(txn, token.id)
-            entry = self._keep(token.id, found)
+            entry = await self._asked.get(token.id)
+            if entry is None:
+                raise GatewayBusy(headers={"Retry-After": "1"})
         entry.used = True
         authority = entry.authority
         if (
@@ -103,41 +106,79 @@ class AgentTokens:
     async def refresh(self) -> None:
         """Ask again about every token used since the last time, with one statement for 5,000 of them.
 
-        What nobody used is left to run out, and so is what the database no longer knows.
+        Only what has changed is answered, and looked up anew at its next use. What nobody used is left to run out.
         """
         used = [(each, entry) for each, entry in self._entries.items() if entry.used and entry.authority]
         for start in range(0, len(used), _REFRESH_CHUNK):
             chunk = used[start : start + _REFRESH_CHUNK]
             asked_at = self._monotonic()
+            stamps = [entry.authority.stamp for _, entry in chunk if entry.authority]
             async with self._database.unscoped() as txn:
-                rows = await txn.rows(NodeAuthority, _STILL_KNOWN, {"tokens": [each for each, _ in chunk]})
-            known = {row.secret_hash: row for row in rows}
+                changed = set(await store.node_tokens_changed(txn, [each for each, _ in chunk], stamps))
             for token_id, entry in chunk:
-                found = known.get(entry.authority.secret_hash) if entry.authority else None
-                # One forgotten meanwhile, since it was revoked, must not come back by an older answer.
-                if found is not None and self._entries.get(token_id) is entry:
-                    entry.authority, entry.expires_at = found, asked_at + LIFETIME_SECONDS
-                    entry.used = False
+                # One forgotten meanwhile, since it was revoked, is not in the book any more.
+                if token_id in changed:
+                    self._drop(token_id)
+                else:
+                    entry.expires_at, entry.used = asked_at + LIFETIME_SECONDS, False
 
     def forget_node(self, node_id: UUID) -> None:
-        """Look the node's token up again at its next request."""
-        token_id = self._of_node.pop(node_id, None)
-        if token_id is not None:
+        """Look the node's tokens up again at their next request."""
+        self._news.told(node_id)
+        for token_id in self._of_node.pop(node_id, ()):
             self._entries.pop(token_id, None)
 
     def clear(self) -> None:
         """Drop everything, since news may have been missed."""
+        self._news.told(None)
         self._entries.clear()
         self._of_node.clear()
 
-    def _keep(self, token_id: UUID, authority: NodeAuthority | None) -> _Entry:
+    async def close(self) -> None:
+        """Let look-ups that are under way finish."""
+        await self._asked.close()
+
+    async def _look_up(self, token_ids: list[UUID]) -> dict[UUID, _Entry]:
+        found, unsure = await self._found(token_ids)
+        return {each: self._keep(each, found.get(each)) for each in token_ids if each not in unsure}
+
+    async def _found(self, token_ids: list[UUID]) -> tuple[dict[UUID, FoundToken], list[UUID]]:
+        """Read authorities; those the bus tells of meanwhile are read again, since its word may be the newer one.
+
+        Also returns those that the bus told of each time.
+        """
+        found: dict[UUID, FoundToken] = {}
+        wanted = token_ids
+        for _ in range(_TRIES):
+            with self._news.during() as heard:
+                async with self._database.unscoped() as txn:
+                    rows = {row.token_id: row for row in await store.node_authorities(txn, wanted)}
+            if None not in heard:
+                wanted = [token_id for token_id, row in rows.items() if row.node_id in heard]
+            found |= {token_id: row for token_id, row in rows.items() if token_id not in wanted}
+            if not wanted:
+                break
+        return found, wanted
+
+    def _keep(self, token_id: UUID, authority: FoundToken | None) -> _Entry:
         entry = _Entry(authority, self._monotonic() + LIFETIME_SECONDS)
         self._entries[token_id] = entry
         self._entries.move_to_end(token_id)
         if authority is not None:
-            self._of_node[authority.node_id] = token_id
+            others = self._of_node.get(authority.node_id, ())
+            if token_id not in others:
+                self._of_node[authority.node_id] = (*others, token_id)
         while len(self._entries) > self._max_entries:
-            _, dropped = self._entries.popitem(last=False)
-            if dropped.authority is not None:
-                self._of_node.pop(dropped.authority.node_id, None)
+            self._drop(next(iter(self._entries)))
         return entry
+
+    def _drop(self, token_id: UUID) -> None:
+        dropped = self._entries.pop(token_id, None)
+        if dropped is None or dropped.authority is None:
+            return
+        node_id = dropped.authority.node_id
+        others = tuple(each for each in self._of_node.get(node_id, ()) if each != token_id)
+        if others:
+            self._of_node[node_id] = others
+        else:
+            self._of_node.pop(node_id, None)

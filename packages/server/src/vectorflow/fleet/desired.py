@@ -14,6 +14,7 @@ from uuid import UUID
 import msgspec
 
 from vectorflow.fleet.errors import BundlePending, FileNotNamed
+from vectorflow.fleet.gathering import GATHER_SECONDS, Gathering, News
 from vectorflow.fleet.store import bundles as store
 from vectorflow.fleet.types import NodeAuthority
 from vectorflow.keys.signing import SigningService
@@ -22,7 +23,6 @@ from vectorflow_wire.bundles import desired_answer, etag_of
 
 REFRESH_SECONDS = 10.0
 LIFETIME_SECONDS = 30.0
-_GATHER_SECONDS = 0.005
 _REFRESH_CHUNK = 5000
 
 K = TypeVar("K")
@@ -74,7 +74,7 @@ class Served(msgspec.Struct, frozen=True):
 
 
 class _Version(msgspec.Struct):
-    """Which bundle a node has. Without `hashes` it was told by the bus only, and must be read."""
+    """Which bundle a node has; `hashes` once its content was read, `fresh_until` 0 when the bus told of a newer one."""
 
     generation: int
     issue: int
@@ -107,6 +107,8 @@ class DesiredBook:
         self._files: BytesCache[tuple[UUID, str]] = BytesCache(cache_bytes)
         self._waiting: dict[UUID, dict[UUID, asyncio.Future[None]]] = {}
         self._loaders: set[asyncio.Task[None]] = set()
+        self._news = News()
+        self._asked: Gathering[UUID, store.BundleVersion] = Gathering(self._read_versions)
 
     def current(self, node_id: UUID) -> tuple[int, int]:
         """Return (generation, issue) as far as known without a statement; (0, 0) when not."""
@@ -119,6 +121,23 @@ class DesiredBook:
         if version is None or if_none_match is None or version.fresh_until < self._monotonic():
             return None
         return version.etag if if_none_match == version.etag else None
+
+    async def confirmed(self, node_id: UUID, if_none_match: str | None) -> str | None:
+        """Return the entity tag when it is what the node has already; asks for the version alone where none is held.
+
+        After a start every agent asks at once, nearly all of them about what they have: no content is read for those.
+        """
+        if if_none_match is None or node_id in self._versions:
+            return self.unchanged(node_id, if_none_match)
+        with self._news.during() as heard:
+            row = await self._asked.get(node_id)
+        if row is None or etag_of(row.generation, row.issue) != if_none_match:
+            return None
+        if not heard & {node_id, None} and node_id not in self._versions:
+            self._hold(
+                node_id, _Version(row.generation, row.issue, None, self._monotonic() + LIFETIME_SECONDS)
+            )
+        return if_none_match
 
     async def answer(self, authority: NodeAuthority) -> Served:
         """Return a node's bundle. Raises `BundlePending` before the signer has made one."""
@@ -135,6 +154,9 @@ class DesiredBook:
     async def file(self, authority: NodeAuthority, sha256: str) -> bytes:
         """Return a file by its hash, only when the node's present bundle names it. Raises `FileNotNamed`."""
         version = await self._fresh(authority)
+        if version is not None and version.hashes is None:
+            await self._load(authority)
+            version = self._versions.get(authority.node_id)
         if version is None or version.hashes is None or sha256 not in version.hashes:
             raise FileNotNamed
         key = (authority.organization_id, sha256)
@@ -149,6 +171,7 @@ class DesiredBook:
 
     def changed(self, node_id: UUID, generation: int = 0, issue: int = 0) -> None:
         """A new bundle was signed: read it at the next poll, and tell its version to heartbeats until then."""
+        self._news.told(node_id)
         known = self._versions.get(node_id)
         if known is not None:
             known.generation, known.issue, known.hashes, known.fresh_until = generation, issue, None, 0.0
@@ -156,32 +179,35 @@ class DesiredBook:
 
     def clear(self) -> None:
         """Drop everything, since news may have been missed."""
+        self._news.told(None)
         self._versions.clear()
         self._bodies.clear()
 
     async def refresh(self) -> dict[UUID, tuple[int, int]]:
-        """Compare all versions held with the database; return the newer (generation, issue) of nodes."""
-        held = list(self._versions)
+        """Compare all versions held with the database; return the newer (generation, issue) of nodes.
+
+        Only what differs is answered, so that comparing thousands takes the loop no noticeable time.
+        """
+        held = [store.BundleVersion(node, at.generation, at.issue) for node, at in self._versions.items()]
         changed: dict[UUID, tuple[int, int]] = {}
         for start in range(0, len(held), _REFRESH_CHUNK):
             chunk = held[start : start + _REFRESH_CHUNK]
             async with self._database.unscoped() as txn:
-                rows = await store.bundle_versions(txn, chunk)
-            until = self._monotonic() + LIFETIME_SECONDS
+                rows = await store.bundle_versions_changed(txn, chunk)
             for row in rows:
-                version = self._versions.get(row.node_id)
-                if version is None:
-                    continue
-                if (version.generation, version.issue) != (row.generation, row.issue):
+                if row.node_id in self._versions:
                     self.changed(row.node_id, row.generation, row.issue)
                     changed[row.node_id] = (row.generation, row.issue)
-                elif version.hashes is not None:
+            until = self._monotonic() + LIFETIME_SECONDS
+            for each in chunk:
+                version = self._versions.get(each.node_id)
+                if version is not None and version.fresh_until and each.node_id not in changed:
                     version.fresh_until = until
         return changed
 
     async def close(self) -> None:
         """Let reads that are under way finish."""
-        await asyncio.gather(*self._loaders, return_exceptions=True)
+        await asyncio.gather(self._asked.close(), *self._loaders, return_exceptions=True)
 
     async def _fresh(self, authority: NodeAuthority) -> _Version | None:
         version = self._versions.get(authority.node_id)
@@ -204,12 +230,13 @@ class DesiredBook:
         await asyncio.shield(future)
 
     async def _load_gathered(self, organization_id: UUID, waiting: dict[UUID, asyncio.Future[None]]) -> None:
-        await asyncio.sleep(_GATHER_SECONDS)
+        await asyncio.sleep(GATHER_SECONDS)
         del self._waiting[organization_id]
         try:
-            async with self._database.transaction(organization_id) as txn:
-                keys = await self._signing.key_list(txn)
-                rows = await store.bundle_list(txn, list(waiting))
+            with self._news.during() as heard:
+                async with self._database.transaction(organization_id) as txn:
+                    keys = await self._signing.key_list(txn)
+                    rows = await store.bundle_list(txn, list(waiting))
         except BaseException as error:
             for future in waiting.values():
                 if not future.done():
@@ -221,15 +248,24 @@ class DesiredBook:
             return
         until = self._monotonic() + LIFETIME_SECONDS
         for row in rows:
-            self._keep(row, desired_answer(row.envelope, keys.envelope), until)
+            # The bus may have told of a newer one while this was read: it is served now, and read again next time.
+            fresh = row.node_id not in heard and None not in heard
+            self._keep(row, desired_answer(row.envelope, keys.envelope), until if fresh else 0.0)
         for future in waiting.values():
             if not future.done():
                 future.set_result(None)
 
+    async def _read_versions(self, node_ids: list[UUID]) -> dict[UUID, store.BundleVersion]:
+        async with self._database.unscoped() as txn:
+            return {row.node_id: row for row in await store.bundle_versions(txn, node_ids)}
+
     def _keep(self, row: store.ServedBundle, body: bytes, until: float) -> None:
-        self._versions[row.node_id] = _Version(row.generation, row.issue, row.hashes, until)
-        self._versions.move_to_end(row.node_id)
+        self._hold(row.node_id, _Version(row.generation, row.issue, row.hashes, until))
         self._bodies.put(row.node_id, body)
+
+    def _hold(self, node_id: UUID, version: _Version) -> None:
+        self._versions[node_id] = version
+        self._versions.move_to_end(node_id)
         while len(self._versions) > self._max_nodes:
             gone, _ = self._versions.popitem(last=False)
             self._bodies.drop(gone)

@@ -22,6 +22,13 @@ class NodeAuthority(msgspec.Struct, frozen=True):
     sealing_key: bytes
 
 
+class FoundToken(NodeAuthority, frozen=True):
+    """An authority as it was read; `stamp` changes with anything in it."""
+
+    token_id: UUID
+    stamp: int
+
+
 class EnrolmentAuthority(msgspec.Struct, frozen=True):
     """Whose enrolment token it is."""
 

@@ -219,6 +219,22 @@ async def bundle_versions(txn: Transaction, node_ids: Sequence[UUID]) -> list[Bu
     )
 
 
+async def bundle_versions_changed(txn: Transaction, held: Sequence[BundleVersion]) -> list[BundleVersion]:
+    """Return those of many nodes' bundles whose version is another than the one held."""
+    return await txn.rows(
+        BundleVersion,
+        """select found.* from vf.bundle_versions(%(node_ids)s) as found
+        join unnest(%(node_ids)s::uuid[], %(generations)s::bigint[], %(issues)s::integer[])
+            as held (node_id, generation, issue) on held.node_id = found.node_id
+        where (found.generation, found.issue) <> (held.generation, held.issue)""",
+        {
+            "node_ids": [each.node_id for each in held],
+            "generations": [each.generation for each in held],
+            "issues": [each.issue for each in held],
+        },
+    )
+
+
 async def file_content(txn: Transaction, node_id: UUID, sha256: str) -> bytes | None:
     """Return a file by its hash, only when the node's present bundle names it."""
     found = await txn.value(

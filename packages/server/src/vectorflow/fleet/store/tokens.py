@@ -1,17 +1,35 @@
 """The SQL of enrolment tokens and node tokens."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from vectorflow.fleet.types import EnrolmentAuthority, EnrolmentTokenRow, NodeAuthority
+from vectorflow.fleet.types import EnrolmentAuthority, EnrolmentTokenRow, FoundToken
 from vectorflow.platform.database import Transaction
 
 
-async def node_authority(txn: Transaction, token_id: UUID) -> NodeAuthority | None:
-    """Look a node token up by its exact id, before any scope exists."""
-    return await txn.row(NodeAuthority, "select * from vf.node_token(%(token_id)s)", {"token_id": token_id})
+async def node_authorities(txn: Transaction, token_ids: Sequence[UUID]) -> list[FoundToken]:
+    """Look node tokens up by their exact ids, before any scope exists."""
+    return await txn.rows(
+        FoundToken,
+        """select found.*, token as token_id, hashtextextended(found::text, 0) as stamp
+        from unnest(%(token_ids)s::uuid[]) as token, vf.node_token(token) as found""",
+        {"token_ids": list(token_ids)},
+    )
+
+
+async def node_tokens_changed(
+    txn: Transaction, token_ids: Sequence[UUID], stamps: Sequence[int]
+) -> list[UUID]:
+    """Return those of many tokens that are not as they were when they were read."""
+    return await txn.rows_of_ids(
+        """select held.id from unnest(%(token_ids)s::uuid[], %(stamps)s::bigint[]) as held (id, stamp)
+        left join lateral vf.node_token(held.id) as found on true
+        where hashtextextended(found::text, 0) is distinct from held.stamp""",
+        {"token_ids": list(token_ids), "stamps": list(stamps)},
+    )
 
 
 async def enrolment_authority(txn: Transaction, token_id: UUID) -> EnrolmentAuthority | None:
