@@ -1,5 +1,5 @@
 import type { LucideIcon } from 'lucide-react'
-import { KeyRound, Rocket, ScrollText, Server, TicketPlus, Workflow } from 'lucide-react'
+import { Cpu, KeyRound, Rocket, ScrollText, Server, TicketPlus, Workflow } from 'lucide-react'
 import { t } from '@/lib/i18n'
 
 export type Entry = { to: string; label: string; icon: LucideIcon; permission?: string }
@@ -10,6 +10,7 @@ export function entries(): Entry[] {
     { to: '/$org/$env/pipelines', label: t('Pipelines'), icon: Workflow },
     { to: '/$org/$env/rollouts', label: t('Rollouts'), icon: Rocket, permission: 'rollout.read' },
     { to: '/$org/$env/nodes', label: t('Nodes'), icon: Server, permission: 'node.read' },
+    { to: '/$org/$env/engines', label: t('Engines'), icon: Cpu, permission: 'node.read' },
     { to: '/$org/$env/enrolment', label: t('Enrolment'), icon: TicketPlus, permission: 'enrolment.manage' },
     { to: '/$org/$env/secrets', label: t('Secrets'), icon: KeyRound, permission: 'secret.read' },
     { to: '/$org/$env/audit', label: t('Audit'), icon: ScrollText, permission: 'audit.read' },

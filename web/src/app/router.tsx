@@ -147,6 +147,12 @@ const node = createRoute({
   component: lazyRouteComponent(() => import('@/features/nodes/node-page'), 'NodePage'),
 })
 
+const engines = createRoute({
+  getParentRoute: () => scoped,
+  path: '/engines',
+  component: lazyRouteComponent(() => import('@/features/engines/engines-page'), 'EnginesPage'),
+})
+
 const enrolment = createRoute({
   getParentRoute: () => scoped,
   path: '/enrolment',
@@ -186,6 +192,7 @@ const routeTree = root.addChildren([
       rollout,
       nodes,
       node,
+      engines,
       enrolment,
       secrets,
       audit,

@@ -22,6 +22,7 @@ from vectorflow.delivery.service import DeliveryService
 from vectorflow.entry.gateway import Gateway, GatewayOptions
 from vectorflow.entry.listeners import bind, serve
 from vectorflow.entry.services import Services
+from vectorflow.fleet.engines import EnginesOfNodes
 from vectorflow.fleet.service import AssignedLookup, FleetService
 from vectorflow.fleet.signing import BundleSigner
 from vectorflow.identity.passwords import Passwords
@@ -31,7 +32,9 @@ from vectorflow.kernel.clock import SystemClock
 from vectorflow.keys.providers import LocalKeyFile
 from vectorflow.keys.service import KeyService
 from vectorflow.keys.signing import SigningService
+from vectorflow.library.service import EngineSchemaService
 from vectorflow.pipelines.compiling import Workbench
+from vectorflow.pipelines.engines import TargetEngines
 from vectorflow.pipelines.revisions import RevisionService
 from vectorflow.pipelines.service import PipelineService
 from vectorflow.platform.bus import Bus
@@ -318,7 +321,8 @@ async def house(
     app_keys, signer_keys = KeyService(app, provider), KeyService(signing_database, provider)
     vault = VaultService(app_keys)
     workbench = Workbench(NoVrl())
-    pipelines = PipelineService(vault, workbench, AssignedLookup())
+    targets = TargetEngines(EnginesOfNodes(), EngineSchemaService(), workbench)
+    pipelines = PipelineService(vault, workbench, AssignedLookup(), targets)
     revisions = RevisionService(pipelines)
     signing = SigningService(app_keys, clock)
     bus = Bus(role_url(database_url, Role.APP, state_dir))

@@ -18,6 +18,7 @@ FILES_PATH: Final = "/agent/v1/files/"
 STREAM_PATH: Final = "/agent/v1/stream"
 HEARTBEAT_PATH: Final = "/agent/v1/heartbeat"
 REPORTS_PATH: Final = "/agent/v1/reports"
+SCHEMAS_PATH: Final = "/agent/v1/schemas/"
 
 
 class EngineKind:
@@ -249,6 +250,7 @@ class HeartbeatAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     """What the stream would have told. `at` is the server's clock in epoch ms.
 
     `statements` are envelopes of `statements.Statement`, repeated until the node reports on them.
+    `schema_wanted` is the digest of an engine of this node that nobody has described yet.
     """
 
     generation: int = 0
@@ -256,6 +258,18 @@ class HeartbeatAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     at: int = 0
     intervals: Intervals | None = None
     statements: tuple[Envelope, ...] = ()
+    schema_wanted: str = ""
+
+
+class EngineSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """Body of `PUT /agent/v1/schemas/{digest}`, compressed with gzip: what the engine says of itself.
+
+    `schema` is the output of `generate-schema`, `listing` that of `list --format json`, both as they came.
+    """
+
+    version: str
+    schema: msgspec.Raw
+    listing: msgspec.Raw
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

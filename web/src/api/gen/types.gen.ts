@@ -247,6 +247,32 @@ export type EngineInfo = {
 };
 
 /**
+ * EngineSchema
+ */
+export type EngineSchema = {
+    id: string;
+    digest: string;
+    version: string;
+    size_bytes: number;
+    first_at: string;
+    nodes: number;
+    rivals: number;
+    confirmed: boolean;
+    confirmed_at: string | null;
+    confirmed_by: 'nodes' | 'person' | null;
+    confirmed_by_name: string | null;
+    etag: string;
+};
+
+/**
+ * EngineSchemaList
+ */
+export type EngineSchemaList = {
+    items: Array<EngineSchema>;
+    next_cursor: string | null;
+};
+
+/**
  * EnrolmentToken
  */
 export type EnrolmentToken = {
@@ -1411,6 +1437,98 @@ export type UpdateSecretResponses = {
 };
 
 export type UpdateSecretResponse = UpdateSecretResponses[keyof UpdateSecretResponses];
+
+export type ListEngineSchemasData = {
+    body?: never;
+    path: {
+        org: string;
+    };
+    query?: {
+        /**
+         * Most items of one answer.
+         */
+        limit?: number;
+        /**
+         * `next_cursor` of the answer before.
+         */
+        cursor?: string | null;
+    };
+    url: '/api/v1/orgs/{org}/engine-schemas';
+};
+
+export type ListEngineSchemasErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type ListEngineSchemasError = ListEngineSchemasErrors[keyof ListEngineSchemasErrors];
+
+export type ListEngineSchemasResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: EngineSchemaList;
+};
+
+export type ListEngineSchemasResponse = ListEngineSchemasResponses[keyof ListEngineSchemasResponses];
+
+export type ConfirmEngineSchemaData = {
+    body?: never;
+    path: {
+        org: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/engine-schemas/{id}/confirm';
+};
+
+export type ConfirmEngineSchemaErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type ConfirmEngineSchemaError = ConfirmEngineSchemaErrors[keyof ConfirmEngineSchemaErrors];
+
+export type ConfirmEngineSchemaResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: EngineSchema;
+};
+
+export type ConfirmEngineSchemaResponse = ConfirmEngineSchemaResponses[keyof ConfirmEngineSchemaResponses];
+
+export type DeleteEngineSchemaData = {
+    body?: never;
+    path: {
+        org: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/engine-schemas/{id}';
+};
+
+export type DeleteEngineSchemaErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type DeleteEngineSchemaError = DeleteEngineSchemaErrors[keyof DeleteEngineSchemaErrors];
+
+export type DeleteEngineSchemaResponses = {
+    /**
+     * Request fulfilled, nothing follows
+     */
+    204: void;
+};
+
+export type DeleteEngineSchemaResponse = DeleteEngineSchemaResponses[keyof DeleteEngineSchemaResponses];
 
 export type ListPipelinesData = {
     body?: never;

@@ -13,6 +13,7 @@ from vectorflow_agent.settings import Settings
 from vectorflow_agent.shell.adoption import applied_read
 from vectorflow_agent.shell.client import Gateway
 from vectorflow_agent.shell.context import Context
+from vectorflow_agent.shell.describing import Describer
 from vectorflow_agent.shell.disk import Layout, folder, lock_take, write_atomic
 from vectorflow_agent.shell.engines import EngineMissing
 from vectorflow_agent.shell.heartbeat import Heartbeats, ReportSender
@@ -91,8 +92,14 @@ class Agent:
         await self._say_engine()
         # Before anything is asked of the network: what ran before runs again.
         await self._boot(bundle)
+        describer = Describer(context, gateway, self._link)
         self._heartbeats = Heartbeats(
-            context, gateway, self._link, self._told, lambda: list(self._runners.values())
+            context,
+            gateway,
+            self._link,
+            self._told,
+            lambda: list(self._runners.values()),
+            schema_wanted=describer.want,
         )
         sender = ReportSender(context, gateway, self._link, self._told)
         for name, loop in (
@@ -100,6 +107,7 @@ class Agent:
             ("stream", self._link.stream_loop),
             ("heartbeat", self._heartbeats.loop),
             ("reports", sender.loop),
+            ("schema", describer.loop),
             ("upkeep", self._upkeep),
         ):
             self._tasks.append(asyncio.create_task(_for_ever(name, loop), name=name))

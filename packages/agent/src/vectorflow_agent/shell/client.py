@@ -98,6 +98,11 @@ class Gateway:
         body = await self._call("POST", messages.REPORTS_PATH, token, content=msgspec.json.encode(request))
         return _decoded(body, messages.ReportsAnswer)
 
+    async def schema(self, token: str, digest: str, zipped: bytes) -> None:
+        """Send an encoded and compressed `messages.EngineSchema`."""
+        headers = {"content-encoding": "gzip"}
+        await self._call("PUT", messages.SCHEMAS_PATH + digest, token, headers=headers, content=zipped)
+
     @asynccontextmanager
     async def stream(self, token: str) -> AsyncIterator[AsyncIterator[tuple[str, str]]]:
         """Open the stream of hints: pairs of event name and data. Ends after a minute of silence."""

@@ -21,6 +21,8 @@ from vectorflow_wire.messages import EngineFacts, EngineKind
 CHECK_TIMEOUT_SECONDS: Final = 60.0
 _PASSED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
 _EMBEDDED: Final = "vectorflow-engine"
+# Before 0.57 Vector puts environment variables into configurations unless told not to; later it knows no such name.
+_NEVER_INTERPOLATE: Final = "VECTOR_DISABLE_ENV_VAR_INTERPOLATION"
 
 
 class EngineMissing(Exception):
@@ -86,14 +88,16 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
 def clean_environment(environ: Mapping[str, str], policy: Policy) -> dict[str, str]:
     """The environment engines get: a short list of names, and what the node's policy adds.
 
-    Never the agent's own settings, among them the enrolment token.
+    Never the agent's own settings, among them the enrolment token; and in no version does Vector put
+    any of it into a configuration.
     """
     names = {*_PASSED_ON, *policy.environment}
-    return {
+    passed = {
         name: value
         for name, value in environ.items()
         if name in names and not name.startswith("VECTORFLOW_ENROLMENT")
     }
+    return passed | {_NEVER_INTERPOLATE: "true"}
 
 
 def engine_path(settings: Settings) -> tuple[str, str]:

@@ -37,12 +37,15 @@ class Heartbeats:
         link: Link,
         told: Told,
         runners: Callable[[], Sequence[Runner]],
+        *,
+        schema_wanted: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._context = context
         self._gateway = gateway
         self._link = link
         self._told = told
         self._runners = runners
+        self._schema_wanted = schema_wanted
         self._sequence = 0
         self._errors = 0
         self._clock_offset_ms = 0
@@ -83,6 +86,7 @@ class Heartbeats:
         if answer.at:
             self._clock_offset_ms = (sent_at + now_ms()) // 2 - answer.at
         self._link.take_intervals(answer.intervals)
+        self._schema_wanted(answer.schema_wanted)
         if answer.generation:
             self._link.hint(answer.generation, answer.issue)
 

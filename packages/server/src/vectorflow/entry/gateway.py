@@ -16,6 +16,7 @@ import structlog
 from vectorflow.fleet import topics
 from vectorflow.fleet.authority import AgentTokens
 from vectorflow.fleet.desired import REFRESH_SECONDS, DesiredBook
+from vectorflow.fleet.engines import EngineBook
 from vectorflow.fleet.enrolment import Enrolment
 from vectorflow.fleet.errors import AgentRequestInvalid, AgentTokenRefused
 from vectorflow.fleet.intake import Reported, ReportIntake
@@ -25,6 +26,8 @@ from vectorflow.fleet.types import NodeAuthority
 from vectorflow.kernel.clock import Clock
 from vectorflow.kernel.errors import VectorFlowError
 from vectorflow.keys.signing import SigningService
+from vectorflow.library.service import EngineSchemaService
+from vectorflow.library.types import MOST_SCHEMA_BYTES
 from vectorflow.platform.bus import Bus
 from vectorflow.platform.database import Database, DatabaseUnavailable
 from vectorflow.platform.http.asgi import Receive, Scope, Send, answer
@@ -38,6 +41,7 @@ from vectorflow_wire.messages import (
     FILES_PATH,
     HEARTBEAT_PATH,
     REPORTS_PATH,
+    SCHEMAS_PATH,
     STREAM_PATH,
     DesiredHint,
     EnrollRequest,
@@ -104,6 +108,7 @@ class Gateway:
         clock: Clock,
         options: GatewayOptions,
         reported: Reported | None = None,
+        engines: EngineBook | None = None,
     ) -> None:
         self._options = options
         self._clock = clock
@@ -113,6 +118,7 @@ class Gateway:
         self.streams = Streams()
         self.ingest = Ingest(telemetry_database, clock, heartbeat_seconds=options.intervals.heartbeat_seconds)
         self.intake = ReportIntake(database, reported=reported)
+        self.engines = engines or EngineBook(database, EngineSchemaService())
         self._enrolment = Enrolment(database, signing, options.intervals)
         self._bus = bus
         self._routes: dict[tuple[str, str], Callable[[Call], Awaitable[None]]] = {
@@ -137,7 +143,9 @@ class Gateway:
             self._bus.subscribe(topics.NODE, self._on_node),
         ]
         self._bus.on_reconnect(self._on_reconnect)
-        work = [asyncio.create_task(self.ingest.run()), asyncio.create_task(self._refresh())]
+        work = [
+            asyncio.create_task(each) for each in (self.ingest.run(), self._refresh(), self.engines.run())
+        ]
         try:
             yield
         finally:
@@ -163,6 +171,8 @@ class Gateway:
                 await handler(call)
             elif scope["method"] == "GET" and call.path.startswith(FILES_PATH):
                 await self._file(call)
+            elif scope["method"] == "PUT" and call.path.startswith(SCHEMAS_PATH):
+                await self._schema(call)
             elif call.path == "/health/live":
                 await answer(send, 200, JSON, b'{"status":"ok"}')
             else:
@@ -222,15 +232,25 @@ class Gateway:
 
     async def _heartbeat(self, call: Call) -> None:
         node = await self._node(call)
-        self.ingest.take(node, _decoded(self._heartbeat_decoder, await _body(call)))
+        beat = _decoded(self._heartbeat_decoder, await _body(call))
+        self.ingest.take(node, beat)
         generation, issue = self.desired.current(node.node_id)
         told = HeartbeatAnswer(
             generation=generation,
             issue=issue,
             at=round(self._clock.now().timestamp() * 1000),
             intervals=self._options.intervals,
+            schema_wanted=self.engines.take(node, beat.engine),
         )
         await answer(call.send, 200, JSON, msgspec.json.encode(told))
+
+    async def _schema(self, call: Call) -> None:
+        node = await self._node(call)
+        if call.header(b"content-encoding") != "gzip":
+            raise AgentRequestInvalid("a schema is sent compressed with gzip")
+        digest = call.path.removeprefix(SCHEMAS_PATH)
+        await self.engines.upload(node, digest, await _body(call, MOST_SCHEMA_BYTES), call.address)
+        await answer(call.send, 200, JSON, b"{}")
 
     async def _reports(self, call: Call) -> None:
         node = await self._node(call)
@@ -314,9 +334,9 @@ def _decoded(decoder: "msgspec.json.Decoder[T]", body: bytes) -> T:
         raise AgentRequestInvalid(str(error)[:300]) from error
 
 
-async def _body(call: Call) -> bytes:
+async def _body(call: Call, most: int = 0) -> bytes:
     """Read the whole body, bounded in size and time."""
-    most = _MOST_BODY[call.path]
+    most = most or _MOST_BODY[call.path]
     parts: list[bytes] = []
     size = 0
     try:

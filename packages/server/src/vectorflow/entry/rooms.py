@@ -6,11 +6,14 @@ from urllib.parse import urlsplit
 
 from vectorflow.delivery.live import LiveEvents
 from vectorflow.delivery.service import DeliveryService
+from vectorflow.fleet.engines import EnginesOfNodes
 from vectorflow.fleet.service import AssignedLookup, FleetService
 from vectorflow.kernel.clock import Clock
 from vectorflow.keys.service import KeyService
 from vectorflow.keys.signing import SigningService
+from vectorflow.library.service import EngineSchemaService
 from vectorflow.pipelines.compiling import Workbench
+from vectorflow.pipelines.engines import TargetEngines
 from vectorflow.pipelines.revisions import RevisionService
 from vectorflow.pipelines.service import PipelineService
 from vectorflow.pipelines.vrl import WorkerVrl
@@ -22,7 +25,16 @@ from vectorflow.tenancy.service import TenancyService
 from vectorflow.vault.service import VaultService
 
 VRL_WORKERS = 2
-SERVICES: Sequence[str] = ("vault", "pipelines", "revisions", "fleet", "telemetry", "delivery", "live")
+SERVICES: Sequence[str] = (
+    "vault",
+    "engine_schemas",
+    "pipelines",
+    "revisions",
+    "fleet",
+    "telemetry",
+    "delivery",
+    "live",
+)
 
 
 class Rooms:
@@ -43,7 +55,9 @@ class Rooms:
         self.vault = VaultService(self.keys)
         self._vrl = WorkerVrl(VRL_WORKERS)
         self._workbench = Workbench(self._vrl)
-        self.pipelines = PipelineService(self.vault, self._workbench, AssignedLookup())
+        self.engine_schemas = EngineSchemaService()
+        targets = TargetEngines(EnginesOfNodes(), self.engine_schemas, self._workbench)
+        self.pipelines = PipelineService(self.vault, self._workbench, AssignedLookup(), targets)
         self.revisions = RevisionService(self.pipelines)
         self.fleet = FleetService(self.signing, clock, lambda slug: agent_url(settings, slug))
         self.telemetry = TelemetryService(database, self.pipelines, clock)

@@ -6,6 +6,7 @@ from vectorflow.audit import http as audit
 from vectorflow.delivery import http as delivery
 from vectorflow.fleet import http as fleet
 from vectorflow.identity import http as identity
+from vectorflow.library import http as library
 from vectorflow.pipelines import http as pipelines
 from vectorflow.telemetry import http as telemetry
 from vectorflow.tenancy import http as tenancy
@@ -16,6 +17,7 @@ ROUTES: list[ControllerRouterHandler] = [
     *tenancy.routes,
     *audit.routes,
     *vault.routes,
+    *library.routes,
     *pipelines.routes,
     *fleet.routes,
     *telemetry.routes,

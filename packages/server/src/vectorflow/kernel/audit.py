@@ -34,6 +34,9 @@ class AuditAction(StrEnum):
     ROLLOUT_DONE = "rollout.done"
     NODE_ENROLLED = "node.enrolled"
     NODE_REVOKED = "node.revoked"
+    ENGINE_SCHEMA_RECEIVED = "engine-schema.received"
+    ENGINE_SCHEMA_CONFIRMED = "engine-schema.confirmed"
+    ENGINE_SCHEMA_DELETED = "engine-schema.deleted"
     ENROLMENT_TOKEN_CREATED = "enrolment-token.created"  # noqa: S105 - an action, not a token
     ENROLMENT_TOKEN_REVOKED = "enrolment-token.revoked"  # noqa: S105
     SECRET_CREATED = "secret.created"  # noqa: S105

@@ -22,6 +22,7 @@ class Permission(StrEnum):
     ROLLOUT_CONTROL = "rollout.control"
     NODE_READ = "node.read"
     NODE_MANAGE = "node.manage"
+    ENGINE_MANAGE = "engine.manage"
     ENROLMENT_MANAGE = "enrolment.manage"
     SECRET_READ = "secret.read"  # noqa: S105 - the permission to see names, never values
     SECRET_WRITE = "secret.write"  # noqa: S105

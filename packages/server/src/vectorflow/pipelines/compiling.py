@@ -2,13 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, ParamSpec, TypeVar
 
 from vectorflow.pipelines.errors import CheckingBusy
 from vectorflow.pipelines.types import Checked, ImportFormat
-from vectorflow_topology.checks import check
+from vectorflow_topology.checks.engines import Engine, check_engines
 from vectorflow_topology.compiler import Compiled, CompileFailed, Target, compile_document
 from vectorflow_topology.document import Document
 from vectorflow_topology.findings import Finding, ordered
@@ -28,7 +28,7 @@ class Workbench:
 
     def __init__(self, vrl: VrlCompiler | None, target: Target | None = None) -> None:
         self._vrl = vrl
-        self.target = target or Target()
+        self.target = target or Target(interpolation=False)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="workbench")
         self._waiting = 0
 
@@ -36,9 +36,12 @@ class Workbench:
         """End the threads; what waits is given up."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def check(self, document: Document) -> Checked:
-        """Return what is wrong with a document, and what it compiles to. Raises `CheckingBusy`."""
-        return await self.run(self._check, document)
+    async def check(self, document: Document, engines: Sequence[Engine] = ()) -> Checked:
+        """Return what is wrong with a document for each of the engines, and what it compiles to.
+
+        Without engines it is checked for the target. Raises `CheckingBusy`.
+        """
+        return await self.run(self._check, document, engines)
 
     async def import_text(self, text: str, text_format: ImportFormat) -> Imported:
         """Return the documents that a configuration of Vector makes. Raises `CheckingBusy`."""
@@ -55,9 +58,9 @@ class Workbench:
         finally:
             self._waiting -= 1
 
-    def _check(self, document: Document) -> Checked:
+    def _check(self, document: Document, engines: Sequence[Engine]) -> Checked:
         vrl = _Budgeted(self._vrl) if self._vrl is not None else None
-        found = list(check(document, target=self.target, vrl=vrl, lines=None))
+        found = list(check_engines(document, engines or (Engine(target=self.target),), vrl=vrl))
         compiled: Compiled | None = None
         try:
             compiled = compile_document(document, self.target)
@@ -72,14 +75,21 @@ class Workbench:
 
 
 class _Budgeted:
-    """Bounds the time that all programs of one document take together."""
+    """Bounds the time that all programs of one document take together, and compiles each once."""
 
     def __init__(self, vrl: VrlCompiler) -> None:
         self._vrl = vrl
         self._ends = time.monotonic() + VRL_SECONDS
+        self._compiled: dict[tuple[str, str], list[VrlDiagnostic]] = {}
 
     def compile(self, program: str, *, kind: Literal["program", "condition"]) -> list[VrlDiagnostic]:
         """Compile one program while there is time."""
+        said = self._compiled.get((kind, program))
+        if said is None:
+            said = self._compiled[kind, program] = self._compile(program, kind)
+        return said
+
+    def _compile(self, program: str, kind: Literal["program", "condition"]) -> list[VrlDiagnostic]:
         if time.monotonic() > self._ends:
             message = "This program was not compiled: the document's programs take too long to check."
             return [VrlDiagnostic(severity="error", message=message, code="timeout")]

@@ -11,6 +11,7 @@ from vectorflow.kernel.ids import new_id
 from vectorflow.pipelines import store
 from vectorflow.pipelines.compiling import Workbench
 from vectorflow.pipelines.documents import document_columns, document_stored
+from vectorflow.pipelines.engines import TargetEngines
 from vectorflow.pipelines.errors import (
     PipelineInvalid,
     PipelineNameTaken,
@@ -29,6 +30,7 @@ from vectorflow.pipelines.types import (
 from vectorflow.platform.database import Transaction
 from vectorflow.vault.service import VaultService
 from vectorflow.vault.types import PipelineUses
+from vectorflow_topology.checks.engines import Engine
 from vectorflow_topology.document import Document
 from vectorflow_topology.findings import ordered
 
@@ -41,10 +43,15 @@ class PipelineService:
     """Pipelines and the drafts that people edit."""
 
     def __init__(
-        self, vault: VaultService, workbench: Workbench, deployed: DeployedLookup | None = None
+        self,
+        vault: VaultService,
+        workbench: Workbench,
+        deployed: DeployedLookup | None = None,
+        engines: TargetEngines | None = None,
     ) -> None:
         self._vault = vault
         self._workbench = workbench
+        self._engines = engines
         self._deployed = deployed or NothingDeployed()
 
     @property
@@ -158,7 +165,12 @@ class PipelineService:
 
     async def check(self, txn: Transaction, environment_id: UUID, document: Document) -> Checked:
         """Check a document against its environment. Raises `CheckingBusy`."""
-        return await self.with_secrets(txn, environment_id, document, await self._workbench.check(document))
+        checked = await self._workbench.check(document, await self.engines(txn, environment_id))
+        return await self.with_secrets(txn, environment_id, document, checked)
+
+    async def engines(self, txn: Transaction, environment_id: UUID) -> tuple[Engine, ...]:
+        """Return the engines that documents of an environment are checked for."""
+        return await self._engines.of(txn, environment_id) if self._engines is not None else ()
 
     async def with_secrets(
         self, txn: Transaction, environment_id: UUID, document: Document, checked: Checked

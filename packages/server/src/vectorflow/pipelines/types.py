@@ -43,6 +43,32 @@ class NothingDeployed:
         return {}
 
 
+class EngineInUse(msgspec.Struct, frozen=True):
+    """An engine that nodes of an environment have, by the digest of its program (`sha256:<hex>`)."""
+
+    kind: str
+    version: str
+    digest: str
+    nodes: int
+
+
+class EnginesLookup(Protocol):
+    """Knows which engines nodes have; the rooms above provide it."""
+
+    async def engines(self, txn: Transaction, environment_id: UUID) -> Sequence[EngineInUse]:
+        """Return the distinct engines of an environment, with one statement."""
+        ...
+
+
+class NoEngines:
+    """The lookup of a process that has no nodes."""
+
+    async def engines(self, txn: Transaction, environment_id: UUID) -> Sequence[EngineInUse]:
+        """Return nothing."""
+        del txn, environment_id
+        return ()
+
+
 class PipelineRow(msgspec.Struct, frozen=True):
     """A pipeline as lists show it, without its document."""
 

@@ -33,19 +33,22 @@ def version_key(version: str) -> tuple[int, int, int]:
 
 
 class Target(msgspec.Struct, frozen=True):
-    """What is compiled for: a version of Vector, and whether it was told to interpolate the environment.
+    """What is compiled for: a version of Vector, and whether it interpolates the environment.
 
-    With `tests` the document's unit tests are written too, which nodes have no use for.
+    `interpolation` is None where nobody told Vector: then its version decides. Agents always turn it
+    off. With `tests` the document's unit tests are written too, which nodes have no use for.
     """
 
     vector_version: str = "0.57.0"
-    interpolation: bool = False
+    interpolation: bool | None = None
     tests: bool = False
 
     @property
     def interpolates(self) -> bool:
-        """Whether `$` has a meaning in the text: always before Vector 0.57, later only when asked for."""
-        return self.interpolation or version_key(self.vector_version) < (0, 57, 0)
+        """Whether `$` has a meaning in the text: by default before Vector 0.57, later only when asked for."""
+        if self.interpolation is not None:
+            return self.interpolation
+        return version_key(self.vector_version) < (0, 57, 0)
 
 
 @dataclass(frozen=True)

@@ -237,7 +237,8 @@ def _target(vector_version: str, *, interpolation: bool = False, tests: bool = F
         version_key(vector_version)
     except ValueError:
         _fail(f"{printable(vector_version)} is not a version of Vector; write it like {NEWEST}", USAGE)
-    return Target(vector_version=vector_version, interpolation=interpolation, tests=tests)
+    # Without the option the version decides.
+    return Target(vector_version=vector_version, interpolation=interpolation or None, tests=tests)
 
 
 def _given(names: Sequence[str], *, apart: bool = False) -> list[Configuration]:

@@ -69,7 +69,10 @@ async def check_document(
 ) -> CheckResult:
     """Check a document against its environment."""
     del org, env
-    checked = await pipelines.workbench.check(data.document)
+    async with database.transaction(access.organization_id) as txn:
+        engines = await pipelines.engines(txn, access.environment_id)
+    # Outside of any transaction: a check may take seconds, and a connection is dear.
+    checked = await pipelines.workbench.check(data.document, engines)
     async with database.transaction(access.organization_id) as txn:
         checked = await pipelines.with_secrets(txn, access.environment_id, data.document, checked)
     yaml = checked.yaml.decode() if checked.yaml is not None else None

@@ -1,0 +1,5 @@
+"""What pipelines are made with and judged by: what engines say of themselves.
+
+A schema is kept by the digest of the engine's program and is advice until two nodes or a person confirm it. Which
+engines an environment has is known by the room above.
+"""

@@ -1,0 +1,150 @@
+"""The SQL of engine schemas."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from vectorflow.library.types import Account, EngineSchemaRow, KnownEngine
+from vectorflow.platform.database import Transaction
+
+
+async def engine_schema_list(txn: Transaction, *, after: UUID | None, limit: int) -> list[EngineSchemaRow]:
+    """Return schemas, newest first."""
+    return await txn.rows(
+        EngineSchemaRow,
+        """select s.id, s.digest, s.content_sha256, s.version, length(s.content) as size, s.first_at,
+            s.confirmed_at, s.confirmed_by,
+            (select count(*) from engine_schema_nodes n
+                where n.organization_id = s.organization_id and n.schema_id = s.id) as nodes,
+            (select count(*) from engine_schemas r
+                where r.organization_id = s.organization_id and r.digest = s.digest and r.id <> s.id) as rivals
+        from engine_schemas s
+        where s.organization_id = %(organization_id)s and (%(after)s::uuid is null or s.id < %(after)s)
+        order by s.id desc limit %(limit)s""",
+        {"after": after, "limit": limit},
+    )
+
+
+async def engine_schema_get(txn: Transaction, schema_id: UUID) -> EngineSchemaRow | None:
+    """Return one schema without its content."""
+    return await txn.row(
+        EngineSchemaRow,
+        """select s.id, s.digest, s.content_sha256, s.version, length(s.content) as size, s.first_at,
+            s.confirmed_at, s.confirmed_by,
+            (select count(*) from engine_schema_nodes n
+                where n.organization_id = s.organization_id and n.schema_id = s.id) as nodes,
+            (select count(*) from engine_schemas r
+                where r.organization_id = s.organization_id and r.digest = s.digest and r.id <> s.id) as rivals
+        from engine_schemas s
+        where s.organization_id = %(organization_id)s and s.id = %(id)s""",
+        {"id": schema_id},
+    )
+
+
+async def engine_schemas_lock(txn: Transaction) -> None:
+    """Let one transaction at a time add or confirm schemas of the organisation."""
+    await txn.execute(
+        "select pg_advisory_xact_lock(hashtextextended('engine-schemas' || %(organization_id)s::text, 0))"
+    )
+
+
+async def engine_schema_accounts(txn: Transaction, digests: Sequence[bytes]) -> list[Account]:
+    """Return what is known of programs, one row for each account of each."""
+    return await txn.rows(
+        Account,
+        """select s.digest, s.confirmed_at is not null as confirmed,
+            (select count(*) from engine_schema_nodes n
+                where n.organization_id = s.organization_id and n.schema_id = s.id) as nodes
+        from engine_schemas s
+        where s.organization_id = %(organization_id)s and s.digest = any(%(digests)s::bytea[])""",
+        {"digests": list(digests)},
+    )
+
+
+async def engine_schema_count(txn: Transaction) -> int:
+    """Return how many schemas the organisation has."""
+    return int(
+        await txn.value("select count(*) from engine_schemas where organization_id = %(organization_id)s")
+    )
+
+
+async def engine_schema_of_content(txn: Transaction, digest: bytes, content_sha256: bytes) -> UUID | None:
+    """Return the schema of exactly this account of a program."""
+    found = await txn.value(
+        """select id from engine_schemas where organization_id = %(organization_id)s
+        and digest = %(digest)s and content_sha256 = %(content_sha256)s""",
+        {"digest": digest, "content_sha256": content_sha256},
+    )
+    return found if isinstance(found, UUID) else None
+
+
+async def engine_schema_insert(
+    txn: Transaction, schema_id: UUID, *, digest: bytes, content_sha256: bytes, version: str, content: bytes
+) -> None:
+    """Store an account of a program."""
+    await txn.execute(
+        """insert into engine_schemas (organization_id, id, digest, content_sha256, version, content)
+        values (%(organization_id)s, %(id)s, %(digest)s, %(content_sha256)s, %(version)s, %(content)s)""",
+        {
+            "id": schema_id,
+            "digest": digest,
+            "content_sha256": content_sha256,
+            "version": version,
+            "content": content,
+        },
+    )
+
+
+async def engine_schema_vouch(txn: Transaction, schema_id: UUID, node_id: UUID) -> None:
+    """Note that a node gave this account."""
+    await txn.execute(
+        """insert into engine_schema_nodes (organization_id, schema_id, node_id)
+        values (%(organization_id)s, %(schema_id)s, %(node_id)s) on conflict do nothing""",
+        {"schema_id": schema_id, "node_id": node_id},
+    )
+
+
+async def engine_schema_confirm(txn: Transaction, schema_id: UUID, digest: bytes, by: str) -> None:
+    """Believe this account of a program, and no other."""
+    await txn.execute(
+        """update engine_schemas set confirmed_at = null, confirmed_by = ''
+        where organization_id = %(organization_id)s and digest = %(digest)s and id <> %(id)s
+          and confirmed_at is not null""",
+        {"digest": digest, "id": schema_id},
+    )
+    await txn.execute(
+        """update engine_schemas set confirmed_at = now(), confirmed_by = %(by)s
+        where organization_id = %(organization_id)s and id = %(id)s""",
+        {"id": schema_id, "by": by},
+    )
+
+
+async def engine_schema_delete(txn: Transaction, schema_id: UUID) -> None:
+    """Forget an account of a program."""
+    await txn.execute(
+        "delete from engine_schemas where organization_id = %(organization_id)s and id = %(id)s",
+        {"id": schema_id},
+    )
+
+
+async def engine_schemas_known(txn: Transaction, digests: Sequence[bytes]) -> list[KnownEngine]:
+    """Return the account to go by of each program: the confirmed one, else the one most nodes gave."""
+    return await txn.rows(
+        KnownEngine,
+        """select distinct on (s.digest) s.id, s.digest, s.content_sha256, s.version,
+            s.confirmed_at is not null as confirmed
+        from engine_schemas s
+        where s.organization_id = %(organization_id)s and s.digest = any(%(digests)s::bytea[])
+        order by s.digest, s.confirmed_at is null,
+            (select count(*) from engine_schema_nodes n
+                where n.organization_id = s.organization_id and n.schema_id = s.id) desc, s.id""",
+        {"digests": list(digests)},
+    )
+
+
+async def engine_schema_content(txn: Transaction, schema_id: UUID) -> bytes | None:
+    """Return an account's content as it was sent, compressed."""
+    found = await txn.value(
+        "select content from engine_schemas where organization_id = %(organization_id)s and id = %(id)s",
+        {"id": schema_id},
+    )
+    return None if found is None else bytes(found)

@@ -1,0 +1,55 @@
+"""What is passed around in the library."""
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+MOST_SCHEMA_BYTES: Final = 4 * 1024 * 1024
+"""Bytes of a schema and listing as they are stored, compressed."""
+
+MOST_PLAIN_BYTES: Final = 64 * 1024 * 1024
+MOST_SCHEMAS: Final = 64
+"""Schemas kept for an organisation."""
+
+MOST_OF_ONE_DIGEST: Final = 4
+"""Different accounts of one program; more can only be lies."""
+
+NODES_TO_CONFIRM: Final = 2
+"""Nodes that must give the same account before it is believed without a person."""
+
+BY_NODES: Final = "nodes"
+
+
+class EngineSchemaRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What a program says of itself, without its content. `rivals` gave another account of the same program."""
+
+    id: UUID
+    digest: bytes
+    content_sha256: bytes
+    version: str
+    size: int
+    first_at: datetime
+    confirmed_at: datetime | None
+    confirmed_by: str
+    nodes: int
+    rivals: int
+
+
+class KnownEngine(msgspec.Struct, frozen=True, kw_only=True):
+    """The account that checks go by, of a program's digest."""
+
+    id: UUID
+    digest: bytes
+    content_sha256: bytes
+    version: str
+    confirmed: bool
+
+
+class Account(msgspec.Struct, frozen=True):
+    """One account of a program, and whether a node gave it."""
+
+    digest: bytes
+    confirmed: bool
+    nodes: int
