@@ -13,6 +13,7 @@ from playwright.sync_api import ConsoleMessage, Page, sync_playwright
 PAGES = {
     "pipelines": "pipelines",
     "nodes": "nodes",
+    "engines": "engines",
     "enrolment": "enrolment",
     "secrets": "secrets",
     "audit": "audit",

@@ -46,7 +46,7 @@ export function EnginesPage() {
         </span>
       ),
     },
-    { key: 'nodes', title: t('Described by'), align: 'right', render: (row) => t('{count, plural, one {# node} other {# nodes}}', { count: row.nodes }) },
+    { key: 'nodes', title: t('Described by'), align: 'right', wideOnly: true, render: (row) => t('{count, plural, one {# node} other {# nodes}}', { count: row.nodes }) },
     { key: 'first', title: t('First heard'), wideOnly: true, render: (row) => <span className="text-secondary">{formatAge(row.first_at, now)}</span> },
     {
       key: 'action',
@@ -93,7 +93,7 @@ function Standing({ schema }: { schema: EngineSchema }) {
       </span>
     )
   }
-  if (schema.rivals > 0) return <StateBadge tone="warn" label={t('another account differs')} />
+  if (schema.rivals > 0) return <StateBadge tone="warn" label={t('accounts differ')} />
   return <StateBadge tone="unknown" label={t('advice only')} />
 }
 
