@@ -25,6 +25,8 @@ from vectorflow.entry.services import Services
 from vectorflow.fleet.engines import EnginesOfNodes
 from vectorflow.fleet.service import AssignedLookup, FleetService
 from vectorflow.fleet.signing import BundleSigner
+from vectorflow.fleet.statement_signing import StatementSigner
+from vectorflow.fleet.statements import StatementService
 from vectorflow.identity.passwords import Passwords
 from vectorflow.identity.service import SignInLimits
 from vectorflow.kernel.actor import SYSTEM
@@ -70,6 +72,8 @@ class House(msgspec.Struct):
     telemetry: TelemetryService
     delivery: DeliveryService
     bundles: BundleSigner
+    statement_signer: StatementSigner
+    statements: StatementService
     jobs: Jobs
     bus: Bus
     address: str = ""
@@ -105,6 +109,7 @@ class World(msgspec.Struct):
         return made
 
     async def sign(self) -> int:
+        await self.house.statement_signer.sign(self.organization_id)
         stored = await self.house.bundles.sign(self.organization_id)
         await self.bus_settled()
         return stored
@@ -231,6 +236,7 @@ class Agent:
             last_version=0,
             now=now,
         )
+        self.key_list = known
         last = self.bundle.order if self.bundle else None
         self.bundle = verify.verify_bundle(
             bytes(body.bundle),
@@ -350,6 +356,8 @@ async def house(
         bundles=BundleSigner(
             signing_database, VaultService(signer_keys), SigningService(signer_keys, clock), clock
         ),
+        statement_signer=StatementSigner(signing_database, SigningService(signer_keys, clock), clock),
+        statements=StatementService(clock),
         jobs=jobs,
         bus=bus,
     )

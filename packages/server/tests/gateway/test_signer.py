@@ -22,7 +22,7 @@ async def until(condition, seconds: float) -> float:
 @pytest.fixture
 async def running(house):
     """A signer at work."""
-    role = SignerRole(house.bundles, house.bus, sweep_seconds=1.0)
+    role = SignerRole(house.bundles, house.statement_signer, house.bus, sweep_seconds=1.0)
     task = asyncio.create_task(role.run())
     yield role
     task.cancel()

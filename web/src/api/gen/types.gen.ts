@@ -415,6 +415,18 @@ export type ImportedDocument = {
 };
 
 /**
+ * LogLevelNew
+ */
+export type LogLevelNew = {
+    level: 'trace' | 'debug' | 'info' | 'warn' | 'error';
+    /**
+     * 0: until told otherwise.
+     */
+    minutes?: number;
+    pipeline_id?: string | null;
+};
+
+/**
  * Member
  */
 export type Member = {
@@ -439,7 +451,7 @@ export type Node = {
     id: string;
     name: string;
     hostname: string;
-    status: 'healthy' | 'degraded' | 'unreachable' | 'pending' | 'revoked';
+    status: 'healthy' | 'degraded' | 'unreachable' | 'pending' | 'revoked' | 'waiting' | 'rejected' | 'stale' | 'leaving' | 'decommissioned';
     reasons: Array<string>;
     last_seen_at: string | null;
     enrolled_at: string;
@@ -462,7 +474,7 @@ export type NodeDetail = {
     id: string;
     name: string;
     hostname: string;
-    status: 'healthy' | 'degraded' | 'unreachable' | 'pending' | 'revoked';
+    status: 'healthy' | 'degraded' | 'unreachable' | 'pending' | 'revoked' | 'waiting' | 'rejected' | 'stale' | 'leaving' | 'decommissioned';
     reasons: Array<string>;
     last_seen_at: string | null;
     enrolled_at: string;
@@ -694,6 +706,17 @@ export type ResourceSpec = {
 };
 
 /**
+ * RestartNew
+ */
+export type RestartNew = {
+    pipeline_id: string;
+    /**
+     * How long the engine may take to drain.
+     */
+    drain_seconds?: number;
+};
+
+/**
  * Revision
  */
 export type Revision = {
@@ -902,6 +925,33 @@ export type SessionInfoList = {
 export type SignIn = {
     email: string;
     password: string;
+};
+
+/**
+ * Statement
+ */
+export type Statement = {
+    id: string;
+    node_id: string;
+    kind: string;
+    arguments: {
+        [key: string]: unknown;
+    };
+    state: 'requested' | 'signed' | 'done' | 'refused' | 'cancelled' | 'expired';
+    created_at: string;
+    created_by: string;
+    expires_at: string;
+    answered_at: string | null;
+    reason: string;
+    message: string;
+};
+
+/**
+ * StatementList
+ */
+export type StatementList = {
+    items: Array<Statement>;
+    next_cursor: string | null;
 };
 
 /**
@@ -1899,7 +1949,7 @@ export type ListNodesData = {
         /**
          * Only nodes of this status.
          */
-        status?: 'healthy' | 'degraded' | 'unreachable' | 'pending' | 'revoked' | null;
+        status?: 'healthy' | 'degraded' | 'unreachable' | 'pending' | 'revoked' | 'waiting' | 'rejected' | 'stale' | 'leaving' | 'decommissioned' | null;
     };
     url: '/api/v1/orgs/{org}/environments/{env}/nodes';
 };
@@ -1979,6 +2029,102 @@ export type GetNodeResponses = {
 };
 
 export type GetNodeResponse = GetNodeResponses[keyof GetNodeResponses];
+
+export type ListStatementsData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: {
+        /**
+         * Most items of one answer.
+         */
+        limit?: number;
+        /**
+         * `next_cursor` of the answer before.
+         */
+        cursor?: string | null;
+    };
+    url: '/api/v1/orgs/{org}/environments/{env}/nodes/{id}/statements';
+};
+
+export type ListStatementsErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type ListStatementsError = ListStatementsErrors[keyof ListStatementsErrors];
+
+export type ListStatementsResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: StatementList;
+};
+
+export type ListStatementsResponse = ListStatementsResponses[keyof ListStatementsResponses];
+
+export type RestartPipelineData = {
+    body: RestartNew;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/nodes/{id}/restart';
+};
+
+export type RestartPipelineErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type RestartPipelineError = RestartPipelineErrors[keyof RestartPipelineErrors];
+
+export type RestartPipelineResponses = {
+    /**
+     * Request accepted, processing continues off-line
+     */
+    202: Statement;
+};
+
+export type RestartPipelineResponse = RestartPipelineResponses[keyof RestartPipelineResponses];
+
+export type SetLogLevelData = {
+    body: LogLevelNew;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/nodes/{id}/log-level';
+};
+
+export type SetLogLevelErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type SetLogLevelError = SetLogLevelErrors[keyof SetLogLevelErrors];
+
+export type SetLogLevelResponses = {
+    /**
+     * Request accepted, processing continues off-line
+     */
+    202: Statement;
+};
+
+export type SetLogLevelResponse = SetLogLevelResponses[keyof SetLogLevelResponses];
 
 export type ListEnrolmentTokensData = {
     body?: never;

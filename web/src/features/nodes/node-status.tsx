@@ -13,6 +13,11 @@ export function statusLabel(status: Node['status']): string {
     unreachable: t('Unreachable'),
     pending: t('Pending'),
     revoked: t('Revoked'),
+    waiting: t('Waits to be admitted'),
+    rejected: t('Rejected'),
+    stale: t('Stale'),
+    leaving: t('Wipe pending'),
+    decommissioned: t('Decommissioned'),
   }
   return words[status] ?? status
 }
@@ -23,6 +28,11 @@ const TONES: Record<Node['status'], Tone> = {
   unreachable: 'bad',
   pending: 'unknown',
   revoked: 'unknown',
+  waiting: 'warn',
+  rejected: 'unknown',
+  stale: 'bad',
+  leaving: 'warn',
+  decommissioned: 'unknown',
 }
 
 /** A node's state as shape and word. */

@@ -21,7 +21,8 @@ from vectorflow.fleet.enrolment import Enrolment
 from vectorflow.fleet.errors import AgentRequestInvalid, AgentTokenRefused
 from vectorflow.fleet.intake import Reported, ReportIntake
 from vectorflow.fleet.present import pipeline_id_of
-from vectorflow.fleet.streams import Stream, Streams
+from vectorflow.fleet.statement_book import StatementBook
+from vectorflow.fleet.streams import Stream, Streams, Told
 from vectorflow.fleet.types import NodeAuthority
 from vectorflow.kernel.clock import Clock
 from vectorflow.kernel.errors import VectorFlowError
@@ -116,6 +117,7 @@ class Gateway:
         self.tokens = AgentTokens(database, agent_domain=options.agent_domain)
         self.desired = DesiredBook(database, signing)
         self.streams = Streams()
+        self.statements = StatementBook(database, self.streams, clock, knows=self.tokens.knows)
         self.ingest = Ingest(telemetry_database, clock, heartbeat_seconds=options.intervals.heartbeat_seconds)
         self.intake = ReportIntake(database, reported=reported)
         self.engines = engines or EngineBook(database, EngineSchemaService())
@@ -141,6 +143,7 @@ class Gateway:
         ends = [
             self._bus.subscribe(topics.DESIRED, self._on_desired),
             self._bus.subscribe(topics.NODE, self._on_node),
+            self.statements.attach(self._bus),
         ]
         self._bus.on_reconnect(self._on_reconnect)
         work = [
@@ -155,6 +158,7 @@ class Gateway:
                 task.cancel()
             await asyncio.gather(*work, return_exceptions=True)
             self.streams.close_all()
+            await self.statements.close()
             await self.intake.close()
             await self.ingest.close()
             await self.desired.close()
@@ -235,12 +239,14 @@ class Gateway:
         beat = _decoded(self._heartbeat_decoder, await _body(call))
         self.ingest.take(node, beat)
         generation, issue = self.desired.current(node.node_id)
+        waiting = await self.statements.waiting(node)
         told = HeartbeatAnswer(
             generation=generation,
             issue=issue,
             at=round(self._clock.now().timestamp() * 1000),
             intervals=self._options.intervals,
             schema_wanted=self.engines.take(node, beat.engine),
+            statements=tuple(each.envelope for each in waiting),
         )
         await answer(call.send, 200, JSON, msgspec.json.encode(told))
 
@@ -267,12 +273,16 @@ class Gateway:
             generation, issue = self.desired.current(node.node_id)
             if generation:
                 stream.tell(DesiredHint(generation=generation, issue=issue))
+            await self._tell_waiting(node, stream)
             while True:
                 hint = await stream.wait(self._options.keep_alive_seconds)
                 if stream.closed:
                     break
                 if hint is None:
-                    await self._node(call)  # believed for 30 seconds at most, also when the bus is silent
+                    node = await self._node(
+                        call
+                    )  # believed for 30 seconds at most, also when the bus is silent
+                    await self._tell_waiting(node, stream)
                 data = b": \n\n" if hint is None else _event(hint)
                 await call.send({"type": "http.response.body", "body": data, "more_body": True})
         except (AgentTokenRefused, DatabaseUnavailable) as error:
@@ -283,6 +293,10 @@ class Gateway:
             with contextlib.suppress(asyncio.CancelledError):
                 await reader
         await call.send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _tell_waiting(self, node: NodeAuthority, stream: Stream) -> None:
+        for each in await self.statements.waiting(node):
+            stream.tell_once(each)
 
     def _on_desired(self, message: Mapping[str, Any]) -> None:
         for text, version in dict(message.get("nodes", {})).items():
@@ -302,10 +316,12 @@ class Gateway:
     def _on_reconnect(self) -> None:
         self.tokens.clear()
         self.desired.clear()
+        self.statements.clear()
 
     async def _refresh(self) -> None:
         while True:
             await asyncio.sleep(REFRESH_SECONDS)
+            self.statements.sweep()
             try:
                 await self.tokens.refresh()
             except Exception as error:
@@ -323,8 +339,10 @@ async def _until_gone(receive: Receive, stream: Stream) -> None:
     stream.close()
 
 
-def _event(hint: DesiredHint) -> bytes:
-    return b"event: desired\ndata: " + msgspec.json.encode(hint) + b"\n\n"
+def _event(told: DesiredHint | Told) -> bytes:
+    if isinstance(told, Told):
+        return b"event: %s\ndata: %s\n\n" % (told.kind.encode(), told.envelope.encoded())
+    return b"event: desired\ndata: " + msgspec.json.encode(told) + b"\n\n"
 
 
 def _decoded(decoder: "msgspec.json.Decoder[T]", body: bytes) -> T:

@@ -18,6 +18,7 @@ from vectorflow.entry.listeners import bind, serve
 from vectorflow.entry.process import Process
 from vectorflow.entry.signer import SignerRole
 from vectorflow.fleet.signing import BundleSigner
+from vectorflow.fleet.statement_signing import StatementSigner
 from vectorflow.keys.providers import LocalKeyFile
 from vectorflow.keys.service import KeyService
 from vectorflow.keys.signing import SigningService
@@ -90,9 +91,11 @@ async def run_signer(process: Process) -> None:
     database = await process.open_database(Role.SIGNER, size=4)
     keys = KeyService(database, LocalKeyFile(process.settings.state_dir))
     clock = process.services.clock
-    signer = BundleSigner(database, VaultService(keys), SigningService(keys, clock), clock)
+    signing = SigningService(keys, clock)
+    signer = BundleSigner(database, VaultService(keys), signing, clock)
+    statements = StatementSigner(database, signing, clock)
     try:
-        await _until_stop(process.stop, SignerRole(signer, process.bus).run())
+        await _until_stop(process.stop, SignerRole(signer, statements, process.bus).run())
     finally:
         keys.close()
 

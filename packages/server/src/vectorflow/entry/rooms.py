@@ -8,6 +8,7 @@ from vectorflow.delivery.live import LiveEvents
 from vectorflow.delivery.service import DeliveryService
 from vectorflow.fleet.engines import EnginesOfNodes
 from vectorflow.fleet.service import AssignedLookup, FleetService
+from vectorflow.fleet.statements import StatementService
 from vectorflow.kernel.clock import Clock
 from vectorflow.keys.service import KeyService
 from vectorflow.keys.signing import SigningService
@@ -31,6 +32,7 @@ SERVICES: Sequence[str] = (
     "pipelines",
     "revisions",
     "fleet",
+    "statements",
     "telemetry",
     "delivery",
     "live",
@@ -60,6 +62,7 @@ class Rooms:
         self.pipelines = PipelineService(self.vault, self._workbench, AssignedLookup(), targets)
         self.revisions = RevisionService(self.pipelines)
         self.fleet = FleetService(self.signing, clock, lambda slug: agent_url(settings, slug))
+        self.statements = StatementService(clock)
         self.telemetry = TelemetryService(database, self.pipelines, clock)
         self.delivery = DeliveryService(self.pipelines, self.revisions, clock)
         self.live = LiveEvents(database, tenancy, self.telemetry, streams)

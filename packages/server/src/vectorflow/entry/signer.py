@@ -13,6 +13,7 @@ import structlog
 from vectorflow.fleet import topics
 from vectorflow.fleet.present import pipeline_id_of
 from vectorflow.fleet.signing import BundleSigner
+from vectorflow.fleet.statement_signing import StatementSigner
 from vectorflow.keys.errors import KeysUnavailable
 from vectorflow.platform.bus import Bus
 
@@ -28,12 +29,14 @@ class SignerRole:
     def __init__(
         self,
         signer: BundleSigner,
+        statements: StatementSigner,
         bus: Bus,
         *,
         sweep_seconds: float = SWEEP_SECONDS,
         keys_seconds: float = KEYS_SECONDS,
     ) -> None:
         self._signer = signer
+        self._statements = statements
         self._bus = bus
         self._sweep_seconds = sweep_seconds
         self._keys_seconds = keys_seconds
@@ -79,6 +82,8 @@ class SignerRole:
 
     async def _sign(self, organization_id: UUID) -> None:
         try:
+            # First what somebody waits for; bundles may be thousands.
+            told = await self._statements.sign(organization_id)
             stored = await self._signer.sign(organization_id)
         except KeysUnavailable as error:
             log.warning("signer.keys-unavailable", organization_id=str(organization_id), problem=error.code)
@@ -86,8 +91,10 @@ class SignerRole:
             # One organisation's trouble is not the others'.
             log.warning("signer.failed", organization_id=str(organization_id), error=type(error).__name__)
         else:
-            if stored:
-                log.info("signer.signed", organization_id=str(organization_id), bundles=stored)
+            if stored or told:
+                log.info(
+                    "signer.signed", organization_id=str(organization_id), bundles=stored, statements=told
+                )
 
     async def _care_for_keys(self) -> None:
         now = asyncio.get_running_loop().time()

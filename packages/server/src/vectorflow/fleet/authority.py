@@ -122,6 +122,10 @@ class AgentTokens:
                 else:
                     entry.expires_at, entry.used = asked_at + LIFETIME_SECONDS, False
 
+    def knows(self, node_id: UUID) -> bool:
+        """Tell whether a node talked to this process lately."""
+        return node_id in self._of_node
+
     def forget_node(self, node_id: UUID) -> None:
         """Look the node's tokens up again at their next request."""
         self._news.told(node_id)

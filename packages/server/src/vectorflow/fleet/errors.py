@@ -37,3 +37,11 @@ class FileNotNamed(VectorFlowError, status=404, code="fleet.file-not-named"):
 
 class GatewayBusy(VectorFlowError, status=429, code="fleet.gateway-busy"):
     """The gateway holds as much as it can; send it again after Retry-After seconds."""
+
+
+class NodeNotTellable(ConflictError, status=409, code="fleet.node-not-tellable"):
+    """This node takes no orders: it was not admitted, was revoked, or has left."""
+
+
+class StatementsWaiting(ConflictError, status=409, code="fleet.statements-waiting"):
+    """Too many orders wait for this node's answer already; wait until it is heard again."""

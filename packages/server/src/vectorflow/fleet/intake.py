@@ -11,13 +11,15 @@ import structlog
 from vectorflow.fleet import topics
 from vectorflow.fleet.errors import AgentRequestInvalid, GatewayBusy
 from vectorflow.fleet.present import pipeline_id_of
+from vectorflow.fleet.statement_types import StatementAnswer
+from vectorflow.fleet.statements import take_answers
 from vectorflow.fleet.store import reports as store
-from vectorflow.fleet.types import NodeAuthority, StoredReport
+from vectorflow.fleet.types import NodeAuthority, ReportRow, StoredReport
 from vectorflow.platform.database import Database, Transaction
 from vectorflow.platform.logs import clean_text
 from vectorflow_wire import envelope, keys
 from vectorflow_wire.encoding import EncodingInvalid, base64_bytes
-from vectorflow_wire.messages import Report, ReportsAnswer, ReportsRequest
+from vectorflow_wire.messages import Report, ReportKind, ReportsAnswer, ReportsRequest
 
 log = structlog.get_logger()
 
@@ -28,6 +30,8 @@ _MESSAGE = 4000
 _LINES = 100
 _LINE = 2000
 _MAX_BIGINT = 2**63 - 1
+_DONE = (ReportKind.STATEMENT_DONE, ReportKind.WIPED)
+_ANSWERS = (*_DONE, ReportKind.STATEMENT_REFUSED)
 _LAST_MOMENT = 253_402_300_799_000  # the last second of the year 9999, epoch ms
 
 Reported = Callable[[Transaction, Sequence[UUID]], Awaitable[None]]
@@ -102,6 +106,7 @@ class ReportIntake:
                     key=lambda report: (report.node_id, report.sequence),
                 )
                 fresh = await store.report_insert(txn, ordered)
+                await self._answers(txn, fresh)
                 about = sorted({row.pipeline_id for row in fresh if row.pipeline_id is not None})
                 if about:
                     await txn.notify(topics.REPORTS, {"pipeline_ids": about[:HINTED]})
@@ -121,6 +126,22 @@ class ReportIntake:
                     else:
                         each.done.set_exception(failure)
                         each.done.exception()
+
+    async def _answers(self, txn: Transaction, fresh: Sequence[ReportRow]) -> None:
+        answers = [
+            StatementAnswer(
+                id=row.statement_id,
+                node_id=row.node_id,
+                done=row.kind in _DONE,
+                wiped=row.kind == ReportKind.WIPED,
+                reason=row.reason,
+                message=row.message,
+            )
+            for row in fresh
+            if row.statement_id is not None and row.kind in _ANSWERS
+        ]
+        if answers:
+            await take_answers(txn, answers)
 
 
 HINTED = topics.HINTS_PER_MESSAGE
@@ -158,6 +179,7 @@ def _stored_form(authority: NodeAuthority, report: Report, sent: envelope.Envelo
         engine_output=[clean_text(line)[:_LINE] for line in report.engine_output[-_LINES:]],
         at=datetime.fromtimestamp(_within(report.at, _LAST_MOMENT) / 1000, UTC),
         envelope=sent.encoded(),
+        statement_id=pipeline_id_of(report.statement) if report.statement else None,
     )
 
 

@@ -1,27 +1,51 @@
-"""Open event streams to agents: hints that something new can be fetched, and their end at revocation.
+"""Open event streams to agents: hints that something new can be fetched, statements, and their end at revocation.
 
-A stream holds at most one hint: a newer one replaces it, so nothing queues up however slow the reader is.
+A stream holds at most one hint: a newer one replaces it, so nothing queues up however slow the reader is. Of
+statements it holds as many as may wait for one node, and sends each once.
 """
 
 import asyncio
+from collections import deque
 from uuid import UUID
 
+import msgspec
+
 from vectorflow.fleet.errors import GatewayBusy
+from vectorflow_wire.envelope import Envelope
 from vectorflow_wire.messages import DesiredHint
 
 PER_NODE = 2
+_REMEMBERED = 200
+
+
+class Told(msgspec.Struct, frozen=True):
+    """A statement as it is sent: its kind is the event's name, its envelope the data. `until` is Unix seconds."""
+
+    id: UUID
+    kind: str
+    envelope: Envelope
+    until: float
 
 
 class Stream:
     """One open stream of a node."""
 
-    __slots__ = ("_wake", "closed", "hint", "node_id")
+    __slots__ = ("_once", "_sent", "_wake", "closed", "hint", "node_id")
 
     def __init__(self, node_id: UUID) -> None:
         self.node_id = node_id
         self.hint: DesiredHint | None = None
         self.closed = False
         self._wake = asyncio.Event()
+        self._once: deque[Told] = deque()
+        self._sent: deque[UUID] = deque(maxlen=_REMEMBERED)
+
+    def tell_once(self, told: Told) -> None:
+        """Leave a statement to be sent, unless this stream has sent it before."""
+        if told.id not in self._sent:
+            self._sent.append(told.id)
+            self._once.append(told)
+            self._wake.set()
 
     def tell(self, hint: DesiredHint) -> None:
         """Leave a hint to be sent, in place of an older one."""
@@ -33,14 +57,19 @@ class Stream:
         self.closed = True
         self._wake.set()
 
-    async def wait(self, seconds: float) -> DesiredHint | None:
-        """Return the next hint, or None when there was none in time or the stream was closed."""
+    async def wait(self, seconds: float) -> DesiredHint | Told | None:
+        """Return what is to be sent next, or None when there was nothing in time or the stream was closed."""
         if not self._wake.is_set():
             try:
                 async with asyncio.timeout(seconds):
                     await self._wake.wait()
             except TimeoutError:
                 return None
+        if self._once:
+            told = self._once.popleft()
+            if not self._once and self.hint is None and not self.closed:
+                self._wake.clear()
+            return told
         self._wake.clear()
         hint, self.hint = self.hint, None
         return hint
@@ -83,6 +112,15 @@ class Streams:
         """Tell a node's streams."""
         for stream in self._streams.get(node_id, ()):
             stream.tell(hint)
+
+    def tell_once(self, node_id: UUID, told: Told) -> None:
+        """Send a statement on each of a node's streams that has not sent it; the node acts on it once."""
+        for stream in self._streams.get(node_id, ()):
+            stream.tell_once(told)
+
+    def has(self, node_id: UUID) -> bool:
+        """Tell whether a node has a stream here."""
+        return node_id in self._streams
 
     def close_node(self, node_id: UUID) -> None:
         """End a node's streams, since it was revoked."""

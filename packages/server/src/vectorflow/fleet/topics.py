@@ -14,6 +14,9 @@ NODE: Final = "fleet.node"
 NODES: Final = "fleet.nodes"
 """`environment_id`: something about the environment's nodes changed, for those who look at the list."""
 
+STATEMENTS: Final = "fleet.statements"
+"""`node_ids`: statements to these nodes were signed, answered or withdrawn; gateways and pages look."""
+
 REPORTS: Final = "fleet.reports"
 """`pipeline_ids`: nodes have reported on these pipelines."""
 

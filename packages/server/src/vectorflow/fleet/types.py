@@ -6,12 +6,26 @@ from uuid import UUID
 
 import msgspec
 
-NodeStatus = Literal["healthy", "degraded", "unreachable", "pending", "revoked"]
+NodeStatus = Literal[
+    "healthy",
+    "degraded",
+    "unreachable",
+    "pending",
+    "revoked",
+    "waiting",
+    "rejected",
+    "stale",
+    "leaving",
+    "decommissioned",
+]
 Desired = Literal["run", "hold", "stop"]
 
 
 class NodeAuthority(msgspec.Struct, frozen=True):
-    """Whose node token it is, and the node's public keys: all that the gateway believes about a caller."""
+    """Whose node token it is, and the node's public keys: all that the gateway believes about a caller.
+
+    `used`: it was used before. `succeeded`: a newer token of the node is in use. `told`: statements wait for it.
+    """
 
     organization_id: UUID
     slug: str
@@ -20,6 +34,10 @@ class NodeAuthority(msgspec.Struct, frozen=True):
     secret_hash: bytes
     identity_key: bytes
     sealing_key: bytes
+    token_id: UUID | None = None
+    used: bool = True
+    succeeded: bool = False
+    told: bool = False
 
 
 class FoundToken(NodeAuthority, frozen=True):
@@ -39,6 +57,8 @@ class EnrolmentAuthority(msgspec.Struct, frozen=True):
     expires_at: datetime
     spent: bool
     revoked: bool
+    allowed_addresses: list[str] = []
+    approval: bool = False
 
 
 class EngineInfo(msgspec.Struct, frozen=True):
@@ -223,6 +243,7 @@ class ReportRow(msgspec.Struct, frozen=True, kw_only=True):
     engine_output: list[str]
     at: datetime
     received_at: datetime
+    statement_id: UUID | None = None
 
 
 class EnrolmentTokenRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -285,3 +306,4 @@ class StoredReport(msgspec.Struct, frozen=True, kw_only=True):
     engine_output: list[str]
     at: datetime
     envelope: bytes
+    statement_id: UUID | None = None

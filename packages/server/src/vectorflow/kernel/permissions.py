@@ -23,6 +23,12 @@ class Permission(StrEnum):
     NODE_READ = "node.read"
     NODE_MANAGE = "node.manage"
     ENGINE_MANAGE = "engine.manage"
+    NODE_RESTART = "node.restart"
+    NODE_ADMIT = "node.admit"
+    NODE_LABEL = "node.label"
+    NODE_DECOMMISSION = "node.decommission"
+    GROUP_MANAGE = "group.manage"
+    MAINTENANCE_MANAGE = "maintenance.manage"
     ENROLMENT_MANAGE = "enrolment.manage"
     SECRET_READ = "secret.read"  # noqa: S105 - the permission to see names, never values
     SECRET_WRITE = "secret.write"  # noqa: S105

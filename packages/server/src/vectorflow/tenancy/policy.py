@@ -27,9 +27,18 @@ _VIEW: Final = frozenset(
     }
 )
 _EDIT: Final = _VIEW | {Permission.PIPELINE_EDIT, Permission.SECRET_USE}
-_DEPLOY: Final = _VIEW | {Permission.PIPELINE_DEPLOY, Permission.ROLLOUT_CONTROL}
+_DEPLOY: Final = _VIEW | {
+    Permission.PIPELINE_DEPLOY,
+    Permission.ROLLOUT_CONTROL,
+    Permission.NODE_RESTART,
+    Permission.MAINTENANCE_MANAGE,
+}
 _RUN_TEAM: Final = {
     Permission.NODE_MANAGE,
+    Permission.NODE_ADMIT,
+    Permission.NODE_LABEL,
+    Permission.NODE_DECOMMISSION,
+    Permission.GROUP_MANAGE,
     Permission.ENROLMENT_MANAGE,
     Permission.SECRET_WRITE,
     Permission.ENVIRONMENT_MANAGE,

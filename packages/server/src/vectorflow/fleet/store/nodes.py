@@ -20,13 +20,20 @@ _STATUS: Final[LiteralString] = """
         coalesce(p.received_rate, 0) as received_rate, coalesce(p.sent_rate, 0) as sent_rate,
         coalesce(p.errors_rate, 0) as errors_rate, work.assigned,
         coalesce(p.reasons, '{}') || case when work.refused then array['refused'] else '{}'::text[] end as reasons,
-        case when n.revoked_at is not null then 'revoked'
+        case when n.decommissioned_at is not null then 'decommissioned'
+             when n.admission = 'rejected' then 'rejected'
+             when n.revoked_at is not null then 'revoked'
+             when n.decommission_requested_at is not null then 'leaving'
+             when n.admission = 'pending' then 'waiting'
+             when coalesce(p.last_seen_at, n.enrolled_at) < now() - make_interval(
+                 days => coalesce(f.stale_after_days, 7)) then 'stale'
              when p.last_seen_at is null then 'pending'
              when p.last_seen_at < now() - make_interval(secs => p.heartbeat_seconds * 3) then 'unreachable'
              when cardinality(p.reasons) > 0 or work.refused then 'degraded'
              else 'healthy' end as status
     from nodes n
     left join node_presence p on p.organization_id = n.organization_id and p.node_id = n.id
+    left join fleet_settings f on f.organization_id = n.organization_id and f.environment_id = n.environment_id
     cross join lateral (
         select count(*) filter (where a.desired = 'run') as assigned,
             coalesce(bool_or(last.kind = 'refused' and not 'refused' = any(coalesce(p.reasons, '{}'))), false)

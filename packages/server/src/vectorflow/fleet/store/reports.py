@@ -15,18 +15,18 @@ async def report_insert(txn: Transaction, reports: Sequence[StoredReport]) -> li
     return await txn.rows(
         ReportRow,
         """insert into reports (organization_id, node_id, sequence, kind, pipeline_id, revision, number, generation,
-            issue, reason, message, engine_output, at, envelope)
+            issue, reason, message, engine_output, at, envelope, statement_id)
         select %(organization_id)s, node_id, sequence, kind, pipeline_id, revision, number, generation, issue,
             reason, message,
-            array(select json_array_elements_text(engine_output)), at, envelope
+            array(select json_array_elements_text(engine_output)), at, envelope, statement_id
         from unnest(%(nodes)s::uuid[], %(sequences)s::bigint[], %(kinds)s::text[], %(pipelines)s::uuid[],
             %(revisions)s::text[], %(numbers)s::integer[], %(generations)s::bigint[], %(issues)s::integer[],
             %(reasons)s::text[], %(messages)s::text[], %(outputs)s::json[], %(ats)s::timestamptz[],
-            %(envelopes)s::bytea[]) as u (node_id, sequence, kind, pipeline_id, revision, number, generation, issue,
-            reason, message, engine_output, at, envelope)
+            %(envelopes)s::bytea[], %(statements)s::uuid[]) as u (node_id, sequence, kind, pipeline_id, revision,
+            number, generation, issue, reason, message, engine_output, at, envelope, statement_id)
         on conflict (organization_id, node_id, sequence) do nothing
         returning node_id, sequence, kind, pipeline_id, number, generation, reason, message, engine_output, at,
-            received_at""",
+            received_at, statement_id""",
         _columns(reports),
     )
 
@@ -74,4 +74,5 @@ def _columns(reports: Sequence[StoredReport]) -> dict[str, Any]:
         "outputs": [Json(each.engine_output) for each in reports],
         "ats": [each.at for each in reports],
         "envelopes": [each.envelope for each in reports],
+        "statements": [each.statement_id for each in reports],
     }
