@@ -204,8 +204,8 @@ async def test_only_the_signer_may_write_an_envelope(world) -> None:
 async def test_the_book_asks_the_database_for_no_node_that_nothing_waits_for(world) -> None:
     agent = (await world.agents(1))[0]
     await agent.poll()
-    token = world.house.gateway.tokens._entries[world.house.gateway.tokens._of_node[agent.node_id]]
-    authority = token.authority
+    held = world.house.gateway.tokens
+    authority = held._entries[held._of_node[agent.node_id][0]].authority
     assert not authority.told
     now = [0.0]
     book = StatementBook(world.house.app, Streams(), SystemClock(), monotonic=lambda: now[0])

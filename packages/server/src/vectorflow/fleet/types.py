@@ -34,13 +34,12 @@ class NodeAuthority(msgspec.Struct, frozen=True):
     secret_hash: bytes
     identity_key: bytes
     sealing_key: bytes
-    token_id: UUID | None = None
     used: bool = True
     succeeded: bool = False
     told: bool = False
 
 
-class FoundToken(NodeAuthority, frozen=True):
+class FoundToken(NodeAuthority, frozen=True, kw_only=True):
     """An authority as it was read; `stamp` changes with anything in it."""
 
     token_id: UUID

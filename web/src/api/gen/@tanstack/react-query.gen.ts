@@ -3,8 +3,8 @@
 import { type InfiniteData, infiniteQueryOptions, queryOptions, type UseMutationOptions } from '@tanstack/react-query';
 
 import { client } from '../client.gen';
-import { cancelRollout, checkDocument, confirmEngineSchema, createEnrolmentToken, createPipeline, createRollout, createSecret, createSession, deleteEngineSchema, deletePipeline, deleteSecret, deleteSession, exportAudit, getCatalogue, getDiff, getLive, getNode, getOrganization, getPipeline, getRates, getReady, getRevision, getRollout, getSeries, getSession, importText, listAudit, listEngineSchemas, listEnrolmentTokens, listEnvironments, listMembers, listNodes, listPipelines, listRevisions, listRollouts, listSecrets, listSessions, type Options, pauseRollout, resumeRollout, revokeEnrolmentToken, revokeNode, revokeSession, rollbackRollout, stopPipeline, updatePipeline, updateSecret } from '../sdk.gen';
-import type { CancelRolloutData, CancelRolloutError, CancelRolloutResponse, CheckDocumentData, CheckDocumentError, CheckDocumentResponse, ConfirmEngineSchemaData, ConfirmEngineSchemaError, ConfirmEngineSchemaResponse, CreateEnrolmentTokenData, CreateEnrolmentTokenError, CreateEnrolmentTokenResponse, CreatePipelineData, CreatePipelineError, CreatePipelineResponse, CreateRolloutData, CreateRolloutError, CreateRolloutResponse, CreateSecretData, CreateSecretError, CreateSecretResponse, CreateSessionData, CreateSessionError, CreateSessionResponse, DeleteEngineSchemaData, DeleteEngineSchemaError, DeleteEngineSchemaResponse, DeletePipelineData, DeletePipelineError, DeletePipelineResponse, DeleteSecretData, DeleteSecretError, DeleteSecretResponse, DeleteSessionData, DeleteSessionError, DeleteSessionResponse, ExportAuditData, ExportAuditError, GetCatalogueData, GetCatalogueError, GetCatalogueResponse, GetDiffData, GetDiffError, GetDiffResponse, GetLiveData, GetLiveError, GetLiveResponse, GetNodeData, GetNodeError, GetNodeResponse, GetOrganizationData, GetOrganizationError, GetOrganizationResponse, GetPipelineData, GetPipelineError, GetPipelineResponse, GetRatesData, GetRatesError, GetRatesResponse, GetReadyData, GetReadyError, GetReadyResponse, GetRevisionData, GetRevisionError, GetRevisionResponse, GetRolloutData, GetRolloutError, GetRolloutResponse, GetSeriesData, GetSeriesError, GetSeriesResponse, GetSessionData, GetSessionError, GetSessionResponse, ImportTextData, ImportTextError, ImportTextResponse, ListAuditData, ListAuditError, ListAuditResponse, ListEngineSchemasData, ListEngineSchemasError, ListEngineSchemasResponse, ListEnrolmentTokensData, ListEnrolmentTokensError, ListEnrolmentTokensResponse, ListEnvironmentsData, ListEnvironmentsError, ListEnvironmentsResponse, ListMembersData, ListMembersError, ListMembersResponse, ListNodesData, ListNodesError, ListNodesResponse, ListPipelinesData, ListPipelinesError, ListPipelinesResponse, ListRevisionsData, ListRevisionsError, ListRevisionsResponse, ListRolloutsData, ListRolloutsError, ListRolloutsResponse, ListSecretsData, ListSecretsError, ListSecretsResponse, ListSessionsData, ListSessionsError, ListSessionsResponse, PauseRolloutData, PauseRolloutError, PauseRolloutResponse, ResumeRolloutData, ResumeRolloutError, ResumeRolloutResponse, RevokeEnrolmentTokenData, RevokeEnrolmentTokenError, RevokeEnrolmentTokenResponse, RevokeNodeData, RevokeNodeError, RevokeNodeResponse, RevokeSessionData, RevokeSessionError, RevokeSessionResponse, RollbackRolloutData, RollbackRolloutError, RollbackRolloutResponse, StopPipelineData, StopPipelineError, UpdatePipelineData, UpdatePipelineError, UpdatePipelineResponse, UpdateSecretData, UpdateSecretError, UpdateSecretResponse } from '../types.gen';
+import { cancelRollout, checkDocument, confirmEngineSchema, createEnrolmentToken, createPipeline, createRollout, createSecret, createSession, deleteEngineSchema, deletePipeline, deleteSecret, deleteSession, exportAudit, getCatalogue, getDiff, getLive, getNode, getOrganization, getPipeline, getRates, getReady, getRevision, getRollout, getSeries, getSession, importText, listAudit, listEngineSchemas, listEnrolmentTokens, listEnvironments, listMembers, listNodes, listPipelines, listRevisions, listRollouts, listSecrets, listSessions, listStatements, type Options, pauseRollout, restartPipeline, resumeRollout, revokeEnrolmentToken, revokeNode, revokeSession, rollbackRollout, setLogLevel, stopPipeline, updatePipeline, updateSecret } from '../sdk.gen';
+import type { CancelRolloutData, CancelRolloutError, CancelRolloutResponse, CheckDocumentData, CheckDocumentError, CheckDocumentResponse, ConfirmEngineSchemaData, ConfirmEngineSchemaError, ConfirmEngineSchemaResponse, CreateEnrolmentTokenData, CreateEnrolmentTokenError, CreateEnrolmentTokenResponse, CreatePipelineData, CreatePipelineError, CreatePipelineResponse, CreateRolloutData, CreateRolloutError, CreateRolloutResponse, CreateSecretData, CreateSecretError, CreateSecretResponse, CreateSessionData, CreateSessionError, CreateSessionResponse, DeleteEngineSchemaData, DeleteEngineSchemaError, DeleteEngineSchemaResponse, DeletePipelineData, DeletePipelineError, DeletePipelineResponse, DeleteSecretData, DeleteSecretError, DeleteSecretResponse, DeleteSessionData, DeleteSessionError, DeleteSessionResponse, ExportAuditData, ExportAuditError, GetCatalogueData, GetCatalogueError, GetCatalogueResponse, GetDiffData, GetDiffError, GetDiffResponse, GetLiveData, GetLiveError, GetLiveResponse, GetNodeData, GetNodeError, GetNodeResponse, GetOrganizationData, GetOrganizationError, GetOrganizationResponse, GetPipelineData, GetPipelineError, GetPipelineResponse, GetRatesData, GetRatesError, GetRatesResponse, GetReadyData, GetReadyError, GetReadyResponse, GetRevisionData, GetRevisionError, GetRevisionResponse, GetRolloutData, GetRolloutError, GetRolloutResponse, GetSeriesData, GetSeriesError, GetSeriesResponse, GetSessionData, GetSessionError, GetSessionResponse, ImportTextData, ImportTextError, ImportTextResponse, ListAuditData, ListAuditError, ListAuditResponse, ListEngineSchemasData, ListEngineSchemasError, ListEngineSchemasResponse, ListEnrolmentTokensData, ListEnrolmentTokensError, ListEnrolmentTokensResponse, ListEnvironmentsData, ListEnvironmentsError, ListEnvironmentsResponse, ListMembersData, ListMembersError, ListMembersResponse, ListNodesData, ListNodesError, ListNodesResponse, ListPipelinesData, ListPipelinesError, ListPipelinesResponse, ListRevisionsData, ListRevisionsError, ListRevisionsResponse, ListRolloutsData, ListRolloutsError, ListRolloutsResponse, ListSecretsData, ListSecretsError, ListSecretsResponse, ListSessionsData, ListSessionsError, ListSessionsResponse, ListStatementsData, ListStatementsError, ListStatementsResponse, PauseRolloutData, PauseRolloutError, PauseRolloutResponse, RestartPipelineData, RestartPipelineError, RestartPipelineResponse, ResumeRolloutData, ResumeRolloutError, ResumeRolloutResponse, RevokeEnrolmentTokenData, RevokeEnrolmentTokenError, RevokeEnrolmentTokenResponse, RevokeNodeData, RevokeNodeError, RevokeNodeResponse, RevokeSessionData, RevokeSessionError, RevokeSessionResponse, RollbackRolloutData, RollbackRolloutError, RollbackRolloutResponse, SetLogLevelData, SetLogLevelError, SetLogLevelResponse, StopPipelineData, StopPipelineError, UpdatePipelineData, UpdatePipelineError, UpdatePipelineResponse, UpdateSecretData, UpdateSecretError, UpdateSecretResponse } from '../types.gen';
 
 /**
  * Sign out
@@ -851,6 +851,88 @@ export const getNodeOptions = (options: Options<GetNodeData>) => queryOptions<Ge
     },
     queryKey: getNodeQueryKey(options)
 });
+
+export const listStatementsQueryKey = (options: Options<ListStatementsData>) => createQueryKey('listStatements', options);
+
+/**
+ * What a node was told to do once, and what it answered, newest first
+ */
+export const listStatementsOptions = (options: Options<ListStatementsData>) => queryOptions<ListStatementsResponse, ListStatementsError, ListStatementsResponse, ReturnType<typeof listStatementsQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await listStatements({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: listStatementsQueryKey(options)
+});
+
+export const listStatementsInfiniteQueryKey = (options: Options<ListStatementsData>): QueryKey<Options<ListStatementsData>> => createQueryKey('listStatements', options, true);
+
+/**
+ * What a node was told to do once, and what it answered, newest first
+ */
+export const listStatementsInfiniteOptions = (options: Options<ListStatementsData>) => {
+    const opts = infiniteQueryOptions<ListStatementsResponse, ListStatementsError, InfiniteData<ListStatementsResponse>, QueryKey<Options<ListStatementsData>>, string | null | Pick<QueryKey<Options<ListStatementsData>>[0], 'body' | 'headers' | 'path' | 'query'>>(
+    // @ts-ignore
+    {
+        queryFn: async ({ pageParam, queryKey, signal }) => {
+            // @ts-ignore
+            const page: Pick<QueryKey<Options<ListStatementsData>>[0], 'body' | 'headers' | 'path' | 'query'> = typeof pageParam === 'object' ? pageParam : {
+                query: {
+                    cursor: pageParam
+                }
+            };
+            const params = createInfiniteParams(queryKey, page);
+            const { data } = await listStatements({
+                ...options,
+                ...params,
+                signal,
+                throwOnError: true
+            });
+            return data;
+        },
+        queryKey: listStatementsInfiniteQueryKey(options)
+    });
+    return opts as Omit<typeof opts, 'initialData'>;
+};
+
+/**
+ * Ask a node to restart a pipeline's engine
+ */
+export const restartPipelineMutation = (options?: Partial<Options<RestartPipelineData>>): UseMutationOptions<RestartPipelineResponse, RestartPipelineError, Options<RestartPipelineData>> => {
+    const mutationOptions: UseMutationOptions<RestartPipelineResponse, RestartPipelineError, Options<RestartPipelineData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await restartPipeline({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Ask a node to log at another level for a while
+ */
+export const setLogLevelMutation = (options?: Partial<Options<SetLogLevelData>>): UseMutationOptions<SetLogLevelResponse, SetLogLevelError, Options<SetLogLevelData>> => {
+    const mutationOptions: UseMutationOptions<SetLogLevelResponse, SetLogLevelError, Options<SetLogLevelData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await setLogLevel({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
 
 export const listEnrolmentTokensQueryKey = (options: Options<ListEnrolmentTokensData>) => createQueryKey('listEnrolmentTokens', options);
 

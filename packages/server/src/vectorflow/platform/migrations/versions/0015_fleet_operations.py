@@ -162,10 +162,10 @@ drop function vf.node_token(uuid);
 -- the node has been in use for two minutes, so whoever still uses this one may be another machine.
 create function vf.node_token(token uuid)
 returns table (organization_id uuid, slug text, environment_id uuid, node_id uuid, secret_hash bytea,
-               identity_key bytea, sealing_key bytea, token_id uuid, used boolean, succeeded boolean, told boolean)
+               identity_key bytea, sealing_key bytea, used boolean, succeeded boolean, told boolean)
 language sql stable security definer set search_path = pg_catalog, pg_temp as
 $$ select t.organization_id, o.slug, n.environment_id, t.node_id, t.secret_hash,
-          coalesce(t.identity_key, n.identity_key), n.sealing_key, t.id, t.first_used_at is not null,
+          coalesce(t.identity_key, n.identity_key), n.sealing_key, t.first_used_at is not null,
           t.superseded_at is not null and exists (
               select 1 from public.node_tokens s
               where s.organization_id = t.organization_id and s.node_id = t.node_id and s.created_at > t.created_at
