@@ -73,7 +73,7 @@ async def test_the_server_starts_serves_and_stops(environment, tmp_path) -> None
                 while (await http.get("/api/health/ready")).status_code != 200:
                     await asyncio.sleep(0.05)
             ready = (await http.get("/api/health/ready")).json()
-            assert ready["checks"] == {"database": "ok", "bus": "ok"}
+            assert ready["checks"] == {"database": "ok", "bus": "ok", "keys": "ok"}
             assert (await http.get("/api/health/live")).json()["version"] == ready["version"]
             await http.get(
                 "/api/v1/orgs/%0d%0ainjected%1b[31m?token=hunter3", headers={b"user-agent": b"a\x9bb"}

@@ -1,10 +1,12 @@
 """An organisation with keys, and the roles that may and may not read them."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from uuid import UUID
 
 import pytest
+from packages.server.tests.keys.standins import ACCESS_KEY, SECRET_KEY, AwsStandIn, VaultStandIn, serving
+from prometheus_client import CollectorRegistry
 
 from vectorflow.audit.service import AuditAppender
 from vectorflow.kernel.ids import new_id
@@ -12,6 +14,9 @@ from vectorflow.keys.providers import LocalKeyFile
 from vectorflow.keys.service import KeyService
 from vectorflow.platform.credentials import Role, role_url
 from vectorflow.platform.database import Database
+from vectorflow.platform.egress.policy import DEFAULT_PORTS, AllowRule, EgressPolicy, Kind
+from vectorflow.platform.egress.record import EgressMetrics, EgressRecord, Outcome
+from vectorflow.platform.egress.service import Egress
 from vectorflow.platform.scope import ScopeSigner
 
 
@@ -56,10 +61,10 @@ NewOrganization = Callable[[], Awaitable[UUID]]
 
 
 @pytest.fixture
-def new_organization(app: Database, keys: KeyService) -> NewOrganization:
-    """Make an organisation with its data key."""
+def new_organization_under(app: Database) -> Callable[[KeyService], Awaitable[UUID]]:
+    """Make an organisation with its data key, by the given service."""
 
-    async def make() -> UUID:
+    async def make(keys: KeyService) -> UUID:
         organization_id = new_id()
         async with app.transaction(organization_id) as txn:
             await txn.execute(
@@ -70,3 +75,62 @@ def new_organization(app: Database, keys: KeyService) -> NewOrganization:
         return organization_id
 
     return make
+
+
+@pytest.fixture
+def new_organization(
+    keys: KeyService, new_organization_under: Callable[[KeyService], Awaitable[UUID]]
+) -> NewOrganization:
+    """Make an organisation with its data key."""
+    return lambda: new_organization_under(keys)
+
+
+class SilentAudit:
+    """Takes what egress tells and keeps it."""
+
+    def __init__(self) -> None:
+        self.records: list[EgressRecord] = []
+
+    async def egress_started(self, record: EgressRecord) -> None:
+        self.records.append(record)
+
+    async def egress_finished(self, record: EgressRecord, outcome: Outcome) -> None:
+        del record, outcome
+
+
+@pytest.fixture
+async def egress() -> AsyncIterator[Egress]:
+    """The way out, with loopback allowed as an operator of a self-hosted installation would."""
+    found = loopback_egress()
+    yield found
+    await found.aclose()
+
+
+def loopback_egress() -> Egress:
+    ports = dict(DEFAULT_PORTS) | {Kind.HTTP: frozenset(range(1, 65536))}
+    policy = EgressPolicy(allow=(AllowRule.parse("127.0.0.0/8"),), ports=ports)
+    return Egress(policy, audit=SilentAudit(), metrics=EgressMetrics(CollectorRegistry()))
+
+
+@pytest.fixture
+def kms() -> Iterator[AwsStandIn]:
+    """A stand-in of AWS KMS and STS."""
+    with serving(AwsStandIn()) as found:
+        assert isinstance(found, AwsStandIn)
+        yield found
+
+
+@pytest.fixture
+def vault() -> Iterator[VaultStandIn]:
+    """A stand-in of Vault Transit."""
+    with serving(VaultStandIn()) as found:
+        assert isinstance(found, VaultStandIn)
+        yield found
+
+
+@pytest.fixture
+def aws_file(tmp_path: Path) -> Path:
+    """The platform's access key, as its settings name it."""
+    path = tmp_path / "aws"
+    path.write_text(f"[default]\naws_access_key_id = {ACCESS_KEY}\naws_secret_access_key = {SECRET_KEY}\n")
+    return path

@@ -4,6 +4,7 @@ import pytest
 
 from vectorflow.kernel.ids import new_id
 from vectorflow.keys.providers import LocalKeyFile
+from vectorflow.keys.ring import KeyRing
 
 CANARY = "canary-5d21b7"
 
@@ -148,7 +149,7 @@ async def test_without_a_session_nothing_is_said(app, world, client, method) -> 
 async def test_without_the_platform_key_only_what_needs_it_stops(
     client, world, house, monkeypatch, tmp_path
 ) -> None:
-    monkeypatch.setattr(house.keys, "_provider", LocalKeyFile(tmp_path / "gone"))
+    monkeypatch.setattr(house.keys, "_ring", KeyRing(LocalKeyFile(tmp_path / "gone")))
     refused = await make(client, world)
     assert (refused.status_code, refused.json()["type"]) == (
         503,

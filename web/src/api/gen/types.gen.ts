@@ -370,11 +370,11 @@ export type Finding = {
  * Health
  */
 export type Health = {
-    status: 'ok' | 'failed';
+    status: 'ok' | 'degraded' | 'failed';
     version: string;
     commit: string | null;
     checks: {
-        [key: string]: 'ok' | 'failed';
+        [key: string]: 'ok' | 'degraded' | 'failed';
     };
 };
 

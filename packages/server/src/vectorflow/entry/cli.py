@@ -22,7 +22,7 @@ from vectorflow.entry.serve import serve_roles
 from vectorflow.entry.services import Services
 from vectorflow.entry.up.launcher import Launcher, UpFailed
 from vectorflow.kernel.errors import VectorFlowError
-from vectorflow.keys.providers import LocalKeyFile
+from vectorflow.keys.providers import LOCAL_NAME, LocalKeyFile
 from vectorflow.platform.credentials import CredentialsMissing
 from vectorflow.platform.database import Database, DatabaseUnavailable
 from vectorflow.platform.embedded import EmbeddedPostgresFailed
@@ -97,7 +97,8 @@ def migrate_command() -> None:
     if url is None:
         raise typer.BadParameter("set VECTORFLOW_DATABASE_OWNER_URL to a login that may create roles")
     migrate(url, settings.state_dir)
-    LocalKeyFile(settings.state_dir).create()
+    if settings.key_provider == LOCAL_NAME:
+        LocalKeyFile(settings.state_dir).create()
     typer.echo("The database is up to date.")
 
 

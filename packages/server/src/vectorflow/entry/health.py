@@ -12,7 +12,7 @@ from vectorflow.entry.services import Services
 
 _TIMEOUT_SECONDS = 2.0
 
-State = Literal["ok", "failed"]
+State = Literal["ok", "degraded", "failed"]
 
 
 class Health(msgspec.Struct):
@@ -49,14 +49,19 @@ async def get_live(services: NamedDependency[Services]) -> Health:
     public="asked by load balancers",
 )
 async def get_ready(services: NamedDependency[Services]) -> Response[Health]:
-    """Answer 200 when the database and the bus can be reached, else 503."""
+    """Answer 200 when the database and the bus can be reached, else 503.
+
+    `degraded` is 200 too: without the key provider, what needs no secret is served, and nodes go on.
+    """
     checks: dict[str, State] = {
         "database": await _database(services),
         "bus": "ok" if services.bus_connected() else "failed",
     }
-    ready = all(state == "ok" for state in checks.values())
-    health = Health("ok" if ready else "failed", version(), services.settings.commit, checks)
-    return Response(health, status_code=200 if ready else 503)
+    await services.keys.ring.probe()
+    checks["keys"] = "ok" if services.keys.ring.failure is None else "degraded"
+    worst = max(checks.values(), key=("ok", "degraded", "failed").index)
+    health = Health(worst, version(), services.settings.commit, checks)
+    return Response(health, status_code=503 if worst == "failed" else 200)
 
 
 async def _database(services: Services) -> State:

@@ -2,55 +2,80 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Annotated
+from datetime import timedelta
+from typing import Annotated, NamedTuple
 from uuid import UUID
 
 import typer
 import uvloop
 
 from vectorflow.entry.process import Process
-from vectorflow.keys.providers import LocalKeyFile
+from vectorflow.entry.sealed_columns import SEALED_COLUMNS
+from vectorflow.keys.errors import KeysUnavailable
+from vectorflow.keys.providers import LOCAL_NAME, LocalKeyFile
+from vectorflow.keys.ring import KeyRing
 from vectorflow.keys.rotation import KeyRotation
-from vectorflow.keys.signing import SigningKeyColumn
 from vectorflow.platform.credentials import Role
 from vectorflow.platform.jobs import each_organization
 from vectorflow.platform.settings import load_settings
-from vectorflow.vault.service import SecretColumn
 
 keys = typer.Typer(no_args_is_help=True, help="The keys that secrets are sealed with.")
 Everyone = Callable[[], Awaitable[list[UUID]]]
 One = Annotated[UUID | None, typer.Option("--organization", help="Only this one, by id; all by default.")]
 
 
+class Opened(NamedTuple):
+    """What the commands work with."""
+
+    rotation: KeyRotation
+    ring: KeyRing
+    key_file: LocalKeyFile
+    organizations: list[UUID]
+    everyone: Everyone
+
+
 @asynccontextmanager
-async def _opened(one: UUID | None) -> AsyncIterator[tuple[KeyRotation, LocalKeyFile, list[UUID], Everyone]]:
+async def _opened(one: UUID | None) -> AsyncIterator[Opened]:
     settings, _ = load_settings()
     async with Process.running(settings) as process:
-        provider = LocalKeyFile(settings.state_dir)
         database = await process.open_database(Role.SIGNER, size=3)
-        rotation = KeyRotation(database, provider, [SigningKeyColumn(), SecretColumn()])
+        days = settings.key_rotation_days
+        rotation = KeyRotation(
+            database,
+            process.new_keys(database),
+            SEALED_COLUMNS,
+            most_age=timedelta(days=days) if days else None,
+        )
         worker = await process.open_database(Role.WORKER)
         everyone = await each_organization(worker)
         if one is not None and one not in everyone:
             raise typer.BadParameter(f"there is no organisation {one}")
         try:
-            yield rotation, provider, everyone if one is None else [one], lambda: each_organization(worker)
+            yield Opened(
+                rotation,
+                process.key_ring,
+                LocalKeyFile(settings.state_dir),
+                everyone if one is None else [one],
+                lambda: each_organization(worker),
+            )
         finally:
             rotation.close()
 
 
 @keys.command("status")
 def status(organization: One = None) -> None:
-    """Show the versions of each data key, and whether a rotation is due or under way."""
+    """Show key providers, the versions of each data key, and whether a rotation is due or under way."""
 
     async def work() -> None:
-        async with _opened(organization) as (rotation, provider, organizations, _):
-            typer.echo(f"platform key: {'being rotated' if provider.rotating else 'in place'}")
-            for each in organizations:
-                for key in await rotation.status(each):
+        async with _opened(organization) as opened:
+            await _say_providers(opened)
+            for each in opened.organizations:
+                for key in await opened.rotation.status(each):
                     state = "destroyed" if key.destroyed_at else "retiring" if key.retired_at else "in use"
-                    typer.echo(f"{each}  version {key.version}  {state}  encryptions ≤ {key.encryptions}")
-                if await rotation.due(each):
+                    typer.echo(
+                        f"{each}  version {key.version}  {state}  encryptions ≤ {key.encryptions}  {key.provider}"
+                    )
+                if await opened.rotation.due(each):
                     typer.echo(f"{each}  rotation due: run `vectorflow keys rotate --organization {each}`")
 
     uvloop.run(work())
@@ -60,7 +85,11 @@ def status(organization: One = None) -> None:
 def rotate(
     organization: One = None,
     platform: Annotated[
-        bool, typer.Option("--platform", help="Change the platform key instead of the data keys.")
+        bool,
+        typer.Option(
+            "--platform",
+            help="Wrap every data key anew instead: by the present key provider, whose key file is changed.",
+        ),
     ] = False,
 ) -> None:
     """Rotate keys while the server runs; a run that was interrupted is finished first."""
@@ -68,13 +97,12 @@ def rotate(
         raise typer.BadParameter("the platform key is that of all organisations; leave --organization out")
 
     async def work() -> None:
-        async with _opened(organization) as (rotation, provider, organizations, every):
+        async with _opened(organization) as opened:
             if platform:
-                await rotate_platform(rotation, provider, every)
-                typer.echo("The platform key was changed and the former one destroyed.")
+                await _rotate_platform(opened)
                 return
-            for each in organizations:
-                count = await rotation.rotate(each)
+            for each in opened.organizations:
+                count = await opened.rotation.rotate(each)
                 typer.echo(f"{each}  {count} values sealed anew, old key destroyed")
 
     uvloop.run(work())
@@ -82,20 +110,52 @@ def rotate(
 
 @keys.command("verify")
 def verify(organization: One = None) -> None:
-    """Open every sealed value without showing any; fails at the first that does not open."""
+    """Try the key providers, and open every sealed value without showing any; fails at the first that does not open."""
 
     async def work() -> None:
-        async with _opened(organization) as (rotation, _, organizations, _):
-            for each in organizations:
-                typer.echo(f"{each}  {await rotation.verify(each)} values open")
+        async with _opened(organization) as opened:
+            await opened.ring.prove()
+            typer.echo("key providers refuse what lacks its organisation")
+            for each in opened.organizations:
+                typer.echo(f"{each}  {await opened.rotation.verify(each)} values open")
 
     uvloop.run(work())
 
 
-async def rotate_platform(rotation: KeyRotation, provider: LocalKeyFile, organizations: Everyone) -> None:
-    """Change the platform key: every data key is wrapped by the new one, then the former is destroyed."""
-    provider.begin_rotation()
+async def rotate_platform(
+    rotation: KeyRotation, key_file: LocalKeyFile | None, organizations: Everyone
+) -> None:
+    """Wrap every data key anew. With a key file it is changed, and its former key destroyed at the end.
+
+    What is left to do is everything, so a run that was killed is simply started again.
+    """
+    if key_file is not None:
+        key_file.begin_rotation()
     await rotation.wait_for_wrapping()
     for each in await organizations():  # listed after the wait, so that none is missed
         await rotation.rewrap(each)
-    provider.end_rotation()
+    if key_file is not None:
+        key_file.end_rotation()
+
+
+async def _rotate_platform(opened: Opened) -> None:
+    await opened.ring.prove()
+    local = opened.ring.name == LOCAL_NAME
+    await rotate_platform(opened.rotation, opened.key_file if local else None, opened.everyone)
+    if local:
+        typer.echo("The platform key was changed and the former one destroyed.")
+    else:
+        typer.echo(f"Every data key is wrapped by {opened.ring.name}, or by its organisation's own key.")
+
+
+async def _say_providers(opened: Opened) -> None:
+    if LOCAL_NAME in opened.ring.names:
+        typer.echo(f"platform key: {'being rotated' if opened.key_file.rotating else 'in place'}")
+    try:
+        await opened.ring.prove()
+        health = "answers, and refuses what lacks its organisation"
+    except KeysUnavailable as error:
+        health = f"NOT AVAILABLE: {error.detail}"
+    typer.echo(f"key provider {opened.ring.name}: {health}")
+    for name in opened.ring.names[1:]:
+        typer.echo(f"former key provider {name}: still unwraps what it wrapped")

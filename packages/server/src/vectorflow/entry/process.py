@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from typing import Any, Self, cast
 from uuid import UUID
 
@@ -18,6 +19,9 @@ from vectorflow.entry.services import Services
 from vectorflow.kernel.errors import VectorFlowError
 from vectorflow.kernel.events import Topic
 from vectorflow.kernel.ids import parse_id
+from vectorflow.keys.choice import build_ring
+from vectorflow.keys.guard import KeyMetrics
+from vectorflow.keys.service import KeyService
 from vectorflow.platform import credentials
 from vectorflow.platform.bus import Bus
 from vectorflow.platform.credentials import Role, role_url
@@ -57,8 +61,13 @@ class Process:
         # What is called for an organisation is logged through a pool apart; see `entry/outbound.py`.
         self._outbound_database = self._new_database(Role.APP, 2)
         self.egress = build_egress(settings, self._outbound_database, self.metrics)
+        self.key_ring = build_ring(settings, self.egress, metrics=KeyMetrics(self.metrics.registry))
         self.services = Services(
-            settings, self.database, metrics=self.metrics, bus_connected=self.bus.connected.is_set
+            settings,
+            self.database,
+            metrics=self.metrics,
+            keys=self.new_keys(self.database),
+            bus_connected=self.bus.connected.is_set,
         )
         delivery_jobs.register(self.jobs, self._worker_database, self.services.rooms.delivery)
         telemetry_jobs.register(self.jobs, self._worker_database)
@@ -77,11 +86,20 @@ class Process:
             await process._outbound_database.open()  # the class's own
             stack.push_async_callback(process._outbound_database.close)
             stack.push_async_callback(process.egress.aclose)
+            stack.push_async_callback(process.key_ring.aclose)
             stack.push_async_callback(process.services.close)
             listening = asyncio.create_task(process.bus.run(), name="bus")
             stack.push_async_callback(_cancel, listening)
             await process.services.passwords.prepare()
             yield process
+
+    def new_keys(self, database: Database) -> KeyService:
+        """Return sealing for a database role; all of a process share the key providers, and none a key."""
+        keys = KeyService(
+            database, self.key_ring, backup_retention=timedelta(days=self.settings.backup_retention_days)
+        )
+        keys.attach(self.bus)
+        return keys
 
     def role_url(self, role: Role, *, direct: bool = False) -> str:
         """Return the database URL of a role; `direct` is for what PgBouncer cannot do."""

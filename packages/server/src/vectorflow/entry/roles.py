@@ -19,8 +19,6 @@ from vectorflow.entry.process import Process
 from vectorflow.entry.signer import SignerRole
 from vectorflow.fleet.signing import BundleSigner
 from vectorflow.fleet.statement_signing import StatementSigner
-from vectorflow.keys.providers import LocalKeyFile
-from vectorflow.keys.service import KeyService
 from vectorflow.keys.signing import SigningService
 from vectorflow.platform.credentials import Role
 from vectorflow.platform.http.access_log import AccessLog
@@ -89,7 +87,7 @@ async def run_gateway(process: Process) -> None:
 async def run_signer(process: Process) -> None:
     """Seal and sign what nodes should run."""
     database = await process.open_database(Role.SIGNER, size=4)
-    keys = KeyService(database, LocalKeyFile(process.settings.state_dir))
+    keys = process.new_keys(database)
     clock = process.services.clock
     signing = SigningService(keys, clock)
     signer = BundleSigner(database, VaultService(keys), signing, clock)

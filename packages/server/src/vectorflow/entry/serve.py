@@ -11,6 +11,8 @@ import structlog
 from vectorflow.entry.process import Process
 from vectorflow.entry.roles import ROLES, RoleRunner, run_metrics
 from vectorflow.kernel.errors import VectorFlowError
+from vectorflow.keys.errors import KeysUnavailable, ProviderUnsafe
+from vectorflow.keys.providers import LOCAL_NAME
 from vectorflow.platform import fingerprint
 from vectorflow.platform.database import DatabaseUnavailable
 from vectorflow.platform.settings import Settings
@@ -30,8 +32,29 @@ class CatalogueChangedError(VectorFlowError, status=500, code="entry.catalogue-c
     """The fences between organisations are not as `vectorflow migrate` left them; nothing is served."""
 
 
+class ModeRefusedError(VectorFlowError, status=500, code="entry.mode-refused"):
+    """These settings or roles are not allowed in cloud mode."""
+
+
+def refuse_by_mode(settings: Settings, roles: Sequence[str]) -> None:
+    """Check what cloud mode forbids. Raises `ModeRefusedError`."""
+    if settings.mode != "cloud":
+        return
+    if "signer" in roles and {"api", "gateway"} & set(roles):
+        raise ModeRefusedError(
+            "In cloud mode the signer runs apart from API and gateway: neither may reach the signing keys. "
+            "Start it in a process of its own with `vectorflow serve --role signer`."
+        )
+    if LOCAL_NAME in (settings.key_provider, *settings.former_key_providers):
+        raise ModeRefusedError(
+            "In cloud mode data keys are wrapped by a KMS, never by a file on this machine. "
+            "Set VECTORFLOW_KEY_PROVIDER to an AWS KMS or Vault Transit key."
+        )
+
+
 async def serve_roles(settings: Settings, roles: Sequence[str], stop: asyncio.Event | None = None) -> None:
-    """Run the roles until `stop` is set or the process gets SIGINT or SIGTERM."""
+    """Run the roles until `stop` is set or the process gets SIGINT or SIGTERM. Raises `ModeRefusedError`."""
+    refuse_by_mode(settings, roles)
     async with Process.running(settings) as process:
         loop = asyncio.get_running_loop()
         for each in (signal.SIGINT, signal.SIGTERM):
@@ -52,6 +75,7 @@ async def _run(process: Process, roles: Sequence[str]) -> None:
     if missing:
         log.warning("roles.missing", roles=missing)
     async with asyncio.TaskGroup() as group:
+        await _keys_proved(process)
         tasks = [] if await _fences_stand(process) else [group.create_task(_fences_later(process))]
         tasks += [
             group.create_task(_until_stopped(process, role, ROLES[role]), name=role)
@@ -89,6 +113,17 @@ async def _fences_stand(process: Process) -> bool:
         log.warning("fingerprint.waits", reason="the database cannot be reached")
         return False
     return True
+
+
+async def _keys_proved(process: Process) -> None:
+    """Refuse a key provider that opens keys without their organisation; one that is away is tried before use."""
+    try:
+        await process.key_ring.prove()
+    except ProviderUnsafe:
+        process.stop.set()
+        raise
+    except KeysUnavailable as error:
+        log.warning("keys.not-proved", problem=error.detail)
 
 
 async def _fences_later(process: Process) -> None:

@@ -63,6 +63,13 @@ class AuditAction(StrEnum):
     EGRESS_STARTED = "egress.started"
     EGRESS_FINISHED = "egress.finished"
     DATA_KEY_CREATED = "data-key.created"
+    DATA_KEY_ROTATED = "data-key.rotated"
+    DATA_KEY_REWRAPPED = "data-key.rewrapped"
+    DATA_KEYS_SHREDDED = "data-keys.shredded"
+    CUSTOMER_KEY_NAMED = "customer-key.named"
+    CUSTOMER_KEY_REFUSED = "customer-key.refused"
+    CUSTOMER_KEY_ACTIVATED = "customer-key.activated"
+    CUSTOMER_KEY_ENDED = "customer-key.ended"
     SIGNING_KEY_CREATED = "signing-key.created"
 
 

@@ -14,6 +14,7 @@ class Topic(StrEnum):
 
     SESSION = "identity.session"
     MEMBERSHIP = "tenancy.membership"
+    DATA_KEYS = "keys.dropped"
 
 
 class SessionRevoked(msgspec.Struct, frozen=True):

@@ -33,5 +33,7 @@ class Permission(StrEnum):
     SECRET_READ = "secret.read"  # noqa: S105 - the permission to see names, never values
     SECRET_WRITE = "secret.write"  # noqa: S105
     SECRET_USE = "secret.use"  # noqa: S105
+    KEYS_READ = "keys.read"
+    KEYS_MANAGE = "keys.manage"
     TELEMETRY_READ = "telemetry.read"
     SESSION_OWN = "session.own"

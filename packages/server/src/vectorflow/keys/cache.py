@@ -14,7 +14,7 @@ class _Entry:
 
     def __init__(self, key: bytearray, expires: asyncio.TimerHandle) -> None:
         self.key = key
-        self.expires = expires
+        self.expires = expires  # by the loop's monotonic clock: a wall clock that jumps changes nothing
 
 
 class KeyCache:
@@ -30,7 +30,11 @@ class KeyCache:
 
     def get(self, organization_id: UUID, version: int) -> bytearray | None:
         """Return the key, or None when it is not held (any more)."""
-        entry = self._entries.get((organization_id, version))
+        name = (organization_id, version)
+        entry = self._entries.get(name)
+        if entry is not None and asyncio.get_running_loop().time() >= entry.expires.when():
+            self._drop(name)  # a busy loop runs its timers late
+            return None
         return entry.key if entry else None
 
     def put(self, organization_id: UUID, version: int, key: bytes) -> bytearray:
@@ -43,6 +47,11 @@ class KeyCache:
         entry = _Entry(bytearray(key), expires)
         self._entries[name] = entry
         return entry.key
+
+    def drop(self, organization_id: UUID) -> None:
+        """Overwrite and forget every key of one organisation."""
+        for name in [each for each in self._entries if each[0] == organization_id]:
+            self._drop(name)
 
     def clear(self) -> None:
         """Overwrite and forget every key."""

@@ -7,6 +7,22 @@ class KeysUnavailable(VectorFlowError, status=503, code="keys.keys-unavailable")
     """The organisation's keys cannot be had right now, so what needs them is not served."""
 
 
+class ProviderUnreachable(KeysUnavailable):
+    """The key provider cannot be reached right now; what needs keys is not served until it can."""
+
+
+class ProviderRefused(KeysUnavailable):
+    """The key provider refuses to use the key."""
+
+
+class WrongKey(KeysUnavailable):
+    """The key provider's key is not the one that wrapped this data key, or it was wrapped for another place."""
+
+
+class ProviderUnsafe(KeysUnavailable, status=503, code="keys.provider-unsafe"):
+    """The key provider would unwrap a data key without its organisation, so it is not used."""
+
+
 class SealBroken(VectorFlowError, status=500, code="keys.seal-broken"):
     """A sealed value does not belong where it stands: it was moved, replaced or damaged."""
 

@@ -3,8 +3,8 @@
 A run that is killed at any moment is finished by the next one. Runs with the role signer.
 """
 
-import os
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 from uuid import UUID
 
 import psycopg
@@ -12,13 +12,11 @@ import structlog
 
 from vectorflow.kernel.actor import SYSTEM
 from vectorflow.kernel.audit import AuditAction, AuditEntry
-from vectorflow.kernel.ids import new_id
-from vectorflow.keys import sealing, store
+from vectorflow.keys import store
 from vectorflow.keys.errors import ColumnsUndeclared, KeysBusy
 from vectorflow.keys.leases import ROTATION_DUE
-from vectorflow.keys.providers import LocalKeyFile
 from vectorflow.keys.service import KeyService
-from vectorflow.keys.types import DataKey, KeyContext, KeyState, Resealed, SealedColumn
+from vectorflow.keys.types import KeyProvider, KeyState, Resealed, SealedColumn
 from vectorflow.platform.database import Database, Transaction
 
 log = structlog.get_logger()
@@ -31,11 +29,18 @@ _Work = Callable[..., Awaitable[None]]
 class KeyRotation:
     """Rotates the keys of one organisation at a time, while others read and write."""
 
-    def __init__(self, database: Database, provider: LocalKeyFile, columns: Sequence[SealedColumn]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        keys: KeyService | KeyProvider,
+        columns: Sequence[SealedColumn],
+        *,
+        most_age: timedelta | None = None,
+    ) -> None:
         self._database = database
-        self._provider = provider
-        self._keys = KeyService(database, provider)
+        self._keys = keys if isinstance(keys, KeyService) else KeyService(database, keys)
         self._columns = columns
+        self._most_age = most_age
 
     def close(self) -> None:
         """Overwrite every unwrapped key that is held."""
@@ -47,10 +52,15 @@ class KeyRotation:
             return await store.data_key_list(txn)
 
     async def due(self, organization_id: UUID) -> bool:
-        """Tell whether a rotation is under way or the present key was used half as often as it may be."""
+        """Tell whether a rotation is under way, or the present key is old or was used half as often as it may be."""
         keys = await self.status(organization_id)
-        return any(key.retired_at and not key.destroyed_at for key in keys) or (
-            bool(keys) and keys[0].encryptions >= ROTATION_DUE
+        if not keys or keys[0].destroyed_at is not None:
+            return False
+        newest = keys[0]
+        return (
+            any(key.retired_at and not key.destroyed_at for key in keys)
+            or newest.encryptions >= ROTATION_DUE
+            or (self._most_age is not None and newest.age >= self._most_age)
         )
 
     async def rotate(self, organization_id: UUID) -> int:
@@ -95,9 +105,12 @@ class KeyRotation:
         return opened
 
     async def rewrap(self, organization_id: UUID) -> int:
-        """Wrap the organisation's data keys under the present platform key; return how many were changed."""
+        """Wrap the organisation's data keys by what wraps now; return how many there are.
+
+        Done anew it changes nothing but the wrapping, so a run that was killed is simply repeated.
+        """
         await self._alone(organization_id, self._rewrap)
-        return len(await self.status(organization_id))
+        return sum(key.destroyed_at is None for key in await self.status(organization_id))
 
     async def wait_for_wrapping(self) -> None:
         """Wait for organisations that are being made; the ones made later use the present platform key."""
@@ -124,19 +137,19 @@ class KeyRotation:
         keys = await store.data_key_list(txn)
         if not keys or any(key.retired_at and not key.destroyed_at for key in keys):
             return  # there is none, or another run was first
-        version = keys[0].version + 1
-        context = KeyContext(txn.organization_id, new_id(), version)
-        wrapped = await self._provider.wrap(os.urandom(sealing.KEY_BYTES), context)
-        await store.data_key_insert(txn, DataKey(context.key_id, version, wrapped, self._provider.name))
-        await store.data_key_retire_before(txn, version)
+        if keys[0].destroyed_at is not None:
+            return  # they were shredded: an organisation that ended gets no new key
+        key = await self._keys.new_key(txn, keys[0].version + 1)
+        await store.data_key_insert(txn, key)
+        await store.data_key_retire_before(txn, key.version)
         await txn.audit(
             AuditEntry(
                 action=AuditAction.DATA_KEY_CREATED,
                 actor=SYSTEM,
                 object_type="data_key",
-                object_id=str(context.key_id),
+                object_id=str(key.id),
                 summary="The organisation's data key is being rotated: a new version was made.",
-                after={"version": version, "provider": self._provider.name},
+                after={"version": key.version, "provider": key.provider},
             )
         )
 
@@ -148,15 +161,19 @@ class KeyRotation:
                 if await column.of_version(txn, version, _FIRST, 1):
                     raise KeysBusy
             await store.data_key_destroy(txn, version)
+            await txn.audit(
+                AuditEntry(
+                    action=AuditAction.DATA_KEY_ROTATED,
+                    actor=SYSTEM,
+                    object_type="data_key",
+                    object_id=str(version),
+                    summary=f"Version {version} of the data key was destroyed; nothing is sealed with it any more.",
+                    after={"version": version},
+                )
+            )
 
     async def _rewrap(self, txn: Transaction, *_: int) -> None:
-        for key in await store.data_key_list(txn):
-            if key.destroyed_at is None:
-                context = KeyContext(txn.organization_id, key.id, key.version)
-                plain = await self._provider.unwrap(key.wrapped, context)
-                await store.data_key_rewrap(
-                    txn, key.id, key.wrapped, await self._provider.wrap(plain, context)
-                )
+        await self._keys.rewrap(txn)
 
     async def _alone(self, organization_id: UUID, work: _Work, *versions: int) -> None:
         """Do a short piece of work while nobody holds the organisation's keys. Raises `KeysBusy`."""

@@ -1,7 +1,7 @@
 """The SQL of data keys, signing keys and key lists."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
@@ -80,7 +80,7 @@ async def data_key_list(txn: Transaction) -> list[KeyState]:
     """Return every version of the data key, newest first, with the encryptions it was given."""
     return await txn.rows(
         KeyState,
-        """select k.id, k.version, k.wrapped, k.provider, k.retired_at, k.destroyed_at,
+        """select k.id, k.version, k.wrapped, k.provider, k.retired_at, k.destroyed_at, now() - k.created_at as age,
           coalesce((select sum(l.encryptions) from data_key_leases l
             where l.organization_id = k.organization_id and l.key_version = k.version), 0)::bigint as encryptions
         from data_keys k where k.organization_id = %(organization_id)s order by k.version desc""",
@@ -96,13 +96,13 @@ async def data_key_retire_before(txn: Transaction, version: int) -> None:
     )
 
 
-async def data_key_rewrap(txn: Transaction, key_id: UUID, old: bytes, new: bytes) -> bool:
-    """Replace how a data key is wrapped, if it is still wrapped the old way."""
+async def data_key_rewrap(txn: Transaction, key: DataKey, old: bytes) -> bool:
+    """Replace how a data key is wrapped and by whom, if it is still wrapped the old way."""
     return (
         await txn.execute(
-            """update data_keys set wrapped = %(new)s
+            """update data_keys set wrapped = %(new)s, provider = %(provider)s
             where organization_id = %(organization_id)s and id = %(id)s and wrapped = %(old)s""",
-            {"id": key_id, "old": old, "new": new},
+            {"id": key.id, "old": old, "new": key.wrapped, "provider": key.provider},
         )
         == 1
     )
@@ -115,6 +115,38 @@ async def data_key_destroy(txn: Transaction, version: int) -> None:
         where organization_id = %(organization_id)s and version = %(version)s and retired_at is not null""",
         {"version": version},
     )
+
+
+async def data_key_destroy_all(txn: Transaction) -> int:
+    """Forget every data key of the organisation for good; return how many there were."""
+    return await txn.execute(
+        """update data_keys set wrapped = decode(repeat('00', 48), 'hex'),
+          retired_at = coalesce(retired_at, now()), destroyed_at = now()
+        where organization_id = %(organization_id)s and destroyed_at is null"""
+    )
+
+
+async def data_key_count_not_of(txn: Transaction, providers: Sequence[str]) -> int:
+    """Return how many data keys that are not destroyed were wrapped by none of these providers."""
+    return int(
+        await txn.value(
+            """select count(*) from data_keys
+            where organization_id = %(organization_id)s and destroyed_at is null
+              and provider <> all(%(providers)s::text[])""",
+            {"providers": list(providers)},
+        )
+    )
+
+
+async def data_keys_forgotten_at(txn: Transaction, retention: timedelta) -> datetime:
+    """Return when no backup holds any of the organisation's destroyed data keys any more."""
+    moment = await txn.value(
+        """select coalesce(max(destroyed_at), now()) + %(retention)s::interval from data_keys
+        where organization_id = %(organization_id)s""",
+        {"retention": retention},
+    )
+    assert isinstance(moment, datetime)  # noqa: S101 - tells mypy what the database gives
+    return moment
 
 
 async def data_key_lease_insert(txn: Transaction, row_id: UUID, version: int, encryptions: int) -> int:

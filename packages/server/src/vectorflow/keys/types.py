@@ -1,7 +1,7 @@
 """What is passed around about keys."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
@@ -44,6 +44,14 @@ class KeyState(msgspec.Struct, frozen=True):
     retired_at: datetime | None
     destroyed_at: datetime | None
     encryptions: int
+    age: timedelta
+
+
+class ShredState(msgspec.Struct, frozen=True):
+    """From when on nothing of an organisation can be opened any more, by anybody, and why not before."""
+
+    complete_at: datetime
+    why: str
 
 
 class SealedValue(msgspec.Struct, frozen=True):
@@ -100,7 +108,7 @@ class KeyProvider(Protocol):
 
     @property
     def name(self) -> str:
-        """The provider's name as it is stored beside what it wrapped."""
+        """The provider's name with the address of its key, as it is stored beside what it wrapped."""
         ...
 
     async def wrap(self, key: bytes, context: KeyContext) -> bytes:
@@ -108,7 +116,27 @@ class KeyProvider(Protocol):
         ...
 
     async def unwrap(self, wrapped: bytes, context: KeyContext) -> bytes:
-        """Return the 32-byte key. Raises `KeysUnavailable`, also when the context is another one."""
+        """Return the 32-byte key. Raises `KeysUnavailable`; `WrongKey` when the context is another one."""
+        ...
+
+    async def prove(self) -> None:
+        """Try that nothing opens without its context. Raises `ProviderUnsafe`, or `KeysUnavailable`."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close the connections that are held."""
+        ...
+
+
+class KeySource(Protocol):
+    """Tells which organisations have their data keys wrapped by a key of their own."""
+
+    async def wrapping(self, txn: Transaction) -> KeyProvider | None:
+        """Return the organisation's own provider, or None where the platform's wraps."""
+        ...
+
+    async def unwrapping(self, txn: Transaction, name: str) -> KeyProvider | None:
+        """Return the organisation's own provider of this name, or None when it is not one of those."""
         ...
 
 

@@ -56,7 +56,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     mode: Annotated[
         Literal["self-hosted", "cloud"],
-        _text("`cloud` serves many customers: it refuses an allow-list for outbound calls."),
+        _text(
+            "`cloud` serves many customers: it refuses the local key file, an allow-list for outbound calls, "
+            "and the signer in one process with API or gateway."
+        ),
     ] = "self-hosted"
     host: Annotated[str, _text("Address that API and web application listen on.")] = "127.0.0.1"
     port: Annotated[Port, _text("Port of API and web application; 0 takes a free one.")] = 8484
@@ -129,6 +132,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     egress_ca_file: Annotated[
         Path | None, _text("File of authorities (PEM) to trust for outbound calls beside the system's.")
     ] = None
+    key_provider: Annotated[
+        str,
+        _text(
+            "What wraps the data keys: `local-key-file`, `aws-kms:<key ARN>`, or "
+            "`vault-transit:https://<host>/<mount>/<key>`."
+        ),
+    ] = "local-key-file"
+    former_key_providers: Annotated[
+        tuple[str, ...],
+        _text("Key providers that wrapped data keys before and still unwrap them, by commas."),
+    ] = ()
+    key_rotation_days: Annotated[
+        int | None,
+        Meta(description="Age in days at which data keys are rotated; unset: only by their use."),
+    ] = None
+    backup_retention_days: Annotated[
+        int, Meta(ge=0, description="Days after which the last backup that holds a wrapped key is gone.")
+    ] = 35
     aws_credentials_file: Annotated[
         Path | None,
         _text("File with the platform's own AWS access key, in the form of AWS's shared credentials file."),
@@ -139,9 +160,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     aws_web_identity_token_file: Annotated[
         Path | None, _text("File with the web identity token that AWS_ROLE_ARN trusts.")
     ] = None
+    aws_kms_endpoint: Annotated[str | None, _text("Address of AWS KMS; unset: that of the key's region.")] = (
+        None
+    )
     aws_sts_endpoint: Annotated[str | None, _text("Address of AWS STS; unset: that of the key's region.")] = (
         None
     )
+    vault_token_file: Annotated[
+        Path | None, _text("File with the token for Vault Transit, read at each use.")
+    ] = None
+    vault_namespace: Annotated[str | None, _text("Namespace of Vault Enterprise that holds the key.")] = None
     cookie_secure: Annotated[
         Literal["auto", "always", "never"],
         _text("Whether session cookies need TLS; `auto` decides by BASE_URL."),

@@ -47,9 +47,9 @@ _RUN_TEAM: Final = {
 ORGANIZATION_POLICY: Final[Mapping[OrganizationRole, frozenset[Permission]]] = MappingProxyType(
     {
         OrganizationRole.OWNER: _EVERYTHING,
-        OrganizationRole.ADMIN: _EVERYTHING,
+        OrganizationRole.ADMIN: _EVERYTHING - {Permission.KEYS_MANAGE},
         OrganizationRole.MEMBER: _MEMBER,
-        OrganizationRole.AUDITOR: _MEMBER | _VIEW | {Permission.AUDIT_READ},
+        OrganizationRole.AUDITOR: _MEMBER | _VIEW | {Permission.AUDIT_READ, Permission.KEYS_READ},
     }
 )
 

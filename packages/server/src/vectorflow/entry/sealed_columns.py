@@ -1,0 +1,14 @@
+"""Every sensitive column of the organisations, so that rotation and verification reach all of them.
+
+A room that adds a sealed column adds its declaration here; a rotation refuses to begin while one is missing.
+"""
+
+# house: test: what is missing here stops every rotation: tests/vault/test_rotation.py
+from collections.abc import Sequence
+from typing import Final
+
+from vectorflow.keys.signing import SigningKeyColumn
+from vectorflow.keys.types import SealedColumn
+from vectorflow.vault.service import SecretColumn
+
+SEALED_COLUMNS: Final[Sequence[SealedColumn]] = (SigningKeyColumn(), SecretColumn())
