@@ -34,6 +34,7 @@ from vectorflow.platform.database import Database, DatabaseUnavailable
 from vectorflow.platform.http.asgi import Receive, Scope, Send, answer
 from vectorflow.platform.http.context import ProxyTrust
 from vectorflow.platform.http.problems import NoSuchPageError, TooLargeError
+from vectorflow.telemetry import heartbeats
 from vectorflow.telemetry.ingest import Ingest
 from vectorflow_wire import tokens
 from vectorflow_wire.messages import (
@@ -47,7 +48,6 @@ from vectorflow_wire.messages import (
     DesiredHint,
     EnrollRequest,
     HeartbeatAnswer,
-    HeartbeatRequest,
     Intervals,
     ReportsRequest,
 )
@@ -131,7 +131,6 @@ class Gateway:
             ("POST", REPORTS_PATH): self._reports,
         }
         self._enroll_decoder = msgspec.json.Decoder(EnrollRequest)
-        self._heartbeat_decoder = msgspec.json.Decoder(HeartbeatRequest)
         self._reports_decoder = msgspec.json.Decoder(ReportsRequest)
 
     @contextlib.asynccontextmanager
@@ -203,7 +202,7 @@ class Gateway:
 
     async def _enroll(self, call: Call) -> None:
         token = self.tokens.presented(call.header(b"host"), call.header(b"authorization"), tokens.ENROLMENT)
-        request = _decoded(self._enroll_decoder, await _body(call))
+        request = _read(self._enroll_decoder.decode, await _body(call))
         authority = await self.tokens.enrolment(token, call.address)
         made = await self._enrolment.enroll(token, authority, request, call.address)
         await answer(call.send, 200, JSON, msgspec.json.encode(made), (b"cache-control", b"no-store"))
@@ -236,7 +235,7 @@ class Gateway:
 
     async def _heartbeat(self, call: Call) -> None:
         node = await self._node(call)
-        beat = _decoded(self._heartbeat_decoder, await _body(call))
+        beat = _read(heartbeats.read, await _body(call))
         self.ingest.take(node, beat)
         generation, issue = self.desired.current(node.node_id)
         waiting = await self.statements.waiting(node)
@@ -260,7 +259,7 @@ class Gateway:
 
     async def _reports(self, call: Call) -> None:
         node = await self._node(call)
-        taken = await self.intake.take(node, _decoded(self._reports_decoder, await _body(call)))
+        taken = await self.intake.take(node, _read(self._reports_decoder.decode, await _body(call)))
         await answer(call.send, 200, JSON, msgspec.json.encode(taken))
 
     async def _stream(self, call: Call) -> None:
@@ -345,9 +344,9 @@ def _event(told: DesiredHint | Told) -> bytes:
     return b"event: desired\ndata: " + msgspec.json.encode(told) + b"\n\n"
 
 
-def _decoded(decoder: "msgspec.json.Decoder[T]", body: bytes) -> T:
+def _read(decode: Callable[[bytes], T], body: bytes) -> T:
     try:
-        return decoder.decode(body)
+        return decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise AgentRequestInvalid(str(error)[:300]) from error
 

@@ -1,36 +1,20 @@
-"""A heartbeat as the database takes it: pure. Everything an agent can say is bounded and cleaned here."""
+"""A heartbeat as the database takes it: pure. What comes in was made to fit by `heartbeats`."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 
 from vectorflow.fleet.types import NodeAuthority
-from vectorflow.platform.logs import clean_text
-from vectorflow.telemetry.types import CounterRow
+from vectorflow.telemetry.heartbeats import BIGINT
+from vectorflow.telemetry.rows import RowMaker
 from vectorflow_topology.document import DEFAULT_PORT
-from vectorflow_wire.messages import (
-    AgentHealth,
-    ComponentCounters,
-    EngineFacts,
-    HeartbeatRequest,
-    HostMetrics,
-    PipelineState,
-    PipelineStatus,
-)
+from vectorflow_wire.messages import ComponentCounters, HeartbeatRequest, PipelineState, PipelineStatus
 
-MOST_PIPELINES: Final = 200
-MOST_COMPONENTS: Final = 1000
-MOST_OUTPUTS: Final = 200
 CLOCK_TOLERANCE_MS: Final = 5 * 60 * 1000
-_NAME: Final = 128
-_KIND: Final = 40
-_TEXT: Final = 2000
-_BIGINT: Final = 2**63 - 1
-_INTEGER: Final = 2**31 - 1
-_LAST_MOMENT: Final = 253_402_300_799_000
 
 
 class Flow(msgspec.Struct, frozen=True, gc=False):
@@ -43,15 +27,70 @@ class Flow(msgspec.Struct, frozen=True, gc=False):
     errors: int
 
 
-class Beat(msgspec.Struct, frozen=True, kw_only=True):
-    """One heartbeat, ready to be written. `news` says that the list of nodes should show it at once."""
+class Beat(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One heartbeat, ready to be written and encoded already, so that a flush only puts bytes together.
+
+    `presence` is a JSON object, `runs` JSON objects between commas, `rows` rows of a binary COPY. `news` says that the
+    list of nodes should show it at once.
+    """
 
     organization_id: UUID
     environment_id: UUID
-    presence: dict[str, Any]
-    runs: list[dict[str, Any]]
-    rows: list[CounterRow]
+    presence: bytes
+    runs: bytes
+    rows: bytes
+    pipeline_ids: tuple[UUID, ...]
     news: bool
+
+    @property
+    def size(self) -> int:
+        """Bytes that the beat holds on to."""
+        return len(self.presence) + len(self.runs) + len(self.rows)
+
+
+class _Run(msgspec.Struct, frozen=True, gc=False):
+    organization_id: UUID
+    pipeline_id: UUID
+    node_id: UUID
+    since: datetime
+    at: datetime
+    components: tuple[ComponentCounters, ...]
+    received_at: datetime
+
+
+class _Shown(msgspec.Struct, frozen=True, gc=False):
+    id: UUID
+    state: str
+    revision: str
+    number: int
+    desired: str
+    pid: int
+    started_at: int
+    restarts: int
+    message: str
+
+
+class _Presence(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    organization_id: UUID
+    node_id: UUID
+    seen_at: datetime
+    heartbeat_seconds: float
+    generation: int
+    issue: int
+    agent_version: str
+    engine_kind: str
+    engine_version: str
+    reasons: list[str]
+    running: int
+    received_rate: float
+    sent_rate: float
+    errors_rate: float
+    agent: dict[str, Any]
+    host: dict[str, Any] | None
+    pipelines: list[_Shown]
+
+
+_encode = msgspec.json.Encoder().encode
 
 
 def make_beat(
@@ -62,68 +101,85 @@ def make_beat(
     before: Mapping[UUID, Flow],
 ) -> tuple[Beat, dict[UUID, Flow]]:
     """Return what to write of a heartbeat, and the flows to compare the next one with."""
-    runs: list[dict[str, Any]] = []
-    rows: list[CounterRow] = []
+    runs: list[bytes] = []
+    rows: list[bytes] = []
+    counted: list[UUID] = []
     flows: dict[UUID, Flow] = {}
-    shown: list[dict[str, Any]] = []
+    shown: list[_Shown] = []
     running = 0
-    for status in request.pipelines[:MOST_PIPELINES]:
+    for status in request.pipelines:
         pipeline_id = _id(status.id)
         if pipeline_id is None or pipeline_id in flows:
             continue
         running += status.state == PipelineState.RUNNING
         shown.append(_shown(status, pipeline_id))
-        components = _components(status)
-        flows[pipeline_id] = _flow(status, components)
+        components = _distinct(status.components)
+        flow, made = _counted(authority, pipeline_id, received_at, status, components)
+        flows[pipeline_id] = flow
         if components and status.counters_at > 0:
-            since = _moment(status.counters_since)
-            runs.append(
-                {
-                    "organization_id": authority.organization_id,
-                    "pipeline_id": pipeline_id,
-                    "node_id": authority.node_id,
-                    "since": since,
-                    "at": _moment(status.counters_at),
-                    "components": components,
-                    "received_at": received_at,
-                }
-            )
-            rows += _rows(authority, pipeline_id, received_at, since, components)
-    received, sent, errors = _rates(flows, before)
+            runs.append(_run(authority, pipeline_id, received_at, status, components))
+            rows += made
+            counted.append(pipeline_id)
     reasons = _reasons(request)
-    presence = {
-        "organization_id": authority.organization_id,
-        "node_id": authority.node_id,
-        "seen_at": received_at,
-        "heartbeat_seconds": heartbeat_seconds,
-        "generation": _within(request.generation),
-        "issue": _within(request.issue, _INTEGER),
-        "agent_version": _clean(request.agent.version, 100),
-        "engine_kind": _clean(request.engine.kind, 40),
-        "engine_version": _clean(request.engine.version, 100),
-        "reasons": reasons,
-        "running": running,
-        "received_rate": received,
-        "sent_rate": sent,
-        "errors_rate": errors,
-        "agent": _cleaned(request.agent),
-        "host": _cleaned(request.host) if request.host is not None else None,
-        "pipelines": shown,
-    }
     beat = Beat(
         organization_id=authority.organization_id,
         environment_id=authority.environment_id,
-        presence=presence,
-        runs=runs,
-        rows=rows,
+        presence=_presence(
+            authority,
+            request,
+            received_at=received_at,
+            heartbeat_seconds=heartbeat_seconds,
+            reasons=reasons,
+            running=running,
+            shown=shown,
+            rates=_rates(flows, before),
+        ),
+        runs=b",".join(runs),
+        rows=b"".join(rows),
+        pipeline_ids=tuple(counted),
         news=(not before and bool(flows)) or bool(reasons),
     )
     return beat, flows
 
 
+def _presence(
+    authority: NodeAuthority,
+    request: HeartbeatRequest,
+    *,
+    received_at: datetime,
+    heartbeat_seconds: float,
+    reasons: list[str],
+    running: int,
+    shown: list[_Shown],
+    rates: tuple[float, float, float],
+) -> bytes:
+    return _encode(
+        _Presence(
+            organization_id=authority.organization_id,
+            node_id=authority.node_id,
+            seen_at=received_at,
+            heartbeat_seconds=heartbeat_seconds,
+            generation=request.generation,
+            issue=request.issue,
+            agent_version=request.agent.version,
+            engine_kind=request.engine.kind,
+            engine_version=request.engine.version,
+            reasons=reasons,
+            running=running,
+            received_rate=rates[0],
+            sent_rate=rates[1],
+            errors_rate=rates[2],
+            # With their zeroes, which the wire leaves out.
+            agent=msgspec.structs.asdict(request.agent),
+            host=msgspec.structs.asdict(request.host) if request.host is not None else None,
+            pipelines=shown,
+        )
+    )
+
+
 def _reasons(request: HeartbeatRequest) -> list[str]:
     """Say why the node is degraded by its own words; a node that is well says nothing."""
-    states = {status.state for status in request.pipelines[:MOST_PIPELINES]}
+    states = {status.state for status in request.pipelines}
     reasons: list[str] = [
         state for state in (PipelineState.CRASH_LOOP, PipelineState.REFUSED) if state in states
     ]
@@ -134,117 +190,80 @@ def _reasons(request: HeartbeatRequest) -> list[str]:
     return reasons
 
 
-def _shown(status: PipelineStatus, pipeline_id: UUID) -> dict[str, Any]:
-    return {
-        "id": str(pipeline_id),
-        "state": _clean(status.state, 40),
-        "revision": _clean(status.revision, _NAME),
-        "number": _within(status.number, _INTEGER),
-        "desired": _clean(status.desired, 40),
-        "pid": _within(status.pid, _INTEGER),
-        "started_at": _within(status.started_at, _LAST_MOMENT),
-        "restarts": _within(status.restarts, _INTEGER),
-        "message": _clean(status.message, _TEXT),
-    }
-
-
-def _components(status: PipelineStatus) -> list[ComponentCounters]:
-    seen: dict[str, ComponentCounters] = {}
-    for each in status.components[:MOST_COMPONENTS]:
-        if _fits(each):
-            seen[each.id] = each
-            continue
-        name = _clean(each.id, _NAME)
-        if name:
-            seen[name] = ComponentCounters(
-                id=name,
-                kind=_clean(each.kind, 40),
-                type=_clean(each.type, 100),
-                received_events=_within(each.received_events),
-                received_bytes=_within(each.received_bytes),
-                sent_events={
-                    _clean(port, _NAME): _within(events)
-                    for port, events in list(each.sent_events.items())[:MOST_OUTPUTS]
-                },
-                sent_bytes=_within(each.sent_bytes),
-                errors=_within(each.errors),
-                discarded=_within(each.discarded),
-                discarded_unintentional=_within(each.discarded_unintentional),
-                utilization=each.utilization,
-                buffer_events=_within(each.buffer_events),
-                buffer_bytes=_within(each.buffer_bytes),
-            )
-    return list(seen.values())
-
-
-def _fits(each: ComponentCounters) -> bool:
-    """Tell whether counters can be taken as they are, which those of an honest agent can."""
-    return (
-        0 < len(each.id) <= _NAME
-        and _plain(each.id)
-        and len(each.kind) <= _KIND
-        and _plain(each.kind)
-        and len(each.type) <= _NAME
-        and _plain(each.type)
-        and len(each.sent_events) <= MOST_OUTPUTS
-        and all(
-            len(port) <= _NAME and _plain(port) and 0 <= events <= _BIGINT
-            for port, events in each.sent_events.items()
-        )
-        and 0 <= each.received_events <= _BIGINT
-        and 0 <= each.received_bytes <= _BIGINT
-        and 0 <= each.sent_bytes <= _BIGINT
-        and 0 <= each.errors <= _BIGINT
-        and 0 <= each.discarded <= _BIGINT
+def _shown(status: PipelineStatus, pipeline_id: UUID) -> _Shown:
+    return _Shown(
+        pipeline_id,
+        status.state,
+        status.revision,
+        status.number,
+        status.desired,
+        status.pid,
+        status.started_at,
+        status.restarts,
+        status.message,
     )
 
 
-def _plain(text: str) -> bool:
-    return text.isascii() and text.isprintable()
-
-
-def _rows(
+def _run(
     authority: NodeAuthority,
     pipeline_id: UUID,
-    at: datetime,
-    since: datetime,
-    components: list[ComponentCounters],
-) -> list[CounterRow]:
-    rows: list[CounterRow] = []
-    for each in components:
-        outputs = {port: events for port, events in each.sent_events.items() if port}
-        # One unnamed output is what the row of the whole component says already.
-        named = {} if outputs.keys() <= {DEFAULT_PORT} else outputs
-        for port, events in (("", min(sum(outputs.values()), _BIGINT)), *named.items()):
-            whole = port == ""
-            rows.append(
-                CounterRow(
-                    organization_id=authority.organization_id,
-                    pipeline_id=pipeline_id,
-                    component_id=each.id,
-                    output=port,
-                    node_id=authority.node_id,
-                    at=at,
-                    since=since,
-                    received_events=each.received_events if whole else 0,
-                    received_bytes=each.received_bytes if whole else 0,
-                    sent_events=events,
-                    sent_bytes=each.sent_bytes if whole else 0,
-                    errors=each.errors if whole else 0,
-                    discarded=each.discarded if whole else 0,
-                )
-            )
-    return rows
-
-
-def _flow(status: PipelineStatus, components: list[ComponentCounters]) -> Flow:
-    return Flow(
-        since=status.counters_since,
-        at=status.counters_at,
-        received=sum(each.received_events for each in components if each.kind == "source"),
-        sent=sum(sum(each.sent_events.values()) for each in components if each.kind == "sink"),
-        errors=sum(each.errors for each in components),
+    received_at: datetime,
+    status: PipelineStatus,
+    components: tuple[ComponentCounters, ...],
+) -> bytes:
+    return _encode(
+        _Run(
+            authority.organization_id,
+            pipeline_id,
+            authority.node_id,
+            _moment(status.counters_since),
+            _moment(status.counters_at),
+            components,
+            received_at,
+        )
     )
+
+
+def _distinct(components: tuple[ComponentCounters, ...]) -> tuple[ComponentCounters, ...]:
+    """Return components with a name, the last of each: two rows with one key would cost the whole flush."""
+    named = {each.id: each for each in components if each.id}
+    return components if len(named) == len(components) else tuple(named.values())
+
+
+def _counted(
+    authority: NodeAuthority,
+    pipeline_id: UUID,
+    received_at: datetime,
+    status: PipelineStatus,
+    components: tuple[ComponentCounters, ...],
+) -> tuple[Flow, list[bytes]]:
+    """Return the pipeline's flow, and the rows of its components: one for each, and one for each named output."""
+    maker = RowMaker(
+        authority.organization_id,
+        pipeline_id,
+        authority.node_id,
+        at=received_at,
+        since=_moment(status.counters_since),
+    )
+    rows: list[bytes] = []
+    received = sent = errors = 0
+    for each in components:
+        outputs = each.sent_events
+        if len(outputs) == 1 and DEFAULT_PORT in outputs:
+            # One unnamed output is what the row of the whole component says already.
+            whole = outputs[DEFAULT_PORT]
+        else:
+            named = {port: events for port, events in outputs.items() if port}
+            whole = min(sum(named.values()), BIGINT)
+            if not named.keys() <= {DEFAULT_PORT}:
+                rows += [maker.output(each.id, port, events) for port, events in named.items()]
+        rows.append(maker.component(each, whole))
+        if each.kind == "source":
+            received += each.received_events
+        elif each.kind == "sink":
+            sent += whole
+        errors += each.errors
+    return Flow(status.counters_since, status.counters_at, received, sent, errors), rows
 
 
 def _rates(flows: Mapping[UUID, Flow], before: Mapping[UUID, Flow]) -> tuple[float, float, float]:
@@ -262,19 +281,7 @@ def _rates(flows: Mapping[UUID, Flow], before: Mapping[UUID, Flow]) -> tuple[flo
     return round(received, 3), round(sent, 3), round(errors, 3)
 
 
-def _cleaned(value: AgentHealth | HostMetrics | EngineFacts) -> dict[str, Any]:
-    return {
-        name: _clean(item, _TEXT) if isinstance(item, str) else item
-        for name, item in msgspec.structs.asdict(value).items()
-    }
-
-
-def _clean(text: str, most: int) -> str:
-    if _plain(text):
-        return text[:most]
-    return clean_text(text)[:most]
-
-
+@lru_cache(maxsize=20_000)
 def _id(text: str) -> UUID | None:
     try:
         return UUID(text)
@@ -282,9 +289,5 @@ def _id(text: str) -> UUID | None:
         return None
 
 
-def _within(value: int, most: int = _BIGINT) -> int:
-    return max(0, min(value, most))
-
-
 def _moment(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(_within(milliseconds, _LAST_MOMENT) / 1000, UTC)
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)

@@ -2,7 +2,7 @@
 
 Counters are cumulative, so only the newest heartbeat of a node is kept between flushes and a lost one costs
 nothing. One bad value of one agent must never cost the others their flush: every text and number is made
-fit for the database when it is taken.
+fit for the database when it is taken. What a flush sends was encoded then as well, so that it holds up nobody.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from vectorflow.platform.database import Database, DatabaseUnavailable, Transact
 from vectorflow.telemetry import store
 from vectorflow.telemetry.beats import Beat, Flow, make_beat
 from vectorflow.telemetry.errors import IngestFull
-from vectorflow.telemetry.types import RATES_TOPIC, CounterRow
+from vectorflow.telemetry.types import RATES_TOPIC
 from vectorflow_wire.messages import HeartbeatRequest
 
 log = structlog.get_logger()
@@ -31,18 +31,9 @@ log = structlog.get_logger()
 FLUSH_SECONDS = 1.0
 _NODES_TOLD_EVERY = 5.0
 _MOST_FLOWS = 100_000
-
-
-class _Kept(msgspec.Struct, frozen=True, gc=False):
-    """A beat until the next flush. Encoded at once: the work is spread, and the collector has little to walk."""
-
-    organization_id: UUID
-    environment_id: UUID
-    presence: msgspec.Raw
-    runs: tuple[msgspec.Raw, ...]
-    pipeline_ids: tuple[UUID, ...]
-    rows: list[CounterRow]
-    news: bool
+_NO_FLOWS: dict[UUID, Flow] = {}
+_CLOSE_TRIES = 5
+_CLOSE_PAUSE_SECONDS = 0.5
 
 
 class Ingest:
@@ -55,44 +46,46 @@ class Ingest:
         *,
         heartbeat_seconds: float,
         most_nodes: int = 50_000,
-        most_rows: int = 1_500_000,
+        most_bytes: int = 256 * 2**20,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
         self._clock = clock
         self._heartbeat_seconds = heartbeat_seconds
         self._most_nodes = most_nodes
-        self._most_rows = most_rows
+        self._most_bytes = most_bytes
         self._monotonic = monotonic
-        self._beats: dict[UUID, _Kept] = {}
-        self._rows = 0
+        self._beats: dict[UUID, Beat] = {}
+        self._bytes = 0
         self._flows: OrderedDict[UUID, dict[UUID, Flow]] = OrderedDict()
         self._told: dict[UUID, float] = {}
         self._lock = asyncio.Lock()
+        self.written = 0
+        self.flush_seconds = 0.0
 
     @property
     def waiting(self) -> int:
         """Heartbeats not written yet."""
         return len(self._beats)
 
+    @property
+    def waiting_bytes(self) -> int:
+        """Memory held by what is not written yet."""
+        return self._bytes
+
     def take(self, authority: NodeAuthority, request: HeartbeatRequest) -> None:
-        """Buffer a heartbeat. Raises `IngestFull` when the database has not kept up."""
+        """Buffer a heartbeat that `heartbeats` has read. Raises `IngestFull` when the database has not kept up."""
         replaced = self._beats.get(authority.node_id)
-        if replaced is None and (len(self._beats) >= self._most_nodes or self._rows >= self._most_rows):
+        if replaced is None and (len(self._beats) >= self._most_nodes or self._bytes >= self._most_bytes):
             raise IngestFull(headers={"Retry-After": "5"})
-        beat, flows = make_beat(
-            authority,
-            request,
-            self._clock.now(),
-            self._heartbeat_seconds,
-            self._flows.get(authority.node_id, {}),
-        )
+        before = self._flows.get(authority.node_id, _NO_FLOWS)
+        beat, flows = make_beat(authority, request, self._clock.now(), self._heartbeat_seconds, before)
         self._flows[authority.node_id] = flows
         self._flows.move_to_end(authority.node_id)
         if len(self._flows) > _MOST_FLOWS:
             self._flows.popitem(last=False)
-        self._rows += len(beat.rows) - (len(replaced.rows) if replaced else 0)
-        self._beats[authority.node_id] = _kept(beat)
+        self._bytes += beat.size - (replaced.size if replaced else 0)
+        self._beats[authority.node_id] = beat
 
     async def run(self) -> None:
         """Flush every second until cancelled; `close` writes the rest."""
@@ -101,8 +94,11 @@ class Ingest:
             await self.flush()
 
     async def close(self) -> None:
-        """Write what is left."""
-        await self.flush()
+        """Write what is left; a database that is just being started again gets some seconds."""
+        for _ in range(_CLOSE_TRIES):
+            if await self.flush():
+                return
+            await asyncio.sleep(_CLOSE_PAUSE_SECONDS)
 
     async def flush(self) -> bool:
         """Write everything buffered in one transaction; False when the database did not take it.
@@ -112,9 +108,12 @@ class Ingest:
         async with self._lock:
             if not self._beats:
                 return True
-            beats, self._beats, self._rows = self._beats, {}, 0
+            beats, self._beats, self._bytes = self._beats, {}, 0
+            began = self._monotonic()
             try:
                 await self._write(list(beats.values()))
+                self.written += len(beats)
+                self.flush_seconds = self._monotonic() - began
             except (DatabaseUnavailable, psycopg.OperationalError, OSError) as error:
                 log.warning("heartbeats.not-written", nodes=len(beats), error=type(error).__name__)
                 self._put_back(beats)
@@ -125,16 +124,16 @@ class Ingest:
                 return False
         return True
 
-    def _put_back(self, beats: dict[UUID, _Kept]) -> None:
+    def _put_back(self, beats: dict[UUID, Beat]) -> None:
         for node_id, beat in beats.items():
             if node_id not in self._beats:
                 self._beats[node_id] = beat
-                self._rows += len(beat.rows)
+                self._bytes += beat.size
 
-    async def _write(self, beats: Sequence[_Kept]) -> None:
+    async def _write(self, beats: Sequence[Beat]) -> None:
         try:
             async with self._database.unscoped() as txn:
-                rows = [row for beat in beats for row in beat.rows]
+                rows = [beat.rows for beat in beats if beat.rows]
                 if rows:
                     await store.counters_copy(txn, rows)
                 await self._write_present(txn, beats)
@@ -144,15 +143,15 @@ class Ingest:
             async with self._database.unscoped() as txn:
                 await self._write_present(txn, beats)
 
-    async def _write_present(self, txn: Transaction, beats: Sequence[_Kept]) -> None:
-        present: list[Any] = [beat.presence for beat in beats]  # JSON already, put together as it is
-        await store.presence_update(txn, present)
-        runs: list[Any] = [run for beat in beats for run in beat.runs]
-        if runs:
-            await store.runs_update(txn, runs)
-        await store.tell(txn, self._messages(beats))
+    async def _write_present(self, txn: Transaction, beats: Sequence[Beat]) -> None:
+        await store.present_update(
+            txn,
+            [beat.presence for beat in beats],
+            [beat.runs for beat in beats if beat.runs],
+            [msgspec.json.encode(each) for each in self._messages(beats)],
+        )
 
-    def _messages(self, beats: Sequence[_Kept]) -> list[dict[str, Any]]:
+    def _messages(self, beats: Sequence[Beat]) -> list[dict[str, Any]]:
         """Say which pipelines have new counters, and every few seconds which environments' nodes were heard."""
         now = self._monotonic()
         messages: dict[tuple[str, UUID], dict[str, Any]] = {}
@@ -176,15 +175,3 @@ class Ingest:
             if topic == topics.NODES:
                 self._told[environment_id] = now
         return list(messages.values())
-
-
-def _kept(beat: Beat) -> _Kept:
-    return _Kept(
-        organization_id=beat.organization_id,
-        environment_id=beat.environment_id,
-        presence=msgspec.Raw(msgspec.json.encode(beat.presence)),
-        runs=tuple(msgspec.Raw(msgspec.json.encode(run)) for run in beat.runs),
-        pipeline_ids=tuple(run["pipeline_id"] for run in beat.runs),
-        rows=beat.rows,
-        news=beat.news,
-    )

@@ -1,22 +1,19 @@
 """The SQL of counters. The gateway writes as the role telemetry, which may insert and call two functions."""
 
-import asyncio
 from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
-import msgspec
 from psycopg.types.json import Json
 
 from vectorflow.platform.database import BUS_CHANNEL, Transaction
-from vectorflow.telemetry.types import CounterRow, Metric, PointRow, RunRow
+from vectorflow.telemetry.rows import HEAD, TAIL
+from vectorflow.telemetry.types import Metric, PointRow, RunRow
 
-_YIELD_EVERY = 200
-_COLUMNS = ("uuid", "uuid", "text", "text", "uuid", "timestamptz", "timestamptz", *("int8",) * 6)
+_PIECE_BYTES = 256 * 1024
 
 
-async def counters_copy(txn: Transaction, rows: Sequence[CounterRow]) -> None:
-    """Write all rows of a flush with one COPY, letting the loop go on in between."""
+async def counters_copy(txn: Transaction, rows: Sequence[bytes]) -> None:
+    """Write all rows of a flush, made by `rows.RowMaker`, with one COPY, piece by piece."""
     # COPY goes past the helpers of `Transaction`; no value can become SQL in it.
     async with (
         txn.connection.cursor() as cursor,
@@ -26,29 +23,38 @@ async def counters_copy(txn: Transaction, rows: Sequence[CounterRow]) -> None:
             from stdin (format binary)"""
         ) as copy,
     ):
-        copy.set_types(_COLUMNS)
-        for position, row in enumerate(rows):
-            await copy.write_row(msgspec.structs.astuple(row))
-            if position % _YIELD_EVERY == 0:
-                await asyncio.sleep(0)
+        piece: list[bytes] = [HEAD]
+        size = 0
+        for each in rows:
+            piece.append(each)
+            size += len(each)
+            if size >= _PIECE_BYTES:
+                await copy.write(b"".join(piece))
+                piece, size = [], 0
+        await copy.write(b"".join([*piece, TAIL]))
 
 
-async def presence_update(txn: Transaction, beats: Sequence[dict[str, Any]]) -> None:
-    """Update the presence of every node of a flush."""
-    await txn.execute("select vf.presence_update(%(beats)s::json)", {"beats": Json(beats)})
+async def present_update(
+    txn: Transaction, presence: Sequence[bytes], runs: Sequence[bytes], messages: Sequence[bytes]
+) -> None:
+    """Update the presence and the newest counters of every node of a flush and tell the bus, in one statement.
 
-
-async def runs_update(txn: Transaction, beats: Sequence[dict[str, Any]]) -> None:
-    """Keep the newest counters of every pipeline of a flush."""
-    await txn.execute("select vf.counters_update(%(beats)s::json)", {"beats": Json(beats)})
-
-
-async def tell(txn: Transaction, messages: Sequence[dict[str, Any]]) -> None:
-    """Send many bus messages with one statement."""
+    `presence` and `runs` are JSON objects, the latter possibly several between commas.
+    """
     await txn.execute(
-        "select pg_notify(%(channel)s, message) from unnest(%(messages)s::text[]) as message",
-        {"channel": BUS_CHANNEL, "messages": [msgspec.json.encode(each).decode() for each in messages]},
+        """select vf.presence_update(%(presence)s::json), vf.counters_update(%(runs)s::json),
+            (select count(pg_notify(%(channel)s, message)) from unnest(%(messages)s::text[]) as message)""",
+        {
+            "channel": BUS_CHANNEL,
+            "presence": Json(_array(presence), dumps=bytes),
+            "runs": Json(_array(runs), dumps=bytes),
+            "messages": [each.decode() for each in messages],
+        },
     )
+
+
+def _array(objects: Sequence[bytes]) -> bytes:
+    return b"[" + b",".join(objects) + b"]"
 
 
 async def run_list(txn: Transaction, pipeline_id: UUID) -> list[RunRow]:

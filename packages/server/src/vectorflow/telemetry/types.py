@@ -74,21 +74,3 @@ class PointRow(msgspec.Struct, frozen=True):
 
     at: datetime
     value: float
-
-
-class CounterRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of counters on its way into the database; `output` is empty for the whole component."""
-
-    organization_id: UUID
-    pipeline_id: UUID
-    component_id: str
-    output: str
-    node_id: UUID
-    at: datetime
-    since: datetime
-    received_events: int
-    received_bytes: int
-    sent_events: int
-    sent_bytes: int
-    errors: int
-    discarded: int
