@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from pathlib import Path
@@ -24,6 +25,7 @@ from vectorflow_wire.encoding import base64_text
 
 STANDIN = Path(__file__).with_name("standin_vector.py")
 HOUR = 3_600_000
+MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
 def now_ms():
@@ -258,7 +260,8 @@ class RealAgent:
     """The agent as a process of its own, on a state folder that outlives it."""
 
     def __init__(self, folder, gateway, served):
-        self.state, self.runtime = folder / "state", folder / "runtime"
+        self.state = folder / "state"
+        self.runtime = Path(tempfile.mkdtemp(prefix="vectorflow-test-", dir=MEMORY))
         self.log = folder / "agent.log"
         self.policy = folder / "policy.yaml"
         self.program = folder / "vector"
@@ -281,6 +284,7 @@ class RealAgent:
             "VECTORFLOW_AGENT_RUNTIME_DIR": str(self.runtime),
             "VECTORFLOW_POLICY": str(self.policy),
             "VECTORFLOW_ENGINE": "vector",
+            "VECTORFLOW_ENGINE_USERS": "off",
             "VECTORFLOW_SETTLE_SECONDS": "0.2",
             "VECTORFLOW_START_TIMEOUT_SECONDS": "5",
             "VECTOR_BIN": str(self.program),
@@ -316,12 +320,13 @@ class RealAgent:
 
     def engines(self, pipeline=""):
         """Ids of the engines that run on this state folder."""
-        part = str(self.state / "pipelines" / pipeline)
+        folder = self.state / "pipelines"
+        parts = {str(folder / pipeline), str(folder.resolve() / pipeline)}
         found = []
         for process in psutil.process_iter(["cmdline", "status"]):
             words = process.info["cmdline"] or []
             if process.info["status"] != psutil.STATUS_ZOMBIE and "--config" in words:
-                found += [process.pid] if any(part in word for word in words) else []
+                found += [process.pid] if any(part in word for word in words for part in parts) else []
         return sorted(found)
 
     def clean_up(self):
@@ -363,9 +368,15 @@ def gateway(served):
 
 
 @pytest.fixture
-def agent(tmp_path, gateway, served):
+def version():
+    """The version of Vector that the stand-in behaves like."""
+    return "0.57"
+
+
+@pytest.fixture
+def agent(tmp_path, gateway, served, version):
     program = tmp_path / "vector"
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -S -E {STANDIN} "$@"\n')
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -E {STANDIN} --as {version} "$@"\n')
     program.chmod(0o700)
     made = RealAgent(tmp_path, gateway, served)
     yield made

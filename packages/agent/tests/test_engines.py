@@ -44,9 +44,8 @@ def test_how_the_engines_are_called():
     assert vector.run_arguments(files, 7.0) == [
         "v", "--config", "a", "--config", "b", "--graceful-shutdown-limit-secs", "7",
     ]  # fmt: skip
-    assert vector.check_arguments(files, secrets=True) == ["v", "validate", "--no-environment", "a", "b"]
-    assert vector.check_arguments(files, secrets=False) == ["v", "validate", "--skip-healthchecks", "a", "b"]
-    assert embedded.check_arguments(files, secrets=True) == ["e", "validate", "a", "b"]
+    assert vector.check_arguments(files) == ["v", "validate", "--skip-healthchecks", "a", "b"]
+    assert embedded.check_arguments(files) == ["e", "validate", "a", "b"]
 
 
 def test_engines_get_a_short_environment():

@@ -8,6 +8,7 @@ from vectorflow_agent.core.policy import Policy
 from vectorflow_agent.settings import Settings
 from vectorflow_agent.shell import prepare as prepare_module
 from vectorflow_agent.shell.client import GatewayError
+from vectorflow_agent.shell.confinement import Confiner
 from vectorflow_agent.shell.context import Context
 from vectorflow_agent.shell.disk import sha256_hex
 from vectorflow_agent.shell.identity import Identity
@@ -35,6 +36,7 @@ async def context(tmp_path):
         runtime=tmp_path / "runtime",
         spool=Spool(tmp_path / "spool"),
         fetch=fetch,
+        confiner=Confiner(Policy(), None, None),
     )
     made.files = files
     yield made

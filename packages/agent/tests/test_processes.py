@@ -5,6 +5,7 @@ import sys
 
 from vectorflow_agent.core.policy import Limits
 from vectorflow_agent.shell import processes
+from vectorflow_agent.shell.confinement import Confinement
 from vectorflow_agent.shell.processes import Process, ProcessId, find_by_argument, identify, rotate, tail
 
 NONE = Limits()
@@ -17,7 +18,7 @@ def begin(tmp_path, code, *, limits=NONE):
         environment={"ONLY": "this"},
         stdout=tmp_path / "out",
         stderr=tmp_path / "err",
-        limits=limits,
+        confinement=Confinement(limits=limits),
     )
 
 
@@ -36,12 +37,12 @@ async def test_a_process_of_an_earlier_agent_is_recognised_watched_and_ended(tmp
     process = begin(tmp_path, "import time; time.sleep(60)")
     other = Process(ProcessId(process.identity.pid, process.identity.started))
     assert other.alive()
-    assert find_by_argument(str(tmp_path)) == process.identity
+    assert find_by_argument(str(tmp_path), {os.getuid()}) == process.identity
     watching = asyncio.create_task(other.ended())
     assert await process.stop(5) is True
     assert await watching is None
     assert not other.alive()
-    assert find_by_argument(str(tmp_path)) is None
+    assert find_by_argument(str(tmp_path), {os.getuid()}) is None
 
 
 async def test_the_same_id_with_another_start_is_another_process():

@@ -30,6 +30,9 @@ _VARIABLES: Final = {
     "ca_file": "VECTORFLOW_CA_FILE",
     "hostname": "VECTORFLOW_HOSTNAME",
     "stop_engines": "VECTORFLOW_STOP_ENGINES",
+    "engine_users": "VECTORFLOW_ENGINE_USERS",
+    "engine_uids": "VECTORFLOW_ENGINE_UIDS",
+    "engines_dir": "VECTORFLOW_AGENT_ENGINES_DIR",
     "settle_seconds": "VECTORFLOW_SETTLE_SECONDS",
     "start_timeout_seconds": "VECTORFLOW_START_TIMEOUT_SECONDS",
     "log_level": "VECTORFLOW_LOG_LEVEL",
@@ -69,6 +72,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Name to enrol under; empty: the machine's."""
     stop_engines: bool = False
     """Drain and stop the engines when the agent is told to end; otherwise they go on."""
+    engine_users: Literal["auto", "on", "off"] = "auto"
+    """Run each pipeline's engine as a system user of its own; `auto` does so when the agent is root."""
+    engine_uids: str = "60600-61183"
+    """The user ids for engines, first and last. They need no entry in the system's list of users."""
+    engines_dir: str = ""
+    """Folder for what engines read and write, when they have users of their own; empty: beside the state folder."""
     settle_seconds: float = 1.5
     """How long a new engine must stay up after its health check before it counts as healthy."""
     start_timeout_seconds: float = 30.0
@@ -79,6 +88,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def state(self) -> Path:
         """The state folder."""
         return Path(self.state_dir)
+
+    @property
+    def engines(self) -> Path:
+        """Where engines with users of their own have their files: nothing of the agent's lies there."""
+        return (
+            Path(self.engines_dir) if self.engines_dir else self.state.with_name(f"{self.state.name}-engines")
+        )
+
+    @property
+    def uids(self) -> range:
+        """The user ids for engines. Raises SettingsInvalid."""
+        first, _, last = self.engine_uids.partition("-")
+        if not first.isdigit() or not last.isdigit() or not 0 < int(first) <= int(last) < 2**32 - 2:
+            raise SettingsInvalid(
+                "VECTORFLOW_ENGINE_UIDS must look like 60600-61183, the first and the last id"
+            )
+        return range(int(first), int(last) + 1)
 
     @property
     def host_name(self) -> str:
@@ -110,6 +136,9 @@ def settings_check(settings: Settings) -> None:
         raise SettingsInvalid("VECTORFLOW_URL must look like https://acme.agents.example.com")
     if settings.settle_seconds < 0 or settings.start_timeout_seconds <= 0:
         raise SettingsInvalid("settle and start times must be positive")
+    if settings.engine_users == "on" and os.geteuid() != 0:
+        raise SettingsInvalid("VECTORFLOW_ENGINE_USERS=on needs an agent that runs as root")
+    settings.uids  # noqa: B018  raises for ids that are wrong
 
 
 def enrolment_token(settings: Settings) -> str:

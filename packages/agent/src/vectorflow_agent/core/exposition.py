@@ -50,6 +50,16 @@ def reloads(text: str) -> tuple[int, int]:
     return done, failed
 
 
+def configuration_errors(text: str) -> dict[str, int]:
+    """How many errors of configuration each component has counted; the process itself is ""."""
+    found: dict[str, int] = {}
+    for name, labels, value in _samples(text):
+        if name == "component_errors_total" and labels.get("error_type") == "configuration_failed" and value:
+            component = labels.get("component_id", "")
+            found[component] = found.get(component, 0) + int(value)
+    return found
+
+
 def _samples(text: str) -> Iterator[tuple[str, _Labels, float]]:
     for match in _LINE.finditer(text):
         if match.group(1) in _TAKE:

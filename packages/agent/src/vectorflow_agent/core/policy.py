@@ -23,17 +23,26 @@ _PLACEHOLDER = re.compile(r"[*?\[{%]")
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Limits of each engine process; None leaves the system's own."""
+    """Limits of each engine; None leaves the system's own.
+
+    `memory_bytes`, `processes` and `cpus` (2.5 is two and a half) are those of a control group where
+    the agent has one to give. Elsewhere memory is the address space of the process and `processes`
+    counts all of the engine's user; `cpus` is not limited then.
+    """
 
     memory_bytes: int | None = None
     open_files: int | None = None
+    processes: int | None = None
+    cpus: float | None = None
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What may run on this node, whoever asks. None means no restriction.
 
     `file_roots` are folders that options naming files must stay inside. `destinations` are patterns
-    for the hosts that sinks may name. `environment` lists variables passed on to engines.
+    for the hosts that sinks may name. `environment` lists variables passed on to engines. `groups`
+    are the system's groups that engines belong to, for logs that only a group may read;
+    `low_ports` lets them listen below port 1024. Both count where engines have users of their own.
     """
 
     deny_components: tuple[str, ...] = ("exec",)
@@ -43,6 +52,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     environment: tuple[str, ...] = ()
     tap: bool = True
     updates: bool = True
+    groups: tuple[str, ...] = ()
+    low_ports: bool = False
     limits: Limits = Limits()
 
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -46,15 +46,20 @@ def applied_read(layout: PipelineLayout) -> Applied:
     return _read(layout.applied, Applied) or Applied()
 
 
-def find_instances(layout: PipelineLayout) -> tuple[Applied, Instances, CounterBook | None]:
-    """Read what is on disk about a pipeline and look which processes are still there."""
+def find_instances(
+    layout: PipelineLayout, uids: Collection[int]
+) -> tuple[Applied, Instances, CounterBook | None]:
+    """Read what is on disk about a pipeline and look which processes are still there.
+
+    `uids` are the users that its engine may run as.
+    """
     applied = applied_read(layout)
     book = _read(layout.counters, CounterBook)
     alive = []
     numbers = _numbers(layout)
     for number in numbers:
         record = _read(layout.instance(number) / "engine.json", Instance)
-        identity = _identity(layout, record) if record is not None else None
+        identity = _identity(layout, record, uids) if record is not None else None
         if record is not None and identity is not None:
             record = msgspec.structs.replace(record, pid=identity.pid, started=identity.started)
             alive.append(Found(record, Process(identity)))
@@ -77,10 +82,10 @@ def tidy(layout: PipelineLayout, instances: set[int], specs: Sequence[BundlePipe
                 path.unlink(missing_ok=True)
 
 
-def _identity(layout: PipelineLayout, record: Instance) -> ProcessId | None:
+def _identity(layout: PipelineLayout, record: Instance, uids: Collection[int]) -> ProcessId | None:
     if record.pid == 0:
         # The agent died between starting the process and writing its id down.
-        return find_by_argument(str(layout.instance(record.instance)) + "/")
+        return find_by_argument(str(layout.instance(record.instance)) + "/", uids)
     identity = ProcessId(record.pid, record.started)
     return identity if identify(record.pid) == identity else None
 

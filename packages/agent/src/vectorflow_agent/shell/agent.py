@@ -12,14 +12,16 @@ from vectorflow_agent.core.policy import Policy
 from vectorflow_agent.settings import Settings
 from vectorflow_agent.shell.adoption import applied_read
 from vectorflow_agent.shell.client import Gateway
+from vectorflow_agent.shell.confinement import confiner_open
 from vectorflow_agent.shell.context import Context
 from vectorflow_agent.shell.describing import Describer
 from vectorflow_agent.shell.disk import Layout, folder, lock_take, write_atomic
-from vectorflow_agent.shell.engines import EngineMissing
+from vectorflow_agent.shell.engines import Engine, EngineMissing
 from vectorflow_agent.shell.heartbeat import Heartbeats, ReportSender
 from vectorflow_agent.shell.identity import identity_load
 from vectorflow_agent.shell.link import Link
 from vectorflow_agent.shell.prepare import now_ms
+from vectorflow_agent.shell.reach import unreachable
 from vectorflow_agent.shell.runner import Runner
 from vectorflow_agent.shell.secrets import runtime_folder
 from vectorflow_agent.shell.spool import Spool
@@ -79,13 +81,15 @@ class Agent:
     async def _begin(self, layout: Layout, gateway: Gateway) -> None:
         spool = Spool(layout.spool)
         await spool.load()
+        runtime = runtime_folder(self._settings)
         self._context = context = Context(
             self._settings,
             self._policy,
             identity=await identity_load(layout),
-            runtime=runtime_folder(self._settings),
+            runtime=runtime,
             spool=spool,
             fetch=self._fetch,
+            confiner=await asyncio.to_thread(confiner_open, self._settings, self._policy, layout, runtime),
         )
         self._link = Link(context, gateway, self._told, apply=self._apply, refuse=self._refuse)
         bundle = await self._link.boot()
@@ -131,11 +135,24 @@ class Agent:
             self._told.warn("engine", str(error))
             return
         _log.info("engine: %s %s at %s", engine.facts.kind, engine.facts.version, engine.binary)
+        await self._say_users(engine)
         if engine.embedded:
             _log.warning(
                 "the embedded engine runs instead of Vector: it knows a part of Vector's components and "
                 "is meant for trying and testing; install Vector for production"
             )
+
+    async def _say_users(self, engine: Engine) -> None:
+        context = self._context
+        why = await unreachable(context.confiner, engine, context.layout, context.runtime)
+        if why and engine.embedded:
+            # It is for trying things, often from somebody's home folder.
+            context.confiner.users = None
+            _log.warning("engines run as the agent's own user: %s", why)
+        elif why:
+            self._told.warn("engine users", why)
+        elif context.confiner.users is None:
+            _log.info("engines run as the agent's own user: only an agent that is root can give each its own")
 
     async def _boot(self, bundle: Bundle | None) -> None:
         known = sorted(path.name for path in self._context.layout.pipelines.glob("*") if path.is_dir())

@@ -13,6 +13,7 @@ import httpx2
 import msgspec
 
 from vectorflow_agent import __version__
+from vectorflow_agent.core import observability
 from vectorflow_wire import messages
 from vectorflow_wire.bundles import DesiredAnswer
 
@@ -142,7 +143,7 @@ class Loopback:
     """Questions to engines on this machine: are you healthy, what did you count."""
 
     def __init__(self) -> None:
-        self._client = httpx2.AsyncClient(timeout=2.0, trust_env=False, follow_redirects=False)
+        self._client = _loopback()
 
     async def close(self) -> None:
         """Close all connections."""
@@ -156,6 +157,24 @@ class Loopback:
             return False
         return response.status_code == 200
 
+    async def components(self, port: int, version: str) -> frozenset[str] | None:
+        """Ids of the components that Vector's API on this port knows, or None when it does not say."""
+        base = f"http://127.0.0.1:{port}"
+        try:
+            if observability.speaks_grpc(version):
+                headers = {"content-type": "application/grpc", "te": "trailers"}
+                request = observability.components_request()
+                # Asked once a hand-over: a connection that is kept open could be another engine's next time.
+                async with _loopback(http2=True) as grpc:
+                    url = base + observability.GRPC_PATH
+                    response = await grpc.post(url, content=request, headers=headers)
+                return observability.components_of_grpc(response.content)
+            query = {"query": observability.GRAPHQL_QUERY}
+            response = await self._client.post(base + observability.GRAPHQL_PATH, json=query)
+            return observability.components_of_graphql(response.json())
+        except (httpx2.HTTPError, ValueError):
+            return None
+
     async def metrics(self, port: int) -> str | None:
         """The engine's exposition, or None when it does not answer."""
         try:
@@ -163,6 +182,18 @@ class Loopback:
         except httpx2.HTTPError:
             return None
         return response.text if response.status_code == 200 else None
+
+
+def _loopback(*, http2: bool = False) -> httpx2.AsyncClient:
+    # A context without certificates: they take memory, and mean nothing on plain HTTP.
+    return httpx2.AsyncClient(
+        timeout=2.0,
+        trust_env=False,
+        follow_redirects=False,
+        verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+        http1=not http2,
+        http2=http2,
+    )
 
 
 async def _read(response: httpx2.Response, limit: int) -> bytes:

@@ -8,6 +8,7 @@ from pathlib import Path
 from vectorflow_agent.core.policy import Policy
 from vectorflow_agent.settings import Settings
 from vectorflow_agent.shell.client import Loopback
+from vectorflow_agent.shell.confinement import Confiner
 from vectorflow_agent.shell.disk import Layout
 from vectorflow_agent.shell.engines import Engine, engine_find
 from vectorflow_agent.shell.identity import Enrolment, Identity
@@ -21,13 +22,13 @@ class Ports:
     def __init__(self) -> None:
         self._taken: set[int] = set()
 
-    def take(self) -> int:
-        """A port that is free now and stays ours until it is given back."""
+    def take(self, remembered: int = 0) -> int:
+        """A port that is free now and stays ours until it is given back; the remembered one if it is free."""
+        wanted = 0 if remembered in self._taken else remembered
         while True:
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                port: int = probe.getsockname()[1]
-            if port not in self._taken:
+            port = _free(wanted)
+            wanted = 0
+            if port and port not in self._taken:
                 self._taken.add(port)
                 return port
 
@@ -38,6 +39,19 @@ class Ports:
     def give_back(self, *ports: int) -> None:
         """Ports that no engine uses any more."""
         self._taken.difference_update(ports)
+
+
+def _free(wanted: int) -> int:
+    """The wanted port, or any if that is 0, when it can be listened on; else 0."""
+    with socket.socket() as probe:
+        # As engines do: connections of the one before may still be closing.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError:
+            return 0
+        port: int = probe.getsockname()[1]
+        return port
 
 
 class Context:
@@ -52,6 +66,7 @@ class Context:
         runtime: Path,
         spool: Spool,
         fetch: Callable[[str], Awaitable[bytes]],
+        confiner: Confiner,
     ) -> None:
         self.settings = settings
         self.policy = policy
@@ -60,6 +75,7 @@ class Context:
         self.runtime = runtime
         self.spool = spool
         self.fetch = fetch
+        self.confiner = confiner
         self.loopback = Loopback()
         self.ports = Ports()
         self.enrolment: Enrolment | None = None

@@ -47,9 +47,15 @@ class Layout(msgspec.Struct, frozen=True):
         return self.root / "agent.lock"
 
     @property
+    def users(self) -> Path:
+        """Which pipeline's engine runs as which user id."""
+        return self.root / "users.json"
+
+    @property
     def pipelines(self) -> Path:
-        """One folder for each pipeline."""
-        return self.root / "pipelines"
+        """One folder for each pipeline. A link leads out of here when engines have users of their own."""
+        path = self.root / "pipelines"
+        return path.resolve() if path.is_symlink() else path
 
     def pipeline(self, pipeline: str) -> "PipelineLayout":
         """Where one pipeline's things lie. Ids are checked: they come from outside."""
@@ -97,19 +103,34 @@ class PipelineLayout(msgspec.Struct, frozen=True):
         return self.instances / str(instance)
 
 
-def folder(path: Path) -> Path:
-    """Make a folder that only this user can open."""
+def folder(path: Path, group: int | None = None) -> Path:
+    """Make a folder that only this user can open, and the group with this id when one is given."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if group is not None:
+        os.chown(path, -1, group)
+        path.chmod(0o750)
     return path
 
 
-def write_atomic(path: Path, data: bytes, *, mode: int = 0o600, sync: bool = True) -> None:
-    """Write a file so that after a crash either the old or the new content is there, whole."""
-    folder(path.parent)
+def passage(path: Path) -> Path:
+    """Make a folder that others can pass through to what they know by name, but not list."""
+    path.mkdir(mode=0o711, parents=True, exist_ok=True)
+    path.chmod(0o711)
+    return path
+
+
+def write_atomic(path: Path, data: bytes, *, group: int | None = None, sync: bool = True) -> None:
+    """Write a file so that after a crash either the old or the new content is there, whole.
+
+    Only this user can read it, and the group with this id when one is given.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(file.fileno(), mode)
+            if group is not None:
+                os.fchown(file.fileno(), -1, group)
+            os.fchmod(file.fileno(), 0o600 if group is None else 0o640)
             file.write(data)
             file.flush()
             if sync:
@@ -121,6 +142,13 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o600, sync: bool = Tru
         raise
     if sync:
         _sync_folder(path.parent)
+
+
+def readable(path: Path, group: int | None) -> None:
+    """Let a group read a file, besides this user."""
+    if group is not None:
+        os.chown(path, -1, group, follow_symlinks=False)
+        path.chmod(0o640)
 
 
 def read_optional(path: Path) -> bytes | None:

@@ -15,10 +15,12 @@ from vectorflow_agent.core.failures import clean_lines
 from vectorflow_agent.core.policy import Policy
 from vectorflow_agent.settings import Settings
 from vectorflow_agent.shell import processes
+from vectorflow_agent.shell.confinement import Confinement
 from vectorflow_agent.shell.disk import sha256_file
 from vectorflow_wire.messages import EngineFacts, EngineKind
 
 CHECK_TIMEOUT_SECONDS: Final = 60.0
+_VERSION_TIMEOUT_SECONDS: Final = 30.0
 _PASSED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
 _EMBEDDED: Final = "vectorflow-engine"
 # Before 0.57 Vector puts environment variables into configurations unless told not to; later it knows no such name.
@@ -52,37 +54,54 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
         configs = [argument for file in files for argument in ("--config", str(file))]
         return [self.binary, *configs, "--graceful-shutdown-limit-secs", str(max(1, round(drain_seconds)))]
 
-    def check_arguments(self, files: Sequence[Path], *, secrets: bool) -> list[str]:
-        """Arguments to validate configuration files.
-
-        Vector builds components only when there are no secrets, because validation leaves
-        `SECRET[…]` as it stands and building with it would fail for the wrong reason.
-        """
-        how = [] if self.embedded else ["--no-environment"] if secrets else ["--skip-healthchecks"]
+    def check_arguments(self, files: Sequence[Path]) -> list[str]:
+        """Arguments to validate configuration files, with their components built but nobody called."""
+        how = [] if self.embedded else ["--skip-healthchecks"]
         return [self.binary, "validate", *how, *(str(file) for file in files)]
 
     async def check(
-        self, files: Sequence[Path], *, secrets: bool, folder: Path, log: Path, policy: Policy
+        self,
+        files: Sequence[Path],
+        *,
+        folder: Path,
+        log: Path,
+        environment: Mapping[str, str],
+        confinement: Confinement,
     ) -> Checked:
-        """Let the engine validate configuration files. Raises OSError when it cannot be started."""
+        """Let the engine validate configuration files. Raises OSError when nothing can be started."""
         process = processes.start(
-            self.check_arguments(files, secrets=secrets),
+            self.check_arguments(files),
             folder=folder,
-            environment=clean_environment(os.environ, policy),
+            environment=environment,
             stdout=log,
             stderr=log,
-            limits=policy.limits,
+            confinement=confinement,
         )
-        try:
-            async with asyncio.timeout(CHECK_TIMEOUT_SECONDS):
-                code = await process.ended()
-        except TimeoutError:
+        return await _outcome(process, log, CHECK_TIMEOUT_SECONDS)
+
+    async def runs_as(self, confinement: Confinement, folder: Path, log: Path) -> Checked:
+        """Whether the program can be executed when confined like this. Raises OSError."""
+        process = processes.start(
+            [self.binary, "--version"],
+            folder=folder,
+            environment=clean_environment(os.environ, Policy()),
+            stdout=log,
+            stderr=log,
+            confinement=confinement,
+        )
+        return await _outcome(process, log, _VERSION_TIMEOUT_SECONDS)
+
+
+async def _outcome(process: processes.Process, log: Path, seconds: float) -> Checked:
+    try:
+        async with asyncio.timeout(seconds):
+            code = await process.ended()
+    except TimeoutError:
+        return Checked(-1, f"it did not end within {seconds:.0f} s")
+    finally:
+        if process.alive():
             await process.stop(0)
-            return Checked(-1, f"validation did not end within {CHECK_TIMEOUT_SECONDS:.0f} s")
-        finally:
-            if process.alive():
-                await process.stop(0)
-        return Checked(-1 if code is None else code, processes.tail(log))
+    return Checked(-1 if code is None else code, processes.tail(log))
 
 
 def clean_environment(environ: Mapping[str, str], policy: Policy) -> dict[str, str]:
@@ -95,7 +114,7 @@ def clean_environment(environ: Mapping[str, str], policy: Policy) -> dict[str, s
     passed = {
         name: value
         for name, value in environ.items()
-        if name in names and not name.startswith("VECTORFLOW_ENROLMENT")
+        if name in names and not name.startswith(("VECTORFLOW_", "VECTOR_"))
     }
     return passed | {_NEVER_INTERPOLATE: "true"}
 
@@ -134,10 +153,10 @@ async def engine_find(settings: Settings) -> Engine:
             stderr=asyncio.subprocess.STDOUT,
             env=clean_environment(os.environ, Policy()),
         )
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(_VERSION_TIMEOUT_SECONDS):
             output, _ = await process.communicate()
     except (OSError, TimeoutError) as error:
-        raise EngineMissing(f"{binary} does not run: {error or 'no answer in 30 s'}") from error
+        raise EngineMissing(f"{binary} does not run: {error or 'no answer in time'}") from error
     first = next(iter(clean_lines(output.decode("utf-8", "replace"))), "")
     if process.returncode != 0:
         raise EngineMissing(f"{binary} --version failed: {first}")

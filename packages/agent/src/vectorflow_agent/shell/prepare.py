@@ -2,7 +2,9 @@
 secrets opened and fitting, the node's own configuration written, the engine's validation passed."""
 
 import asyncio
+import contextlib
 import json
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,17 +15,27 @@ import msgspec
 from vectorflow_agent.core.failures import CONFIG_ERROR_EXIT, clean_lines, reason_of, reason_of_error
 from vectorflow_agent.core.policy import reserved, violations
 from vectorflow_agent.shell.client import GatewayError
+from vectorflow_agent.shell.confinement import Confinement
 from vectorflow_agent.shell.context import Context
-from vectorflow_agent.shell.disk import PipelineLayout, folder, sha256_hex, write_atomic
-from vectorflow_agent.shell.engines import Checked, EngineMissing
+from vectorflow_agent.shell.disk import (
+    PipelineLayout,
+    folder,
+    readable,
+    remove_tree,
+    sha256_hex,
+    write_atomic,
+)
+from vectorflow_agent.shell.engines import Checked, EngineMissing, clean_environment
 from vectorflow_agent.shell.secrets import (
     BACKEND,
     SecretsUnusable,
     document,
     escaped,
+    resolved,
     resolved_check,
     secrets_write,
 )
+from vectorflow_agent.shell.users import UsersExhausted, hand_over
 from vectorflow_wire.bundles import BundlePipeline
 from vectorflow_wire.messages import ReportReason
 from vectorflow_wire.sealing import SealedRefused, unseal
@@ -98,6 +110,11 @@ class Places(msgspec.Struct, frozen=True):
         """Opened secrets of this instance."""
         return self.runtime / str(self.instance)
 
+    @property
+    def trial(self) -> Path:
+        """What the engine's validation reads and says: with secrets in it, so it lies in memory."""
+        return self.runtime / f"{self.instance}-trial"
+
 
 def places(context: Context, pipeline: str, instance: int) -> Places:
     """Where an instance of a pipeline lies."""
@@ -112,15 +129,21 @@ async def prepare(context: Context, spec: BundlePipeline, instance: int, *, chec
         values = secret_values(context, spec)
         _allowed(context, text)
         resolved_check(text, values)
+        ports = await asyncio.to_thread(last_ports, at.layout)
         made = Instance(
             instance=instance,
             spec=spec,
-            api_port=context.ports.take(),
-            metrics_port=context.ports.take(),
+            api_port=context.ports.take(ports[0]),
+            metrics_port=context.ports.take(ports[1]),
         )
-        await asyncio.to_thread(_write, at, made, text, values)
+        confinement = await asyncio.to_thread(context.confiner.of, spec.id)
+        await asyncio.to_thread(_write, at, made, text, values, confinement)
         if check:
-            await _validate(context, at, spec, tuple(values.values()))
+            checked = await _checked(context, at, made, resolved(text, values), confinement)
+            if checked.exit_code != 0:
+                raise _refusal(checked, blots(values))
+    except UsersExhausted as error:
+        raise NotPrepared(ReportReason.PERMISSION_DENIED, str(error), transient=True) from error
     except SecretsUnusable as error:
         raise NotPrepared(ReportReason.SECRET_UNREADABLE, str(error)) from error
     except EngineMissing as error:
@@ -218,15 +241,35 @@ def _allowed(context: Context, text: str) -> None:
         raise NotPrepared(ReportReason.POLICY, "the node's policy refuses this: " + "; ".join(found[:5]))
 
 
-def _write(at: Places, made: Instance, text: str, values: Mapping[str, str]) -> None:
-    folder(at.layout.root)
+def _write(
+    at: Places, made: Instance, text: str, values: Mapping[str, str], confinement: Confinement
+) -> None:
+    group = confinement.group
+    for path in (at.layout.root, at.layout.files, at.layout.instances, at.folder):
+        folder(path, group)
+    for reference in made.spec.files:
+        readable(at.layout.files / reference.sha256, group)
     folder(at.layout.data)
-    folder(at.folder)
-    write_atomic(at.configuration, text.encode())
+    if confinement.account is not None:
+        hand_over(at.layout.data, confinement.account)
+    write_atomic(at.configuration, text.encode(), group=group)
     node = json.dumps(node_configuration(at, made), indent=1)
-    write_atomic(at.node_configuration, node.encode())
+    write_atomic(at.node_configuration, node.encode(), group=group)
     write_atomic(at.record, msgspec.json.encode(made))
-    secrets_write(at.secrets, values)
+    folder(at.runtime, group)
+    secrets_write(at.secrets, values, group)
+
+
+def last_ports(layout: PipelineLayout) -> tuple[int, int]:
+    """The ports that this pipeline's engine had last, to be had again if they are free; else zeroes."""
+    numbers = [int(path.name) for path in layout.instances.glob("*") if path.name.isdigit()]
+    for number in sorted(numbers, reverse=True):
+        with contextlib.suppress(OSError, msgspec.MsgspecError):
+            record = msgspec.json.decode(
+                (layout.instance(number) / "engine.json").read_bytes(), type=Instance
+            )
+            return record.api_port, record.metrics_port
+    return 0, 0
 
 
 def node_configuration(at: Places, made: Instance) -> dict[str, Any]:
@@ -246,17 +289,30 @@ def node_configuration(at: Places, made: Instance) -> dict[str, Any]:
     }
 
 
-async def _validate(context: Context, at: Places, spec: BundlePipeline, values: tuple[str, ...]) -> None:
+async def _checked(
+    context: Context, at: Places, made: Instance, text: str, confinement: Confinement
+) -> Checked:
+    """Let the engine check the document as it will really run, with the secrets in it.
+
+    Vector's validation leaves `SECRET[…]` as it stands, so a wrong value would only be found when the
+    engine starts. The document with the secrets lies in memory for as long as the check takes.
+    """
     engine = await context.engine()
-    checked = await engine.check(
-        [at.configuration, at.node_configuration],
-        secrets=bool(spec.secrets),
-        folder=at.layout.root,
-        log=at.folder / "validate.log",
-        policy=context.policy,
-    )
-    if checked.exit_code != 0:
-        raise _refusal(checked, values)
+    node = {name: part for name, part in node_configuration(at, made).items() if name != "secret"}
+    files = {at.trial / "pipeline.yaml": text, at.trial / "node.yaml": json.dumps(node)}
+    try:
+        await asyncio.to_thread(folder, at.trial, confinement.group)
+        for file, content in files.items():
+            await asyncio.to_thread(write_atomic, file, content.encode(), group=confinement.group, sync=False)
+        return await engine.check(
+            list(files),
+            folder=at.layout.root,
+            log=at.trial / "validate.log",
+            environment=clean_environment(os.environ, context.policy),
+            confinement=confinement,
+        )
+    finally:
+        await asyncio.to_thread(remove_tree, at.trial)
 
 
 def _refusal(checked: Checked, values: tuple[str, ...]) -> NotPrepared:

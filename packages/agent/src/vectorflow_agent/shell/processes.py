@@ -8,17 +8,18 @@ an id alone may long belong to something else.
 import asyncio
 import contextlib
 import os
-import resource
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import msgspec
 import psutil
 
-from vectorflow_agent.core.policy import Limits
+from vectorflow_agent import launch
+from vectorflow_agent.shell.confinement import Confinement
 
 KILL_GRACE_SECONDS: Final = 5.0
 _POLL_SECONDS: Final = 0.2
@@ -121,9 +122,14 @@ def identify(pid: int) -> ProcessId | None:
         return None
 
 
-def find_by_argument(part: str) -> ProcessId | None:
-    """The process that has this text in its arguments, for one whose id was never written down."""
-    for process in psutil.process_iter(["cmdline"]):
+def find_by_argument(part: str, uids: Collection[int]) -> ProcessId | None:
+    """The process that has this text in its arguments, for one whose id was never written down.
+
+    Only processes of these users count: anybody may start one with any arguments.
+    """
+    for process in psutil.process_iter(["cmdline", "uids"]):
+        if process.info["uids"] is None or process.info["uids"].real not in uids:
+            continue
         if any(part in argument for argument in process.info["cmdline"] or []):
             return identify(process.pid)
     return None
@@ -136,12 +142,16 @@ def start(
     environment: Mapping[str, str],
     stdout: Path,
     stderr: Path,
-    limits: Limits,
+    confinement: Confinement,
 ) -> Process:
-    """Start a detached process that writes to two files. Raises OSError."""
+    """Start a detached, confined process that writes to two files. Raises OSError.
+
+    A program that cannot be executed ends at once, and says why on its standard error.
+    """
+    launched = [sys.executable, "-I", "-S", launch.__file__, confinement.orders(environment), *arguments]
     with open(stdout, "ab", opener=_private) as out, open(stderr, "ab", opener=_private) as err:
         popen = subprocess.Popen(
-            arguments,
+            launched,
             cwd=folder,
             env=dict(environment),
             stdin=subprocess.DEVNULL,
@@ -149,7 +159,6 @@ def start(
             stderr=err,
             start_new_session=True,
         )
-    _limit(popen.pid, limits)
     # One that has ended already has no start time any more; it is still ours to collect.
     return Process(identify(popen.pid) or ProcessId(popen.pid, "ended"), popen)
 
@@ -184,16 +193,6 @@ def rotate(path: Path) -> None:
 
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
-
-
-def _limit(pid: int, limits: Limits) -> None:
-    if not hasattr(resource, "prlimit"):
-        return
-    wanted = ((resource.RLIMIT_AS, limits.memory_bytes), (resource.RLIMIT_NOFILE, limits.open_files))
-    for kind, value in wanted:
-        if value is not None:
-            with contextlib.suppress(OSError, ValueError):
-                resource.prlimit(pid, kind, (value, value))
 
 
 def _started(process: psutil.Process) -> str:

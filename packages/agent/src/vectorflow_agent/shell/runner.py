@@ -7,6 +7,7 @@ neither its own orders nor any other pipeline.
 
 import asyncio
 import logging
+import os
 import random
 import time
 from collections.abc import Coroutine
@@ -135,7 +136,9 @@ class Runner:
             await asyncio.to_thread(rotate, at.output)
 
     async def _adopt(self) -> None:
-        applied, instances, book = await asyncio.to_thread(find_instances, self._layout)
+        confinement = await asyncio.to_thread(self._context.confiner.of, self.pipeline)
+        uids = {os.geteuid(), *([confinement.account.uid] if confinement.account else [])}
+        applied, instances, book = await asyncio.to_thread(find_instances, self._layout, uids)
         if book is not None:
             self._counters = book
         live = (

@@ -56,18 +56,18 @@ def escaped(value: str) -> str:
     return msgspec.json.encode(value).decode()[1:-1]
 
 
-def secrets_write(path: Path, values: Mapping[str, str]) -> None:
-    """Write one file a secret; files of other secrets are removed."""
+def secrets_write(path: Path, values: Mapping[str, str], group: int | None = None) -> None:
+    """Write one file a secret, readable by us and the group; files of other secrets are removed."""
     for name in values:
         if not _NAME.fullmatch(name):
             raise SecretsUnusable(f"the secret name {name!r} cannot be a file name")
-    folder(path)
+    folder(path, group)
     for stale in path.iterdir():
         if stale.name not in values:
             stale.unlink(missing_ok=True)
     for name, value in values.items():
         # Not synced: it is memory, and it is written again at every start.
-        write_atomic(path / name, escaped(value).encode(), sync=False)
+        write_atomic(path / name, escaped(value).encode(), group=group, sync=False)
 
 
 def secrets_remove(path: Path) -> None:
@@ -88,16 +88,20 @@ def resolved_check(text: str, values: Mapping[str, str]) -> None:
             raise SecretsUnusable(f"the configuration uses the secret {name!r}, which was not delivered")
         if not values[name]:
             raise SecretsUnusable(f"the secret {name!r} is empty")
-    resolved = _REFERENCE.sub(lambda match: escaped(values[match.group(2)]), text)
     try:
         expected = _filled(document(text), values)
-        if document(resolved) == expected:
+        if document(resolved(text, values)) == expected:
             return
     except SecretsUnusable:
         pass
     raise SecretsUnusable(
         "a secret stands outside a double-quoted string, where its value could change the configuration"
     )
+
+
+def resolved(text: str, values: Mapping[str, str]) -> str:
+    """The document with the secrets in it, as the engine reads it."""
+    return _REFERENCE.sub(lambda match: escaped(values[match.group(2)]), text)
 
 
 def document(text: str) -> Any:

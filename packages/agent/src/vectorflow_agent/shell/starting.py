@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from vectorflow_agent.core.exposition import reloads
+from vectorflow_agent.core.exposition import configuration_errors, reloads
 from vectorflow_agent.core.failures import clean_lines, exit_words, reason_of, reason_of_error
 from vectorflow_agent.shell import processes
 from vectorflow_agent.shell.adoption import Found
@@ -25,7 +25,7 @@ from vectorflow_agent.shell.prepare import (
     places,
     secret_values,
 )
-from vectorflow_agent.shell.secrets import secrets_write
+from vectorflow_agent.shell.secrets import document, secrets_write
 from vectorflow_wire.messages import ReportReason
 
 _PORT_TRIES: Final = 3
@@ -94,6 +94,7 @@ async def _start_once(context: Context, made: Instance, running: dict[int, Found
 async def _spawn(context: Context, at: Places, made: Instance) -> Found:
     try:
         engine = await context.engine()
+        confinement = await asyncio.to_thread(context.confiner.of, made.spec.id)
         process = await asyncio.to_thread(
             processes.start,
             engine.run_arguments([at.configuration, at.node_configuration], made.spec.drain_seconds),
@@ -101,7 +102,7 @@ async def _spawn(context: Context, at: Places, made: Instance) -> Found:
             environment=clean_environment(os.environ, context.policy),
             stdout=at.output,
             stderr=at.log,
-            limits=context.policy.limits,
+            confinement=confinement,
         )
     except EngineMissing as error:
         raise Unhealthy(ReportReason.ENGINE_MISSING, str(error)) from error
@@ -129,9 +130,36 @@ async def _until_healthy(context: Context, found: Found, ended: "asyncio.Task[in
         if ended.done() or time.monotonic() >= deadline:
             return f"the engine did not become healthy within {settings.start_timeout_seconds:g} s"
     await asyncio.wait([ended], timeout=settings.settle_seconds)
-    if not ended.done() and await context.loopback.healthy(found.record.api_port):
+    if ended.done() or not await context.loopback.healthy(found.record.api_port):
+        return "the engine was healthy for a moment only"
+    return await _component_problem(context, found.record, {})
+
+
+async def _component_problem(context: Context, record: Instance, before: dict[str, int]) -> str | None:
+    """What is wrong with single components of a healthy engine; None when nothing is known to be.
+
+    `before` are the errors of configuration that the process had counted already.
+    """
+    text = await context.loopback.metrics(record.metrics_port) or ""
+    failed = {name for name, count in configuration_errors(text).items() if count > before.get(name, 0)}
+    if failed:
+        names = ", ".join(sorted(name or "the engine" for name in failed))
+        return f"components counted errors of configuration: {names}"
+    engine = await context.engine()
+    if engine.embedded:
         return None
-    return "the engine was healthy for a moment only"
+    # An API that does not say is no reason to refuse: the process lives, and its health check is good.
+    up = await context.loopback.components(record.api_port, engine.facts.version)
+    at = places(context, record.spec.id, record.instance)
+    wanted = await asyncio.to_thread(_component_ids, at)
+    if up is not None and not wanted <= up:
+        return f"components did not come up: {', '.join(sorted(wanted - up))}"
+    return None
+
+
+def _component_ids(at: Places) -> set[str]:
+    config = document(at.configuration.read_text(encoding="utf-8"))
+    return {str(name) for kind in ("sources", "transforms", "sinks") for name in config.get(kind) or {}}
 
 
 def _own_port(made: Instance, output: tuple[str, ...]) -> bool:
@@ -146,7 +174,8 @@ async def _other_ports(context: Context, made: Instance) -> Instance:
     )
     at = places(context, made.spec.id, made.instance)
     data = msgspec.json.encode(node_configuration(at, made))
-    await asyncio.to_thread(write_atomic, at.node_configuration, data)
+    group = context.confiner.of(made.spec.id).group
+    await asyncio.to_thread(write_atomic, at.node_configuration, data, group=group)
     return made
 
 
@@ -159,18 +188,19 @@ async def reload(context: Context, found: Found, made: Instance) -> Found:
     old = places(context, made.spec.id, found.record.instance)
     new = places(context, made.spec.id, made.instance)
     try:
+        group = context.confiner.of(made.spec.id).group
         values = secret_values(context, made.spec)
         old_values = secret_values(context, found.record.spec)
         before_text = await asyncio.to_thread(old.configuration.read_bytes)
         text = await asyncio.to_thread(new.configuration.read_bytes)
-        await asyncio.to_thread(_put, old, text, values)
+        await asyncio.to_thread(_put, old, text, values, group)
     except NotPrepared as error:
         raise Unhealthy(error.reason, str(error)) from error
     except OSError as error:
         raise Unhealthy(
             reason_of_error(error), f"the agent cannot write its files: {error.strerror}"
         ) from error
-    before = reloads(await context.loopback.metrics(found.record.metrics_port) or "")
+    before = await context.loopback.metrics(found.record.metrics_port) or ""
     found.process.signal(signal.SIGHUP)
     problem = await _until_reloaded(context, found, before)
     if problem is None:
@@ -179,19 +209,20 @@ async def reload(context: Context, found: Found, made: Instance) -> Found:
         return Found(record, found.process)
     lines = await asyncio.to_thread(last_lines, context, found.record)
     lines = clean_lines("\n".join(lines), blots(values))
-    await asyncio.to_thread(_put, old, before_text, old_values)
+    await asyncio.to_thread(_put, old, before_text, old_values, group)
     # It may have taken the new files after all; with the old ones in place this is harmless.
     found.process.signal(signal.SIGHUP)
     raise Unhealthy(ReportReason.RELOAD_REFUSED, problem, lines)
 
 
-def _put(at: Places, text: bytes, values: dict[str, str]) -> None:
-    secrets_write(at.secrets, values)
-    write_atomic(at.configuration, text)
+def _put(at: Places, text: bytes, values: dict[str, str], group: int | None) -> None:
+    secrets_write(at.secrets, values, group)
+    write_atomic(at.configuration, text, group=group)
 
 
-async def _until_reloaded(context: Context, found: Found, before: tuple[int, int]) -> str | None:
+async def _until_reloaded(context: Context, found: Found, before_text: str) -> str | None:
     """None when the engine counted a reload and is healthy after it; else what went wrong."""
+    before = reloads(before_text)
     deadline = time.monotonic() + context.settings.start_timeout_seconds
     while time.monotonic() < deadline and found.process.alive():
         text = await context.loopback.metrics(found.record.metrics_port)
@@ -200,8 +231,8 @@ async def _until_reloaded(context: Context, found: Found, before: tuple[int, int
             return "the engine refused to reload and kept the old configuration"
         if done > before[0]:
             await asyncio.sleep(context.settings.settle_seconds)
-            if await context.loopback.healthy(found.record.api_port):
-                return None
-            return "the engine was not healthy after the reload"
+            if not await context.loopback.healthy(found.record.api_port):
+                return "the engine was not healthy after the reload"
+            return await _component_problem(context, found.record, configuration_errors(before_text))
         await asyncio.sleep(_ASK_SECONDS)
     return "the engine did not say that it had reloaded"

@@ -1,0 +1,129 @@
+"""The same stories with the behaviours of four versions of Vector, and with a real one if there is one.
+
+`VECTOR_BIN=/usr/bin/vector pytest packages/agent/tests/test_versions.py` adds the real one.
+"""
+
+import os
+
+import pytest
+
+from vectorflow_wire.messages import PipelineState, ReportKind, ReportReason
+
+REAL = os.environ.get("VECTOR_BIN", "")
+STANDIN_VERSIONS = ("0.54", "0.55", "0.57", "0.58")
+
+
+@pytest.fixture(params=STANDIN_VERSIONS)
+def version(request):
+    return request.param
+
+
+async def running(agent, gateway, eventually, **options):
+    agent.start()
+    await eventually(lambda: gateway.agent_keys)
+    gateway.publish([gateway.pipeline(**options)])
+    await eventually(lambda: gateway.told(ReportKind.APPLIED), why=lambda: gateway.reports)
+    return agent.engines()[0]
+
+
+async def second(gateway, eventually, kind, **options):
+    gateway.publish([gateway.pipeline(number=2, **options)])
+    return await eventually(
+        lambda: [report for report in gateway.told(kind) if report.number == 2],
+        why=lambda: f"{kind}; told {gateway.reports}",
+    )
+
+
+async def test_dollars_mean_the_same_in_every_version(agent, gateway, eventually, version):
+    text = "$HOME ${PATH} $$ $1 SECRET[vectorflow.pass]"
+    agent.start()
+    await eventually(lambda: gateway.agent_keys)
+    gateway.publish([gateway.pipeline(say=text, secrets={"pass": "pa$$word"})])
+    await eventually(lambda: gateway.told(ReportKind.APPLIED), why=lambda: gateway.reports)
+    log = agent.state / "pipelines/p1/engines/1/engine.log"
+    assert "ERROR stand-in: $HOME ${PATH} $$ $1 pa$$word" in log.read_text()
+    await eventually(lambda: gateway.heartbeats)
+    assert gateway.heartbeats[-1].engine.version == f"{version}.0"
+
+
+@pytest.mark.parametrize("handover", ["beside", "reload", "restart"])
+async def test_a_component_that_does_not_come_up_is_no_success(agent, gateway, eventually, handover):
+    old = await running(agent, gateway, eventually)
+    refused = await second(gateway, eventually, ReportKind.REFUSED, missing=["out"], handover=handover)
+    assert refused[0].message == "components did not come up: out"
+    await eventually(lambda: gateway.status().number == 1 and len(agent.engines()) == 1)
+    assert (agent.engines() == [old]) is (handover != "restart")
+
+
+async def test_an_error_of_configuration_in_a_running_component_is_no_success(agent, gateway, eventually):
+    old = await running(agent, gateway, eventually)
+    refused = await second(gateway, eventually, ReportKind.REFUSED, misconfigured="out", handover="beside")
+    assert refused[0].message == "components counted errors of configuration: out"
+    await eventually(lambda: agent.engines() == [old])
+
+
+async def test_a_secret_with_a_wrong_value_is_found_before_anything_is_touched(agent, gateway, eventually):
+    """The check sees the document with the secrets in it, which Vector's own validation does not."""
+    wish = {"password": "SECRET[vectorflow.pass]", "must_be": "right", "handover": "restart"}
+    agent.start()
+    await eventually(lambda: gateway.agent_keys)
+    gateway.publish([gateway.pipeline(secrets={"pass": "right"}, **wish)])
+    await eventually(lambda: gateway.told(ReportKind.APPLIED), why=lambda: gateway.reports)
+    (pid,) = agent.engines()
+    gateway.publish([gateway.pipeline(number=2, secrets={"pass": "canary-wrong"}, version=2, **wish)])
+    refused = await eventually(lambda: gateway.told(ReportKind.REFUSED))
+    assert refused[0].reason == ReportReason.CONFIG_INVALID
+    assert "password '[secret]' is not usable" in refused[0].engine_output[-1]
+    assert agent.engines() == [pid]
+    on_disk = [path for path in agent.state.rglob("*") if path.is_file()]
+    assert not [path for path in on_disk if b"canary-wrong" in path.read_bytes()]
+    assert not list(agent.runtime.rglob("*trial*"))
+
+
+async def test_a_crash_and_a_reload(agent, gateway, eventually):
+    pid = await running(agent, gateway, eventually)
+    await second(gateway, eventually, ReportKind.APPLIED, rate=2, handover="reload")
+    assert agent.engines() == [pid]
+    os.kill(pid, 9)
+    await eventually(lambda: gateway.told(ReportKind.RESTARTED))
+    assert gateway.told(ReportKind.CRASHED)[0].reason == ReportReason.KILLED
+
+
+def _vector(folder, condition="true"):
+    return {
+        "sources": {"in": {"type": "file", "include": [f"{folder}/in.log"], "read_from": "beginning"}},
+        "transforms": {"keep": {"type": "filter", "inputs": ["in"], "condition": condition}},
+        "sinks": {
+            "out": {
+                "type": "file",
+                "inputs": ["keep"],
+                "path": f"{folder}/SECRET[vectorflow.name].out",
+                "encoding": {"codec": "text"},
+            }
+        },
+    }
+
+
+@pytest.mark.skipif(not REAL, reason="VECTOR_BIN names no Vector; with one these stories run on it too")
+@pytest.mark.parametrize("version", ["real"])
+@pytest.mark.parametrize("handover", ["beside", "reload", "restart"])
+async def test_with_a_real_vector(agent, gateway, eventually, tmp_path, handover):
+    agent.start(VECTOR_BIN=REAL, VECTORFLOW_SETTLE_SECONDS="1", VECTORFLOW_START_TIMEOUT_SECONDS="20")
+    await eventually(lambda: gateway.agent_keys)
+    (tmp_path / "in.log").write_text("one $HOME\n")
+    gateway.publish([gateway.pipeline(text=_vector(tmp_path), secrets={"name": "canary"})])
+    await eventually(lambda: gateway.told(ReportKind.APPLIED), why=lambda: gateway.reports, seconds=30)
+    (pid,) = agent.engines()
+    out = tmp_path / "canary.out"
+    await eventually(lambda: out.exists() and "one $HOME" in out.read_text(), seconds=30)
+    text = _vector(tmp_path, '.message != "two"')
+    gateway.publish([gateway.pipeline(number=2, text=text, secrets={"name": "canary"}, handover=handover)])
+    await eventually(
+        lambda: len(gateway.told(ReportKind.APPLIED)) == 2, why=lambda: gateway.reports, seconds=40
+    )
+    assert (pid in agent.engines()) is (handover == "reload") or handover == "beside"
+    bad = _vector(tmp_path, ".message ==")
+    gateway.publish([gateway.pipeline(number=3, text=bad, secrets={"name": "canary"})])
+    refused = await eventually(lambda: gateway.told(ReportKind.REFUSED), seconds=30)
+    assert refused[0].reason == ReportReason.CONFIG_INVALID
+    assert gateway.status().state == PipelineState.RUNNING
