@@ -20,6 +20,7 @@ from vectorflow_topology.document import (
     document_from_json,
     document_to_json,
 )
+from vectorflow_topology.editing import editable_text, edited_document
 from vectorflow_topology.importer import import_text
 from vectorflow_topology.manifest import document_from_yaml, document_to_yaml
 from vectorflow_topology.rename import rename_component
@@ -209,3 +210,11 @@ def test_no_options_break_the_checks(spec, data):
     assert check(document)
     with pytest.raises(CompileFailed):
         compile_document(document)
+
+
+@CALM
+@given(documents())
+def test_what_is_shown_for_editing_is_read_as_it_was(document):
+    edited = edited_document(editable_text(document), document)
+    assert edited.document is not None, edited.findings
+    assert plain(edited.document) == plain(document)

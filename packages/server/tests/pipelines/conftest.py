@@ -150,6 +150,7 @@ def house(
 def app(house: House) -> Any:
     """The application with the routes of vault and pipelines."""
     named = {"vault": house.vault, "pipelines": house.pipelines, "revisions": house.revisions}
+    named["programs"] = house.services.rooms.programs
     dependencies = {name: _constant(service) for name, service in named.items()}
     ours = Router("/", route_handlers=[*vault_http.routes, *pipelines_http.routes], dependencies=dependencies)
     return build_api(house.services, routes=[*identity.routes, ours])

@@ -209,6 +209,38 @@ export type Document = {
 };
 
 /**
+ * DocumentEdit
+ */
+export type DocumentEdit = {
+    text: string;
+    document: Document;
+};
+
+/**
+ * DocumentFix
+ */
+export type DocumentFix = {
+    document: Document;
+    fix: {
+        [key: string]: unknown;
+    };
+};
+
+/**
+ * DocumentGiven
+ */
+export type DocumentGiven = {
+    document: Document;
+};
+
+/**
+ * DocumentText
+ */
+export type DocumentText = {
+    text: string;
+};
+
+/**
  * DryRun
  */
 export type DryRun = {
@@ -236,6 +268,14 @@ export type Edge = {
     source: string;
     target: string;
     port?: string;
+};
+
+/**
+ * EditedDocument
+ */
+export type EditedDocument = {
+    document: Document | null;
+    findings: Array<Finding>;
 };
 
 /**
@@ -364,6 +404,13 @@ export type Finding = {
     fix?: {
         [key: string]: unknown;
     } | null;
+};
+
+/**
+ * FixedDocument
+ */
+export type FixedDocument = {
+    document: Document;
 };
 
 /**
@@ -658,6 +705,58 @@ export type PortRates = {
 export type Position = {
     x: number;
     y: number;
+};
+
+/**
+ * ProgramCheck
+ */
+export type ProgramCheck = {
+    program: string;
+    kind?: 'program' | 'condition';
+};
+
+/**
+ * ProgramChecked
+ */
+export type ProgramChecked = {
+    diagnostics: Array<ProgramDiagnostic>;
+};
+
+/**
+ * ProgramDiagnostic
+ */
+export type ProgramDiagnostic = {
+    message: string;
+    line: number;
+    column: number;
+    severity: 'error' | 'note';
+};
+
+/**
+ * ProgramRan
+ */
+export type ProgramRan = {
+    diagnostics: Array<ProgramDiagnostic>;
+    results: Array<ProgramResult>;
+};
+
+/**
+ * ProgramResult
+ */
+export type ProgramResult = {
+    outcome: 'ok' | 'error' | 'abort';
+    events: Array<unknown>;
+    message: string;
+};
+
+/**
+ * ProgramRun
+ */
+export type ProgramRun = {
+    program: string;
+    events: Array<{
+        [key: string]: unknown;
+    }>;
 };
 
 /**
@@ -979,6 +1078,40 @@ export type TeamRef = {
 export type Variable = {
     type: 'string' | 'number' | 'boolean';
     value: string | number | number | boolean;
+};
+
+/**
+ * VrlArgument
+ */
+export type VrlArgument = {
+    name: string;
+    types: Array<string>;
+    required?: boolean;
+    default?: string | null;
+    choices?: Array<string>;
+};
+
+/**
+ * VrlFunctionHelp
+ */
+export type VrlFunctionHelp = {
+    name: string;
+    category: string;
+    summary: string;
+    signature: string;
+    arguments: Array<VrlArgument>;
+    returns: Array<string>;
+    fallible: boolean;
+    compiles_here: boolean;
+    since: string | null;
+    deprecated: boolean;
+};
+
+/**
+ * VrlFunctionList
+ */
+export type VrlFunctionList = {
+    items: Array<VrlFunctionHelp>;
 };
 
 /**
@@ -1926,6 +2059,171 @@ export type GetCatalogueResponses = {
 };
 
 export type GetCatalogueResponse = GetCatalogueResponses[keyof GetCatalogueResponses];
+
+export type WriteDocumentData = {
+    body: DocumentGiven;
+    path: {
+        org: string;
+        env: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/documents/text';
+};
+
+export type WriteDocumentErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type WriteDocumentError = WriteDocumentErrors[keyof WriteDocumentErrors];
+
+export type WriteDocumentResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: DocumentText;
+};
+
+export type WriteDocumentResponse = WriteDocumentResponses[keyof WriteDocumentResponses];
+
+export type ReadDocumentData = {
+    body: DocumentEdit;
+    path: {
+        org: string;
+        env: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/documents/edit';
+};
+
+export type ReadDocumentErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type ReadDocumentError = ReadDocumentErrors[keyof ReadDocumentErrors];
+
+export type ReadDocumentResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: EditedDocument;
+};
+
+export type ReadDocumentResponse = ReadDocumentResponses[keyof ReadDocumentResponses];
+
+export type FixDocumentData = {
+    body: DocumentFix;
+    path: {
+        org: string;
+        env: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/documents/fix';
+};
+
+export type FixDocumentErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type FixDocumentError = FixDocumentErrors[keyof FixDocumentErrors];
+
+export type FixDocumentResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: FixedDocument;
+};
+
+export type FixDocumentResponse = FixDocumentResponses[keyof FixDocumentResponses];
+
+export type ListVrlFunctionsData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/vrl/functions';
+};
+
+export type ListVrlFunctionsErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type ListVrlFunctionsError = ListVrlFunctionsErrors[keyof ListVrlFunctionsErrors];
+
+export type ListVrlFunctionsResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: VrlFunctionList;
+};
+
+export type ListVrlFunctionsResponse = ListVrlFunctionsResponses[keyof ListVrlFunctionsResponses];
+
+export type CheckProgramData = {
+    body: ProgramCheck;
+    path: {
+        org: string;
+        env: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/vrl/check';
+};
+
+export type CheckProgramErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type CheckProgramError = CheckProgramErrors[keyof CheckProgramErrors];
+
+export type CheckProgramResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: ProgramChecked;
+};
+
+export type CheckProgramResponse = CheckProgramResponses[keyof CheckProgramResponses];
+
+export type RunProgramData = {
+    body: ProgramRun;
+    path: {
+        org: string;
+        env: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/vrl/run';
+};
+
+export type RunProgramErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type RunProgramError = RunProgramErrors[keyof RunProgramErrors];
+
+export type RunProgramResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: ProgramRan;
+};
+
+export type RunProgramResponse = RunProgramResponses[keyof RunProgramResponses];
 
 export type ListNodesData = {
     body?: never;

@@ -15,6 +15,7 @@ from vectorflow.keys.signing import SigningService
 from vectorflow.library.service import EngineSchemaService
 from vectorflow.pipelines.compiling import Workbench
 from vectorflow.pipelines.engines import TargetEngines
+from vectorflow.pipelines.programs import ProgramService
 from vectorflow.pipelines.revisions import RevisionService
 from vectorflow.pipelines.service import PipelineService
 from vectorflow.pipelines.vrl import WorkerVrl
@@ -30,6 +31,7 @@ SERVICES: Sequence[str] = (
     "vault",
     "engine_schemas",
     "pipelines",
+    "programs",
     "revisions",
     "fleet",
     "statements",
@@ -60,6 +62,7 @@ class Rooms:
         self.engine_schemas = EngineSchemaService()
         targets = TargetEngines(EnginesOfNodes(), self.engine_schemas, self._workbench)
         self.pipelines = PipelineService(self.vault, self._workbench, AssignedLookup(), targets)
+        self.programs = ProgramService()
         self.revisions = RevisionService(self.pipelines)
         self.fleet = FleetService(self.signing, clock, lambda slug: agent_url(settings, slug))
         self.statements = StatementService(clock)
@@ -70,6 +73,7 @@ class Rooms:
     async def close(self) -> None:
         """End threads, workers and reads, and overwrite the keys that are held."""
         await self.live.close()
+        await self.programs.close()
         self._workbench.close()
         self._vrl.close()
         self.keys.close()

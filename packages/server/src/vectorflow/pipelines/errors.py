@@ -29,3 +29,11 @@ class DocumentInvalid(InvalidInputError, status=422, code="pipelines.document-in
 
 class CheckingBusy(VectorFlowError, status=503, code="pipelines.checking-busy"):
     """Too many documents are being checked right now. Try again in a moment."""
+
+
+class ProgramInvalid(InvalidInputError, status=422, code="pipelines.program-invalid"):
+    """The program cannot be tried as it was sent."""
+
+
+class FixNotPossible(ConflictError, status=409, code="pipelines.fix-not-possible"):
+    """This fix cannot be applied to the document as it is now."""

@@ -8,7 +8,9 @@ from vectorflow.pipelines.http.drafts import (
     list_pipelines,
     update_pipeline,
 )
+from vectorflow.pipelines.http.editing import fix_document, read_document, write_document
 from vectorflow.pipelines.http.history import get_diff, get_revision, list_revisions
+from vectorflow.pipelines.http.programs import check_program, list_vrl_functions, run_program
 
 routes = [
     list_pipelines,
@@ -22,4 +24,10 @@ routes = [
     get_revision,
     get_diff,
     get_catalogue,
+    write_document,
+    read_document,
+    fix_document,
+    list_vrl_functions,
+    check_program,
+    run_program,
 ]
