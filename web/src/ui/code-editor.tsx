@@ -2,7 +2,7 @@ import { defaultKeymap, history, historyKeymap, indentWithTab } from '@codemirro
 import { yaml } from '@codemirror/lang-yaml'
 import { bracketMatching, indentOnInput, indentUnit } from '@codemirror/language'
 import type { Extension } from '@codemirror/state'
-import { Annotation, EditorState } from '@codemirror/state'
+import { Annotation, EditorState, Prec, Transaction } from '@codemirror/state'
 import { EditorView, keymap, lineNumbers } from '@codemirror/view'
 import { useEffect, useEffectEvent, useRef } from 'react'
 import type { LineMark } from './code-marks'
@@ -14,6 +14,17 @@ export type CodeLanguage = 'yaml' | 'vrl' | 'text'
 
 /** Marks a change that came from outside, so that it is not reported back. */
 const fromOutside = Annotation.define<boolean>()
+
+/** The one replacement that turns a text into another, or null when they are the same. */
+export function difference(before: string, after: string): { from: number; to: number; insert: string } | null {
+  if (before === after) return null
+  const shorter = Math.min(before.length, after.length)
+  let from = 0
+  while (from < shorter && before[from] === after[from]) from += 1
+  let end = 0
+  while (end < shorter - from && before[before.length - 1 - end] === after[after.length - 1 - end]) end += 1
+  return { from, to: before.length - end, insert: after.slice(from, after.length - end) }
+}
 
 /** The parts that every editor has. */
 export function codeBasics(language: CodeLanguage, label: string): Extension[] {
@@ -40,17 +51,23 @@ type CodeEditorProps = {
   /** Remarks that stand on lines. */
   marks?: readonly LineMark[]
   onMark?: (line: number) => void
+  /** More of CodeMirror for this text, such as completion; must stay the same object while nothing changes. */
+  extensions?: Extension
+  /** The line (from 1) that the cursor was put on by a person. */
+  onCursorLine?: (line: number) => void
 }
 
 const NO_MARKS: readonly LineMark[] = []
+const NOTHING: Extension = []
 
 /** A text editor for YAML and VRL. Tab leaves it after Escape, as usual in CodeMirror. */
 export function CodeEditor(props: CodeEditorProps) {
-  const { label, value, language, readOnly = false, minLines = 1, fill = false, line = null, marks = NO_MARKS } = props
+  const { label, value, language, readOnly = false, minLines = 1, fill = false, line = null, marks = NO_MARKS, extensions = NOTHING } = props
   const host = useRef<HTMLDivElement>(null)
   const view = useRef<EditorView>(null)
   const report = useEffectEvent((text: string) => props.onChange?.(text))
   const initial = useEffectEvent(() => value)
+  const reportLine = useEffectEvent((at: number) => props.onCursorLine?.(at))
   const reportMark = useEffectEvent((at: number) => props.onMark?.(at))
 
   useEffect(() => {
@@ -61,6 +78,7 @@ export function CodeEditor(props: CodeEditorProps) {
         doc: initial(),
         extensions: [
           codeBasics(language, label),
+          Prec.high(extensions),
           fill ? lineNumbers() : [],
           EditorState.readOnly.of(readOnly),
           lineMarks((at) => reportMark(at)),
@@ -72,21 +90,23 @@ export function CodeEditor(props: CodeEditorProps) {
           EditorView.updateListener.of((update) => {
             const outside = update.transactions.some((each) => each.annotation(fromOutside) === true)
             if (update.docChanged && !outside) report(update.state.doc.toString())
+            else if (update.selectionSet && !outside && update.transactions.some((each) => each.isUserEvent('select'))) {
+              reportLine(update.state.doc.lineAt(update.state.selection.main.head).number)
+            }
           }),
         ],
       }),
     })
     view.current = editor
     return () => editor.destroy()
-  }, [language, label, readOnly, fill])
+  }, [language, label, readOnly, fill, extensions])
 
   useEffect(() => {
     const editor = view.current
-    if (editor === null || editor.state.doc.toString() === value) return
-    editor.dispatch({
-      changes: { from: 0, to: editor.state.doc.length, insert: value },
-      annotations: fromOutside.of(true),
-    })
+    if (editor === null) return
+    const changes = difference(editor.state.doc.toString(), value)
+    // Only what differs is replaced, so that the cursor and the scroll position stay.
+    if (changes !== null) editor.dispatch({ changes, annotations: [fromOutside.of(true), Transaction.addToHistory.of(false)] })
   }, [value])
 
   useEffect(() => {
@@ -95,10 +115,11 @@ export function CodeEditor(props: CodeEditorProps) {
 
   useEffect(() => {
     const editor = view.current
-    if (editor === null || line === null || line < 1 || line > editor.state.doc.lines) return
+    // Nobody's cursor is moved while they write.
+    if (editor === null || editor.hasFocus || line === null || line < 1 || line > editor.state.doc.lines) return
     const { from } = editor.state.doc.line(line)
     editor.dispatch({ selection: { anchor: from }, effects: EditorView.scrollIntoView(from, { y: 'center' }) })
-  }, [line, value])
+  }, [line])
 
   const frame = fill ? 'h-full min-h-0' : 'rounded-md border border-control/60 bg-surface overflow-hidden'
   return <div ref={host} className={`flex min-w-0 ${frame} [&_.cm-editor]:min-w-0 [&_.cm-editor]:flex-1`} style={fill ? undefined : { minHeight: `${minLines * 1.25 + 0.6}rem` }} />

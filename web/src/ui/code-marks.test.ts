@@ -1,7 +1,8 @@
 import { EditorState } from '@codemirror/state'
 import { EditorView } from '@codemirror/view'
 import { describe, expect, it } from 'vitest'
-import { lineMarks, mergeMarks, setLineMarks } from './code-marks'
+import { difference } from './code-editor'
+import { lineMarks, mergeMarks, remarks, setLineMarks } from './code-marks'
 
 describe('marks on lines', () => {
   it('keeps one mark per line, the worst, with all messages, in order', () => {
@@ -20,17 +21,36 @@ describe('marks on lines', () => {
       { line: 3, severity: 'error', message: 'n\ne' },
     ])
   })
-  it('shows messages as text, reports a click, and goes away', () => {
+  it('shows messages as text, with what settles them', () => {
+    let fixed = 0
+    const tip = remarks([{ line: 2, severity: 'error', message: '<b>bad</b>', fix: { label: 'Mend', run: () => (fixed += 1) } }])
+    expect(tip.textContent).toBe('<b>bad</b>Mend')
+    tip.querySelector('button')?.click()
+    expect(fixed).toBe(1)
+  })
+  it('reports a click, and goes away', () => {
     const clicked: number[] = []
     const view = new EditorView({ state: EditorState.create({ doc: 'a\nb\nc', extensions: [lineMarks((line) => clicked.push(line))] }) })
-    view.dispatch({ effects: setLineMarks.of([{ line: 2, severity: 'error', message: '<b>bad</b>' }]) })
+    view.dispatch({ effects: setLineMarks.of([{ line: 2, severity: 'error', message: 'bad' }]) })
     const line = view.dom.querySelector<HTMLElement>('[data-finding]')
-    expect(line?.title).toBe('<b>bad</b>')
     expect(line?.textContent).toBe('b')
     line?.click()
     expect(clicked).toEqual([2])
     view.dispatch({ effects: setLineMarks.of([]) })
     expect(view.dom.querySelector('[data-finding]')).toBeNull()
     view.destroy()
+  })
+})
+
+describe('the difference of two texts', () => {
+  it.each([
+    ['abc', 'abc', null],
+    ['abc', 'axc', { from: 1, to: 2, insert: 'x' }],
+    ['aaa', 'aa', { from: 2, to: 3, insert: '' }],
+    ['aa', 'aaa', { from: 2, to: 2, insert: 'a' }],
+    ['', 'x', { from: 0, to: 0, insert: 'x' }],
+    ['xy', '', { from: 0, to: 2, insert: '' }],
+  ])('%j to %j', (before, after, expected) => {
+    expect(difference(before, after)).toEqual(expected)
   })
 })

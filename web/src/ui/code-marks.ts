@@ -1,10 +1,10 @@
 import type { Extension } from '@codemirror/state'
 import { RangeSetBuilder, StateEffect, StateField } from '@codemirror/state'
 import type { DecorationSet } from '@codemirror/view'
-import { Decoration, EditorView } from '@codemirror/view'
+import { Decoration, EditorView, hoverTooltip } from '@codemirror/view'
 
-/** A remark about a line (from 1) of a text. */
-export type LineMark = { line: number; severity: 'error' | 'warning' | 'note'; message: string }
+/** A remark about a line (from 1) of a text, perhaps with something that settles it. */
+export type LineMark = { line: number; severity: 'error' | 'warning' | 'note'; message: string; fix?: { label: string; run: () => void } }
 
 const RANK = { error: 0, warning: 1, note: 2 }
 const NO_MARKS: readonly LineMark[] = []
@@ -32,15 +32,40 @@ const field = StateField.define<readonly LineMark[]>({
   update: (marks, transaction) => transaction.effects.reduce((now, each) => (each.is(setLineMarks) ? each.value : now), marks),
 })
 
+/** Remarks as they stand in a tip: messages as text, and what settles them. */
+export function remarks(marks: readonly LineMark[]): HTMLElement {
+  const box = document.createElement('div')
+  box.className = 'cm-remarks'
+  for (const { severity, message, fix } of marks) {
+    const row = box.appendChild(document.createElement('div'))
+    row.className = `cm-remark cm-remark-${severity}`
+    row.appendChild(document.createElement('span')).textContent = message
+    if (fix === undefined) continue
+    const button = row.appendChild(document.createElement('button'))
+    button.type = 'button'
+    button.textContent = fix.label
+    button.onclick = fix.run
+  }
+  return box
+}
+
+/** The remarks about a line, when a pointer rests on it. */
+const remarkTip = hoverTooltip((view, pos) => {
+  const line = view.state.doc.lineAt(pos)
+  const own = view.state.field(field).filter((each) => each.line === line.number)
+  return own.length === 0 ? null : { pos: line.from, end: line.to, above: true, create: () => ({ dom: remarks(own) }) }
+})
+
 /** Marks lines by a tint, a bar and the message; a click on a marked line reports its number. */
 export function lineMarks(onClick: (line: number) => void): Extension {
   return [
     field,
+    remarkTip,
     EditorView.decorations.compute([field, 'doc'], (state): DecorationSet => {
       const builder = new RangeSetBuilder<Decoration>()
-      for (const { line, severity, message } of mergeMarks(state.field(field), state.doc.lines)) {
+      for (const { line, severity } of mergeMarks(state.field(field), state.doc.lines)) {
         const at = state.doc.line(line).from
-        builder.add(at, at, Decoration.line({ class: `cm-mark-${severity}`, attributes: { title: message, 'data-finding': severity } }))
+        builder.add(at, at, Decoration.line({ class: `cm-mark-${severity}`, attributes: { 'data-finding': severity } }))
       }
       return builder.finish()
     }),

@@ -27,6 +27,27 @@ const look = EditorView.theme({
   '&.cm-merge-a .cm-changedText, .cm-deletedChunk .cm-deletedText': {
     background: 'color-mix(in oklch, var(--bad) 28%, transparent)',
   },
+  '.cm-tooltip': {
+    background: 'var(--raised)',
+    border: '1px solid var(--line)',
+    borderRadius: '8px',
+    boxShadow: 'var(--shadow-raised)',
+    fontFamily: 'var(--font-sans)',
+    color: 'var(--text)',
+    overflow: 'hidden',
+  },
+  '.cm-help, .cm-remarks, .cm-completionInfo': { maxWidth: '380px', padding: '6px 10px', lineHeight: '17px', whiteSpace: 'pre-wrap' },
+  '.cm-help span, .cm-completionInfo': { color: 'var(--secondary)' },
+  '.cm-remark': { display: 'flex', gap: '8px', alignItems: 'baseline', padding: '2px 0 2px 8px', borderLeft: '2px solid var(--control)' },
+  '.cm-remark-error': { borderLeftColor: 'var(--bad)' },
+  '.cm-remark-warning': { borderLeftColor: 'var(--warn)' },
+  '.cm-remark span': { flex: '1' },
+  '.cm-remark button': { whiteSpace: 'nowrap', cursor: 'pointer', border: '1px solid var(--control)', borderRadius: '6px', padding: '1px 8px', fontWeight: '500' },
+  '.cm-tooltip-autocomplete > ul': { fontFamily: 'var(--font-mono) !important', fontSize: '12px', maxHeight: '16em !important' },
+  '.cm-tooltip-autocomplete > ul > li': { padding: '2px 8px !important', lineHeight: '18px !important' },
+  '.cm-tooltip-autocomplete > ul > li[aria-selected]': { background: 'var(--selected) !important', color: 'var(--text) !important' },
+  '.cm-completionDetail': { color: 'var(--secondary)', fontFamily: 'var(--font-sans)', fontStyle: 'normal', marginLeft: '8px' },
+  '.cm-completionMatchedText': { textDecoration: 'none', color: 'var(--focus)', fontWeight: '600' },
   '&.cm-merge-b .cm-changedText': { background: 'color-mix(in oklch, var(--good) 28%, transparent)' },
 })
 

@@ -3,6 +3,7 @@ import { useStore } from 'zustand'
 import type { CheckResult } from '@/api/gen'
 import type { SpecIndex } from './graph/types'
 import type { EditorState, EditorStore } from './store'
+import type { TextSession } from './text/session'
 
 export type EditorContextValue = {
   store: EditorStore
@@ -11,7 +12,10 @@ export type EditorContextValue = {
   canEdit: boolean
   /** The component that the address names. */
   selected: string | undefined
-  select: (component: string | undefined) => void
+  /** Chooses a component, and shows it unless the pane beside the canvas is to stay. */
+  select: (component: string | undefined, options?: { keepPane: boolean }) => void
+  /** The pipeline as text, kept together with the graph. */
+  text: TextSession
 }
 
 export const EditorContext = createContext<EditorContextValue | null>(null)

@@ -3,7 +3,9 @@ import { useNavigate, useParams, useSearch } from '@tanstack/react-router'
 import { ReactFlowProvider } from '@xyflow/react'
 import { useMemo, useState } from 'react'
 import type { Catalogue, Pipeline } from '@/api/gen'
+import { readDocument, writeDocument } from '@/api/gen'
 import { getCatalogueOptions, getPipelineOptions, getSessionOptions } from '@/api/gen/@tanstack/react-query.gen'
+import type { Scope } from '@/app/scope'
 import { useCan, useScope } from '@/app/scope'
 import { RatesProvider } from '@/features/live/rates-context'
 import { t } from '@/lib/i18n'
@@ -15,6 +17,8 @@ import { EditorContext } from './context'
 import { keptDraft } from './draft-storage'
 import { SpecIndex } from './graph/types'
 import { createEditorStore, draftOf } from './store'
+import type { Translator } from './text/session'
+import { TextSession } from './text/session'
 import { Workbench } from './workbench'
 
 /** The editor of one pipeline; everything in it is made anew for another one. */
@@ -47,15 +51,24 @@ export function EditorPage() {
   )
 }
 
+function translator(path: Scope): Translator {
+  return {
+    write: async (document) => (await writeDocument({ path, body: { document }, throwOnError: true })).data.text,
+    read: async (text, document) => (await readDocument({ path, body: { text, document }, throwOnError: true })).data,
+  }
+}
+
 type EditorProps = { pipeline: Pipeline; catalogue: Catalogue; account: string }
 
 function Editor({ pipeline, catalogue, account }: EditorProps) {
+  const { org, env } = useScope()
   const can = useCan()
   const navigate = useNavigate({ from: '/$org/$env/pipelines/$pipelineId' })
   const { component } = useSearch({ from: '/signed-in/$org/$env/pipelines/$pipelineId' })
   const specs = useMemo(() => new SpecIndex(catalogue), [catalogue])
   const [restored] = useState(() => keptDraft(account, pipeline.id))
   const [store] = useState(() => createEditorStore(pipeline, restored))
+  const [text] = useState(() => new TextSession(store, translator({ org, env })))
   const [showsRestored, setShowsRestored] = useState(restored !== null)
   const canEdit = can('pipeline.edit')
   const value = useMemo<EditorContextValue>(
@@ -65,14 +78,15 @@ function Editor({ pipeline, catalogue, account }: EditorProps) {
       pipelineId: pipeline.id,
       canEdit,
       selected: component,
-      select: (next) =>
+      text,
+      select: (next, { keepPane } = { keepPane: false }) =>
         void navigate({
           // Choosing a component shows it; the other panes are one click away.
-          search: (before) => ({ ...before, component: next, pane: undefined, line: undefined }),
+          search: (before) => ({ ...before, component: next, pane: keepPane ? (before.pane ?? 'yaml') : undefined, line: undefined }),
           replace: true,
         }),
     }),
-    [store, specs, pipeline.id, canEdit, component, navigate],
+    [store, specs, pipeline.id, canEdit, component, navigate, text],
   )
   const discard = () => {
     store.getState().change(t('Discard unsaved changes'), () => draftOf(pipeline))

@@ -1,16 +1,15 @@
 import { useNavigate, useSearch } from '@tanstack/react-router'
-import { CircleCheck } from 'lucide-react'
-import { useMemo } from 'react'
+import { CircleCheck, Wrench } from 'lucide-react'
 import type { EditorPane } from '@/app/router'
 import { FindingLine } from '@/ui/finding-line'
 import { t } from '@/lib/i18n'
-import { CodeEditor } from '@/ui/code-editor'
-import { InlineError } from '@/ui/states'
+import { Button } from '@/ui/button'
 import { TabbedPane } from '@/ui/tabs'
 import { useCheck, useEditor, useEditorState } from './context'
-import { lineOf, lineOfFinding } from './finding-place'
+import { useFixes } from './fixes'
 import { Inspector } from './inspector/inspector'
 import { Outline } from './outline'
+import { TextPane, useFindingLines, useFollowedText } from './text/text-pane'
 
 type Pane = EditorPane | 'component'
 
@@ -33,54 +32,22 @@ export function SidePane() {
   return (
     <TabbedPane label={t('Side pane')} value={pane} tabs={tabs} onChange={choose}>
       {pane === 'component' && component !== undefined && <Inspector component={component} />}
-      {pane === 'yaml' && <YamlPane />}
+      {pane === 'yaml' && <TextPane />}
       {pane === 'findings' && <FindingsPane />}
       {pane === 'outline' && <Outline />}
     </TabbedPane>
   )
 }
 
-function YamlPane() {
-  const { result, error, isStale } = useCheck()
-  const { selected, select } = useEditor()
-  const search = useSearch({ from: '/signed-in/$org/$env/pipelines/$pipelineId' })
-  const line = search.line ?? (result?.yaml != null && selected !== undefined ? lineOf(result.yaml, selected) : null)
-  const marks = useMemo(
-    () =>
-      (result?.findings ?? []).flatMap((finding) => {
-        const at = lineOfFinding(result?.yaml ?? '', finding)
-        return at === null ? [] : [{ line: at, severity: finding.severity, message: finding.message, component: finding.component }]
-      }),
-    [result],
-  )
-  const open = (at: number) => {
-    const component = marks.find((each) => each.line === at)?.component
-    if (component != null) select(component)
-  }
-  if (error !== null && result === undefined) {
-    return (
-      <div className="p-4">
-        <InlineError error={error} />
-      </div>
-    )
-  }
-  if (result !== undefined && result.yaml === null) {
-    return <p className="p-4 text-secondary">{t('There is no YAML yet: the findings say what is in the way.')}</p>
-  }
-  return (
-    <div className={`h-full ${isStale ? 'opacity-60' : ''}`} aria-busy={isStale}>
-      <CodeEditor fill readOnly label={t('Compiled YAML')} language="yaml" value={result?.yaml ?? ''} line={line} marks={marks} onMark={open} />
-    </div>
-  )
-}
-
 function FindingsPane() {
   const { result } = useCheck()
   const { select } = useEditor()
+  const { offer, apply } = useFixes()
+  useFollowedText()
+  const { lines } = useFindingLines()
   const navigate = useNavigate({ from: '/$org/$env/pipelines/$pipelineId' })
   const showLine = (line: number) => void navigate({ search: (before) => ({ ...before, pane: 'yaml', line }), replace: true })
-  const findings = result?.findings ?? []
-  if (result !== undefined && findings.length === 0) {
+  if (result !== undefined && lines.length === 0) {
     return (
       <p className="flex items-center gap-2 p-4 text-good">
         <CircleCheck aria-hidden size={15} />
@@ -90,10 +57,10 @@ function FindingsPane() {
   }
   return (
     <ul className="flex flex-col p-2">
-      {findings.map((finding, index) => {
-        const line = result?.yaml == null ? null : lineOfFinding(result.yaml, finding)
+      {lines.map(({ finding, line }, index) => {
+        const fix = offer(finding)
         return (
-          <li key={index} className="flex items-start">
+          <li key={index} className="flex flex-wrap items-start">
             <button
               type="button"
               disabled={finding.component == null}
@@ -113,6 +80,14 @@ function FindingsPane() {
               >
                 {t('Line {line}', { line })}
               </button>
+            )}
+            {fix !== null && (
+              <div className="basis-full pb-2 pl-7">
+                <Button onPress={() => void apply(finding)}>
+                  <Wrench aria-hidden size={13} />
+                  {fix}
+                </Button>
+              </div>
             )}
           </li>
         )

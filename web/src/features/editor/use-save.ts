@@ -13,7 +13,7 @@ import { isDirty } from './store'
 /** Saves the draft over the version it was made from; a newer one on the server opens the conflict. */
 export function useSave() {
   const { org, env } = useScope()
-  const { store, pipelineId } = useEditor()
+  const { store, pipelineId, text } = useEditor()
   const queryClient = useQueryClient()
   const [theirs, setTheirs] = useState<Pipeline | null>(null)
   const path = { org, env, id: pipelineId }
@@ -37,6 +37,7 @@ export function useSave() {
   })
   /** Saves when there is something to save; answers whether the server now has the draft. */
   const save = async (): Promise<boolean> => {
+    await text.flush()
     if (!isDirty(store.getState())) return true
     try {
       await mutation.mutateAsync()

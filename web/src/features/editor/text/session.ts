@@ -1,0 +1,134 @@
+import { createStore } from 'zustand/vanilla'
+import type { EditedDocument, Finding } from '@/api/gen'
+import { t } from '@/lib/i18n'
+import type { Document } from '../graph/types'
+import { wholeDocument } from '../graph/types'
+import type { EditorStore } from '../store'
+
+export type TextState = {
+  text: string
+  /** Whether the graph was ever written as text. */
+  isReady: boolean
+  /** What keeps the text from being read; lines count in the text. */
+  findings: readonly Finding[]
+  /** The text cannot be read at the moment; the graph keeps its last good state. */
+  isBroken: boolean
+  /** The graph was changed elsewhere while the text could not be read. */
+  isBehind: boolean
+  error: unknown
+}
+
+/** Turns documents into text and back; the server does both, so that nobody else has to know how. */
+export type Translator = { write: (document: Document) => Promise<string>; read: (text: string, document: Document) => Promise<EditedDocument> }
+
+const TYPED_MS = 250
+const CHANGED_MS = 120
+const NO_FINDINGS: readonly Finding[] = []
+const PARTS = ['components', 'edges', 'globals', 'enrichment_tables', 'tests', 'comments'] as const
+
+/** Whether two documents are the same text: all but layout and variables. */
+function isSameText(a: Document, b: Document | null): boolean {
+  return b !== null && PARTS.every((part) => a[part] === b[part])
+}
+
+/**
+ * The text of one open editor and the graph, kept together: what is typed changes the graph once it can be read,
+ * and what is changed in the graph is written anew. A text in the making never changes the graph.
+ */
+export class TextSession {
+  readonly state = createStore<TextState>()(() => ({ text: '', isReady: false, findings: NO_FINDINGS, isBroken: false, isBehind: false, error: null }))
+  /** The document that the text stands for. */
+  private of: Document | null = null
+  /** Counts what happened, so that a late answer knows that it is late. */
+  private turn = 0
+  private timer: ReturnType<typeof setTimeout> | undefined
+  private unread: string | null = null
+  private stopListening: (() => void) | null = null
+
+  constructor(
+    private readonly store: EditorStore,
+    private readonly translator: Translator,
+  ) {}
+
+  /** Begins to follow the graph; returns what ends it. */
+  start(): () => void {
+    this.stopListening ??= this.store.subscribe(() => this.graphChanged())
+    this.graphChanged()
+    return () => {
+      this.stopListening?.()
+      this.stopListening = null
+      if (this.unread === null) clearTimeout(this.timer)
+    }
+  }
+
+  /** Takes what a person typed. */
+  type(text: string): void {
+    this.state.setState({ text })
+    this.unread = text
+    this.turn += 1
+    clearTimeout(this.timer)
+    this.timer = setTimeout(() => void this.flush(), TYPED_MS)
+  }
+
+  /** Reads what was typed now; to be awaited before anything is done with the draft. */
+  async flush(): Promise<void> {
+    clearTimeout(this.timer)
+    const text = this.unread
+    if (text === null) return
+    this.unread = null
+    const turn = this.turn
+    try {
+      const edited = await this.translator.read(text, this.store.getState().draft.document)
+      if (turn === this.turn) this.take(edited)
+    } catch (error) {
+      if (turn === this.turn) this.state.setState({ error, isBroken: true })
+    }
+  }
+
+  /** Gives the text up and writes the graph as it is. */
+  showGraph(): void {
+    this.unread = null
+    this.state.setState({ isBroken: false, isBehind: false, findings: NO_FINDINGS })
+    this.of = null
+    this.graphChanged()
+  }
+
+  private take(edited: EditedDocument): void {
+    if (edited.document === null) {
+      this.state.setState({ findings: edited.findings, isBroken: true, error: null })
+      return
+    }
+    const document = wholeDocument(edited.document)
+    const places = this.store.getState().draft.document.layout
+    const placed = { ...document, layout: { ...document.layout, ...Object.fromEntries(Object.entries(places).filter(([id]) => id in document.layout)) } }
+    this.of = placed
+    this.state.setState({ findings: edited.findings, isBroken: false, isBehind: false, error: null, isReady: true })
+    this.store.getState().change(t('Edit the YAML'), (draft) => ({ ...draft, document: placed }), 'yaml')
+  }
+
+  private graphChanged(): void {
+    const { document } = this.store.getState().draft
+    if (isSameText(document, this.of)) return
+    if (this.state.getState().isBroken) {
+      this.state.setState({ isBehind: true })
+      return
+    }
+    if (this.unread !== null && this.of !== null) return
+    this.turn += 1
+    clearTimeout(this.timer)
+    const delay = this.of === null ? 0 : CHANGED_MS
+    this.timer = setTimeout(() => void this.write(document), delay)
+  }
+
+  private async write(document: Document): Promise<void> {
+    const turn = this.turn
+    try {
+      const text = await this.translator.write(document)
+      if (turn !== this.turn) return
+      this.of = document
+      this.state.setState({ text, isReady: true, findings: NO_FINDINGS, error: null })
+    } catch (error) {
+      if (turn === this.turn) this.state.setState({ error })
+    }
+  }
+}
