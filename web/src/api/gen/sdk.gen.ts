@@ -2,7 +2,7 @@
 
 import type { Client, ClientMeta, Options as Options2, RequestResult, ServerSentEventsResult, TDataShape } from './client';
 import { client } from './client.gen';
-import type { CancelRolloutData, CancelRolloutErrors, CancelRolloutResponses, CheckDocumentData, CheckDocumentErrors, CheckDocumentResponses, ConfirmEngineSchemaData, ConfirmEngineSchemaErrors, ConfirmEngineSchemaResponses, CreateEnrolmentTokenData, CreateEnrolmentTokenErrors, CreateEnrolmentTokenResponses, CreatePipelineData, CreatePipelineErrors, CreatePipelineResponses, CreateRolloutData, CreateRolloutErrors, CreateRolloutResponses, CreateSecretData, CreateSecretErrors, CreateSecretResponses, CreateSessionData, CreateSessionErrors, CreateSessionResponses, DeleteEngineSchemaData, DeleteEngineSchemaErrors, DeleteEngineSchemaResponses, DeletePipelineData, DeletePipelineErrors, DeletePipelineResponses, DeleteSecretData, DeleteSecretErrors, DeleteSecretResponses, DeleteSessionData, DeleteSessionErrors, DeleteSessionResponses, ExportAuditData, ExportAuditErrors, ExportAuditResponses, GetCatalogueData, GetCatalogueErrors, GetCatalogueResponses, GetDiffData, GetDiffErrors, GetDiffResponses, GetLiveData, GetLiveErrors, GetLiveResponses, GetNodeData, GetNodeErrors, GetNodeResponses, GetOrganizationData, GetOrganizationErrors, GetOrganizationResponses, GetPipelineData, GetPipelineErrors, GetPipelineResponses, GetRatesData, GetRatesErrors, GetRatesResponses, GetReadyData, GetReadyErrors, GetReadyResponses, GetRevisionData, GetRevisionErrors, GetRevisionResponses, GetRolloutData, GetRolloutErrors, GetRolloutResponses, GetSeriesData, GetSeriesErrors, GetSeriesResponses, GetSessionData, GetSessionErrors, GetSessionResponses, ImportTextData, ImportTextErrors, ImportTextResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListEngineSchemasData, ListEngineSchemasErrors, ListEngineSchemasResponses, ListEnrolmentTokensData, ListEnrolmentTokensErrors, ListEnrolmentTokensResponses, ListEnvironmentsData, ListEnvironmentsErrors, ListEnvironmentsResponses, ListMembersData, ListMembersErrors, ListMembersResponses, ListNodesData, ListNodesErrors, ListNodesResponses, ListPipelinesData, ListPipelinesErrors, ListPipelinesResponses, ListRevisionsData, ListRevisionsErrors, ListRevisionsResponses, ListRolloutsData, ListRolloutsErrors, ListRolloutsResponses, ListSecretsData, ListSecretsErrors, ListSecretsResponses, ListSessionsData, ListSessionsErrors, ListSessionsResponses, ListStatementsData, ListStatementsErrors, ListStatementsResponses, PauseRolloutData, PauseRolloutErrors, PauseRolloutResponses, RestartPipelineData, RestartPipelineErrors, RestartPipelineResponses, ResumeRolloutData, ResumeRolloutErrors, ResumeRolloutResponses, RevokeEnrolmentTokenData, RevokeEnrolmentTokenErrors, RevokeEnrolmentTokenResponses, RevokeNodeData, RevokeNodeErrors, RevokeNodeResponses, RevokeSessionData, RevokeSessionErrors, RevokeSessionResponses, RollbackRolloutData, RollbackRolloutErrors, RollbackRolloutResponses, SetLogLevelData, SetLogLevelErrors, SetLogLevelResponses, StopPipelineData, StopPipelineErrors, StopPipelineResponses, StreamEventsData, StreamEventsErrors, StreamEventsResponses, UpdatePipelineData, UpdatePipelineErrors, UpdatePipelineResponses, UpdateSecretData, UpdateSecretErrors, UpdateSecretResponses } from './types.gen';
+import type { CancelRolloutData, CancelRolloutErrors, CancelRolloutResponses, CheckDocumentData, CheckDocumentErrors, CheckDocumentResponses, CheckProgramData, CheckProgramErrors, CheckProgramResponses, ConfirmEngineSchemaData, ConfirmEngineSchemaErrors, ConfirmEngineSchemaResponses, CreateEnrolmentTokenData, CreateEnrolmentTokenErrors, CreateEnrolmentTokenResponses, CreatePipelineData, CreatePipelineErrors, CreatePipelineResponses, CreateRolloutData, CreateRolloutErrors, CreateRolloutResponses, CreateSecretData, CreateSecretErrors, CreateSecretResponses, CreateSessionData, CreateSessionErrors, CreateSessionResponses, DeleteEngineSchemaData, DeleteEngineSchemaErrors, DeleteEngineSchemaResponses, DeletePipelineData, DeletePipelineErrors, DeletePipelineResponses, DeleteSecretData, DeleteSecretErrors, DeleteSecretResponses, DeleteSessionData, DeleteSessionErrors, DeleteSessionResponses, ExportAuditData, ExportAuditErrors, ExportAuditResponses, FixDocumentData, FixDocumentErrors, FixDocumentResponses, GetCatalogueData, GetCatalogueErrors, GetCatalogueResponses, GetDiffData, GetDiffErrors, GetDiffResponses, GetLiveData, GetLiveErrors, GetLiveResponses, GetNodeData, GetNodeErrors, GetNodeResponses, GetOrganizationData, GetOrganizationErrors, GetOrganizationResponses, GetPipelineData, GetPipelineErrors, GetPipelineResponses, GetRatesData, GetRatesErrors, GetRatesResponses, GetReadyData, GetReadyErrors, GetReadyResponses, GetRevisionData, GetRevisionErrors, GetRevisionResponses, GetRolloutData, GetRolloutErrors, GetRolloutResponses, GetSeriesData, GetSeriesErrors, GetSeriesResponses, GetSessionData, GetSessionErrors, GetSessionResponses, ImportTextData, ImportTextErrors, ImportTextResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListEngineSchemasData, ListEngineSchemasErrors, ListEngineSchemasResponses, ListEnrolmentTokensData, ListEnrolmentTokensErrors, ListEnrolmentTokensResponses, ListEnvironmentsData, ListEnvironmentsErrors, ListEnvironmentsResponses, ListMembersData, ListMembersErrors, ListMembersResponses, ListNodesData, ListNodesErrors, ListNodesResponses, ListPipelinesData, ListPipelinesErrors, ListPipelinesResponses, ListRevisionsData, ListRevisionsErrors, ListRevisionsResponses, ListRolloutsData, ListRolloutsErrors, ListRolloutsResponses, ListSecretsData, ListSecretsErrors, ListSecretsResponses, ListSessionsData, ListSessionsErrors, ListSessionsResponses, ListStatementsData, ListStatementsErrors, ListStatementsResponses, ListVrlFunctionsData, ListVrlFunctionsErrors, ListVrlFunctionsResponses, PauseRolloutData, PauseRolloutErrors, PauseRolloutResponses, ReadDocumentData, ReadDocumentErrors, ReadDocumentResponses, RestartPipelineData, RestartPipelineErrors, RestartPipelineResponses, ResumeRolloutData, ResumeRolloutErrors, ResumeRolloutResponses, RevokeEnrolmentTokenData, RevokeEnrolmentTokenErrors, RevokeEnrolmentTokenResponses, RevokeNodeData, RevokeNodeErrors, RevokeNodeResponses, RevokeSessionData, RevokeSessionErrors, RevokeSessionResponses, RollbackRolloutData, RollbackRolloutErrors, RollbackRolloutResponses, RunProgramData, RunProgramErrors, RunProgramResponses, SetLogLevelData, SetLogLevelErrors, SetLogLevelResponses, StopPipelineData, StopPipelineErrors, StopPipelineResponses, StreamEventsData, StreamEventsErrors, StreamEventsResponses, UpdatePipelineData, UpdatePipelineErrors, UpdatePipelineResponses, UpdateSecretData, UpdateSecretErrors, UpdateSecretResponses, WriteDocumentData, WriteDocumentErrors, WriteDocumentResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -403,6 +403,104 @@ export const getCatalogue = <ThrowOnError extends boolean = false>(options?: Opt
         }],
     url: '/api/v1/catalogue',
     ...options
+});
+
+/**
+ * Write a document as text for editing
+ */
+export const writeDocument = <ThrowOnError extends boolean = false>(options: Options<WriteDocumentData, ThrowOnError>): RequestResult<WriteDocumentResponses, WriteDocumentErrors, ThrowOnError> => (options.client ?? client).post<WriteDocumentResponses, WriteDocumentErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/environments/{env}/documents/text',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Read an edited text into its document
+ */
+export const readDocument = <ThrowOnError extends boolean = false>(options: Options<ReadDocumentData, ThrowOnError>): RequestResult<ReadDocumentResponses, ReadDocumentErrors, ThrowOnError> => (options.client ?? client).post<ReadDocumentResponses, ReadDocumentErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/environments/{env}/documents/edit',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Apply the fix of a finding
+ */
+export const fixDocument = <ThrowOnError extends boolean = false>(options: Options<FixDocumentData, ThrowOnError>): RequestResult<FixDocumentResponses, FixDocumentErrors, ThrowOnError> => (options.client ?? client).post<FixDocumentResponses, FixDocumentErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/environments/{env}/documents/fix',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Every function of VRL
+ */
+export const listVrlFunctions = <ThrowOnError extends boolean = false>(options?: Options<ListVrlFunctionsData, ThrowOnError>): RequestResult<ListVrlFunctionsResponses, ListVrlFunctionsErrors, ThrowOnError> => (options?.client ?? client).get<ListVrlFunctionsResponses, ListVrlFunctionsErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/vrl/functions',
+    ...options
+});
+
+/**
+ * Compile a program
+ */
+export const checkProgram = <ThrowOnError extends boolean = false>(options: Options<CheckProgramData, ThrowOnError>): RequestResult<CheckProgramResponses, CheckProgramErrors, ThrowOnError> => (options.client ?? client).post<CheckProgramResponses, CheckProgramErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/environments/{env}/vrl/check',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Try a program on events
+ */
+export const runProgram = <ThrowOnError extends boolean = false>(options: Options<RunProgramData, ThrowOnError>): RequestResult<RunProgramResponses, RunProgramErrors, ThrowOnError> => (options.client ?? client).post<RunProgramResponses, RunProgramErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/environments/{env}/vrl/run',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
 });
 
 /**

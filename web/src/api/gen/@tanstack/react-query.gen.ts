@@ -3,8 +3,8 @@
 import { type InfiniteData, infiniteQueryOptions, queryOptions, type UseMutationOptions } from '@tanstack/react-query';
 
 import { client } from '../client.gen';
-import { cancelRollout, checkDocument, confirmEngineSchema, createEnrolmentToken, createPipeline, createRollout, createSecret, createSession, deleteEngineSchema, deletePipeline, deleteSecret, deleteSession, exportAudit, getCatalogue, getDiff, getLive, getNode, getOrganization, getPipeline, getRates, getReady, getRevision, getRollout, getSeries, getSession, importText, listAudit, listEngineSchemas, listEnrolmentTokens, listEnvironments, listMembers, listNodes, listPipelines, listRevisions, listRollouts, listSecrets, listSessions, listStatements, type Options, pauseRollout, restartPipeline, resumeRollout, revokeEnrolmentToken, revokeNode, revokeSession, rollbackRollout, setLogLevel, stopPipeline, updatePipeline, updateSecret } from '../sdk.gen';
-import type { CancelRolloutData, CancelRolloutError, CancelRolloutResponse, CheckDocumentData, CheckDocumentError, CheckDocumentResponse, ConfirmEngineSchemaData, ConfirmEngineSchemaError, ConfirmEngineSchemaResponse, CreateEnrolmentTokenData, CreateEnrolmentTokenError, CreateEnrolmentTokenResponse, CreatePipelineData, CreatePipelineError, CreatePipelineResponse, CreateRolloutData, CreateRolloutError, CreateRolloutResponse, CreateSecretData, CreateSecretError, CreateSecretResponse, CreateSessionData, CreateSessionError, CreateSessionResponse, DeleteEngineSchemaData, DeleteEngineSchemaError, DeleteEngineSchemaResponse, DeletePipelineData, DeletePipelineError, DeletePipelineResponse, DeleteSecretData, DeleteSecretError, DeleteSecretResponse, DeleteSessionData, DeleteSessionError, DeleteSessionResponse, ExportAuditData, ExportAuditError, GetCatalogueData, GetCatalogueError, GetCatalogueResponse, GetDiffData, GetDiffError, GetDiffResponse, GetLiveData, GetLiveError, GetLiveResponse, GetNodeData, GetNodeError, GetNodeResponse, GetOrganizationData, GetOrganizationError, GetOrganizationResponse, GetPipelineData, GetPipelineError, GetPipelineResponse, GetRatesData, GetRatesError, GetRatesResponse, GetReadyData, GetReadyError, GetReadyResponse, GetRevisionData, GetRevisionError, GetRevisionResponse, GetRolloutData, GetRolloutError, GetRolloutResponse, GetSeriesData, GetSeriesError, GetSeriesResponse, GetSessionData, GetSessionError, GetSessionResponse, ImportTextData, ImportTextError, ImportTextResponse, ListAuditData, ListAuditError, ListAuditResponse, ListEngineSchemasData, ListEngineSchemasError, ListEngineSchemasResponse, ListEnrolmentTokensData, ListEnrolmentTokensError, ListEnrolmentTokensResponse, ListEnvironmentsData, ListEnvironmentsError, ListEnvironmentsResponse, ListMembersData, ListMembersError, ListMembersResponse, ListNodesData, ListNodesError, ListNodesResponse, ListPipelinesData, ListPipelinesError, ListPipelinesResponse, ListRevisionsData, ListRevisionsError, ListRevisionsResponse, ListRolloutsData, ListRolloutsError, ListRolloutsResponse, ListSecretsData, ListSecretsError, ListSecretsResponse, ListSessionsData, ListSessionsError, ListSessionsResponse, ListStatementsData, ListStatementsError, ListStatementsResponse, PauseRolloutData, PauseRolloutError, PauseRolloutResponse, RestartPipelineData, RestartPipelineError, RestartPipelineResponse, ResumeRolloutData, ResumeRolloutError, ResumeRolloutResponse, RevokeEnrolmentTokenData, RevokeEnrolmentTokenError, RevokeEnrolmentTokenResponse, RevokeNodeData, RevokeNodeError, RevokeNodeResponse, RevokeSessionData, RevokeSessionError, RevokeSessionResponse, RollbackRolloutData, RollbackRolloutError, RollbackRolloutResponse, SetLogLevelData, SetLogLevelError, SetLogLevelResponse, StopPipelineData, StopPipelineError, UpdatePipelineData, UpdatePipelineError, UpdatePipelineResponse, UpdateSecretData, UpdateSecretError, UpdateSecretResponse } from '../types.gen';
+import { cancelRollout, checkDocument, checkProgram, confirmEngineSchema, createEnrolmentToken, createPipeline, createRollout, createSecret, createSession, deleteEngineSchema, deletePipeline, deleteSecret, deleteSession, exportAudit, fixDocument, getCatalogue, getDiff, getLive, getNode, getOrganization, getPipeline, getRates, getReady, getRevision, getRollout, getSeries, getSession, importText, listAudit, listEngineSchemas, listEnrolmentTokens, listEnvironments, listMembers, listNodes, listPipelines, listRevisions, listRollouts, listSecrets, listSessions, listStatements, listVrlFunctions, type Options, pauseRollout, readDocument, restartPipeline, resumeRollout, revokeEnrolmentToken, revokeNode, revokeSession, rollbackRollout, runProgram, setLogLevel, stopPipeline, updatePipeline, updateSecret, writeDocument } from '../sdk.gen';
+import type { CancelRolloutData, CancelRolloutError, CancelRolloutResponse, CheckDocumentData, CheckDocumentError, CheckDocumentResponse, CheckProgramData, CheckProgramError, CheckProgramResponse, ConfirmEngineSchemaData, ConfirmEngineSchemaError, ConfirmEngineSchemaResponse, CreateEnrolmentTokenData, CreateEnrolmentTokenError, CreateEnrolmentTokenResponse, CreatePipelineData, CreatePipelineError, CreatePipelineResponse, CreateRolloutData, CreateRolloutError, CreateRolloutResponse, CreateSecretData, CreateSecretError, CreateSecretResponse, CreateSessionData, CreateSessionError, CreateSessionResponse, DeleteEngineSchemaData, DeleteEngineSchemaError, DeleteEngineSchemaResponse, DeletePipelineData, DeletePipelineError, DeletePipelineResponse, DeleteSecretData, DeleteSecretError, DeleteSecretResponse, DeleteSessionData, DeleteSessionError, DeleteSessionResponse, ExportAuditData, ExportAuditError, FixDocumentData, FixDocumentError, FixDocumentResponse, GetCatalogueData, GetCatalogueError, GetCatalogueResponse, GetDiffData, GetDiffError, GetDiffResponse, GetLiveData, GetLiveError, GetLiveResponse, GetNodeData, GetNodeError, GetNodeResponse, GetOrganizationData, GetOrganizationError, GetOrganizationResponse, GetPipelineData, GetPipelineError, GetPipelineResponse, GetRatesData, GetRatesError, GetRatesResponse, GetReadyData, GetReadyError, GetReadyResponse, GetRevisionData, GetRevisionError, GetRevisionResponse, GetRolloutData, GetRolloutError, GetRolloutResponse, GetSeriesData, GetSeriesError, GetSeriesResponse, GetSessionData, GetSessionError, GetSessionResponse, ImportTextData, ImportTextError, ImportTextResponse, ListAuditData, ListAuditError, ListAuditResponse, ListEngineSchemasData, ListEngineSchemasError, ListEngineSchemasResponse, ListEnrolmentTokensData, ListEnrolmentTokensError, ListEnrolmentTokensResponse, ListEnvironmentsData, ListEnvironmentsError, ListEnvironmentsResponse, ListMembersData, ListMembersError, ListMembersResponse, ListNodesData, ListNodesError, ListNodesResponse, ListPipelinesData, ListPipelinesError, ListPipelinesResponse, ListRevisionsData, ListRevisionsError, ListRevisionsResponse, ListRolloutsData, ListRolloutsError, ListRolloutsResponse, ListSecretsData, ListSecretsError, ListSecretsResponse, ListSessionsData, ListSessionsError, ListSessionsResponse, ListStatementsData, ListStatementsError, ListStatementsResponse, ListVrlFunctionsData, ListVrlFunctionsError, ListVrlFunctionsResponse, PauseRolloutData, PauseRolloutError, PauseRolloutResponse, ReadDocumentData, ReadDocumentError, ReadDocumentResponse, RestartPipelineData, RestartPipelineError, RestartPipelineResponse, ResumeRolloutData, ResumeRolloutError, ResumeRolloutResponse, RevokeEnrolmentTokenData, RevokeEnrolmentTokenError, RevokeEnrolmentTokenResponse, RevokeNodeData, RevokeNodeError, RevokeNodeResponse, RevokeSessionData, RevokeSessionError, RevokeSessionResponse, RollbackRolloutData, RollbackRolloutError, RollbackRolloutResponse, RunProgramData, RunProgramError, RunProgramResponse, SetLogLevelData, SetLogLevelError, SetLogLevelResponse, StopPipelineData, StopPipelineError, UpdatePipelineData, UpdatePipelineError, UpdatePipelineResponse, UpdateSecretData, UpdateSecretError, UpdateSecretResponse, WriteDocumentData, WriteDocumentError, WriteDocumentResponse } from '../types.gen';
 
 /**
  * Sign out
@@ -768,6 +768,109 @@ export const getCatalogueOptions = (options?: Options<GetCatalogueData>) => quer
     },
     queryKey: getCatalogueQueryKey(options)
 });
+
+/**
+ * Write a document as text for editing
+ */
+export const writeDocumentMutation = (options?: Partial<Options<WriteDocumentData>>): UseMutationOptions<WriteDocumentResponse, WriteDocumentError, Options<WriteDocumentData>> => {
+    const mutationOptions: UseMutationOptions<WriteDocumentResponse, WriteDocumentError, Options<WriteDocumentData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await writeDocument({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Read an edited text into its document
+ */
+export const readDocumentMutation = (options?: Partial<Options<ReadDocumentData>>): UseMutationOptions<ReadDocumentResponse, ReadDocumentError, Options<ReadDocumentData>> => {
+    const mutationOptions: UseMutationOptions<ReadDocumentResponse, ReadDocumentError, Options<ReadDocumentData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await readDocument({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Apply the fix of a finding
+ */
+export const fixDocumentMutation = (options?: Partial<Options<FixDocumentData>>): UseMutationOptions<FixDocumentResponse, FixDocumentError, Options<FixDocumentData>> => {
+    const mutationOptions: UseMutationOptions<FixDocumentResponse, FixDocumentError, Options<FixDocumentData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await fixDocument({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+export const listVrlFunctionsQueryKey = (options?: Options<ListVrlFunctionsData>) => createQueryKey('listVrlFunctions', options);
+
+/**
+ * Every function of VRL
+ */
+export const listVrlFunctionsOptions = (options?: Options<ListVrlFunctionsData>) => queryOptions<ListVrlFunctionsResponse, ListVrlFunctionsError, ListVrlFunctionsResponse, ReturnType<typeof listVrlFunctionsQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await listVrlFunctions({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: listVrlFunctionsQueryKey(options)
+});
+
+/**
+ * Compile a program
+ */
+export const checkProgramMutation = (options?: Partial<Options<CheckProgramData>>): UseMutationOptions<CheckProgramResponse, CheckProgramError, Options<CheckProgramData>> => {
+    const mutationOptions: UseMutationOptions<CheckProgramResponse, CheckProgramError, Options<CheckProgramData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await checkProgram({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Try a program on events
+ */
+export const runProgramMutation = (options?: Partial<Options<RunProgramData>>): UseMutationOptions<RunProgramResponse, RunProgramError, Options<RunProgramData>> => {
+    const mutationOptions: UseMutationOptions<RunProgramResponse, RunProgramError, Options<RunProgramData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await runProgram({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
 
 export const listNodesQueryKey = (options: Options<ListNodesData>) => createQueryKey('listNodes', options);
 
