@@ -11,7 +11,7 @@ from nacl.public import PrivateKey
 from nacl.signing import SigningKey
 
 from simulated.wire import Answer, EventWire, Wire
-from vectorflow_wire import keys, messages, verify
+from vectorflow_wire import envelope, keys, messages, verify
 from vectorflow_wire.bundles import Bundle, DesiredAnswer
 
 KINDS = ("source", "transform", "transform", "transform", "sink", "sink")
@@ -38,6 +38,9 @@ class Agent:
         self._beats = 0
         self._pipelines: list[dict[str, object]] = []
         self._components: list[dict[str, object]] = []
+        self._identity = SigningKey.generate()
+        self._reports = 0
+        self.acknowledged: list[int] = []
         self._answer: messages.EnrollAnswer | None = None
         self._body: bytes = b""
         self._poll = b""
@@ -57,7 +60,7 @@ class Agent:
                 hostname=f"bench-{self.number}",
                 agent_version="0.1.0",
                 keys=messages.AgentKeys(
-                    identity=_b64(bytes(SigningKey.generate().verify_key)),
+                    identity=_b64(bytes(self._identity.verify_key)),
                     sealing=_b64(bytes(PrivateKey.generate().public_key)),
                 ),
                 platform=messages.Platform(os="linux", arch="x86_64"),
@@ -112,16 +115,39 @@ class Agent:
         """Ask whether there is news; the status, 304 when not."""
         return (await self.call(self._poll)).status
 
-    async def listen(self) -> None:
-        """Open the event stream."""
+    async def listen(self) -> int:
+        """Open the event stream; the answer's status."""
         request = self._request("GET", messages.STREAM_PATH, self._token)
         loop = asyncio.get_running_loop()
         _, self._stream = await loop.create_connection(
             lambda: EventWire(request, self._on_event), "127.0.0.1", self._port
         )
-        status = await self._stream.begun
-        if status != 200:
-            raise RuntimeError(f"the stream was answered {status}")
+        return int(await self._stream.begun)
+
+    def expect(self) -> None:
+        """Wait for the next hint, whatever it says."""
+        self.generation = 0
+        self.told.clear()
+
+    def report(self) -> tuple[bytes, int]:
+        """Return the request with the next numbered report, and its number."""
+        assert self._answer is not None
+        self._reports += 1
+        report = messages.Report(
+            node=self._answer.node_id,
+            sequence=self._reports,
+            at=int(time.time() * 1000),
+            kind="restarted",
+            message=f"{self._random.getrandbits(64):x}",
+        )
+        signer = envelope.MemorySigner(self._identity, keys.key_id(bytes(self._identity.verify_key)))
+        signed = envelope.sign(envelope.REPORT, report, signer)
+        body = msgspec.json.encode(messages.ReportsRequest(reports=(signed,)))
+        return self._request("POST", messages.REPORTS_PATH, self._token, body), self._reports
+
+    def accepted(self, answer: Answer) -> tuple[int, ...]:
+        """Return the numbers that an answer acknowledges."""
+        return msgspec.json.decode(answer.body, type=messages.ReportsAnswer).accepted
 
     def prepare(self, pipeline_ids: list[UUID]) -> None:
         """Begin the counters of the node's pipelines, six components each."""

@@ -10,6 +10,8 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +22,7 @@ import psycopg
 
 from vectorflow.entry.process import Process
 from vectorflow.fleet import service as fleet
+from vectorflow.fleet import topics
 from vectorflow.kernel.actor import SYSTEM
 from vectorflow.keys.errors import SigningKeysMissing
 from vectorflow.keys.providers import LocalKeyFile
@@ -57,11 +60,13 @@ class Organization(msgspec.Struct):
 class House:
     """Started by `standing`; processes are ended by it."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, undisturbed: bool = False) -> None:
         self.directory = directory
+        self.undisturbed = undisturbed
         self.cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
         self.postgres = EmbeddedPostgres(directory / "postgres")
         self.port = _free_port()
+        self.metrics_port = _free_port()
         self.settings = Settings()
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -72,7 +77,10 @@ class House:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65_536) if hard > 0 else soft, hard))
         try:
             self.pin(-1)  # inherited by all but the gateway
+            # PostgreSQL gives way to gateway and generator, and all of them to nobody else.
+            self._precede(1)
             self.postgres.start()
+            self._precede(2)
             url = self.postgres.ensure_database("vectorflow")
             migrate(url, self.directory)
             LocalKeyFile(self.directory).create()
@@ -90,6 +98,53 @@ class House:
         if len(self.cores) > 1:
             os.sched_setaffinity(0, {self.cores[core]})
 
+    def _precede(self, priority: int) -> None:
+        """Run this process, and those it starts, before all ordinary ones, where that is asked for and allowed."""
+        if self.undisturbed:
+            try:
+                os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(priority))
+            except (AttributeError, PermissionError):
+                self.undisturbed = False
+
+    def pids(self) -> dict[str, int]:
+        """Return the processes of the house by their part."""
+        found = {role: child.pid for role, child in self._children.items()}
+        if self.postgres.process is not None:
+            found["postgres"] = self.postgres.process.pid
+        return found
+
+    async def kill(self, part: str) -> None:
+        """End a part with SIGKILL: nothing is flushed, nothing is said."""
+        if part == "postgres":
+            postmaster = self.pids()["postgres"]
+            for pid in (postmaster, *children(postmaster)):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            assert self.postgres.process is not None
+            await asyncio.to_thread(self.postgres.process.wait)
+        else:
+            child = self._children.pop(part)
+            child.kill()
+            await asyncio.to_thread(child.wait)
+
+    async def revive(self, part: str) -> None:
+        """Start a part again on what it left behind."""
+        if part == "postgres":
+            self._precede(1)
+            try:
+                await asyncio.to_thread(self.postgres.start)
+            finally:
+                self._precede(2)
+        else:
+            await self.start(part)
+
+    def metrics(self) -> dict[str, float]:
+        """Return the gateway's own metrics by name and labels."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=10) as answer:
+            lines = answer.read().decode().splitlines()
+        pairs = [line.rpartition(" ") for line in lines if line and not line.startswith("#")]
+        return {name: float(value) for name, _, value in pairs}
+
     async def start(self, role: str) -> int:
         """Start a role as a process of its own; return its pid once it answers."""
         environment = {
@@ -100,6 +155,7 @@ class House:
             "VECTORFLOW_AGENT_DOMAIN": "bench.test",
             "VECTORFLOW_TRUSTED_PROXIES": "127.0.0.1/32",
             "VECTORFLOW_LOG_LEVEL": "warning",
+            **({"VECTORFLOW_METRICS_PORT": str(self.metrics_port)} if role == "gateway" else {}),
         }
         self.pin(0 if role == "gateway" else -1)
         with (self.directory / f"{role}.log").open("ab") as output:
@@ -137,6 +193,11 @@ class House:
         with psycopg.connect(str(self.settings.database_url)) as connection:
             row = connection.execute(statement).fetchone()  # type: ignore[call-overload]
         return tuple(int(each or 0) for each in row)
+
+    def pairs(self, statement: str) -> list[tuple[str, int]]:
+        """Return rows of two columns, read as the superuser."""
+        with psycopg.connect(str(self.settings.database_url)) as connection:
+            return [(str(a), int(b)) for a, b in connection.execute(statement)]  # type: ignore[call-overload]
 
     def log_statements(self, *, on: bool) -> None:
         """Have PostgreSQL log every statement with its role, without values, or stop that."""
@@ -217,11 +278,30 @@ async def admit(process: Process, organization: Organization, nodes: int) -> Non
             return
 
 
+async def hint(process: Process, versions: dict[UUID, str]) -> float:
+    """Tell the bus of every node's bundle in one transaction, as the signer does; return when it was committed."""
+    told = [(str(node_id), version) for node_id, version in versions.items()]
+    async with process.database.unscoped() as txn:
+        for start in range(0, len(told), topics.HINTS_PER_MESSAGE):
+            await txn.notify(topics.DESIRED, {"nodes": dict(told[start : start + topics.HINTS_PER_MESSAGE])})
+    return time.monotonic()
+
+
 async def assign(process: Process, organization: Organization, nodes: list[UUID]) -> None:
     """Assign all pipelines to nodes in one transaction."""
     async with process.database.transaction(organization.id) as txn:
         for pipeline_id, revision in organization.pipelines:
             await fleet.assign(txn, nodes, pipeline_id, revision=revision, desired="run")
+
+
+def children(pid: int) -> list[int]:
+    """Return the processes that a process started; empty where there is no /proc."""
+    found: list[int] = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if int(stat.read_text().rpartition(")")[2].split()[1]) == pid:
+                found.append(int(stat.parent.name))
+    return found
 
 
 def _free_port() -> int:

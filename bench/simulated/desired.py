@@ -1,0 +1,136 @@
+"""Parts about what nodes should run: enrolment, streams, bundles, hints, polls."""
+
+import asyncio
+import time
+from uuid import UUID
+
+from simulated.agents import Agent
+from simulated.house import Organization, assign, hint
+from simulated.measure import Run, Spent, flat_out, for_all, latencies, memory, percentile
+
+_ENROLLING_AT_ONCE = 16
+_SHORT_SECONDS = 10.0
+
+
+async def enrolments(run: Run) -> None:
+    """Enrol every agent through HTTP, each from its own address, as fast as it goes."""
+    run.agents = [
+        Agent(number, run.house.port, each.slug, each.id)
+        for number in range(run.options.nodes)
+        for each in [run.organizations[number % len(run.organizations)]]
+    ]
+    token = {each.id: each.token for each in run.organizations}
+    began = time.monotonic()
+    await for_all(run.agents, lambda agent: agent.enrol(token[agent.organization_id]), _ENROLLING_AT_ONCE)
+    rate = len(run.agents) / (time.monotonic() - began)
+    run.row("enrolments", f"{rate:,.0f}/s", ">= 100/s", rate >= 100)
+    await for_all(run.agents, Agent.fetch)
+
+
+async def streams(run: Run) -> None:
+    """Open every agent's stream and look at the gateway's memory."""
+    gateway = run.house.pids()["gateway"]
+    before, began = memory(gateway), time.monotonic()
+    await for_all(run.agents, Agent.listen)
+    seconds = time.monotonic() - began
+    await asyncio.sleep(1)
+    each = (memory(gateway) - before) / len(run.agents) / 1024
+    run.row(
+        "streams connected",
+        f"{len(run.agents):,} in {seconds:.1f} s, {each:.1f} kB each",
+        "<= 16 kB each",
+        each <= 16,
+    )
+
+
+async def bundles(run: Run) -> None:
+    """Assign five pipelines to every node; time until each is told by its stream and has its new bundle.
+
+    The clock starts when the first organisation's assignments are committed; the last bundle fetched stops it.
+    """
+    committed: dict[UUID, float] = {}
+    taken: list[float] = []
+    spent = Spent(run.house)
+    began = time.monotonic()
+
+    async def change(organization: Organization) -> None:
+        mine = [
+            each.node_id for each in run.agents if each.organization_id == organization.id and each.node_id
+        ]
+        await assign(run.process, organization, mine)
+        committed[organization.id] = time.monotonic()
+
+    async def follow(agent: Agent) -> None:
+        await agent.told.wait()
+        await agent.fetch()
+        taken.append(time.monotonic())
+
+    async with asyncio.timeout(120):
+        following = asyncio.gather(*(follow(agent) for agent in run.agents))
+        await for_all(run.organizations, change, 4)
+        await following
+    used = spent()
+    run.row(
+        "assignments committed",
+        f"{len(run.agents) * 5:,} of {len(run.organizations)} organisations in {max(committed.values()) - began:.2f} s",
+    )
+    last = max(taken) - min(committed.values())
+    wanted = 4.0 * len(taken) / 10_000
+    run.row(
+        "bundles of 5 pipelines signed and served",
+        f"{len(taken):,} in {last:.2f} s ({len(taken) / last:,.0f}/s)",
+        "10,000 in <= 4 s",
+        last <= max(wanted, 1.0),
+    )
+    run.row(
+        "  processor seconds",
+        f"signer {used['signer']:.1f}, gateway {used['gateway']:.1f}, PostgreSQL {used['postgres']:.1f}",
+    )
+    told = [max(0.0, each.told_at - committed[each.organization_id]) for each in run.agents]
+    run.row("  from commit to told, signing included", latencies(told))
+    wrong = sum(len(agent.verified().pipelines) != 5 for agent in run.agents)
+    run.row(
+        "bundles verified as an agent does",
+        f"{len(run.agents) - wrong:,} right, {wrong} wrong",
+        "0 wrong",
+        not wrong,
+    )
+
+
+async def tell(run: Run) -> None:
+    """Say on the bus, in one transaction, that every node has news; time until every stream carried it."""
+    for agent in run.agents:
+        agent.expect()
+    committed = await hint(
+        run.process, {each.node_id: each.etag.decode().strip('"') for each in run.agents if each.node_id}
+    )
+    async with asyncio.timeout(60):
+        await asyncio.gather(*(agent.told.wait() for agent in run.agents))
+    told = [max(0.0, each.told_at - committed) for each in run.agents]
+    run.row(
+        f"{len(told):,} streams told of one change",
+        latencies(told),
+        "p99 <= 1 s",
+        percentile(told, 0.99) <= 1.0,
+    )
+
+
+async def polls(run: Run) -> None:
+    """Poll without news from 64 connections at once."""
+    await for_all(run.agents, Agent.poll)  # the versions are in memory again
+    statuses: dict[int, int] = {}
+
+    async def one(agent: Agent) -> None:
+        status = await agent.poll()
+        statuses[status] = statuses.get(status, 0) + 1
+
+    spent = Spent(run.house)
+    took = await flat_out(run, min(run.options.seconds, _SHORT_SECONDS), one)
+    count = statuses.get(304, 0)
+    other = {status: count for status, count in statuses.items() if status != 304}
+    run.row(
+        "polls answered 304",
+        f"{count / took:,.0f}/s, {spent()['gateway'] / max(1, count) * 1e6:.0f} us each, others {other or 'none'}",
+        ">= 3,000/s",
+        count / took >= 3000 and not other,
+    )
