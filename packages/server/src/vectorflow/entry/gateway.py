@@ -7,22 +7,33 @@ and cannot open a node's secrets.
 import asyncio
 import contextlib
 import gc
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 import structlog
 
+from vectorflow.entry.agent_calls import (
+    Call,
+    ServerUnavailable,
+    body_of,
+    call_of,
+    decoded,
+    event_of,
+    refuse,
+    until_gone,
+)
 from vectorflow.fleet import topics
 from vectorflow.fleet.authority import AgentTokens
 from vectorflow.fleet.desired import REFRESH_SECONDS, DesiredBook
 from vectorflow.fleet.engines import EngineBook
 from vectorflow.fleet.enrolment import Enrolment
-from vectorflow.fleet.errors import AgentRequestInvalid, AgentTokenRefused
+from vectorflow.fleet.errors import AgentRequestInvalid
 from vectorflow.fleet.intake import Reported, ReportIntake
 from vectorflow.fleet.present import pipeline_id_of
 from vectorflow.fleet.statement_book import StatementBook
-from vectorflow.fleet.streams import Stream, Streams, Told
+from vectorflow.fleet.streams import Stream, Streams
 from vectorflow.fleet.types import NodeAuthority
 from vectorflow.kernel.clock import Clock
 from vectorflow.kernel.errors import VectorFlowError
@@ -33,7 +44,7 @@ from vectorflow.platform.bus import Bus
 from vectorflow.platform.database import Database, DatabaseUnavailable
 from vectorflow.platform.http.asgi import Receive, Scope, Send, answer
 from vectorflow.platform.http.context import ProxyTrust
-from vectorflow.platform.http.problems import NoSuchPageError, TooLargeError
+from vectorflow.platform.http.problems import NoSuchPageError
 from vectorflow.telemetry import heartbeats
 from vectorflow.telemetry.ingest import Ingest
 from vectorflow_wire import tokens
@@ -53,23 +64,12 @@ from vectorflow_wire.messages import (
 )
 
 log = structlog.get_logger()
-T = TypeVar("T")
+Handler = Callable[[Call], Awaitable[None]]
 
 JSON = "application/json"
-PROBLEM = "application/problem+json"
 KEEP_ALIVE_SECONDS = 15.0
-BODY_SECONDS = 20.0
 _COLLECT = (50_000, 20, 200)
-_MOST_BODY = {ENROLL_PATH: 64 * 1024, HEARTBEAT_PATH: 1024 * 1024, REPORTS_PATH: 4 * 1024 * 1024}
 _SHA256_LENGTH = 64
-
-
-class GatewayBodyTimeout(VectorFlowError, status=408, code="gateway.body-timeout"):
-    """The request's body did not arrive in time."""
-
-
-class ServerUnavailable(VectorFlowError, status=503, code="gateway.unavailable"):
-    """The database cannot be reached right now; go on with what you have and try again."""
 
 
 class GatewayOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,21 +79,6 @@ class GatewayOptions(msgspec.Struct, frozen=True, kw_only=True):
     trusted_proxies: tuple[str, ...] = ()
     intervals: Intervals = msgspec.field(default_factory=Intervals)
     keep_alive_seconds: float = KEEP_ALIVE_SECONDS
-
-
-class Call(msgspec.Struct, frozen=True):
-    """One request, with what is needed of its head."""
-
-    path: str
-    headers: Mapping[bytes, bytes]
-    address: str
-    receive: Receive
-    send: Send
-
-    def header(self, name: bytes) -> str | None:
-        """Return a header's value."""
-        value = self.headers.get(name)
-        return None if value is None else value.decode("latin-1")
 
 
 class Gateway:
@@ -123,12 +108,13 @@ class Gateway:
         self.engines = engines or EngineBook(database, EngineSchemaService())
         self._enrolment = Enrolment(database, signing, options.intervals)
         self._bus = bus
-        self._routes: dict[tuple[str, str], Callable[[Call], Awaitable[None]]] = {
-            ("POST", ENROLL_PATH): self._enroll,
-            ("GET", DESIRED_PATH): self._desired,
-            ("GET", STREAM_PATH): self._stream,
-            ("POST", HEARTBEAT_PATH): self._heartbeat,
-            ("POST", REPORTS_PATH): self._reports,
+        self.requests: Counter[tuple[str, str]] = Counter()
+        self._routes: dict[tuple[str, str], tuple[str, Handler]] = {
+            ("POST", ENROLL_PATH): ("enroll", self._enroll),
+            ("GET", DESIRED_PATH): ("desired", self._desired),
+            ("GET", STREAM_PATH): ("stream", self._stream),
+            ("POST", HEARTBEAT_PATH): ("heartbeat", self._heartbeat),
+            ("POST", REPORTS_PATH): ("reports", self._reports),
         }
         self._enroll_decoder = msgspec.json.Decoder(EnrollRequest)
         self._reports_decoder = msgspec.json.Decoder(ReportsRequest)
@@ -167,34 +153,37 @@ class Gateway:
         """Answer one request."""
         if scope["type"] != "http":
             return
-        call = self._call(scope, receive, send)
+        path, outcome = scope["path"], "ok"
+        name, handler = self._routed(scope["method"], path)
         try:
-            handler = self._routes.get((scope["method"], call.path))
-            if handler is not None:
-                await handler(call)
-            elif scope["method"] == "GET" and call.path.startswith(FILES_PATH):
-                await self._file(call)
-            elif scope["method"] == "PUT" and call.path.startswith(SCHEMAS_PATH):
-                await self._schema(call)
-            elif call.path == "/health/live":
-                await answer(send, 200, JSON, b'{"status":"ok"}')
-            else:
-                raise NoSuchPageError("There is nothing for agents at this address.")
+            await handler(call_of(scope, receive, send, self._trust))
         except VectorFlowError as error:
-            await _refuse(send, error)
+            outcome = str(error.status)
+            await refuse(send, error)
         except DatabaseUnavailable:
-            await _refuse(send, ServerUnavailable(headers={"Retry-After": "5"}))
+            outcome = "503"
+            await refuse(send, ServerUnavailable(headers={"Retry-After": "5"}))
         except Exception:
-            log.exception("gateway.failed", path=call.path)
-            await _refuse(send, VectorFlowError("Something went wrong on our side; try again later."))
+            outcome = "500"
+            log.exception("gateway.failed", path=path)
+            await refuse(send, VectorFlowError("Something went wrong on our side; try again later."))
+        finally:
+            self.requests[name, outcome] += 1
 
-    def _call(self, scope: Scope, receive: Receive, send: Send) -> Call:
-        headers = dict(scope["headers"])
-        client = scope.get("client")
-        peer = client[0] if client else "unknown"
-        forwarded = headers.get(b"x-forwarded-for")
-        address = self._trust.client(peer, forwarded.decode("latin-1")) if forwarded else peer
-        return Call(scope["path"], headers, address, receive, send)
+    def _routed(self, method: str, path: str) -> tuple[str, Handler]:
+        found = self._routes.get((method, path))
+        if found is not None:
+            return found
+        if method == "GET" and path.startswith(FILES_PATH):
+            return "file", self._file
+        if method == "PUT" and path.startswith(SCHEMAS_PATH):
+            return "schema", self._schema
+        return "other", self._other
+
+    async def _other(self, call: Call) -> None:
+        if call.path != "/health/live":
+            raise NoSuchPageError("There is nothing for agents at this address.")
+        await answer(call.send, 200, JSON, b'{"status":"ok"}')
 
     async def _node(self, call: Call) -> NodeAuthority:
         token = self.tokens.presented(call.header(b"host"), call.header(b"authorization"), tokens.NODE)
@@ -202,7 +191,7 @@ class Gateway:
 
     async def _enroll(self, call: Call) -> None:
         token = self.tokens.presented(call.header(b"host"), call.header(b"authorization"), tokens.ENROLMENT)
-        request = _read(self._enroll_decoder.decode, await _body(call))
+        request = decoded(self._enroll_decoder.decode, await body_of(call))
         authority = await self.tokens.enrolment(token, call.address)
         made = await self._enrolment.enroll(token, authority, request, call.address)
         await answer(call.send, 200, JSON, msgspec.json.encode(made), (b"cache-control", b"no-store"))
@@ -235,7 +224,7 @@ class Gateway:
 
     async def _heartbeat(self, call: Call) -> None:
         node = await self._node(call)
-        beat = _read(heartbeats.read, await _body(call))
+        beat = decoded(heartbeats.read, await body_of(call))
         self.ingest.take(node, beat)
         generation, issue = self.desired.current(node.node_id)
         waiting = await self.statements.waiting(node)
@@ -254,21 +243,23 @@ class Gateway:
         if call.header(b"content-encoding") != "gzip":
             raise AgentRequestInvalid("a schema is sent compressed with gzip")
         digest = call.path.removeprefix(SCHEMAS_PATH)
-        await self.engines.upload(node, digest, await _body(call, MOST_SCHEMA_BYTES), call.address)
+        await self.engines.upload(node, digest, await body_of(call, MOST_SCHEMA_BYTES), call.address)
         await answer(call.send, 200, JSON, b"{}")
 
     async def _reports(self, call: Call) -> None:
         node = await self._node(call)
-        taken = await self.intake.take(node, _read(self._reports_decoder.decode, await _body(call)))
+        taken = await self.intake.take(node, decoded(self._reports_decoder.decode, await body_of(call)))
         await answer(call.send, 200, JSON, msgspec.json.encode(taken))
 
     async def _stream(self, call: Call) -> None:
-        node = await self._node(call)
+        token = self.tokens.presented(call.header(b"host"), call.header(b"authorization"), tokens.NODE)
+        node = await self.tokens.node(token, call.address)
         stream = self.streams.open(node.node_id)
-        reader = asyncio.create_task(_until_gone(call.receive, stream))
+        reader = asyncio.create_task(until_gone(call.receive, stream))
         try:
             head = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store")]
             await call.send({"type": "http.response.start", "status": 200, "headers": head})
+            stream.begun = True
             generation, issue = self.desired.current(node.node_id)
             if generation:
                 stream.tell(DesiredHint(generation=generation, issue=issue))
@@ -278,13 +269,14 @@ class Gateway:
                 if stream.closed:
                     break
                 if hint is None:
-                    node = await self._node(
-                        call
-                    )  # believed for 30 seconds at most, also when the bus is silent
+                    # Believed for 30 seconds at most, also when the bus is silent, and looked at when it was.
+                    node = await self.tokens.node(token)
                     await self._tell_waiting(node, stream)
-                data = b": \n\n" if hint is None else _event(hint)
+                data = b": \n\n" if hint is None else event_of(hint)
                 await call.send({"type": "http.response.body", "body": data, "more_body": True})
-        except (AgentTokenRefused, DatabaseUnavailable) as error:
+        except (VectorFlowError, DatabaseUnavailable) as error:
+            if not stream.begun:
+                raise
             log.info("stream.ended", reason=type(error).__name__)
         finally:
             self.streams.done(stream)
@@ -316,6 +308,7 @@ class Gateway:
         self.tokens.clear()
         self.desired.clear()
         self.statements.clear()
+        self.streams.check_all()
 
     async def _refresh(self) -> None:
         while True:
@@ -330,55 +323,3 @@ class Gateway:
                     self.streams.tell(node_id, DesiredHint(generation=generation, issue=issue))
             except Exception as error:
                 log.warning("bundles.not-refreshed", error=type(error).__name__)
-
-
-async def _until_gone(receive: Receive, stream: Stream) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    stream.close()
-
-
-def _event(told: DesiredHint | Told) -> bytes:
-    if isinstance(told, Told):
-        return b"event: %s\ndata: %s\n\n" % (told.kind.encode(), told.envelope.encoded())
-    return b"event: desired\ndata: " + msgspec.json.encode(told) + b"\n\n"
-
-
-def _read(decode: Callable[[bytes], T], body: bytes) -> T:
-    try:
-        return decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise AgentRequestInvalid(str(error)[:300]) from error
-
-
-async def _body(call: Call, most: int = 0) -> bytes:
-    """Read the whole body, bounded in size and time."""
-    most = most or _MOST_BODY[call.path]
-    parts: list[bytes] = []
-    size = 0
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            while True:
-                message = await call.receive()
-                if message["type"] == "http.disconnect":
-                    raise GatewayBodyTimeout("the connection was closed")
-                size += len(message.get("body", b""))
-                if size > most:
-                    raise TooLargeError(f"This call takes at most {most} bytes.")
-                parts.append(message.get("body", b""))
-                if not message.get("more_body", False):
-                    return b"".join(parts)
-    except TimeoutError:
-        raise GatewayBodyTimeout from None
-
-
-async def _refuse(send: Send, error: VectorFlowError) -> None:
-    problem = {
-        "type": error.problem_type(),
-        "title": error.title(),
-        "status": error.status,
-        "detail": error.detail,
-    }
-    headers = [(name.lower().encode(), value.encode()) for name, value in error.headers.items()]
-    with contextlib.suppress(RuntimeError):  # the answer had begun, or the agent has gone
-        await answer(send, error.status, PROBLEM, msgspec.json.encode(problem), *headers)

@@ -14,6 +14,7 @@ import structlog
 from vectorflow.delivery import jobs as delivery_jobs
 from vectorflow.entry.api import build_api
 from vectorflow.entry.gateway import Gateway, GatewayOptions
+from vectorflow.entry.gateway_metrics import GatewayMetrics
 from vectorflow.entry.listeners import bind, serve
 from vectorflow.entry.process import Process
 from vectorflow.entry.signer import SignerRole
@@ -74,14 +75,18 @@ async def run_gateway(process: Process) -> None:
     listener = bind(settings.gateway_host, settings.gateway_port, "VECTORFLOW_GATEWAY_PORT")
     log.info("gateway.listening", host=settings.gateway_host, port=listener.getsockname()[1])
     async with gateway.running():
-        closing = asyncio.create_task(
-            _when(process.stop, gateway.streams.close_all), name="gateway-close-streams"
-        )
+        beside = [
+            asyncio.create_task(_when(process.stop, gateway.streams.close_all), name="gateway-close-streams"),
+            asyncio.create_task(
+                GatewayMetrics(gateway, process.metrics.registry).watch(), name="gateway-metrics"
+            ),
+        ]
         try:
             await serve(gateway, listener, process.stop)
         finally:
-            closing.cancel()
-            await asyncio.gather(closing, return_exceptions=True)
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
 
 
 async def run_signer(process: Process) -> None:

@@ -54,6 +54,9 @@ class AgentTokens:
         self._look_ups = TokenBuckets(burst=2000, per_second=200, monotonic=monotonic)
         self._enrolments = TokenBuckets(burst=100, per_second=5, monotonic=monotonic)
 
+    def __len__(self) -> int:
+        return len(self._entries)
+
     def presented(self, host: str | None, authorization: str | None, prefix: str) -> tokens.Token:
         """Take the token of a request and compare slugs, without the database. Raises `AgentTokenRefused`."""
         if authorization is None or not authorization[: len(_BEARER)].lower() == _BEARER:
@@ -66,14 +69,15 @@ class AgentTokens:
             raise AgentTokenRefused
         return token
 
-    async def node(self, token: tokens.Token, address: str) -> NodeAuthority:
-        """Return whose node token it is.
+    async def node(self, token: tokens.Token, address: str | None = None) -> NodeAuthority:
+        """Return whose node token it is. Without an address one that was let in before is looked at again.
 
         Raises `AgentTokenRefused`, `RateLimitedError`, `GatewayBusy`, `DatabaseUnavailable`.
         """
         entry = self._entries.get(token.id)
         if entry is None or entry.expires_at < self._monotonic():
-            self._look_ups.check(address)
+            if address is not None:
+                self._look_ups.check(address)
             entry = await self._asked.get(token.id)
             if entry is None:
                 raise GatewayBusy(headers={"Retry-After": "1"})

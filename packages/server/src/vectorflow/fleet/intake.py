@@ -151,7 +151,7 @@ def _verified(authority: NodeAuthority, sent: envelope.Envelope) -> tuple[int, S
     """Return the sequence, and the report to store or why it is refused for good."""
     try:
         claimed = msgspec.json.decode(base64_bytes(sent.payload), type=Report)
-    except (EncodingInvalid, msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (EncodingInvalid, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise AgentRequestInvalid("a report cannot be read") from error
     try:
         envelope.verify(sent, {keys.key_id(authority.identity_key): authority.identity_key}, envelope.REPORT)

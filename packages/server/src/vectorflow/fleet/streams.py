@@ -30,11 +30,12 @@ class Told(msgspec.Struct, frozen=True):
 class Stream:
     """One open stream of a node."""
 
-    __slots__ = ("_once", "_sent", "_wake", "closed", "hint", "node_id")
+    __slots__ = ("_once", "_sent", "_wake", "begun", "closed", "hint", "node_id")
 
     def __init__(self, node_id: UUID) -> None:
         self.node_id = node_id
         self.hint: DesiredHint | None = None
+        self.begun = False
         self.closed = False
         self._wake = asyncio.Event()
         self._once: deque[Told] = deque()
@@ -50,6 +51,10 @@ class Stream:
     def tell(self, hint: DesiredHint) -> None:
         """Leave a hint to be sent, in place of an older one."""
         self.hint = hint
+        self._wake.set()
+
+    def check(self) -> None:
+        """Have whoever waits look at the node's token now."""
         self._wake.set()
 
     def close(self) -> None:
@@ -126,6 +131,12 @@ class Streams:
         """End a node's streams, since it was revoked."""
         for stream in self._streams.get(node_id, ()):
             stream.close()
+
+    def check_all(self) -> None:
+        """Have every stream's token looked at, since news of a revocation may have been missed."""
+        for mine in self._streams.values():
+            for stream in mine:
+                stream.check()
 
     def close_all(self) -> None:
         """End every stream; agents connect again."""

@@ -60,6 +60,7 @@ class Ingest:
         self._flows: OrderedDict[UUID, dict[UUID, Flow]] = OrderedDict()
         self._told: dict[UUID, float] = {}
         self._lock = asyncio.Lock()
+        self.shed = 0
         self.written = 0
         self.flush_seconds = 0.0
 
@@ -77,6 +78,7 @@ class Ingest:
         """Buffer a heartbeat that `heartbeats` has read. Raises `IngestFull` when the database has not kept up."""
         replaced = self._beats.get(authority.node_id)
         if replaced is None and (len(self._beats) >= self._most_nodes or self._bytes >= self._most_bytes):
+            self.shed += 1
             raise IngestFull(headers={"Retry-After": "5"})
         before = self._flows.get(authority.node_id, _NO_FLOWS)
         beat, flows = make_beat(authority, request, self._clock.now(), self._heartbeat_seconds, before)

@@ -1,0 +1,56 @@
+"""`entry.gateway_metrics`: what is refused is counted, without a label that an agent could choose."""
+
+import asyncio
+
+from prometheus_client import CollectorRegistry, generate_latest
+
+from vectorflow.entry.gateway_metrics import GatewayMetrics
+
+
+def value(registry: CollectorRegistry, name: str) -> float:
+    lines = generate_latest(registry).decode().splitlines()
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
+
+
+async def test_a_full_buffer_answers_429_and_is_counted(world, monkeypatch) -> None:
+    first, second = await world.agents(2)
+    ingest = world.house.gateway.ingest
+    registry = CollectorRegistry()
+    GatewayMetrics(world.house.gateway, registry)
+    await ingest.flush()
+    before = value(registry, "vectorflow_gateway_heartbeats_shed_total")
+    monkeypatch.setattr(ingest, "_most_bytes", 1)
+    async with ingest._lock:  # no flush meanwhile
+        await first.beat()
+        assert value(registry, "vectorflow_gateway_heartbeats_waiting_bytes") == ingest.waiting_bytes > 0
+        refused = await second.call("POST", "/agent/v1/heartbeat", content=b'{"at":1,"sequence":1}')
+        assert (refused.status_code, refused.headers["retry-after"]) == (429, "5")
+        await first.beat()  # a newer one of the same node takes the place of the older
+    assert value(registry, "vectorflow_gateway_heartbeats_shed_total") == before + 1
+    assert value(registry, 'vectorflow_gateway_requests_total{call="heartbeat",outcome="429"}') >= 1
+    assert await ingest.flush()
+    assert value(registry, "vectorflow_gateway_heartbeats_waiting_bytes") == 0
+
+
+async def test_calls_are_counted_by_our_words_alone(world) -> None:
+    agent = (await world.agents(1))[0]
+    await agent.call("GET", "/agent/v1/files/" + "0" * 64)
+    await agent.call("GET", "/agent/v1/desired", token="vfn_x")
+    await agent.call("GET", "/pot/of?tea")
+    registry = CollectorRegistry()
+    GatewayMetrics(world.house.gateway, registry)
+    text = generate_latest(registry).decode()
+    assert 'call="file",outcome="404"' in text
+    assert 'call="desired",outcome="401"' in text
+    assert 'call="other",outcome="404"' in text
+    assert "pot" not in text
+    assert world.slug not in text
+
+
+async def test_the_loops_lag_is_seen(house) -> None:
+    registry = CollectorRegistry()
+    watching = asyncio.create_task(GatewayMetrics(house.gateway, registry).watch())
+    while not value(registry, "vectorflow_gateway_loop_lag_seconds_count"):
+        await asyncio.sleep(0.05)
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
