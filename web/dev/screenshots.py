@@ -16,6 +16,7 @@ PAGES = {
     "engines": "engines",
     "enrolment": "enrolment",
     "secrets": "secrets",
+    "rules": "rules",
     "audit": "audit",
     "rollouts": "rollouts",
     "sessions": "account/sessions",

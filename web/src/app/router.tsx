@@ -165,6 +165,12 @@ const secrets = createRoute({
   component: lazyRouteComponent(() => import('@/features/secrets/secrets-page'), 'SecretsPage'),
 })
 
+const rules = createRoute({
+  getParentRoute: () => scoped,
+  path: '/rules',
+  component: lazyRouteComponent(() => import('@/features/rules/rules-page'), 'RulesPage'),
+})
+
 const audit = createRoute({
   getParentRoute: () => scoped,
   path: '/audit',
@@ -195,6 +201,7 @@ const routeTree = root.addChildren([
       engines,
       enrolment,
       secrets,
+      rules,
       audit,
       sessions,
     ]),

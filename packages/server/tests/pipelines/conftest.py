@@ -22,10 +22,14 @@ from vectorflow.identity.service import SignInLimits
 from vectorflow.kernel.actor import SYSTEM
 from vectorflow.keys.providers import LocalKeyFile
 from vectorflow.keys.service import KeyService
+from vectorflow.library import http as library_http
+from vectorflow.library.rules import PolicyRuleService
+from vectorflow.library.service import EngineSchemaService
 from vectorflow.pipelines import http as pipelines_http
 from vectorflow.pipelines.compiling import Workbench
 from vectorflow.pipelines.revisions import RevisionService
 from vectorflow.pipelines.service import PipelineService
+from vectorflow.pipelines.surroundings import Surroundings
 from vectorflow.pipelines.types import Deployed
 from vectorflow.pipelines.vrl import WorkerVrl
 from vectorflow.platform.credentials import Role, role_url
@@ -139,7 +143,8 @@ def house(
     keys = KeyService(database, provider)
     vault = VaultService(keys)
     deployed = SetDeployed()
-    pipelines = PipelineService(vault, workbench, deployed)
+    surroundings = Surroundings(PolicyRuleService(), workbench, deployed)
+    pipelines = PipelineService(vault, workbench, deployed, surroundings=surroundings)
     services = Services(Settings(), database, passwords=passwords, limits=limits, keys=keys)
     yield House(services, keys, vault, pipelines, RevisionService(pipelines), deployed)
     keys.close()
@@ -149,10 +154,17 @@ def house(
 @pytest.fixture(scope="session")
 def app(house: House) -> Any:
     """The application with the routes of vault and pipelines."""
-    named = {"vault": house.vault, "pipelines": house.pipelines, "revisions": house.revisions}
-    named["programs"] = house.services.rooms.programs
+    named = {
+        "vault": house.vault,
+        "pipelines": house.pipelines,
+        "revisions": house.revisions,
+        "policy_rules": PolicyRuleService(),
+        "engine_schemas": EngineSchemaService(),
+        "programs": house.services.rooms.programs,
+    }
     dependencies = {name: _constant(service) for name, service in named.items()}
-    ours = Router("/", route_handlers=[*vault_http.routes, *pipelines_http.routes], dependencies=dependencies)
+    handlers = [*vault_http.routes, *library_http.routes, *pipelines_http.routes]
+    ours = Router("/", route_handlers=handlers, dependencies=dependencies)
     return build_api(house.services, routes=[*identity.routes, ours])
 
 

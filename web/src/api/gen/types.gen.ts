@@ -92,6 +92,7 @@ export type Change = {
  */
 export type CheckRequest = {
     document: Document;
+    pipeline_id?: string | null;
 };
 
 /**
@@ -689,6 +690,52 @@ export type PipelineSummaryList = {
 export type Point = {
     at: string;
     value: number;
+};
+
+/**
+ * PolicyRule
+ */
+export type PolicyRule = {
+    name: string;
+    about: 'component' | 'option' | 'destination';
+    verdict?: 'allow' | 'deny' | 'require';
+    kinds?: Array<'source' | 'transform' | 'sink'>;
+    types?: Array<string>;
+    path?: Array<string>;
+    values?: Array<string>;
+    severity?: 'error' | 'warning' | 'note';
+    reason?: string;
+};
+
+/**
+ * PolicyRuleInput
+ */
+export type PolicyRuleInput = {
+    rule: PolicyRule;
+    /**
+     * Slugs of the environments that it holds in.
+     */
+    environments?: Array<string>;
+};
+
+/**
+ * PolicyRuleKept
+ */
+export type PolicyRuleKept = {
+    id: string;
+    rule: PolicyRule;
+    environments: Array<string>;
+    updated_at: string;
+    updated_by: string;
+    etag: string;
+};
+
+/**
+ * PolicyRuleList
+ */
+export type PolicyRuleList = {
+    items: Array<PolicyRuleKept>;
+    next_cursor: string | null;
 };
 
 /**
@@ -1712,6 +1759,125 @@ export type DeleteEngineSchemaResponses = {
 };
 
 export type DeleteEngineSchemaResponse = DeleteEngineSchemaResponses[keyof DeleteEngineSchemaResponses];
+
+export type ListPolicyRulesData = {
+    body?: never;
+    path: {
+        org: string;
+    };
+    query?: {
+        /**
+         * Most items of one answer.
+         */
+        limit?: number;
+        /**
+         * `next_cursor` of the answer before.
+         */
+        cursor?: string | null;
+    };
+    url: '/api/v1/orgs/{org}/policy-rules';
+};
+
+export type ListPolicyRulesErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type ListPolicyRulesError = ListPolicyRulesErrors[keyof ListPolicyRulesErrors];
+
+export type ListPolicyRulesResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: PolicyRuleList;
+};
+
+export type ListPolicyRulesResponse = ListPolicyRulesResponses[keyof ListPolicyRulesResponses];
+
+export type CreatePolicyRuleData = {
+    body: PolicyRuleInput;
+    path: {
+        org: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/policy-rules';
+};
+
+export type CreatePolicyRuleErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type CreatePolicyRuleError = CreatePolicyRuleErrors[keyof CreatePolicyRuleErrors];
+
+export type CreatePolicyRuleResponses = {
+    /**
+     * Document created, URL follows
+     */
+    201: PolicyRuleKept;
+};
+
+export type CreatePolicyRuleResponse = CreatePolicyRuleResponses[keyof CreatePolicyRuleResponses];
+
+export type DeletePolicyRuleData = {
+    body?: never;
+    path: {
+        org: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/policy-rules/{id}';
+};
+
+export type DeletePolicyRuleErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type DeletePolicyRuleError = DeletePolicyRuleErrors[keyof DeletePolicyRuleErrors];
+
+export type DeletePolicyRuleResponses = {
+    /**
+     * Request fulfilled, nothing follows
+     */
+    204: void;
+};
+
+export type DeletePolicyRuleResponse = DeletePolicyRuleResponses[keyof DeletePolicyRuleResponses];
+
+export type UpdatePolicyRuleData = {
+    body: PolicyRuleInput;
+    path: {
+        org: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/policy-rules/{id}';
+};
+
+export type UpdatePolicyRuleErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type UpdatePolicyRuleError = UpdatePolicyRuleErrors[keyof UpdatePolicyRuleErrors];
+
+export type UpdatePolicyRuleResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: PolicyRuleKept;
+};
+
+export type UpdatePolicyRuleResponse = UpdatePolicyRuleResponses[keyof UpdatePolicyRuleResponses];
 
 export type ListPipelinesData = {
     body?: never;

@@ -18,16 +18,16 @@ function useSettled<Value>(value: Value): Value {
 }
 
 /** Checks and compiles the draft on the server shortly after each change. */
-export function CheckProvider({ children }: { children: ReactNode }) {
+export function CheckProvider({ pipelineId, children }: { pipelineId: string; children: ReactNode }) {
   const { org, env } = useScope()
   const current = useEditorState((state) => state.draft.document)
   const document = useSettled(current)
   // The layout does not change what runs: dragging a card asks nothing.
   const key = useMemo(() => JSON.stringify({ ...document, layout: {} }), [document])
   const check = useQuery({
-    queryKey: ['check', org, env, key],
+    queryKey: ['check', org, env, pipelineId, key],
     queryFn: async ({ signal }) =>
-      (await checkDocument({ path: { org, env }, body: { document }, signal, throwOnError: true })).data,
+      (await checkDocument({ path: { org, env }, body: { document, pipeline_id: pipelineId }, signal, throwOnError: true })).data,
     placeholderData: keepPreviousData,
     staleTime: Infinity,
     gcTime: 30_000,

@@ -96,7 +96,7 @@ function Editor({ pipeline, catalogue, account }: EditorProps) {
   return (
     <EditorContext value={value}>
       <RatesProvider pipelineId={pipeline.id}>
-        <CheckProvider>
+        <CheckProvider pipelineId={pipeline.id}>
           <ReactFlowProvider>
             <Workbench account={account}>
               {showsRestored && (

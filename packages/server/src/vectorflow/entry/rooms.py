@@ -12,12 +12,14 @@ from vectorflow.fleet.statements import StatementService
 from vectorflow.kernel.clock import Clock
 from vectorflow.keys.service import KeyService
 from vectorflow.keys.signing import SigningService
+from vectorflow.library.rules import PolicyRuleService
 from vectorflow.library.service import EngineSchemaService
 from vectorflow.pipelines.compiling import Workbench
 from vectorflow.pipelines.engines import TargetEngines
 from vectorflow.pipelines.programs import ProgramService
 from vectorflow.pipelines.revisions import RevisionService
 from vectorflow.pipelines.service import PipelineService
+from vectorflow.pipelines.surroundings import Surroundings
 from vectorflow.pipelines.vrl import WorkerVrl
 from vectorflow.platform.database import Database
 from vectorflow.platform.http.events import EventStreams
@@ -30,6 +32,7 @@ VRL_WORKERS = 2
 SERVICES: Sequence[str] = (
     "vault",
     "engine_schemas",
+    "policy_rules",
     "pipelines",
     "programs",
     "revisions",
@@ -61,7 +64,9 @@ class Rooms:
         self._workbench = Workbench(self._vrl)
         self.engine_schemas = EngineSchemaService()
         targets = TargetEngines(EnginesOfNodes(), self.engine_schemas, self._workbench)
-        self.pipelines = PipelineService(self.vault, self._workbench, AssignedLookup(), targets)
+        self.policy_rules = PolicyRuleService()
+        surroundings = Surroundings(self.policy_rules, self._workbench, AssignedLookup())
+        self.pipelines = PipelineService(self.vault, self._workbench, AssignedLookup(), targets, surroundings)
         self.programs = ProgramService()
         self.revisions = RevisionService(self.pipelines)
         self.fleet = FleetService(self.signing, clock, lambda slug: agent_url(settings, slug))

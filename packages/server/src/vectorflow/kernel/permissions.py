@@ -14,6 +14,7 @@ class Permission(StrEnum):
     AUDIT_READ = "audit.read"
     ENVIRONMENT_READ = "environment.read"
     ENVIRONMENT_MANAGE = "environment.manage"
+    POLICY_MANAGE = "policy.manage"
     PIPELINE_READ = "pipeline.read"
     PIPELINE_EDIT = "pipeline.edit"
     PIPELINE_DEPLOY = "pipeline.deploy"

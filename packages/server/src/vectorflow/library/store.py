@@ -1,10 +1,14 @@
-"""The SQL of engine schemas."""
+"""The SQL of engine schemas and policy rules."""
 
 from collections.abc import Sequence
 from uuid import UUID
 
-from vectorflow.library.types import Account, EngineSchemaRow, KnownEngine
+import msgspec
+from psycopg.types.json import Jsonb
+
+from vectorflow.library.types import Account, EngineSchemaRow, KnownEngine, PolicyRuleRow
 from vectorflow.platform.database import Transaction
+from vectorflow_topology.checks.policy import PolicyRule
 
 
 async def engine_schema_list(txn: Transaction, *, after: UUID | None, limit: int) -> list[EngineSchemaRow]:
@@ -148,3 +152,111 @@ async def engine_schema_content(txn: Transaction, schema_id: UUID) -> bytes | No
         {"id": schema_id},
     )
     return None if found is None else bytes(found)
+
+
+async def policy_rule_list(txn: Transaction, *, after: str | None, limit: int) -> list[PolicyRuleRow]:
+    """Return rules by name."""
+    return await txn.rows(
+        PolicyRuleRow,
+        """select id, name, rule, environments, version, updated_at, updated_by from policy_rules
+        where organization_id = %(organization_id)s and name > coalesce(%(after)s, '')
+        order by name limit %(limit)s""",
+        {"after": after, "limit": limit},
+    )
+
+
+async def policy_rules_of_environment(txn: Transaction, environment_id: UUID) -> list[PolicyRuleRow]:
+    """Return the rules that hold in an environment."""
+    return await txn.rows(
+        PolicyRuleRow,
+        """select r.id, r.name, r.rule, r.environments, r.version, r.updated_at, r.updated_by
+        from policy_rules r
+        join environments e on e.organization_id = r.organization_id and e.id = %(environment_id)s
+        where r.organization_id = %(organization_id)s
+          and (r.environments = '{}' or e.slug = any(r.environments))
+        order by r.name""",
+        {"environment_id": environment_id},
+    )
+
+
+async def policy_rule_lock(txn: Transaction, rule_id: UUID) -> PolicyRuleRow | None:
+    """Return a rule, holding its row until the transaction ends."""
+    return await txn.row(
+        PolicyRuleRow,
+        """select id, name, rule, environments, version, updated_at, updated_by from policy_rules
+        where organization_id = %(organization_id)s and id = %(id)s for update""",
+        {"id": rule_id},
+    )
+
+
+async def policy_rule_count(txn: Transaction) -> int:
+    """Return how many rules the organisation has."""
+    return int(
+        await txn.value("select count(*) from policy_rules where organization_id = %(organization_id)s")
+    )
+
+
+async def policy_rule_name_taken(txn: Transaction, name: str, but: UUID) -> bool:
+    """Tell whether another rule has this name."""
+    return bool(
+        await txn.value(
+            """select exists(select from policy_rules
+            where organization_id = %(organization_id)s and name = %(name)s and id <> %(but)s)""",
+            {"name": name, "but": but},
+        )
+    )
+
+
+async def policy_rule_insert(
+    txn: Transaction, rule_id: UUID, rule: PolicyRule, environments: Sequence[str], by: str
+) -> PolicyRuleRow | None:
+    """Store a new rule; None when the name is taken."""
+    return await txn.row(
+        PolicyRuleRow,
+        """insert into policy_rules (organization_id, id, name, rule, environments, updated_by)
+        values (%(organization_id)s, %(id)s, %(name)s, %(rule)s, %(environments)s::text[], %(by)s)
+        on conflict (organization_id, name) do nothing
+        returning id, name, rule, environments, version, updated_at, updated_by""",
+        {"id": rule_id, **_rule(rule, environments, by)},
+    )
+
+
+async def policy_rule_update(
+    txn: Transaction, rule_id: UUID, rule: PolicyRule, environments: Sequence[str], by: str
+) -> PolicyRuleRow | None:
+    """Store a rule as its next version."""
+    return await txn.row(
+        PolicyRuleRow,
+        """update policy_rules set name = %(name)s, rule = %(rule)s, environments = %(environments)s::text[],
+            version = version + 1, updated_at = now(), updated_by = %(by)s
+        where organization_id = %(organization_id)s and id = %(id)s
+        returning id, name, rule, environments, version, updated_at, updated_by""",
+        {"id": rule_id, **_rule(rule, environments, by)},
+    )
+
+
+async def policy_rule_delete(txn: Transaction, rule_id: UUID) -> None:
+    """Remove a rule."""
+    await txn.execute(
+        "delete from policy_rules where organization_id = %(organization_id)s and id = %(id)s",
+        {"id": rule_id},
+    )
+
+
+async def environment_slugs(txn: Transaction, slugs: Sequence[str]) -> list[str]:
+    """Return which of the slugs are environments of the organisation."""
+    found: Sequence[str] | None = await txn.value(
+        """select array_agg(slug) from environments
+        where organization_id = %(organization_id)s and slug = any(%(slugs)s::text[])""",
+        {"slugs": list(slugs)},
+    )
+    return list(found or ())
+
+
+def _rule(rule: PolicyRule, environments: Sequence[str], by: str) -> dict[str, object]:
+    return {
+        "name": rule.name,
+        "rule": Jsonb(msgspec.to_builtins(rule)),
+        "environments": sorted(set(environments)),
+        "by": by[:200],
+    }

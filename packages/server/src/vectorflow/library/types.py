@@ -6,6 +6,8 @@ from uuid import UUID
 
 import msgspec
 
+from vectorflow_topology.checks.policy import PolicyRule
+
 MOST_SCHEMA_BYTES: Final = 4 * 1024 * 1024
 """Bytes of a schema and listing as they are stored, compressed."""
 
@@ -53,3 +55,18 @@ class Account(msgspec.Struct, frozen=True):
     digest: bytes
     confirmed: bool
     nodes: int
+
+
+MOST_POLICY_RULES: Final = 200
+
+
+class PolicyRuleRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule about pipelines; without environments it holds in all of them."""
+
+    id: UUID
+    name: str
+    rule: PolicyRule
+    environments: list[str]
+    version: int
+    updated_at: datetime
+    updated_by: str

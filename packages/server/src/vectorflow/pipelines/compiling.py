@@ -9,6 +9,7 @@ from typing import Literal, ParamSpec, TypeVar
 from vectorflow.pipelines.errors import CheckingBusy
 from vectorflow.pipelines.types import Checked, ImportFormat
 from vectorflow_topology.checks.engines import Engine, check_engines
+from vectorflow_topology.checks.resources import document_resources
 from vectorflow_topology.compiler import Compiled, CompileFailed, Target, compile_document
 from vectorflow_topology.document import Document
 from vectorflow_topology.findings import Finding, ordered
@@ -71,6 +72,7 @@ class Workbench:
             yaml=compiled.yaml if compiled else None,
             sha256=compiled.sha256 if compiled else None,
             secrets=compiled.secrets if compiled else (),
+            resources=tuple(document_resources(document, self.target)),
         )
 
 

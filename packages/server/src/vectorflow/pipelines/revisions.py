@@ -51,7 +51,7 @@ class RevisionService:
         if pipeline is None or plain is None:
             raise PipelineNotFound
         document = await self._workbench.run(document_stored, plain)
-        checked = await self._pipelines.check(txn, pipeline.environment_id, document)
+        checked = await self._pipelines.check(txn, pipeline.environment_id, document, pipeline_id)
         if checked.yaml is None or checked.sha256 is None or checked.errors:
             raise DocumentInvalid(errors=field_errors(checked.errors))
         latest = await self._latest(txn, pipeline)
@@ -72,7 +72,9 @@ class RevisionService:
             target=self._workbench.target.vector_version,
             message=message,
         )
-        return await self._keep(txn, pipeline, columns, document, actor)
+        row = await self._keep(txn, pipeline, columns, document, actor)
+        await store.resource_insert(txn, pipeline.environment_id, pipeline_id, row.number, checked.resources)
+        return row
 
     async def revisions(
         self,
@@ -124,7 +126,7 @@ class RevisionService:
     async def preview(self, txn: Transaction, pipeline: PipelineRow) -> tuple[Checked, Document]:
         """Return what a revision of the draft would be, without making one, and the draft's document."""
         document = (await self._pipelines.draft(txn, pipeline.environment_id, pipeline.id)).document
-        return await self._pipelines.check(txn, pipeline.environment_id, document), document
+        return await self._pipelines.check(txn, pipeline.environment_id, document, pipeline.id), document
 
     async def _document(self, txn: Transaction, pipeline: PipelineRow, state: State) -> Document | None:
         if state is None:

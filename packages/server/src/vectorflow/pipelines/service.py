@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+import msgspec
 import psycopg
 
 from vectorflow.kernel.actor import Actor
@@ -19,6 +20,7 @@ from vectorflow.pipelines.errors import (
     StillDeployed,
 )
 from vectorflow.pipelines.references import missing_secret_findings, secret_names
+from vectorflow.pipelines.surroundings import Surroundings
 from vectorflow.pipelines.types import (
     Checked,
     DeployedLookup,
@@ -48,10 +50,12 @@ class PipelineService:
         workbench: Workbench,
         deployed: DeployedLookup | None = None,
         engines: TargetEngines | None = None,
+        surroundings: Surroundings | None = None,
     ) -> None:
         self._vault = vault
         self._workbench = workbench
         self._engines = engines
+        self._surroundings = surroundings
         self._deployed = deployed or NothingDeployed()
 
     @property
@@ -163,10 +167,27 @@ class PipelineService:
         )
         await txn.notify(PIPELINE_TOPIC, {"pipeline_id": pipeline.id})
 
-    async def check(self, txn: Transaction, environment_id: UUID, document: Document) -> Checked:
-        """Check a document against its environment. Raises `CheckingBusy`."""
+    async def check(
+        self, txn: Transaction, environment_id: UUID, document: Document, pipeline_id: UUID | None = None
+    ) -> Checked:
+        """Check the document of a pipeline, if it is one's, against its environment. Raises `CheckingBusy`."""
         checked = await self._workbench.check(document, await self.engines(txn, environment_id))
-        return await self.with_secrets(txn, environment_id, document, checked)
+        return await self.in_environment(txn, environment_id, document, checked, pipeline_id)
+
+    async def in_environment(
+        self,
+        txn: Transaction,
+        environment_id: UUID,
+        document: Document,
+        checked: Checked,
+        pipeline_id: UUID | None,
+    ) -> Checked:
+        """Add what the environment says: secrets, the organisation's rules, other pipelines on its nodes."""
+        checked = await self.with_secrets(txn, environment_id, document, checked)
+        if self._surroundings is None:
+            return checked
+        more = await self._surroundings.findings(txn, environment_id, document, checked, pipeline_id)
+        return msgspec.structs.replace(checked, findings=tuple(ordered((*checked.findings, *more))))
 
     async def engines(self, txn: Transaction, environment_id: UUID) -> tuple[Engine, ...]:
         """Return the engines that documents of an environment are checked for."""
@@ -180,12 +201,7 @@ class PipelineService:
         if not missing:
             return checked
         findings = (*checked.findings, *missing_secret_findings(document, missing))
-        return Checked(
-            findings=tuple(ordered(findings)),
-            yaml=checked.yaml,
-            sha256=checked.sha256,
-            secrets=checked.secrets,
-        )
+        return msgspec.structs.replace(checked, findings=tuple(ordered(findings)))
 
     async def record_uses(self, txn: Transaction, pipeline: PipelineRow, document: Document) -> None:
         """Tell the vault which secrets the draft and the revisions of a pipeline refer to."""

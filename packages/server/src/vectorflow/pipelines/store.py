@@ -7,8 +7,10 @@ import msgspec
 from psycopg.types.json import Json
 
 from vectorflow.kernel.actor import Actor
+from vectorflow.kernel.ids import new_id
 from vectorflow.pipelines.types import PipelineRow, PlainDocument, RevisionRow
 from vectorflow.platform.database import Transaction
+from vectorflow_topology.catalogue import Resource
 
 
 class DocumentRow(msgspec.Struct, frozen=True):
@@ -22,6 +24,18 @@ class ContentRow(msgspec.Struct, frozen=True):
 
     yaml: bytes
     document: PlainDocument
+
+
+class TakenRow(msgspec.Struct, frozen=True):
+    """What a component of a revision takes of a node for itself."""
+
+    pipeline_id: UUID
+    pipeline: str
+    number: int
+    component: str
+    protocol: str
+    host: str
+    port: int
 
 
 class DraftColumns(msgspec.Struct, frozen=True, kw_only=True):
@@ -253,6 +267,58 @@ async def revision_insert(txn: Transaction, revision: RevisionColumns, actor: Ac
             "secrets": list(revision.secrets),
             "actor": actor.name,
             "actor_id": actor.account_id,
+        },
+    )
+
+
+async def resource_insert(
+    txn: Transaction,
+    environment_id: UUID,
+    pipeline_id: UUID,
+    number: int,
+    resources: Sequence[tuple[str, Resource]],
+) -> None:
+    """Store what a revision's components take of a node for themselves."""
+    await txn.execute_many(
+        """insert into revision_resources (organization_id, id, environment_id, pipeline_id, number, component,
+            protocol, host, port)
+        values (%(organization_id)s, %(id)s, %(environment_id)s, %(pipeline_id)s, %(number)s, %(component)s,
+            %(protocol)s, %(host)s, %(port)s)""",
+        [
+            {
+                "id": new_id(),
+                "environment_id": environment_id,
+                "pipeline_id": pipeline_id,
+                "number": number,
+                "component": component,
+                "protocol": each.protocol,
+                "host": each.host[:1000],
+                "port": each.port,
+            }
+            for component, each in resources
+        ],
+    )
+
+
+async def resource_list(
+    txn: Transaction, environment_id: UUID, wanted: Sequence[tuple[str, int]], *, but: UUID
+) -> list[TakenRow]:
+    """Return who else takes one of the (protocol, port) wanted, in any revision of the environment."""
+    return await txn.rows(
+        TakenRow,
+        """select r.pipeline_id, p.name as pipeline, r.number, r.component, r.protocol, r.host, r.port
+        from revision_resources r
+        join pipelines p on p.organization_id = r.organization_id and p.id = r.pipeline_id
+        join unnest(%(protocols)s::text[], %(ports)s::integer[]) as w (protocol, port)
+            on w.protocol = r.protocol and w.port = r.port
+        where r.organization_id = %(organization_id)s and r.environment_id = %(environment_id)s
+          and r.pipeline_id <> %(but)s and p.deleted_at is null
+        order by p.name, r.pipeline_id, r.component""",
+        {
+            "environment_id": environment_id,
+            "protocols": [protocol for protocol, _ in wanted],
+            "ports": [port for _, port in wanted],
+            "but": but,
         },
     )
 

@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from vectorflow.platform.database import Transaction
+from vectorflow_topology.catalogue import Resource
 from vectorflow_topology.diff import Change
 from vectorflow_topology.document import Document
 from vectorflow_topology.findings import Finding
@@ -137,6 +138,8 @@ class Checked(msgspec.Struct, frozen=True):
     yaml: bytes | None
     sha256: str | None
     secrets: tuple[str, ...]
+    resources: tuple[tuple[str, Resource], ...] = ()
+    """What its components take of a node for themselves, by component id."""
 
     @property
     def errors(self) -> tuple[Finding, ...]:

@@ -42,6 +42,23 @@ def test_errors_end_with_1_and_stand_where_they_are(command, tmp_path):
     assert b'fix: set encoding.codec to "json"' in done.stdout
 
 
+def test_the_organisations_rules_count_too(command, tmp_path):
+    (tmp_path / "good.yaml").write_text(GOOD)
+    sinks = re.findall(r"^sinks:\n  (\w+):\n    type: (\w+)", GOOD, flags=re.MULTILINE)
+    (tmp_path / "rules.yaml").write_text(
+        f"- {{name: No such sink, about: component, types: [{sinks[0][1]}], reason: Ask the platform team.}}\n"
+    )
+    done = command("check", "--policy", "rules.yaml", "good.yaml")
+    assert done.returncode == 1
+    (line,) = lines(done.stdout)[:-1]
+    assert f"({sinks[0][0]}) [policy.component]" in line
+    assert "Ask the platform team." in line
+    (tmp_path / "rules.yaml").write_text("- {name: Half a rule}\n")
+    done = command("check", "--policy", "rules.yaml", "good.yaml")
+    assert (done.returncode, b"is not a list of rules" in done.stderr) == (2, True)
+    assert command("check", "--policy", "none.yaml", "good.yaml").returncode == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

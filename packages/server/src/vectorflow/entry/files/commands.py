@@ -20,6 +20,7 @@ from vectorflow.entry.files.sarif import as_sarif
 from vectorflow.entry.files.svg import as_svg
 from vectorflow.entry.files.vrl import VersionedVrl
 from vectorflow.entry.files.write import NotWritten, write_file
+from vectorflow_topology.checks.policy import PolicyRule
 from vectorflow_topology.compiler import CompileFailed, Target, compile_document
 from vectorflow_topology.compiler.types import version_key
 from vectorflow_topology.findings import has_errors
@@ -77,10 +78,14 @@ def register(app: typer.Typer) -> None:
 
 def check_command(
     files: Files,
+    *,
     vector_version: VectorVersion = NEWEST,
     interpolation: Interpolation = False,
     format: Annotated[FindingsFormat, typer.Option(help="How to print findings.")] = FindingsFormat.text,  # noqa: A002 - the option's name
     apart: Apart = False,
+    policy: Annotated[
+        Path | None, typer.Option("--policy", help="A YAML file with a list of the organisation's rules.")
+    ] = None,
 ) -> None:
     """Check pipelines and Vector configurations, with their VRL; needs no server.
 
@@ -88,9 +93,12 @@ def check_command(
     """
     target = _target(vector_version, interpolation=interpolation)
     given = _given(files, apart=apart)
+    rules = _rules(policy) if policy is not None else ()
     names = [file.name for configuration in given for file in configuration.files]
     with VersionedVrl(vector_version) as vrl:
-        found = ordered(each for configuration in given for each in judge(load(configuration), target, vrl))
+        found = ordered(
+            each for configuration in given for each in judge(load(configuration), target, vrl, rules)
+        )
     if format is FindingsFormat.json:
         out(as_json(found, names))
     elif format is FindingsFormat.sarif:
@@ -239,6 +247,15 @@ def _target(vector_version: str, *, interpolation: bool = False, tests: bool = F
         _fail(f"{printable(vector_version)} is not a version of Vector; write it like {NEWEST}", USAGE)
     # Without the option the version decides.
     return Target(vector_version=vector_version, interpolation=interpolation or None, tests=tests)
+
+
+def _rules(path: Path) -> tuple[PolicyRule, ...]:
+    try:
+        return msgspec.yaml.decode(path.read_bytes(), type=tuple[PolicyRule, ...])
+    except OSError as error:
+        _fail(f"{printable(str(path))} cannot be read: {error.strerror}", USAGE)
+    except (msgspec.MsgspecError, ValueError) as error:
+        _fail(f"{printable(str(path))} is not a list of rules: {printable(str(error))}", USAGE)
 
 
 def _given(names: Sequence[str], *, apart: bool = False) -> list[Configuration]:

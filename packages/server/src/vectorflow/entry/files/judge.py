@@ -1,11 +1,12 @@
 """Checks a configuration that was read from files."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from vectorflow.entry.files.load import Loaded, Located
 from vectorflow_topology.checks import check
+from vectorflow_topology.checks.policy import PolicyRule, policy_findings
 from vectorflow_topology.compiler import Target
 from vectorflow_topology.vrl import VrlCompiler
 
@@ -14,13 +15,18 @@ _ABOUT_IMPORTS = frozenset(("import.comments", "import.node-local", "import.secr
 _RANK = {"error": 0, "warning": 1, "note": 2}
 
 
-def judge(loaded: Loaded, target: Target, vrl: VrlCompiler | None) -> list[Located]:
+def judge(
+    loaded: Loaded, target: Target, vrl: VrlCompiler | None, rules: Sequence[PolicyRule] = ()
+) -> list[Located]:
     """Return everything there is to say about a configuration, in the order of the files."""
     found = [_as_vector_would(each, loaded) for each in loaded.findings]
     found = [each for each in found if each.finding.rule not in _ABOUT_IMPORTS]
     if loaded.parts:
         # The lines of the compiled text say nothing here; every finding gets its place in the file.
-        checked = check(loaded.document, target=target, vrl=vrl)
+        checked = [
+            *check(loaded.document, target=target, vrl=vrl),
+            *policy_findings(loaded.document, rules),
+        ]
         found.extend(loaded.places.located(each) for each in checked)
     replaced = _replaced_by_environment(found) if target.interpolates else set()
     return ordered(

@@ -3,6 +3,7 @@
 import functools
 import gzip
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from litestar import Response, get, post
@@ -29,9 +30,10 @@ from vectorflow_topology.document import Document
 
 
 class CheckRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """A document to be checked."""
+    """A document to be checked; with its pipeline also against the others that run on the same nodes."""
 
     document: Document
+    pipeline_id: UUID | None = None
 
 
 class ImportRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -74,7 +76,9 @@ async def check_document(
     # Outside of any transaction: a check may take seconds, and a connection is dear.
     checked = await pipelines.workbench.check(data.document, engines)
     async with database.transaction(access.organization_id) as txn:
-        checked = await pipelines.with_secrets(txn, access.environment_id, data.document, checked)
+        checked = await pipelines.in_environment(
+            txn, access.environment_id, data.document, checked, data.pipeline_id
+        )
     yaml = checked.yaml.decode() if checked.yaml is not None else None
     return CheckResult(findings=checked.findings, yaml=yaml, sha256=checked.sha256)
 

@@ -1,0 +1,127 @@
+import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { Plus } from 'lucide-react'
+import { useState } from 'react'
+import type { PolicyRuleKept } from '@/api/gen'
+import { deletePolicyRule, listPolicyRules } from '@/api/gen'
+import { listPolicyRulesQueryKey } from '@/api/gen/@tanstack/react-query.gen'
+import { useCan, useScope } from '@/app/scope'
+import { t } from '@/lib/i18n'
+import { usePages } from '@/lib/use-pages'
+import type { Tone } from '@/ui/badge'
+import { StateBadge, Tag } from '@/ui/badge'
+import { Button } from '@/ui/button'
+import { ConfirmDialog } from '@/ui/dialog'
+import { Page } from '@/ui/page'
+import { EmptyState, ErrorState, InlineError, LoadingState } from '@/ui/states'
+import type { Column } from '@/ui/table'
+import { Table } from '@/ui/table'
+import { RuleDialog } from './rule-dialog'
+import { sentence, severityLabel } from './words'
+
+const TONES: Record<string, Tone> = { error: 'bad', warning: 'warn', note: 'unknown' }
+
+/** What the organisation allows in its pipelines. */
+export function RulesPage() {
+  const { org } = useScope()
+  const path = { org }
+  const query = { limit: 100 }
+  const can = useCan()
+  const [editing, setEditing] = useState<{ rule: PolicyRuleKept | null } | null>(null)
+  const [removing, setRemoving] = useState<PolicyRuleKept | null>(null)
+  const list = usePages<PolicyRuleKept>({
+    queryKey: [...listPolicyRulesQueryKey({ path, query }), 'pages'],
+    fetchPage: async (cursor, signal) =>
+      (await listPolicyRules({ path, query: { ...query, ...(cursor === undefined ? {} : { cursor }) }, signal, throwOnError: true })).data,
+  })
+  const mayManage = can('policy.manage')
+  const columns: Column<PolicyRuleKept>[] = [
+    { key: 'name', title: t('Rule'), render: (row) => <span className="font-medium [overflow-wrap:anywhere]">{row.rule.name}</span> },
+    {
+      key: 'severity',
+      title: t('When broken'),
+      render: (row) => <StateBadge tone={TONES[row.rule.severity ?? 'error'] ?? 'unknown'} label={severityLabel(row.rule.severity ?? 'error')} />,
+    },
+    { key: 'says', title: t('Says'), wideOnly: true, render: (row) => <span className="text-secondary [overflow-wrap:anywhere]">{sentence(row.rule)}</span> },
+    {
+      key: 'environments',
+      title: t('Holds in'),
+      wideOnly: true,
+      render: (row) =>
+        row.environments.length === 0 ? (
+          <span className="text-secondary">{t('all environments')}</span>
+        ) : (
+          <span className="flex flex-wrap gap-1">
+            {row.environments.map((each) => (
+              <Tag key={each}>{each}</Tag>
+            ))}
+          </span>
+        ),
+    },
+    {
+      key: 'action',
+      title: '',
+      align: 'right',
+      render: (row) =>
+        mayManage && (
+          <span className="inline-flex gap-2 py-1 max-sm:flex-col">
+            <Button onPress={() => setEditing({ rule: row })}>{t('Change…')}</Button>
+            <Button variant="danger" onPress={() => setRemoving(row)}>
+              {t('Delete…')}
+            </Button>
+          </span>
+        ),
+    },
+  ]
+  const make = mayManage && (
+    <Button variant="primary" onPress={() => setEditing({ rule: null })}>
+      <Plus aria-hidden size={14} />
+      {t('New rule')}
+    </Button>
+  )
+  return (
+    <Page title={t('Rules')} subtitle={t('What this organisation allows in its pipelines')} actions={make}>
+      {list.isPending && <LoadingState />}
+      {list.error !== null && list.items.length === 0 && <ErrorState error={list.error} onRetry={() => void list.refetch()} />}
+      {list.isSuccess && list.items.length === 0 && (
+        <EmptyState title={t('No rules yet')} action={make}>
+          {t('Say which component types, option values and destinations are allowed. A revision that breaks a rule cannot be made.')}
+        </EmptyState>
+      )}
+      {list.items.length > 0 && <Table label={t('Rules')} columns={columns} rows={list.items} rowKey={(row) => row.id} />}
+      {list.hasNextPage && (
+        <Button className="mt-3" isDisabled={list.isFetchingNextPage} onPress={() => void list.fetchNextPage()}>
+          {t('Load more')}
+        </Button>
+      )}
+      {editing !== null && <RuleDialog rule={editing.rule} onClose={() => setEditing(null)} />}
+      {removing !== null && <DeleteDialog rule={removing} onClose={() => setRemoving(null)} />}
+    </Page>
+  )
+}
+
+function DeleteDialog({ rule, onClose }: { rule: PolicyRuleKept; onClose: () => void }) {
+  const { org } = useScope()
+  const queryClient = useQueryClient()
+  const remove = useMutation({
+    mutationFn: async () => {
+      await deletePolicyRule({ path: { org, id: rule.id }, headers: { 'If-Match': rule.etag }, throwOnError: true })
+    },
+    onSuccess: () => {
+      void queryClient.invalidateQueries({ queryKey: listPolicyRulesQueryKey({ path: { org } }).slice(0, 1) })
+      onClose()
+    },
+  })
+  return (
+    <ConfirmDialog
+      isOpen
+      onClose={onClose}
+      title={t('Delete {name}?', { name: rule.rule.name })}
+      confirmLabel={t('Delete')}
+      isPending={remove.isPending}
+      onConfirm={() => remove.mutate()}
+    >
+      <p>{t('Pipelines that it kept back can then be deployed.')}</p>
+      {remove.error !== null && <InlineError error={remove.error} />}
+    </ConfirmDialog>
+  )
+}
