@@ -2,7 +2,7 @@
 
 import type { Client, ClientMeta, Options as Options2, RequestResult, ServerSentEventsResult, TDataShape } from './client';
 import { client } from './client.gen';
-import type { CancelRolloutData, CancelRolloutErrors, CancelRolloutResponses, CheckDocumentData, CheckDocumentErrors, CheckDocumentResponses, CheckProgramData, CheckProgramErrors, CheckProgramResponses, ConfirmEngineSchemaData, ConfirmEngineSchemaErrors, ConfirmEngineSchemaResponses, CreateEnrolmentTokenData, CreateEnrolmentTokenErrors, CreateEnrolmentTokenResponses, CreatePipelineData, CreatePipelineErrors, CreatePipelineResponses, CreateRolloutData, CreateRolloutErrors, CreateRolloutResponses, CreateSecretData, CreateSecretErrors, CreateSecretResponses, CreateSessionData, CreateSessionErrors, CreateSessionResponses, DeleteEngineSchemaData, DeleteEngineSchemaErrors, DeleteEngineSchemaResponses, DeletePipelineData, DeletePipelineErrors, DeletePipelineResponses, DeleteSecretData, DeleteSecretErrors, DeleteSecretResponses, DeleteSessionData, DeleteSessionErrors, DeleteSessionResponses, ExportAuditData, ExportAuditErrors, ExportAuditResponses, FixDocumentData, FixDocumentErrors, FixDocumentResponses, GetCatalogueData, GetCatalogueErrors, GetCatalogueResponses, GetDiffData, GetDiffErrors, GetDiffResponses, GetLiveData, GetLiveErrors, GetLiveResponses, GetNodeData, GetNodeErrors, GetNodeResponses, GetOrganizationData, GetOrganizationErrors, GetOrganizationResponses, GetPipelineData, GetPipelineErrors, GetPipelineResponses, GetRatesData, GetRatesErrors, GetRatesResponses, GetReadyData, GetReadyErrors, GetReadyResponses, GetRevisionData, GetRevisionErrors, GetRevisionResponses, GetRolloutData, GetRolloutErrors, GetRolloutResponses, GetSeriesData, GetSeriesErrors, GetSeriesResponses, GetSessionData, GetSessionErrors, GetSessionResponses, ImportTextData, ImportTextErrors, ImportTextResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListEngineSchemasData, ListEngineSchemasErrors, ListEngineSchemasResponses, ListEnrolmentTokensData, ListEnrolmentTokensErrors, ListEnrolmentTokensResponses, ListEnvironmentsData, ListEnvironmentsErrors, ListEnvironmentsResponses, ListMembersData, ListMembersErrors, ListMembersResponses, ListNodesData, ListNodesErrors, ListNodesResponses, ListPipelinesData, ListPipelinesErrors, ListPipelinesResponses, ListRevisionsData, ListRevisionsErrors, ListRevisionsResponses, ListRolloutsData, ListRolloutsErrors, ListRolloutsResponses, ListSecretsData, ListSecretsErrors, ListSecretsResponses, ListSessionsData, ListSessionsErrors, ListSessionsResponses, ListStatementsData, ListStatementsErrors, ListStatementsResponses, ListVrlFunctionsData, ListVrlFunctionsErrors, ListVrlFunctionsResponses, PauseRolloutData, PauseRolloutErrors, PauseRolloutResponses, ReadDocumentData, ReadDocumentErrors, ReadDocumentResponses, RestartPipelineData, RestartPipelineErrors, RestartPipelineResponses, ResumeRolloutData, ResumeRolloutErrors, ResumeRolloutResponses, RevokeEnrolmentTokenData, RevokeEnrolmentTokenErrors, RevokeEnrolmentTokenResponses, RevokeNodeData, RevokeNodeErrors, RevokeNodeResponses, RevokeSessionData, RevokeSessionErrors, RevokeSessionResponses, RollbackRolloutData, RollbackRolloutErrors, RollbackRolloutResponses, RunProgramData, RunProgramErrors, RunProgramResponses, SetLogLevelData, SetLogLevelErrors, SetLogLevelResponses, StopPipelineData, StopPipelineErrors, StopPipelineResponses, StreamEventsData, StreamEventsErrors, StreamEventsResponses, UpdatePipelineData, UpdatePipelineErrors, UpdatePipelineResponses, UpdateSecretData, UpdateSecretErrors, UpdateSecretResponses, WriteDocumentData, WriteDocumentErrors, WriteDocumentResponses } from './types.gen';
+import type { CancelRolloutData, CancelRolloutErrors, CancelRolloutResponses, CheckDocumentData, CheckDocumentErrors, CheckDocumentResponses, CheckProgramData, CheckProgramErrors, CheckProgramResponses, ConfirmEngineSchemaData, ConfirmEngineSchemaErrors, ConfirmEngineSchemaResponses, CreateEnrolmentTokenData, CreateEnrolmentTokenErrors, CreateEnrolmentTokenResponses, CreatePipelineData, CreatePipelineErrors, CreatePipelineResponses, CreatePolicyRuleData, CreatePolicyRuleErrors, CreatePolicyRuleResponses, CreateRolloutData, CreateRolloutErrors, CreateRolloutResponses, CreateSecretData, CreateSecretErrors, CreateSecretResponses, CreateSessionData, CreateSessionErrors, CreateSessionResponses, DeleteEngineSchemaData, DeleteEngineSchemaErrors, DeleteEngineSchemaResponses, DeletePipelineData, DeletePipelineErrors, DeletePipelineResponses, DeletePolicyRuleData, DeletePolicyRuleErrors, DeletePolicyRuleResponses, DeleteSecretData, DeleteSecretErrors, DeleteSecretResponses, DeleteSessionData, DeleteSessionErrors, DeleteSessionResponses, ExportAuditData, ExportAuditErrors, ExportAuditResponses, FixDocumentData, FixDocumentErrors, FixDocumentResponses, GetCatalogueData, GetCatalogueErrors, GetCatalogueResponses, GetDiffData, GetDiffErrors, GetDiffResponses, GetLiveData, GetLiveErrors, GetLiveResponses, GetNodeData, GetNodeErrors, GetNodeResponses, GetOrganizationData, GetOrganizationErrors, GetOrganizationResponses, GetPipelineData, GetPipelineErrors, GetPipelineResponses, GetRatesData, GetRatesErrors, GetRatesResponses, GetReadyData, GetReadyErrors, GetReadyResponses, GetRevisionData, GetRevisionErrors, GetRevisionResponses, GetRolloutData, GetRolloutErrors, GetRolloutResponses, GetSeriesData, GetSeriesErrors, GetSeriesResponses, GetSessionData, GetSessionErrors, GetSessionResponses, ImportTextData, ImportTextErrors, ImportTextResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListEngineSchemasData, ListEngineSchemasErrors, ListEngineSchemasResponses, ListEnrolmentTokensData, ListEnrolmentTokensErrors, ListEnrolmentTokensResponses, ListEnvironmentsData, ListEnvironmentsErrors, ListEnvironmentsResponses, ListMembersData, ListMembersErrors, ListMembersResponses, ListNodesData, ListNodesErrors, ListNodesResponses, ListPipelinesData, ListPipelinesErrors, ListPipelinesResponses, ListPolicyRulesData, ListPolicyRulesErrors, ListPolicyRulesResponses, ListRevisionsData, ListRevisionsErrors, ListRevisionsResponses, ListRolloutsData, ListRolloutsErrors, ListRolloutsResponses, ListSecretsData, ListSecretsErrors, ListSecretsResponses, ListSessionsData, ListSessionsErrors, ListSessionsResponses, ListStatementsData, ListStatementsErrors, ListStatementsResponses, ListVrlFunctionsData, ListVrlFunctionsErrors, ListVrlFunctionsResponses, PauseRolloutData, PauseRolloutErrors, PauseRolloutResponses, ReadDocumentData, ReadDocumentErrors, ReadDocumentResponses, RestartPipelineData, RestartPipelineErrors, RestartPipelineResponses, ResumeRolloutData, ResumeRolloutErrors, ResumeRolloutResponses, RevokeEnrolmentTokenData, RevokeEnrolmentTokenErrors, RevokeEnrolmentTokenResponses, RevokeNodeData, RevokeNodeErrors, RevokeNodeResponses, RevokeSessionData, RevokeSessionErrors, RevokeSessionResponses, RollbackRolloutData, RollbackRolloutErrors, RollbackRolloutResponses, RunProgramData, RunProgramErrors, RunProgramResponses, SetLogLevelData, SetLogLevelErrors, SetLogLevelResponses, StopPipelineData, StopPipelineErrors, StopPipelineResponses, StreamEventsData, StreamEventsErrors, StreamEventsResponses, UpdatePipelineData, UpdatePipelineErrors, UpdatePipelineResponses, UpdatePolicyRuleData, UpdatePolicyRuleErrors, UpdatePolicyRuleResponses, UpdateSecretData, UpdateSecretErrors, UpdateSecretResponses, WriteDocumentData, WriteDocumentErrors, WriteDocumentResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -244,6 +244,66 @@ export const deleteEngineSchema = <ThrowOnError extends boolean = false>(options
         }, { name: 'X-CSRF-Token', type: 'apiKey' }],
     url: '/api/v1/orgs/{org}/engine-schemas/{id}',
     ...options
+});
+
+/**
+ * The organisation's rules about pipelines, by name
+ */
+export const listPolicyRules = <ThrowOnError extends boolean = false>(options: Options<ListPolicyRulesData, ThrowOnError>): RequestResult<ListPolicyRulesResponses, ListPolicyRulesErrors, ThrowOnError> => (options.client ?? client).get<ListPolicyRulesResponses, ListPolicyRulesErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/orgs/{org}/policy-rules',
+    ...options
+});
+
+/**
+ * Make a rule about pipelines
+ */
+export const createPolicyRule = <ThrowOnError extends boolean = false>(options: Options<CreatePolicyRuleData, ThrowOnError>): RequestResult<CreatePolicyRuleResponses, CreatePolicyRuleErrors, ThrowOnError> => (options.client ?? client).post<CreatePolicyRuleResponses, CreatePolicyRuleErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/policy-rules',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Delete a rule about pipelines
+ */
+export const deletePolicyRule = <ThrowOnError extends boolean = false>(options: Options<DeletePolicyRuleData, ThrowOnError>): RequestResult<DeletePolicyRuleResponses, DeletePolicyRuleErrors, ThrowOnError> => (options.client ?? client).delete<DeletePolicyRuleResponses, DeletePolicyRuleErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/policy-rules/{id}',
+    ...options
+});
+
+/**
+ * Change a rule about pipelines
+ */
+export const updatePolicyRule = <ThrowOnError extends boolean = false>(options: Options<UpdatePolicyRuleData, ThrowOnError>): RequestResult<UpdatePolicyRuleResponses, UpdatePolicyRuleErrors, ThrowOnError> => (options.client ?? client).put<UpdatePolicyRuleResponses, UpdatePolicyRuleErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/policy-rules/{id}',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
 });
 
 /**

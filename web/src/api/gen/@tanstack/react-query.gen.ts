@@ -3,8 +3,8 @@
 import { type InfiniteData, infiniteQueryOptions, queryOptions, type UseMutationOptions } from '@tanstack/react-query';
 
 import { client } from '../client.gen';
-import { cancelRollout, checkDocument, checkProgram, confirmEngineSchema, createEnrolmentToken, createPipeline, createRollout, createSecret, createSession, deleteEngineSchema, deletePipeline, deleteSecret, deleteSession, exportAudit, fixDocument, getCatalogue, getDiff, getLive, getNode, getOrganization, getPipeline, getRates, getReady, getRevision, getRollout, getSeries, getSession, importText, listAudit, listEngineSchemas, listEnrolmentTokens, listEnvironments, listMembers, listNodes, listPipelines, listRevisions, listRollouts, listSecrets, listSessions, listStatements, listVrlFunctions, type Options, pauseRollout, readDocument, restartPipeline, resumeRollout, revokeEnrolmentToken, revokeNode, revokeSession, rollbackRollout, runProgram, setLogLevel, stopPipeline, updatePipeline, updateSecret, writeDocument } from '../sdk.gen';
-import type { CancelRolloutData, CancelRolloutError, CancelRolloutResponse, CheckDocumentData, CheckDocumentError, CheckDocumentResponse, CheckProgramData, CheckProgramError, CheckProgramResponse, ConfirmEngineSchemaData, ConfirmEngineSchemaError, ConfirmEngineSchemaResponse, CreateEnrolmentTokenData, CreateEnrolmentTokenError, CreateEnrolmentTokenResponse, CreatePipelineData, CreatePipelineError, CreatePipelineResponse, CreateRolloutData, CreateRolloutError, CreateRolloutResponse, CreateSecretData, CreateSecretError, CreateSecretResponse, CreateSessionData, CreateSessionError, CreateSessionResponse, DeleteEngineSchemaData, DeleteEngineSchemaError, DeleteEngineSchemaResponse, DeletePipelineData, DeletePipelineError, DeletePipelineResponse, DeleteSecretData, DeleteSecretError, DeleteSecretResponse, DeleteSessionData, DeleteSessionError, DeleteSessionResponse, ExportAuditData, ExportAuditError, FixDocumentData, FixDocumentError, FixDocumentResponse, GetCatalogueData, GetCatalogueError, GetCatalogueResponse, GetDiffData, GetDiffError, GetDiffResponse, GetLiveData, GetLiveError, GetLiveResponse, GetNodeData, GetNodeError, GetNodeResponse, GetOrganizationData, GetOrganizationError, GetOrganizationResponse, GetPipelineData, GetPipelineError, GetPipelineResponse, GetRatesData, GetRatesError, GetRatesResponse, GetReadyData, GetReadyError, GetReadyResponse, GetRevisionData, GetRevisionError, GetRevisionResponse, GetRolloutData, GetRolloutError, GetRolloutResponse, GetSeriesData, GetSeriesError, GetSeriesResponse, GetSessionData, GetSessionError, GetSessionResponse, ImportTextData, ImportTextError, ImportTextResponse, ListAuditData, ListAuditError, ListAuditResponse, ListEngineSchemasData, ListEngineSchemasError, ListEngineSchemasResponse, ListEnrolmentTokensData, ListEnrolmentTokensError, ListEnrolmentTokensResponse, ListEnvironmentsData, ListEnvironmentsError, ListEnvironmentsResponse, ListMembersData, ListMembersError, ListMembersResponse, ListNodesData, ListNodesError, ListNodesResponse, ListPipelinesData, ListPipelinesError, ListPipelinesResponse, ListRevisionsData, ListRevisionsError, ListRevisionsResponse, ListRolloutsData, ListRolloutsError, ListRolloutsResponse, ListSecretsData, ListSecretsError, ListSecretsResponse, ListSessionsData, ListSessionsError, ListSessionsResponse, ListStatementsData, ListStatementsError, ListStatementsResponse, ListVrlFunctionsData, ListVrlFunctionsError, ListVrlFunctionsResponse, PauseRolloutData, PauseRolloutError, PauseRolloutResponse, ReadDocumentData, ReadDocumentError, ReadDocumentResponse, RestartPipelineData, RestartPipelineError, RestartPipelineResponse, ResumeRolloutData, ResumeRolloutError, ResumeRolloutResponse, RevokeEnrolmentTokenData, RevokeEnrolmentTokenError, RevokeEnrolmentTokenResponse, RevokeNodeData, RevokeNodeError, RevokeNodeResponse, RevokeSessionData, RevokeSessionError, RevokeSessionResponse, RollbackRolloutData, RollbackRolloutError, RollbackRolloutResponse, RunProgramData, RunProgramError, RunProgramResponse, SetLogLevelData, SetLogLevelError, SetLogLevelResponse, StopPipelineData, StopPipelineError, UpdatePipelineData, UpdatePipelineError, UpdatePipelineResponse, UpdateSecretData, UpdateSecretError, UpdateSecretResponse, WriteDocumentData, WriteDocumentError, WriteDocumentResponse } from '../types.gen';
+import { cancelRollout, checkDocument, checkProgram, confirmEngineSchema, createEnrolmentToken, createPipeline, createPolicyRule, createRollout, createSecret, createSession, deleteEngineSchema, deletePipeline, deletePolicyRule, deleteSecret, deleteSession, exportAudit, fixDocument, getCatalogue, getDiff, getLive, getNode, getOrganization, getPipeline, getRates, getReady, getRevision, getRollout, getSeries, getSession, importText, listAudit, listEngineSchemas, listEnrolmentTokens, listEnvironments, listMembers, listNodes, listPipelines, listPolicyRules, listRevisions, listRollouts, listSecrets, listSessions, listStatements, listVrlFunctions, type Options, pauseRollout, readDocument, restartPipeline, resumeRollout, revokeEnrolmentToken, revokeNode, revokeSession, rollbackRollout, runProgram, setLogLevel, stopPipeline, updatePipeline, updatePolicyRule, updateSecret, writeDocument } from '../sdk.gen';
+import type { CancelRolloutData, CancelRolloutError, CancelRolloutResponse, CheckDocumentData, CheckDocumentError, CheckDocumentResponse, CheckProgramData, CheckProgramError, CheckProgramResponse, ConfirmEngineSchemaData, ConfirmEngineSchemaError, ConfirmEngineSchemaResponse, CreateEnrolmentTokenData, CreateEnrolmentTokenError, CreateEnrolmentTokenResponse, CreatePipelineData, CreatePipelineError, CreatePipelineResponse, CreatePolicyRuleData, CreatePolicyRuleError, CreatePolicyRuleResponse, CreateRolloutData, CreateRolloutError, CreateRolloutResponse, CreateSecretData, CreateSecretError, CreateSecretResponse, CreateSessionData, CreateSessionError, CreateSessionResponse, DeleteEngineSchemaData, DeleteEngineSchemaError, DeleteEngineSchemaResponse, DeletePipelineData, DeletePipelineError, DeletePipelineResponse, DeletePolicyRuleData, DeletePolicyRuleError, DeletePolicyRuleResponse, DeleteSecretData, DeleteSecretError, DeleteSecretResponse, DeleteSessionData, DeleteSessionError, DeleteSessionResponse, ExportAuditData, ExportAuditError, FixDocumentData, FixDocumentError, FixDocumentResponse, GetCatalogueData, GetCatalogueError, GetCatalogueResponse, GetDiffData, GetDiffError, GetDiffResponse, GetLiveData, GetLiveError, GetLiveResponse, GetNodeData, GetNodeError, GetNodeResponse, GetOrganizationData, GetOrganizationError, GetOrganizationResponse, GetPipelineData, GetPipelineError, GetPipelineResponse, GetRatesData, GetRatesError, GetRatesResponse, GetReadyData, GetReadyError, GetReadyResponse, GetRevisionData, GetRevisionError, GetRevisionResponse, GetRolloutData, GetRolloutError, GetRolloutResponse, GetSeriesData, GetSeriesError, GetSeriesResponse, GetSessionData, GetSessionError, GetSessionResponse, ImportTextData, ImportTextError, ImportTextResponse, ListAuditData, ListAuditError, ListAuditResponse, ListEngineSchemasData, ListEngineSchemasError, ListEngineSchemasResponse, ListEnrolmentTokensData, ListEnrolmentTokensError, ListEnrolmentTokensResponse, ListEnvironmentsData, ListEnvironmentsError, ListEnvironmentsResponse, ListMembersData, ListMembersError, ListMembersResponse, ListNodesData, ListNodesError, ListNodesResponse, ListPipelinesData, ListPipelinesError, ListPipelinesResponse, ListPolicyRulesData, ListPolicyRulesError, ListPolicyRulesResponse, ListRevisionsData, ListRevisionsError, ListRevisionsResponse, ListRolloutsData, ListRolloutsError, ListRolloutsResponse, ListSecretsData, ListSecretsError, ListSecretsResponse, ListSessionsData, ListSessionsError, ListSessionsResponse, ListStatementsData, ListStatementsError, ListStatementsResponse, ListVrlFunctionsData, ListVrlFunctionsError, ListVrlFunctionsResponse, PauseRolloutData, PauseRolloutError, PauseRolloutResponse, ReadDocumentData, ReadDocumentError, ReadDocumentResponse, RestartPipelineData, RestartPipelineError, RestartPipelineResponse, ResumeRolloutData, ResumeRolloutError, ResumeRolloutResponse, RevokeEnrolmentTokenData, RevokeEnrolmentTokenError, RevokeEnrolmentTokenResponse, RevokeNodeData, RevokeNodeError, RevokeNodeResponse, RevokeSessionData, RevokeSessionError, RevokeSessionResponse, RollbackRolloutData, RollbackRolloutError, RollbackRolloutResponse, RunProgramData, RunProgramError, RunProgramResponse, SetLogLevelData, SetLogLevelError, SetLogLevelResponse, StopPipelineData, StopPipelineError, UpdatePipelineData, UpdatePipelineError, UpdatePipelineResponse, UpdatePolicyRuleData, UpdatePolicyRuleError, UpdatePolicyRuleResponse, UpdateSecretData, UpdateSecretError, UpdateSecretResponse, WriteDocumentData, WriteDocumentError, WriteDocumentResponse } from '../types.gen';
 
 /**
  * Sign out
@@ -506,6 +506,105 @@ export const deleteEngineSchemaMutation = (options?: Partial<Options<DeleteEngin
     const mutationOptions: UseMutationOptions<DeleteEngineSchemaResponse, DeleteEngineSchemaError, Options<DeleteEngineSchemaData>> = {
         mutationFn: async (fnOptions) => {
             const { data } = await deleteEngineSchema({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+export const listPolicyRulesQueryKey = (options: Options<ListPolicyRulesData>) => createQueryKey('listPolicyRules', options);
+
+/**
+ * The organisation's rules about pipelines, by name
+ */
+export const listPolicyRulesOptions = (options: Options<ListPolicyRulesData>) => queryOptions<ListPolicyRulesResponse, ListPolicyRulesError, ListPolicyRulesResponse, ReturnType<typeof listPolicyRulesQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await listPolicyRules({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: listPolicyRulesQueryKey(options)
+});
+
+export const listPolicyRulesInfiniteQueryKey = (options: Options<ListPolicyRulesData>): QueryKey<Options<ListPolicyRulesData>> => createQueryKey('listPolicyRules', options, true);
+
+/**
+ * The organisation's rules about pipelines, by name
+ */
+export const listPolicyRulesInfiniteOptions = (options: Options<ListPolicyRulesData>) => {
+    const opts = infiniteQueryOptions<ListPolicyRulesResponse, ListPolicyRulesError, InfiniteData<ListPolicyRulesResponse>, QueryKey<Options<ListPolicyRulesData>>, string | null | Pick<QueryKey<Options<ListPolicyRulesData>>[0], 'body' | 'headers' | 'path' | 'query'>>(
+    // @ts-ignore
+    {
+        queryFn: async ({ pageParam, queryKey, signal }) => {
+            // @ts-ignore
+            const page: Pick<QueryKey<Options<ListPolicyRulesData>>[0], 'body' | 'headers' | 'path' | 'query'> = typeof pageParam === 'object' ? pageParam : {
+                query: {
+                    cursor: pageParam
+                }
+            };
+            const params = createInfiniteParams(queryKey, page);
+            const { data } = await listPolicyRules({
+                ...options,
+                ...params,
+                signal,
+                throwOnError: true
+            });
+            return data;
+        },
+        queryKey: listPolicyRulesInfiniteQueryKey(options)
+    });
+    return opts as Omit<typeof opts, 'initialData'>;
+};
+
+/**
+ * Make a rule about pipelines
+ */
+export const createPolicyRuleMutation = (options?: Partial<Options<CreatePolicyRuleData>>): UseMutationOptions<CreatePolicyRuleResponse, CreatePolicyRuleError, Options<CreatePolicyRuleData>> => {
+    const mutationOptions: UseMutationOptions<CreatePolicyRuleResponse, CreatePolicyRuleError, Options<CreatePolicyRuleData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await createPolicyRule({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Delete a rule about pipelines
+ */
+export const deletePolicyRuleMutation = (options?: Partial<Options<DeletePolicyRuleData>>): UseMutationOptions<DeletePolicyRuleResponse, DeletePolicyRuleError, Options<DeletePolicyRuleData>> => {
+    const mutationOptions: UseMutationOptions<DeletePolicyRuleResponse, DeletePolicyRuleError, Options<DeletePolicyRuleData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await deletePolicyRule({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Change a rule about pipelines
+ */
+export const updatePolicyRuleMutation = (options?: Partial<Options<UpdatePolicyRuleData>>): UseMutationOptions<UpdatePolicyRuleResponse, UpdatePolicyRuleError, Options<UpdatePolicyRuleData>> => {
+    const mutationOptions: UseMutationOptions<UpdatePolicyRuleResponse, UpdatePolicyRuleError, Options<UpdatePolicyRuleData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await updatePolicyRule({
                 ...options,
                 ...fnOptions,
                 throwOnError: true
