@@ -17,6 +17,7 @@ GLOBAL_TABLES = {
     "platform_audit": "the platform's own log",
     "platform_audit_head": "the platform's own log",
     "platform_audit_checkpoints": "the platform's own log",
+    "platform_audit_shipping": "how far the platform's own log is shipped",
 }
 # Tables whose own id is the organisation.
 DIRECTORY = {"organizations": "id"}
@@ -51,6 +52,10 @@ DEFINERS = {
     "platform_audit_newest": "worker only: the head of the platform's log",
     "platform_audit_checkpoint_add": "worker only: keeps a signed checkpoint of the platform's log",
     "platform_audit_checkpoint_range": "worker only: reads those checkpoints",
+    "platform_audit_checkpoint_newest": "worker only: reads the newest of those checkpoints",
+    "audit_shipping": "how far the platform's log is shipped; no organisation",
+    "audit_shipping_advance": "worker only: notes which record of the platform's log is shipped",
+    "audit_shipping_sealed": "worker only: notes when shipped checkpoints were sealed",
     "node_token": "exact key: the id of a node token",
     "enrolment_token": "exact key: the id of an enrolment token",
     "bundle_versions": "exact keys: versions of bundles by node ids, no content",

@@ -102,6 +102,10 @@ DEFINERS = {
         {WORKER}, "write", lambda _w, _o: (1, bytes(32), "2000-01-01", bytes(32), bytes(64))
     ),
     "vf.platform_audit_checkpoint_range": Function({WORKER}, "write", lambda _w, _o: (0, 9)),
+    "vf.platform_audit_checkpoint_newest": Function({WORKER}, "write"),
+    "vf.audit_shipping": Function({APP, WORKER}, "write"),
+    "vf.audit_shipping_advance": Function({WORKER}, "write", lambda _w, _o: (1, bytes(32))),
+    "vf.audit_shipping_sealed": Function({WORKER}, "write", lambda _w, _o: ("2000-01-01",)),
     "vf.node_token": Function({APP}, "key", _key("node_tokens", "id")),
     "vf.enrolment_token": Function({APP}, "key", _key("enrolment_tokens", "id")),
     "vf.bundle_versions": Function({APP}, "key", _nodes),

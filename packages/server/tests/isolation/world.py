@@ -30,6 +30,7 @@ CLOSED = {
     "public.platform_audit": "the platform's own log",
     "public.platform_audit_head": "the platform's own log",
     "public.platform_audit_checkpoints": "the platform's own log",
+    "public.platform_audit_shipping": "how far the platform's own log is shipped",
     "vf.scope_keys": "whoever reads them can sign any scope",
     "vf.schema_version": "only migrations read it",
     "vf.revocations": "the journal of rights taken away, for restores",

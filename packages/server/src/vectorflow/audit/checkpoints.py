@@ -42,23 +42,14 @@ def genuine(chain: Chain, checkpoint: Checkpoint) -> bool:
     return True
 
 
-class CheckpointKey:
-    """The Ed25519 key in ``<state>/keys/audit.key``; its public half lies beside it, for whoever verifies."""
+class KeyFile:
+    """An Ed25519 key in a file of mode 0600, made at first use; its public half lies beside it as ``.pub``."""
 
-    def __init__(self, state_dir: Path) -> None:
-        self._path = state_dir / "keys" / "audit.key"
+    def __init__(self, path: Path) -> None:
+        self._path = path
 
-    def sign(self, chain: Chain, head: Head, at: datetime) -> Checkpoint:
-        """Return a checkpoint of a chain's newest record. Raises `AuditKeyUnsafeError`."""
-        key = self._read()
-        signed = key.sign(statement(chain, head.sequence, head.hash, at))
-        return Checkpoint(head.sequence, head.hash, at, bytes(key.verify_key), signed.signature)
-
-    def public(self) -> bytes:
-        """Return the public half, making the key where there is none. Raises `AuditKeyUnsafeError`."""
-        return bytes(self._read().verify_key)
-
-    def _read(self) -> SigningKey:
+    def read(self) -> SigningKey:
+        """Return the key, making it where there is none. Raises `AuditKeyUnsafeError`."""
         if not self._path.exists():
             self._create()
         with self._path.open("rb") as file:
@@ -69,7 +60,7 @@ class CheckpointKey:
         return SigningKey(seed)
 
     def _create(self) -> None:
-        fresh = self._path.with_name(f"audit.key.{secrets.token_hex(4)}")
+        fresh = self._path.with_name(f"{self._path.name}.{secrets.token_hex(4)}")
         seed = os.urandom(_SEED_BYTES)
         write_private(fresh, seed)
         # A link never replaces: of two processes that start at once, one key wins and both use it.
@@ -77,4 +68,21 @@ class CheckpointKey:
             os.link(fresh, self._path)
         fresh.unlink()
         public = bytes(SigningKey(self._path.read_bytes()).verify_key)
-        write_private(self._path.with_name("audit.pub"), public.hex().encode() + b"\n")
+        write_private(self._path.with_suffix(".pub"), public.hex().encode() + b"\n")
+
+
+class CheckpointKey:
+    """The key in ``<state>/keys/audit.key``; its public half, ``audit.pub``, is for whoever verifies."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self._file = KeyFile(state_dir / "keys" / "audit.key")
+
+    def sign(self, chain: Chain, head: Head, at: datetime) -> Checkpoint:
+        """Return a checkpoint of a chain's newest record. Raises `AuditKeyUnsafeError`."""
+        key = self._file.read()
+        signed = key.sign(statement(chain, head.sequence, head.hash, at))
+        return Checkpoint(head.sequence, head.hash, at, bytes(key.verify_key), signed.signature)
+
+    def public(self) -> bytes:
+        """Return the public half, making the key where there is none. Raises `AuditKeyUnsafeError`."""
+        return bytes(self._file.read().verify_key)

@@ -13,3 +13,15 @@ class AuditExportUnreadableError(VectorFlowError, status=422, code="audit.export
 
 class AuditKeyUnsafeError(VectorFlowError, status=500, code="audit.key-unsafe"):
     """The key that signs checkpoints is damaged or readable by others; restore it from its backup, mode 0600."""
+
+
+class AuditSealRefusedError(VectorFlowError, status=502, code="audit.seal-refused"):
+    """The key of the shipper gave no signature that can be checked; it must be an ECC_NIST_P256 key for signing."""
+
+
+class AuditShippedUnreadableError(VectorFlowError, status=422, code="audit.shipped-unreadable"):
+    """This is no folder of what the shipper wrote; download the whole prefix of the bucket and name that folder."""
+
+
+class AuditShippingInvalidError(VectorFlowError, status=500, code="audit.shipping-invalid"):
+    """The settings for shipping the log are not valid; correct them and start again."""

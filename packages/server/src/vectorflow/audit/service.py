@@ -1,12 +1,12 @@
 """Appending, listing, exporting and verifying the logs."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from uuid import UUID
 
 from vectorflow.audit import exporting, store
 from vectorflow.audit.chain import canonical_entry, genesis
 from vectorflow.audit.types import AuditFilter, AuditRow, ChainVerdict, Checkpoint, Head
-from vectorflow.audit.verifying import Verifier
+from vectorflow.audit.verifying import Proof, Verifier
 from vectorflow.kernel.audit import AuditEntry
 from vectorflow.platform.database import Database, Transaction
 
@@ -82,9 +82,15 @@ class AuditService:
         async for rows, names in self._newest_first(organization_id, wanted):
             yield exporting.csv_lines(rows, names, header=False)
 
-    async def verify(self, organization_id: UUID, *, trusted: bytes | None = None) -> ChainVerdict:
+    async def verify(
+        self,
+        organization_id: UUID,
+        *,
+        trusted: bytes | None = None,
+        shipped: Mapping[int, Proof] | None = None,
+    ) -> ChainVerdict:
         """Walk an organisation's whole chain with its checkpoints and compare its end with the head."""
-        verifier = Verifier(organization_id, trusted=trusted)
+        verifier = Verifier(organization_id, trusted=trusted, shipped=shipped)
         async with self._database.transaction(organization_id) as txn:
             head = await store.audit_head(txn)
             after = 0
@@ -96,9 +102,11 @@ class AuditService:
                 verifier.checkpoint(each)
         return verifier.finish(head)
 
-    async def verify_platform(self, *, trusted: bytes | None = None) -> ChainVerdict:
+    async def verify_platform(
+        self, *, trusted: bytes | None = None, shipped: Mapping[int, Proof] | None = None
+    ) -> ChainVerdict:
         """Walk the platform's chain."""
-        verifier = Verifier(None, trusted=trusted)
+        verifier = Verifier(None, trusted=trusted, shipped=shipped)
         async with self._database.unscoped() as txn:
             head = await store.platform_audit_head(txn)
             signed = await store.platform_audit_checkpoint_range(txn, after=0, limit=1_000_000)

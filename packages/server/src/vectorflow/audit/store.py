@@ -1,11 +1,12 @@
 """The log's only SQL."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
 
-from vectorflow.audit.types import AuditFilter, AuditRow, Checkpoint, Head, Person
+from vectorflow.audit.types import AuditFilter, AuditRow, Checkpoint, Head, Person, ProofRow, ShippingPosition
 from vectorflow.platform.database import Transaction
 
 
@@ -137,3 +138,64 @@ async def platform_audit_checkpoint_range(txn: Transaction, *, after: int, limit
         "select * from vf.platform_audit_checkpoint_range(%(after)s, %(limit)s)",
         {"after": after, "limit": limit},
     )
+
+
+async def platform_audit_checkpoint_newest(txn: Transaction) -> Checkpoint | None:
+    """Return the newest checkpoint of the platform's chain."""
+    return await txn.row(Checkpoint, "select * from vf.platform_audit_checkpoint_newest()")
+
+
+async def audit_checkpoint_unshipped(txn: Transaction) -> Checkpoint | None:
+    """Return the organisation's newest checkpoint where the bucket does not have it yet."""
+    return await txn.row(
+        Checkpoint,
+        """select c.sequence, c.hash, c.at, c.public_key, c.signature from audit_checkpoints c
+           where c.organization_id = %(organization_id)s and c.sequence > coalesce((
+               select s.sequence from audit_shipped s where s.organization_id = %(organization_id)s), 0)
+           order by c.sequence desc limit 1""",
+    )
+
+
+async def audit_shipped_put(txn: Transaction, checkpoint: Checkpoint, at: datetime) -> None:
+    """Keep which checkpoint the bucket has."""
+    await txn.execute(
+        """insert into audit_shipped (organization_id, sequence, at)
+           values (%(organization_id)s, %(sequence)s, %(at)s)
+           on conflict (organization_id) do update
+           set sequence = excluded.sequence, at = excluded.at
+           where audit_shipped.organization_id = %(organization_id)s
+             and audit_shipped.sequence < excluded.sequence""",
+        {"sequence": checkpoint.sequence, "at": at},
+    )
+
+
+async def audit_proof(txn: Transaction) -> ProofRow | None:
+    """Return how far an organisation's log is written, signed and shipped."""
+    return await txn.row(
+        ProofRow,
+        """select h.sequence, c.sequence as signed, c.at as signed_at, s.sequence as shipped, s.at as shipped_at
+           from audit_heads h
+           left join lateral (
+               select sequence, at from audit_checkpoints
+               where organization_id = %(organization_id)s order by sequence desc limit 1) c on true
+           left join audit_shipped s on s.organization_id = h.organization_id
+               and s.organization_id = %(organization_id)s
+           where h.organization_id = %(organization_id)s""",
+    )
+
+
+async def shipping_position(txn: Transaction) -> ShippingPosition:
+    """Return how far the shipper is."""
+    return (await txn.rows(ShippingPosition, "select sequence, hash, sealed_at from vf.audit_shipping()"))[0]
+
+
+async def shipping_advance(txn: Transaction, sequence: int, digest: bytes) -> None:
+    """Keep the last record of the platform's log that the bucket has."""
+    await txn.execute(
+        "select vf.audit_shipping_advance(%(sequence)s, %(hash)s)", {"sequence": sequence, "hash": digest}
+    )
+
+
+async def shipping_sealed(txn: Transaction, at: datetime) -> None:
+    """Keep when the last sealed object was made."""
+    await txn.execute("select vf.audit_shipping_sealed(%(at)s)", {"at": at})

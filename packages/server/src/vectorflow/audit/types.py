@@ -70,7 +70,8 @@ class Person(msgspec.Struct, frozen=True):
 class ChainVerdict(msgspec.Struct, frozen=True):
     """The result of verifying a chain: how many records, and the first that does not fit, if any.
 
-    `organization_id` is None for the platform's chain. `proved` is the last record a genuine checkpoint covers.
+    `organization_id` is None for the platform's chain. `proved` is the last record a genuine checkpoint covers,
+    `shipped` the last one that a sealed object outside covers, which said so at `shipped_at` for the last time.
     """
 
     organization_id: UUID | None
@@ -78,3 +79,23 @@ class ChainVerdict(msgspec.Struct, frozen=True):
     broken_at: int | None
     reason: str | None
     proved: int = 0
+    shipped: int = 0
+    shipped_at: datetime | None = None
+
+
+class ShippingPosition(msgspec.Struct, frozen=True):
+    """How far the shipper is: the last record of the platform's log that the bucket has, and the last seal."""
+
+    sequence: int
+    hash: bytes | None
+    sealed_at: datetime | None
+
+
+class ProofRow(msgspec.Struct, frozen=True):
+    """How far an organisation's log is written, signed and shipped."""
+
+    sequence: int
+    signed: int | None
+    signed_at: datetime | None
+    shipped: int | None
+    shipped_at: datetime | None

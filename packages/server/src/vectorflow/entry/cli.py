@@ -18,6 +18,7 @@ from vectorflow.entry.health import version
 from vectorflow.entry.keys_cli import keys
 from vectorflow.entry.openapi import complete
 from vectorflow.entry.process import Process
+from vectorflow.entry.roles import ROLES
 from vectorflow.entry.serve import serve_roles
 from vectorflow.entry.services import Services
 from vectorflow.entry.up.launcher import Launcher, UpFailed
@@ -73,9 +74,9 @@ def serve(
     """Run the server, in one process or in several with a role each."""
     settings = prepare()
     roles = role or list(settings.roles)
-    unknown = sorted(set(roles) - {"api", "gateway", "signer", "worker"})
+    unknown = sorted(set(roles) - set(ROLES))
     if unknown:
-        raise typer.BadParameter(f"there is no role {unknown[0]}; choose of api, gateway, signer, worker")
+        raise typer.BadParameter(f"there is no role {unknown[0]}; choose of {', '.join(ROLES)}")
     run(lambda: serve_roles(settings, roles))
 
 

@@ -46,6 +46,18 @@ class OutboundAudit:
             await txn.audit(entry)
 
 
+class NobodysCalls:
+    """The audit of a command that calls for no organisation; one that did would be refused."""
+
+    async def egress_started(self, record: EgressRecord) -> None:
+        """Refuse."""
+        message = f"{record.purpose} was called for an organisation, and there is no log to write it into"
+        raise RuntimeError(message)
+
+    async def egress_finished(self, record: EgressRecord, outcome: Outcome) -> None:
+        """Nothing began, so nothing ends."""
+
+
 def outbound_policy(settings: Settings) -> EgressPolicy:
     """Return the policy that the settings give. Raises `EgressPolicyInvalid`."""
     proxy, direct = proxy_from_environment(os.environ)

@@ -17,6 +17,7 @@ from vectorflow.entry.gateway import Gateway, GatewayOptions
 from vectorflow.entry.gateway_metrics import GatewayMetrics
 from vectorflow.entry.listeners import bind, serve
 from vectorflow.entry.process import Process
+from vectorflow.entry.shipping import shipping
 from vectorflow.entry.signer import SignerRole
 from vectorflow.fleet.signing import BundleSigner
 from vectorflow.fleet.statement_signing import StatementSigner
@@ -109,6 +110,16 @@ async def run_worker(process: Process) -> None:
     await _until_stop(process.stop, process.jobs.work(process.role_url(Role.WORKER, direct=True)))
 
 
+async def run_shipper(process: Process) -> None:
+    """Bring the logs' proof where nobody can change it, where the settings name a bucket."""
+    if process.settings.audit_ship_bucket is None:
+        await process.stop.wait()
+        return
+    database = await process.open_database(Role.WORKER)
+    async with shipping(process.settings, database, process.egress, process.metrics) as shipper:
+        await _until_stop(process.stop, shipper.run(process.settings.audit_ship_seconds))
+
+
 async def run_metrics(process: Process) -> None:
     """Serve `GET /metrics` on the internal listener; runs beside whatever roles there are."""
     settings = process.settings
@@ -140,5 +151,11 @@ async def _until_stop(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> N
 
 
 ROLES: Final[Mapping[str, RoleRunner]] = MappingProxyType(
-    {"api": run_api, "gateway": run_gateway, "signer": run_signer, "worker": run_worker}
+    {
+        "api": run_api,
+        "gateway": run_gateway,
+        "signer": run_signer,
+        "worker": run_worker,
+        "shipper": run_shipper,
+    }
 )

@@ -40,7 +40,7 @@ FOREIGN_VARIABLES = frozenset(
 )
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
-Role = Literal["api", "gateway", "signer", "worker"]
+Role = Literal["api", "gateway", "signer", "worker", "shipper"]
 
 
 class SettingsError(VectorFlowError, status=500, code="platform.settings-invalid"):
@@ -85,7 +85,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = 15.0
     roles: Annotated[
         tuple[Role, ...], _text("Roles this process runs, separated by commas; `serve --role` outranks it.")
-    ] = ("api", "gateway", "signer", "worker")
+    ] = ("api", "gateway", "signer", "worker", "shipper")
     state_dir: Annotated[
         Path, _text("Folder for what the server keeps on disk: embedded database, key files, logs.")
     ] = Path("var")
@@ -170,6 +170,37 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Path | None, _text("File with the token for Vault Transit, read at each use.")
     ] = None
     vault_namespace: Annotated[str | None, _text("Namespace of Vault Enterprise that holds the key.")] = None
+    audit_ship_bucket: Annotated[
+        str | None,
+        _text(
+            "Bucket with Object Lock that the role `shipper` brings the platform's log and all checkpoints to, "
+            "`name` or `name/prefix`; unset: nothing is shipped."
+        ),
+    ] = None
+    audit_ship_region: Annotated[str, _text("Region of that bucket.")] = "us-east-1"
+    audit_ship_endpoint: Annotated[
+        str | None, _text("Address of an S3-compatible store; unset: AWS in that region.")
+    ] = None
+    audit_ship_retention_days: Annotated[
+        int, Meta(ge=1, le=36500, description="Days that nobody can change or delete a shipped object.")
+    ] = 365
+    audit_ship_seconds: Annotated[
+        float, Meta(ge=1, le=60, description="Seconds between two rounds of shipping.")
+    ] = 30.0
+    audit_ship_credentials_file: Annotated[
+        Path | None,
+        _text("File with the shipper's own AWS access key; unset: the process's AWS identity."),
+    ] = None
+    audit_ship_key: Annotated[
+        str,
+        _text(
+            "What seals shipped checkpoints: `local-key-file` (refused in cloud mode), or `aws-kms:<key ARN>` of "
+            "an ECC_NIST_P256 key for signing."
+        ),
+    ] = "local-key-file"
+    audit_ship_kms_endpoint: Annotated[
+        str | None, _text("Address of that KMS; unset: AWS in the key's region.")
+    ] = None
     cookie_secure: Annotated[
         Literal["auto", "always", "never"],
         _text("Whether session cookies need TLS; `auto` decides by BASE_URL."),
