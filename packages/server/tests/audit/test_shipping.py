@@ -5,10 +5,13 @@ import json
 from contextlib import suppress
 from datetime import UTC, datetime
 
+import msgspec
 import psycopg
 import pytest
+from packages.server.tests.platform.locked_store import ACCESS, SECRET
 from packages.server.tests.platform.test_s3 import Held as AnyKey
 from packages.server.tests.platform.test_s3 import moto
+from typer.testing import CliRunner
 
 from vectorflow.audit import shipping
 from vectorflow.audit.chain import genesis
@@ -18,11 +21,18 @@ from vectorflow.audit.service import AuditService
 from vectorflow.audit.shipped import read_shipped, shipped_records, withheld
 from vectorflow.audit.types import AuditFilter
 from vectorflow.audit.verifying import Verifier, verify_export
+from vectorflow.entry.cli import app
+from vectorflow.entry.outbound import build_egress
+from vectorflow.entry.serve import ModeRefusedError, refuse_by_mode, serve_roles
+from vectorflow.entry.shipping import bucket_of
+from vectorflow.kernel.errors import VectorFlowError
 from vectorflow.kernel.ids import new_id
 from vectorflow.platform import aws
 from vectorflow.platform.egress.policy import EgressLimits
 from vectorflow.platform.egress.record import Caller
+from vectorflow.platform.metrics import Metrics
 from vectorflow.platform.s3 import S3Misconfigured, S3Unlocked
+from vectorflow.platform.settings import Settings, load_settings
 
 __all__ = ["moto"]
 
@@ -305,3 +315,102 @@ async def new_key(client, moto: str, spec: str) -> str:
 def test_a_seal_that_is_nonsense_does_not_hold() -> None:
     for algorithm in ("ed25519", ECDSA_P256, "none"):
         assert not seal_holds(Seal(datetime.now(UTC), algorithm, b"x", b"y"), b"z" * 32)
+
+
+# --- the role and the commands ---
+
+
+def settings_of(bench, state_dir, tmp_path) -> dict[str, str]:
+    credentials = tmp_path / "aws"
+    credentials.write_text(f"[default]\naws_access_key_id = {ACCESS}\naws_secret_access_key = {SECRET}\n")
+    endpoint = bench.bucket._place.endpoint
+    return {
+        "VECTORFLOW_DATABASE_URL": bench.url,
+        "VECTORFLOW_STATE_DIR": str(state_dir),
+        "VECTORFLOW_AUDIT_SHIP_BUCKET": "logs/vf",
+        "VECTORFLOW_AUDIT_SHIP_REGION": "eu-west-1",
+        "VECTORFLOW_AUDIT_SHIP_ENDPOINT": endpoint,
+        "VECTORFLOW_AUDIT_SHIP_SECONDS": "1",
+        "VECTORFLOW_AUDIT_SHIP_CREDENTIALS_FILE": str(credentials),
+        "VECTORFLOW_EGRESS_ALLOW": endpoint.removeprefix("http://").rstrip("/"),
+    }
+
+
+async def command(environment, *arguments: str):
+    return await asyncio.to_thread(CliRunner(env=environment).invoke, app, ["audit", *arguments])
+
+
+async def test_the_role_ships_and_the_commands_verify_what_it_shipped(bench, state_dir, tmp_path) -> None:
+    environment = settings_of(bench, state_dir, tmp_path)
+    mine = await bench.organization()
+    await bench.write(mine, 4)
+    await bench.platform(3)
+    await bench.sign()
+    settings, _ = load_settings(environment)
+    stop = asyncio.Event()
+    running = asyncio.create_task(serve_roles(settings, ["shipper"], stop))
+    try:
+        await until(lambda: running.done() or any("checkpoints" in key for key in bench.store.objects))
+    finally:
+        stop.set()
+        await running
+    folder, given = tmp_path / "down", tmp_path / "given"
+    fetched = await command(environment, "download", str(folder))
+    assert fetched.exit_code == 0, fetched.output
+    assert (await command(environment, "download", str(folder))).exit_code == 2
+    sealer = (await command(environment, "shipper-key")).output.strip()
+    good = await command({}, "verify", "--shipped", str(folder), "--sealed-by", sealer)
+    assert good.exit_code == 0, good.output
+    assert "platform: 3 records, the chain holds." in good.output
+    assert "when record 3 was shipped, can have been removed unseen" in good.output
+    export = tmp_path / "log.ndjson"
+    export.write_bytes(b"".join(await exported(bench, mine)))
+    assert (await command({}, "extract", str(folder), str(mine), str(given))).exit_code == 0
+    whole = await command({}, "verify", str(export), "--shipped", str(given), "--sealed-by", sealer)
+    assert whole.exit_code == 0, whole.output
+    await bench.write(mine, 2)
+    export.write_bytes(b"".join(await exported(bench, mine)))
+    later = await command({}, "verify", str(export), "--shipped", str(given), "--sealed-by", sealer)
+    assert "records 5 to 6 stand after the last shipped checkpoint" in later.output
+    superuser(bench, *CUT, o=mine)
+    export.write_bytes(b"".join(await exported(bench, mine)))
+    cut = await command({}, "verify", str(export), "--shipped", str(given), "--sealed-by", sealer)
+    assert (cut.exit_code, "BROKEN at record 4: the tail was cut" in cut.output) == (1, True)
+    inside = await command(environment, "verify", "--database", "--shipped", str(folder))
+    assert inside.exit_code == 1
+    assert f"{mine}: BROKEN at record 4" in inside.output
+
+
+async def test_the_role_does_not_start_with_a_bucket_without_lock(bench, state_dir, tmp_path) -> None:
+    bench.store.locks = False
+    settings, _ = load_settings(settings_of(bench, state_dir, tmp_path))
+    with pytest.raises(ExceptionGroup) as caught:
+        await serve_roles(settings, ["shipper"])
+    assert caught.group_contains(S3Misconfigured, match="no Object Lock")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"mode": "cloud", "egress_allow": ()}, "never by a file"),
+        ({"audit_ship_key": "aws-kms:nonsense"}, "ARN"),
+        ({"audit_ship_key": "x"}, "is written as"),
+        ({"audit_ship_bucket": None}, "AUDIT_SHIP_BUCKET"),
+        ({"audit_ship_bucket": "A_B"}, "name of a bucket"),
+    ],
+)
+async def test_settings_that_cannot_be_used_are_told(bench, state_dir, tmp_path, change, reason) -> None:
+    settings, _ = load_settings(settings_of(bench, state_dir, tmp_path))
+    changed = msgspec.structs.replace(settings, **change)
+    egress = build_egress(changed, bench.app, Metrics())
+    with pytest.raises(VectorFlowError, match=reason):
+        async with bucket_of(changed, egress):
+            pass
+    await egress.aclose()
+
+
+def test_in_cloud_mode_the_shipper_runs_apart() -> None:
+    settings = Settings(mode="cloud", audit_ship_bucket="logs", key_provider="aws-kms:x")
+    with pytest.raises(ModeRefusedError, match="shipper runs apart"):
+        refuse_by_mode(settings, ["gateway", "shipper"])
+    refuse_by_mode(settings, ["shipper"])

@@ -37,6 +37,35 @@ export type Assignment = {
 };
 
 /**
+ * AuditActor
+ */
+export type AuditActor = {
+    id: string;
+    name: string;
+};
+
+/**
+ * AuditFacets
+ */
+export type AuditFacets = {
+    actions: Array<string>;
+    object_types: Array<string>;
+    actors: Array<AuditActor>;
+};
+
+/**
+ * AuditProof
+ */
+export type AuditProof = {
+    sequence: number;
+    signed: number | null;
+    signed_at: string | null;
+    shipped: number | null;
+    shipped_at: string | null;
+    shipping: 'off' | 'ok' | 'behind';
+};
+
+/**
  * AuditRecord
  */
 export type AuditRecord = {
@@ -1482,6 +1511,60 @@ export type ListAuditResponses = {
 };
 
 export type ListAuditResponse = ListAuditResponses[keyof ListAuditResponses];
+
+export type GetAuditFacetsData = {
+    body?: never;
+    path: {
+        org: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/audit/facets';
+};
+
+export type GetAuditFacetsErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type GetAuditFacetsError = GetAuditFacetsErrors[keyof GetAuditFacetsErrors];
+
+export type GetAuditFacetsResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: AuditFacets;
+};
+
+export type GetAuditFacetsResponse = GetAuditFacetsResponses[keyof GetAuditFacetsResponses];
+
+export type GetAuditProofData = {
+    body?: never;
+    path: {
+        org: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/audit/proof';
+};
+
+export type GetAuditProofErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type GetAuditProofError = GetAuditProofErrors[keyof GetAuditProofErrors];
+
+export type GetAuditProofResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: AuditProof;
+};
+
+export type GetAuditProofResponse = GetAuditProofResponses[keyof GetAuditProofResponses];
 
 export type ExportAuditData = {
     body?: never;

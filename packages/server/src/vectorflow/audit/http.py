@@ -15,9 +15,9 @@ from litestar.response import Stream
 
 from vectorflow.audit.service import AuditService
 from vectorflow.audit.types import AuditFilter, AuditRow
-from vectorflow.kernel.clock import rfc3339
+from vectorflow.kernel.clock import Clock, rfc3339
 from vectorflow.kernel.permissions import Permission
-from vectorflow.platform.http.cursors import DEFAULT_LIMIT, Cursor, Limit, Query, decode_cursor, page
+from vectorflow.platform.http.cursors import DEFAULT_LIMIT, Cursor, Limit, Query, decode_cursor, encode_cursor
 from vectorflow.platform.http.times import Instant
 
 ActorId = Annotated[
@@ -67,6 +67,35 @@ class AuditRecordList(msgspec.Struct):
     next_cursor: str | None
 
 
+class AuditActor(msgspec.Struct):
+    """Somebody who stands in the log; `name` is the one they have now, or the id."""
+
+    id: str
+    name: str
+
+
+class AuditFacets(msgspec.Struct):
+    """Every action, type of object and actor that the log holds."""
+
+    actions: list[str]
+    object_types: list[str]
+    actors: list[AuditActor]
+
+
+class AuditProof(msgspec.Struct):
+    """The newest record, the newest that a checkpoint signs, and the newest whose checkpoint was shipped.
+
+    `shipping` is `off` where nothing was ever shipped, and `behind` when the last shipment is older than two minutes.
+    """
+
+    sequence: int
+    signed: int | None
+    signed_at: Instant | None
+    shipped: int | None
+    shipped_at: Instant | None
+    shipping: Literal["off", "ok", "behind"]
+
+
 @get(
     "/orgs/{org:str}/audit",
     operation_id="listAudit",
@@ -101,12 +130,63 @@ async def list_audit(
         until=until,
         text=q,
     )
-    rows = await audit.records(
-        organization_id, wanted=wanted, before=key[0] if key else None, limit=limit + 1
+    page = await audit.page(organization_id, wanted, before=key[0] if key else None, limit=limit)
+    names = await audit.names(organization_id, page.rows)
+    following = None if page.before is None else encode_cursor(page.before)
+    return AuditRecordList([_record(row, names) for row in page.rows], following)
+
+
+@get(
+    "/orgs/{org:str}/audit/facets",
+    operation_id="getAuditFacets",
+    summary="What the organisation's log can be filtered by",
+    tags=["organisation"],
+    permission=Permission.AUDIT_READ,
+)
+async def get_audit_facets(
+    *, org: FromPath[str], organization_id: NamedDependency[UUID], audit: NamedDependency[AuditService]
+) -> AuditFacets:
+    """List actions, types of objects and actors."""
+    del org
+    found, names = await audit.facets(organization_id)
+    by_kind: dict[str, list[str]] = {}
+    for each in found:
+        by_kind.setdefault(each.kind, []).append(each.value)
+    actors = [AuditActor(each, names.get(each, each)) for each in by_kind.get("actor", [])]
+    return AuditFacets(
+        by_kind.get("action", []), by_kind.get("object_type", []), sorted(actors, key=lambda each: each.name)
     )
-    items, next_cursor = page(rows, limit, lambda row: (row.sequence,))
-    names = await audit.names(organization_id, items)
-    return AuditRecordList([_record(row, names) for row in items], next_cursor)
+
+
+@get(
+    "/orgs/{org:str}/audit/proof",
+    operation_id="getAuditProof",
+    summary="How far the organisation's log is signed, and shipped to where nobody can change it",
+    tags=["organisation"],
+    permission=Permission.AUDIT_READ,
+)
+async def get_audit_proof(
+    *,
+    org: FromPath[str],
+    organization_id: NamedDependency[UUID],
+    audit: NamedDependency[AuditService],
+    clock: NamedDependency[Clock],
+) -> AuditProof:
+    """Tell how far the log is proved."""
+    del org
+    proof = await audit.proof(organization_id)
+    behind = await audit.behind(clock.now())
+    shipping: Literal["off", "ok", "behind"] = "off" if behind is None else ("behind" if behind else "ok")
+    if proof is None:
+        return AuditProof(0, None, None, None, None, shipping)
+    return AuditProof(
+        proof.sequence,
+        proof.signed,
+        rfc3339(proof.signed_at) if proof.signed_at else None,
+        proof.shipped,
+        rfc3339(proof.shipped_at) if proof.shipped_at else None,
+        shipping,
+    )
 
 
 @get(
@@ -170,4 +250,4 @@ def _record(row: AuditRow, names: dict[str, str]) -> AuditRecord:
     )
 
 
-routes = [list_audit, export_audit]
+routes = [list_audit, get_audit_facets, get_audit_proof, export_audit]

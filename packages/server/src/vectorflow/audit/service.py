@@ -1,16 +1,29 @@
 """Appending, listing, exporting and verifying the logs."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
 from uuid import UUID
 
 from vectorflow.audit import exporting, store
 from vectorflow.audit.chain import canonical_entry, genesis
-from vectorflow.audit.types import AuditFilter, AuditRow, ChainVerdict, Checkpoint, Head
+from vectorflow.audit.types import (
+    BEHIND_SECONDS,
+    AuditFilter,
+    AuditPage,
+    AuditRow,
+    ChainVerdict,
+    Checkpoint,
+    Facet,
+    Head,
+    ProofRow,
+)
 from vectorflow.audit.verifying import Proof, Verifier
 from vectorflow.kernel.audit import AuditEntry
+from vectorflow.kernel.ids import parse_id
 from vectorflow.platform.database import Database, Transaction
 
 _PAGE = 1000
+_EXAMINED = 20_000  # records that one page of a search for text looks at
 ERASED = "Somebody whose account was erased"
 
 
@@ -49,13 +62,41 @@ class AuditService:
     ) -> list[AuditRow]:
         """Return records, newest first; `before` is the sequence of the last one seen."""
         wanted = wanted or AuditFilter(text=text)
+        return (await self.page(organization_id, wanted, before=before, limit=limit)).rows
+
+    async def page(
+        self, organization_id: UUID, wanted: AuditFilter, *, before: int | None = None, limit: int = 50
+    ) -> AuditPage:
+        """Return a page of records, newest first.
+
+        With a text, a page may hold fewer than `limit` and still have a next one: each looks at so many records.
+        """
         async with self._database.transaction(organization_id) as txn:
-            return await store.audit_list(txn, wanted, before=before, limit=limit)
+            return await _page(txn, wanted, before=before, limit=limit)
+
+    async def facets(self, organization_id: UUID) -> tuple[list[Facet], dict[str, str]]:
+        """Return what the log can be filtered by, and the names that its people have now."""
+        async with self._database.transaction(organization_id) as txn:
+            found = await store.audit_facets(txn)
+            ids = [each.value for each in found if each.kind == "actor" and parse_id(each.value)]
+            known = {each.id: each.name for each in await store.audit_people(txn, ids)} if ids else {}
+        return found, known
 
     async def names(self, organization_id: UUID, rows: Sequence[AuditRow]) -> dict[str, str]:
         """Return the names that the people of some records have now, by account id."""
         async with self._database.transaction(organization_id) as txn:
             return await _names(txn, rows)
+
+    async def proof(self, organization_id: UUID) -> ProofRow | None:
+        """Return how far the organisation's log is written, signed and shipped; None before its first record."""
+        async with self._database.transaction(organization_id) as txn:
+            return await store.audit_proof(txn)
+
+    async def behind(self, now: datetime) -> bool | None:
+        """Tell whether shipping is late; None where nothing was ever shipped."""
+        async with self._database.unscoped() as txn:
+            sealed_at = (await store.shipping_position(txn)).sealed_at
+        return None if sealed_at is None else (now - sealed_at).total_seconds() > BEHIND_SECONDS
 
     async def export_ndjson(self, organization_id: UUID, wanted: AuditFilter) -> AsyncIterator[bytes]:
         """Yield the log as NDJSON. Without a filter it is complete and can be verified offline."""
@@ -131,12 +172,23 @@ class AuditService:
         before: int | None = None
         while True:
             async with self._database.transaction(organization_id) as txn:
-                rows = await store.audit_list(txn, wanted, before=before, limit=_PAGE)
-                names = await _names(txn, rows)
-            if not rows:
+                page = await _page(txn, wanted, before=before, limit=_PAGE)
+                names = await _names(txn, page.rows)
+            if page.rows:
+                yield page.rows, names
+            if page.before is None:
                 return
-            yield rows, names
-            before = rows[-1].sequence
+            before = page.before
+
+
+async def _page(txn: Transaction, wanted: AuditFilter, *, before: int | None, limit: int) -> AuditPage:
+    examined = _EXAMINED if wanted.text else limit + 1
+    rows = await store.audit_list(txn, wanted, before=before, limit=limit + 1, examined=examined)
+    if len(rows) > limit:
+        return AuditPage(rows[:limit], rows[limit - 1].sequence)
+    if not wanted.text:
+        return AuditPage(rows, None)
+    return AuditPage(rows, await store.audit_examined(txn, wanted, before=before, examined=examined))
 
 
 async def _names(txn: Transaction, rows: Sequence[AuditRow]) -> dict[str, str]:

@@ -27,7 +27,7 @@ from vectorflow.audit.shipped import (
     records_key,
     sealed_body,
 )
-from vectorflow.audit.types import AuditRow, Checkpoint, ShippingPosition
+from vectorflow.audit.types import BEHIND_SECONDS, AuditRow, Checkpoint
 from vectorflow.audit.verifying import record_of
 from vectorflow.kernel.clock import Clock
 from vectorflow.kernel.errors import VectorFlowError
@@ -37,7 +37,6 @@ from vectorflow.platform.s3 import S3Misconfigured
 
 log = structlog.get_logger()
 
-BEHIND_SECONDS = 120.0
 MAX_RECORDS = 500  # of one object; a record has at most 64 kB, so an object stays below what egress sends
 _MAX_BYTES = 8 * 2**20
 _KIND = "application/x-ndjson"
@@ -212,11 +211,6 @@ class Shipper:
         elif self._behind and not behind:
             log.info("audit.ship-caught-up")
         self._behind = behind
-
-
-def is_behind(position: ShippingPosition, now: datetime) -> bool:
-    """Tell whether the alarm is on, as any process sees it."""
-    return position.sealed_at is not None and (now - position.sealed_at).total_seconds() > BEHIND_SECONDS
 
 
 def _bounded(rows: Sequence[AuditRow]) -> list[AuditRow]:

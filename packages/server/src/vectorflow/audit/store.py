@@ -2,11 +2,21 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import cast
 from uuid import UUID
 
 import msgspec
 
-from vectorflow.audit.types import AuditFilter, AuditRow, Checkpoint, Head, Person, ProofRow, ShippingPosition
+from vectorflow.audit.types import (
+    AuditFilter,
+    AuditRow,
+    Checkpoint,
+    Facet,
+    Head,
+    Person,
+    ProofRow,
+    ShippingPosition,
+)
 from vectorflow.platform.database import Transaction
 
 
@@ -24,26 +34,87 @@ async def audit_sign_in(txn: Transaction, account_id: UUID, entries: Sequence[st
 
 
 async def audit_list(
-    txn: Transaction, wanted: AuditFilter, *, before: int | None, limit: int
+    txn: Transaction, wanted: AuditFilter, *, before: int | None, limit: int, examined: int
 ) -> list[AuditRow]:
-    """Return the records wanted, newest first, older than `before`."""
-    parameters = msgspec.structs.asdict(wanted) | {"before": before, "limit": limit}
-    parameters["text"] = wanted.text.lower() if wanted.text else None
+    """Return the records wanted, newest first, older than `before`.
+
+    A text is looked for in at most `examined` of the records that the other filters leave: no index can serve it
+    under row-level security, so one answer reads no more than that.
+    """
     return await txn.rows(
         AuditRow,
         """select sequence, at, actor, action, object_type, object_id, summary, before, after, previous_hash, hash
-           from audit_records
-           where organization_id = %(organization_id)s
-             and (%(before)s::bigint is null or sequence < %(before)s)
-             and (%(actor)s::text is null or actor_id = %(actor)s)
-             and (%(action)s::text is null or action = %(action)s)
-             and (%(object_type)s::text is null or object_type = %(object_type)s)
-             and (%(object_id)s::text is null or object_id = %(object_id)s)
-             and (%(since)s::timestamptz is null or at >= %(since)s)
-             and (%(until)s::timestamptz is null or at < %(until)s)
-             and (%(text)s::text is null or strpos(lower(action || ' ' || object_id || ' ' || summary), %(text)s) > 0)
+           from (select * from audit_records
+                 where organization_id = %(organization_id)s
+                   and (%(before)s::bigint is null or sequence < %(before)s)
+                   and (%(actor)s::text is null or actor_id = %(actor)s)
+                   and (%(action)s::text is null or action = %(action)s)
+                   and (%(object_type)s::text is null or object_type = %(object_type)s)
+                   and (%(object_id)s::text is null or object_id = %(object_id)s)
+                   and (%(since)s::timestamptz is null or at >= %(since)s)
+                   and (%(until)s::timestamptz is null or at < %(until)s)
+                 order by sequence desc limit %(examined)s) newest
+           where %(text)s::text is null
+              or strpos(lower(action || ' ' || object_id || ' ' || summary), %(text)s) > 0
            order by sequence desc limit %(limit)s""",
-        parameters,
+        _parameters(wanted) | {"before": before, "limit": limit, "examined": examined},
+    )
+
+
+async def audit_examined(
+    txn: Transaction, wanted: AuditFilter, *, before: int | None, examined: int
+) -> int | None:
+    """Return the oldest record that `audit_list` looks at, or None where it looks at all there are."""
+    return cast(
+        "int | None",
+        await txn.value(
+            """select sequence from audit_records
+               where organization_id = %(organization_id)s
+                 and (%(before)s::bigint is null or sequence < %(before)s)
+                 and (%(actor)s::text is null or actor_id = %(actor)s)
+                 and (%(action)s::text is null or action = %(action)s)
+                 and (%(object_type)s::text is null or object_type = %(object_type)s)
+                 and (%(object_id)s::text is null or object_id = %(object_id)s)
+                 and (%(since)s::timestamptz is null or at >= %(since)s)
+                 and (%(until)s::timestamptz is null or at < %(until)s)
+               order by sequence desc offset %(examined)s limit 1""",
+            _parameters(wanted) | {"before": before, "examined": examined - 1},
+        ),
+    )
+
+
+async def audit_facets(txn: Transaction) -> list[Facet]:
+    """Return every action, type of object and actor of the log, each found by one step in its index."""
+    return await txn.rows(
+        Facet,
+        """with recursive
+           actions as (
+               (select action as value from audit_records where organization_id = %(organization_id)s
+                order by action limit 1)
+               union all
+               select (select r.action from audit_records r
+                       where r.organization_id = %(organization_id)s and r.action > f.value
+                       order by r.action limit 1)
+               from actions f where f.value is not null),
+           types as (
+               (select object_type as value from audit_records where organization_id = %(organization_id)s
+                order by object_type limit 1)
+               union all
+               select (select r.object_type from audit_records r
+                       where r.organization_id = %(organization_id)s and r.object_type > f.value
+                       order by r.object_type limit 1)
+               from types f where f.value is not null),
+           actors as (
+               (select actor_id as value from audit_records where organization_id = %(organization_id)s
+                order by actor_id limit 1)
+               union all
+               select (select r.actor_id from audit_records r
+                       where r.organization_id = %(organization_id)s and r.actor_id > f.value
+                       order by r.actor_id limit 1)
+               from actors f where f.value is not null)
+           select 'action' as kind, value from actions where value is not null
+           union all select 'object_type', value from types where value is not null
+           union all (select 'actor', value from actors where value is not null limit 1000)""",
     )
 
 
@@ -199,3 +270,8 @@ async def shipping_advance(txn: Transaction, sequence: int, digest: bytes) -> No
 async def shipping_sealed(txn: Transaction, at: datetime) -> None:
     """Keep when the last sealed object was made."""
     await txn.execute("select vf.audit_shipping_sealed(%(at)s)", {"at": at})
+
+
+def _parameters(wanted: AuditFilter) -> dict[str, object]:
+    fields = msgspec.structs.asdict(wanted)
+    return fields | {"text": wanted.text.lower() if wanted.text else None}

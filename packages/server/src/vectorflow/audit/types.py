@@ -6,6 +6,8 @@ from uuid import UUID
 
 import msgspec
 
+BEHIND_SECONDS = 120.0  # without a shipped seal, after which the alarm is on
+
 
 class AuditRow(msgspec.Struct, frozen=True):
     """One record as it is stored."""
@@ -99,3 +101,17 @@ class ProofRow(msgspec.Struct, frozen=True):
     signed_at: datetime | None
     shipped: int | None
     shipped_at: datetime | None
+
+
+class Facet(msgspec.Struct, frozen=True):
+    """One value that the log can be filtered by; `kind` is `action`, `object_type` or `actor`."""
+
+    kind: str
+    value: str
+
+
+class AuditPage(msgspec.Struct, frozen=True):
+    """Some records, and the number that the next page goes on below, if there may be more."""
+
+    rows: list[AuditRow]
+    before: int | None

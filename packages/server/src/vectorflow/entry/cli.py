@@ -68,7 +68,7 @@ def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
 def serve(
     role: Annotated[
         list[str] | None,
-        typer.Option(help="api, gateway, signer or worker; may be repeated. All by default."),
+        typer.Option(help="api, gateway, signer, worker or shipper; may be repeated. All by default."),
     ] = None,
 ) -> None:
     """Run the server, in one process or in several with a role each."""

@@ -51,7 +51,8 @@ async def get_live(services: NamedDependency[Services]) -> Health:
 async def get_ready(services: NamedDependency[Services]) -> Response[Health]:
     """Answer 200 when the database and the bus can be reached, else 503.
 
-    `degraded` is 200 too: without the key provider, what needs no secret is served, and nodes go on.
+    `degraded` is 200 too: without the key provider, what needs no secret is served, and nodes go on; and a log that
+    is shipped late is still written.
     """
     checks: dict[str, State] = {
         "database": await _database(services),
@@ -59,6 +60,9 @@ async def get_ready(services: NamedDependency[Services]) -> Response[Health]:
     }
     await services.keys.ring.probe()
     checks["keys"] = "ok" if services.keys.ring.failure is None else "degraded"
+    shipping = await _shipping(services) if checks["database"] == "ok" else None
+    if shipping is not None:
+        checks["audit-shipping"] = shipping
     worst = max(checks.values(), key=("ok", "degraded", "failed").index)
     health = Health(worst, version(), services.settings.commit, checks)
     return Response(health, status_code=503 if worst == "failed" else 200)
@@ -70,6 +74,16 @@ async def _database(services: Services) -> State:
             return "ok"
     except Exception:
         return "failed"
+
+
+async def _shipping(services: Services) -> State | None:
+    """Tell whether the log's proof leaves in time, where it is shipped."""
+    try:
+        async with asyncio.timeout(_TIMEOUT_SECONDS):
+            behind = await services.audit.behind(services.clock.now())
+    except Exception:
+        return "degraded"
+    return None if behind is None else ("degraded" if behind else "ok")
 
 
 routes = [get_live, get_ready]

@@ -45,6 +45,11 @@ def refuse_by_mode(settings: Settings, roles: Sequence[str]) -> None:
             "In cloud mode the signer runs apart from API and gateway: neither may reach the signing keys. "
             "Start it in a process of its own with `vectorflow serve --role signer`."
         )
+    if settings.audit_ship_bucket and "shipper" in roles and {"api", "gateway"} & set(roles):
+        raise ModeRefusedError(
+            "In cloud mode the shipper runs apart from API and gateway: its identity and key are its own. "
+            "Start it in a process of its own with `vectorflow serve --role shipper`."
+        )
     if LOCAL_NAME in (settings.key_provider, *settings.former_key_providers):
         raise ModeRefusedError(
             "In cloud mode data keys are wrapped by a KMS, never by a file on this machine. "

@@ -1,6 +1,5 @@
 """The wiring of the shipper: bucket, identity and key as the settings name them."""
 
-import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
@@ -9,6 +8,9 @@ from vectorflow.audit.errors import AuditShippingInvalidError
 from vectorflow.audit.seals import FileSealKey, KmsSealKey, SealKey
 from vectorflow.audit.shipping import Shipper, ShippingMetrics
 from vectorflow.kernel.clock import SystemClock
+from vectorflow.keys.aws_kms import AWS_NAME
+from vectorflow.keys.choice import checked_arn, platform_identity
+from vectorflow.keys.providers import LOCAL_NAME
 from vectorflow.platform import aws
 from vectorflow.platform.database import Database
 from vectorflow.platform.egress.http_client import HttpClient
@@ -20,8 +22,7 @@ from vectorflow.platform.s3 import S3Bucket, S3Place
 from vectorflow.platform.settings import Settings
 
 _LIMITS = EgressLimits(total_seconds=20.0, max_response_bytes=32 * 2**20, redirects=0)
-_LOCAL, _KMS = "local-key-file", "aws-kms:"
-_ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]{1,32}:[0-9]{12}:(key|alias)/[A-Za-z0-9/_-]{1,250}")
+_KMS = f"{AWS_NAME}:"
 
 
 @asynccontextmanager
@@ -56,32 +57,27 @@ async def bucket_of(settings: Settings, egress: Egress) -> AsyncIterator[tuple[S
     )
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(egress.http(Caller("audit.ship"), limits=_LIMITS))
-        identity = _identity(settings, client)
+        identity = _identity(settings, egress)
         yield S3Bucket(client, identity, place), _key(settings, client, identity)
 
 
-def _identity(settings: Settings, client: HttpClient) -> aws.AwsIdentity:
+def _identity(settings: Settings, egress: Egress) -> aws.AwsIdentity:
     if settings.audit_ship_credentials_file is not None:
         return aws.FileIdentity(settings.audit_ship_credentials_file)
-    if settings.aws_role_arn is not None and settings.aws_web_identity_token_file is not None:
-        endpoint = settings.aws_sts_endpoint or aws.endpoint_of("sts", settings.audit_ship_region)
-        return aws.WebIdentity(client, endpoint, settings.aws_role_arn, settings.aws_web_identity_token_file)
-    if settings.aws_credentials_file is not None:
-        return aws.FileIdentity(settings.aws_credentials_file)
-    return aws.NoIdentity()
+    return platform_identity(settings, egress, settings.audit_ship_region)
 
 
 def _key(settings: Settings, client: HttpClient, identity: aws.AwsIdentity) -> SealKey:
-    if settings.audit_ship_key == _LOCAL:
+    if settings.audit_ship_key == LOCAL_NAME:
         if settings.mode == "cloud":
             raise AuditShippingInvalidError(
                 "In cloud mode shipped checkpoints are sealed by a key of a KMS, never by a file on this machine. "
                 "Set VECTORFLOW_AUDIT_SHIP_KEY to aws-kms:<key ARN>."
             )
         return FileSealKey(settings.state_dir)
-    arn = settings.audit_ship_key.removeprefix(_KMS)
-    if arn == settings.audit_ship_key or not _ARN.fullmatch(arn):
+    if not settings.audit_ship_key.startswith(_KMS):
         raise AuditShippingInvalidError(
             "The shipper's key is written as local-key-file or aws-kms:<key ARN>."
         )
+    arn = checked_arn(settings.audit_ship_key.removeprefix(_KMS))
     return KmsSealKey(client, identity, arn, endpoint=settings.audit_ship_kms_endpoint)
