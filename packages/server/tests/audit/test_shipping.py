@@ -31,7 +31,7 @@ from vectorflow.platform import aws
 from vectorflow.platform.egress.policy import EgressLimits
 from vectorflow.platform.egress.record import Caller
 from vectorflow.platform.metrics import Metrics
-from vectorflow.platform.s3 import S3Misconfigured, S3Unlocked
+from vectorflow.platform.s3 import S3Bucket, S3Misconfigured, S3Unlocked
 from vectorflow.platform.settings import Settings, load_settings
 
 __all__ = ["moto"]
@@ -414,3 +414,20 @@ def test_in_cloud_mode_the_shipper_runs_apart() -> None:
     with pytest.raises(ModeRefusedError, match="shipper runs apart"):
         refuse_by_mode(settings, ["gateway", "shipper"])
     refuse_by_mode(settings, ["shipper"])
+
+
+async def test_another_bucket_is_given_all_from_the_beginning(bench) -> None:
+    mine = await bench.organization()
+    await bench.write(mine, 2)
+    await bench.platform(3)
+    await bench.sign()
+    await bench.shipper.round()
+    there = dict(bench.store.objects)
+    bench.store.objects.clear()
+    place = msgspec.structs.replace(bench.bucket._place, prefix="other/")
+    bench.bucket = S3Bucket(bench.bucket._client, bench.bucket._identity, place)
+    await bench.another_shipper().round()
+    shipped = read_shipped(await bench.download())
+    assert verified(await bench.download()).records == 3
+    assert list(shipped.of(mine)) == [2]
+    assert len(there) == len(bench.store.objects)

@@ -95,7 +95,7 @@ class AuditService:
     async def behind(self, now: datetime) -> bool | None:
         """Tell whether shipping is late; None where nothing was ever shipped."""
         async with self._database.unscoped() as txn:
-            sealed_at = (await store.shipping_position(txn)).sealed_at
+            sealed_at = await store.shipping_sealed_at(txn)
         return None if sealed_at is None else (now - sealed_at).total_seconds() > BEHIND_SECONDS
 
     async def export_ndjson(self, organization_id: UUID, wanted: AuditFilter) -> AsyncIterator[bytes]:

@@ -45,6 +45,11 @@ _KIND = "application/x-ndjson"
 class Bucket(Protocol):
     """Where objects go; `platform.s3` has it."""
 
+    @property
+    def name(self) -> str:
+        """What the position is kept under."""
+        ...
+
     async def check(self) -> None:
         """Raise what speaks against using it."""
         ...
@@ -133,13 +138,13 @@ class Shipper:
             rows = await self._ship_records(rows)
             sent += len(rows)
             async with self._database.unscoped() as txn:
-                await store.shipping_advance(txn, rows[-1].sequence, rows[-1].hash)
+                await store.shipping_advance(txn, self._bucket.name, rows[-1].sequence, rows[-1].hash)
         await self._ship_checkpoints()
         return sent
 
     async def _next_records(self) -> list[AuditRow]:
         async with self._database.unscoped() as txn:
-            position = await store.shipping_position(txn)
+            position = await store.shipping_position(txn, self._bucket.name)
             rows = await store.platform_audit_range(txn, after=position.sequence, limit=MAX_RECORDS)
         return _bounded(rows)
 
@@ -169,7 +174,7 @@ class Shipper:
         grown: dict[object, Checkpoint] = {}
         for organization_id in await each_organization(self._database):
             async with self._database.transaction(organization_id) as txn:
-                checkpoint = await store.audit_checkpoint_unshipped(txn)
+                checkpoint = await store.audit_checkpoint_unshipped(txn, self._bucket.name)
             if checkpoint is not None:
                 grown[organization_id] = checkpoint
                 lines.append(checkpoint_line(organization_id, checkpoint))
@@ -184,9 +189,9 @@ class Shipper:
         for organization_id in await each_organization(self._database):
             if organization_id in grown:
                 async with self._database.transaction(organization_id) as txn:
-                    await store.audit_shipped_put(txn, grown[organization_id], at)
+                    await store.audit_shipped_put(txn, self._bucket.name, grown[organization_id], at)
         async with self._database.unscoped() as txn:
-            await store.shipping_sealed(txn, at)
+            await store.shipping_sealed(txn, self._bucket.name, at)
 
     async def _put(self, key: str, body: bytes, what: str) -> bool:
         fresh = await self._bucket.put_once(key, body, kind=_KIND, until=self._clock.now() + self._retention)
@@ -197,7 +202,7 @@ class Shipper:
     async def _age(self) -> float:
         """Return how old the last sealed object was when this process began."""
         async with self._database.unscoped() as txn:
-            sealed_at = (await store.shipping_position(txn)).sealed_at
+            sealed_at = (await store.shipping_position(txn, self._bucket.name)).sealed_at
         return max(0.0, (self._clock.now() - sealed_at).total_seconds()) if sealed_at else 0.0
 
     def _failed(self, reason: str, detail: str | None = None) -> None:

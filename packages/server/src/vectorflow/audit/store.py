@@ -216,27 +216,29 @@ async def platform_audit_checkpoint_newest(txn: Transaction) -> Checkpoint | Non
     return await txn.row(Checkpoint, "select * from vf.platform_audit_checkpoint_newest()")
 
 
-async def audit_checkpoint_unshipped(txn: Transaction) -> Checkpoint | None:
+async def audit_checkpoint_unshipped(txn: Transaction, place: str) -> Checkpoint | None:
     """Return the organisation's newest checkpoint where the bucket does not have it yet."""
     return await txn.row(
         Checkpoint,
         """select c.sequence, c.hash, c.at, c.public_key, c.signature from audit_checkpoints c
            where c.organization_id = %(organization_id)s and c.sequence > coalesce((
-               select s.sequence from audit_shipped s where s.organization_id = %(organization_id)s), 0)
+               select s.sequence from audit_shipped s
+               where s.organization_id = %(organization_id)s and s.place = %(place)s), 0)
            order by c.sequence desc limit 1""",
+        {"place": place},
     )
 
 
-async def audit_shipped_put(txn: Transaction, checkpoint: Checkpoint, at: datetime) -> None:
+async def audit_shipped_put(txn: Transaction, place: str, checkpoint: Checkpoint, at: datetime) -> None:
     """Keep which checkpoint the bucket has."""
     await txn.execute(
-        """insert into audit_shipped (organization_id, sequence, at)
-           values (%(organization_id)s, %(sequence)s, %(at)s)
-           on conflict (organization_id) do update
+        """insert into audit_shipped (organization_id, place, sequence, at)
+           values (%(organization_id)s, %(place)s, %(sequence)s, %(at)s)
+           on conflict (organization_id, place) do update
            set sequence = excluded.sequence, at = excluded.at
            where audit_shipped.organization_id = %(organization_id)s
              and audit_shipped.sequence < excluded.sequence""",
-        {"sequence": checkpoint.sequence, "at": at},
+        {"place": place, "sequence": checkpoint.sequence, "at": at},
     )
 
 
@@ -249,27 +251,39 @@ async def audit_proof(txn: Transaction) -> ProofRow | None:
            left join lateral (
                select sequence, at from audit_checkpoints
                where organization_id = %(organization_id)s order by sequence desc limit 1) c on true
-           left join audit_shipped s on s.organization_id = h.organization_id
-               and s.organization_id = %(organization_id)s
+           left join lateral (
+               select sequence, at from audit_shipped
+               where organization_id = %(organization_id)s order by at desc limit 1) s on true
            where h.organization_id = %(organization_id)s""",
     )
 
 
-async def shipping_position(txn: Transaction) -> ShippingPosition:
-    """Return how far the shipper is."""
-    return (await txn.rows(ShippingPosition, "select sequence, hash, sealed_at from vf.audit_shipping()"))[0]
+async def shipping_position(txn: Transaction, place: str) -> ShippingPosition:
+    """Return how far the shipper is with a bucket."""
+    found = await txn.row(
+        ShippingPosition,
+        "select sequence, hash, sealed_at from vf.audit_shipping(%(place)s)",
+        {"place": place},
+    )
+    return found or ShippingPosition(0, None, None)
 
 
-async def shipping_advance(txn: Transaction, sequence: int, digest: bytes) -> None:
+async def shipping_sealed_at(txn: Transaction) -> datetime | None:
+    """Return when the newest sealed object was made; None where nothing was ever shipped."""
+    return cast("datetime | None", await txn.value("select vf.audit_shipping_sealed_at()"))
+
+
+async def shipping_advance(txn: Transaction, place: str, sequence: int, digest: bytes) -> None:
     """Keep the last record of the platform's log that the bucket has."""
     await txn.execute(
-        "select vf.audit_shipping_advance(%(sequence)s, %(hash)s)", {"sequence": sequence, "hash": digest}
+        "select vf.audit_shipping_advance(%(place)s, %(sequence)s, %(hash)s)",
+        {"place": place, "sequence": sequence, "hash": digest},
     )
 
 
-async def shipping_sealed(txn: Transaction, at: datetime) -> None:
+async def shipping_sealed(txn: Transaction, place: str, at: datetime) -> None:
     """Keep when the last sealed object was made."""
-    await txn.execute("select vf.audit_shipping_sealed(%(at)s)", {"at": at})
+    await txn.execute("select vf.audit_shipping_sealed(%(place)s, %(at)s)", {"place": place, "at": at})
 
 
 def _parameters(wanted: AuditFilter) -> dict[str, object]:

@@ -63,6 +63,11 @@ class S3Bucket:
     def __init__(self, client: HttpClient, identity: AwsIdentity, place: S3Place) -> None:
         self._client, self._identity, self._place = client, identity, place
 
+    @property
+    def name(self) -> str:
+        """The bucket with the prefix of its keys."""
+        return f"{self._place.bucket}/{self._place.prefix}"
+
     async def check(self) -> None:
         """Ask whether objects can be locked. Raises `S3Misconfigured` for a sure no, `S3Failed` for no answer."""
         answer = await self._call("GET", self._place.url(**{"object-lock": ""}))
