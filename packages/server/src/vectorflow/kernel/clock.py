@@ -1,9 +1,10 @@
 """The clock: the only place that asks what time it is, so that tests can answer."""
 
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
+@runtime_checkable
 class Clock(Protocol):
     """Something that knows the time."""
 
