@@ -6,8 +6,8 @@ log in, touches it.
 
 from alembic import op
 
-revision = "0017"
-down_revision = "0016"
+revision = "0018"
+down_revision = "0017"
 
 SQL = r"""
 create table audit_shipped (
