@@ -125,6 +125,21 @@ DEFINERS = {
         {BACKUP}, "write", lambda _w, _o: ("00000000-0000-4000-8000-000000000003",)
     ),
     "vf.backups_gone_at": Function({APP, WORKER, SIGNER, OPERATOR, BACKUP}, "write"),
+    "vf.platform_data_key": Function({APP, WORKER, SIGNER}, "write", lambda _w, _o: (1,)),
+    "vf.platform_data_key_add": Function(
+        {APP, WORKER, SIGNER},
+        "write",
+        lambda _w, _o: ("00000000-0000-4000-8000-000000000004", 99, bytes(48), "a"),
+    ),
+    "vf.platform_data_key_count": Function({APP, WORKER, SIGNER}, "write", lambda _w, _o: (1, 1)),
+    "vf.platform_data_keys_all": Function({SIGNER}, "write"),
+    "vf.platform_data_key_rewrap": Function(
+        {SIGNER},
+        "write",
+        lambda _w, _o: ("00000000-0000-4000-8000-000000000004", bytes(48), bytes(48), "a"),
+    ),
+    "vf.platform_data_key_retire_before": Function({SIGNER}, "write", lambda _w, _o: (1,)),
+    "vf.platform_data_key_destroy": Function({SIGNER}, "write", lambda _w, _o: (1,)),
     "vf.presence_update": Function({TELEMETRY}, "presence"),
     "vf.counters_update": Function({TELEMETRY}, "counters"),
     "vf.counters_upkeep": Function({WORKER}, "write", lambda _world, _organization: (14, 30)),

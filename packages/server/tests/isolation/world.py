@@ -27,6 +27,7 @@ CLOSED = {
     "public.sessions": "a session belongs to a person",
     "public.sign_in_counters": "counted before anybody is known",
     "public.organization_slugs": "the directory of every slug ever issued",
+    "public.platform_data_keys": "seals what belongs to no organisation; wrapped",
     "public.platform_audit": "the platform's own log",
     "public.platform_audit_head": "the platform's own log",
     "public.platform_audit_checkpoints": "the platform's own log",
@@ -72,6 +73,14 @@ RECIPES: dict[str, Recipe] = {
     "public.data_keys": lambda organization, number: {
         "version": 1000 * (organization.int % 1_000_000) + number + 1
     },
+    # an organisation has one key that waits, one that is active, and one rotation under way
+    "public.customer_keys": lambda _organization, _number: {
+        "kind": "vault-transit",
+        "role_arn": None,
+        "state": "ended",
+        "ended_at": _LATER,
+    },
+    "public.data_key_rotations": lambda _organization, _number: {"done_at": _LATER},
     "public.nodes": lambda _organization, _number: {"wanted": 5},  # so that a bundle is due
 }
 

@@ -11,11 +11,12 @@ from prometheus_client import CollectorRegistry
 from vectorflow.audit.service import AuditAppender
 from vectorflow.kernel.ids import new_id
 from vectorflow.keys.providers import LocalKeyFile
+from vectorflow.keys.ring import KeyRing
 from vectorflow.keys.service import KeyService
 from vectorflow.platform.credentials import Role, role_url
 from vectorflow.platform.database import Database
 from vectorflow.platform.egress.policy import DEFAULT_PORTS, AllowRule, EgressPolicy, Kind
-from vectorflow.platform.egress.record import EgressMetrics, EgressRecord, Outcome
+from vectorflow.platform.egress.record import EgressAudit, EgressMetrics, EgressRecord, Outcome
 from vectorflow.platform.egress.service import Egress
 from vectorflow.platform.scope import ScopeSigner
 
@@ -49,6 +50,14 @@ def provider(tmp_path: Path) -> LocalKeyFile:
     provider = LocalKeyFile(tmp_path)
     provider.create()
     return provider
+
+
+@pytest.fixture(scope="session")
+def platform_ring(tmp_path_factory: pytest.TempPathFactory) -> KeyRing:
+    """What wraps the platform's own data key, of which a database has one for all tests."""
+    provider = LocalKeyFile(tmp_path_factory.mktemp("platform"))
+    provider.create()
+    return KeyRing(provider)
 
 
 @pytest.fixture
@@ -106,10 +115,10 @@ async def egress() -> AsyncIterator[Egress]:
     await found.aclose()
 
 
-def loopback_egress() -> Egress:
+def loopback_egress(audit: EgressAudit | None = None) -> Egress:
     ports = dict(DEFAULT_PORTS) | {Kind.HTTP: frozenset(range(1, 65536))}
     policy = EgressPolicy(allow=(AllowRule.parse("127.0.0.0/8"),), ports=ports)
-    return Egress(policy, audit=SilentAudit(), metrics=EgressMetrics(CollectorRegistry()))
+    return Egress(policy, audit=audit or SilentAudit(), metrics=EgressMetrics(CollectorRegistry()))
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 
 from vectorflow.audit.service import AuditAppender
 from vectorflow.kernel.actor import SYSTEM
-from vectorflow.keys import store as keys_store
+from vectorflow.keys.store import data_keys as keys_store
 from vectorflow.keys.types import Cell
 from vectorflow.pipelines import store
 from vectorflow.pipelines.documents import document_columns

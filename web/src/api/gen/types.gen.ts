@@ -194,6 +194,18 @@ export type ComponentSpec = {
 };
 
 /**
+ * DataKeyVersion
+ */
+export type DataKeyVersion = {
+    version: number;
+    state: 'in-use' | 'retiring' | 'destroyed';
+    wrapped_by: 'platform' | 'own-key' | 'nothing';
+    encryptions: number;
+    most_encryptions: number;
+    age_seconds: number;
+};
+
+/**
  * Deployed
  */
 export type Deployed = {
@@ -306,6 +318,21 @@ export type Edge = {
 export type EditedDocument = {
     document: Document | null;
     findings: Array<Finding>;
+};
+
+/**
+ * Encryption
+ */
+export type Encryption = {
+    organization_id: string;
+    plan: string;
+    provider: 'local-key-file' | 'aws-kms' | 'vault-transit' | 'own-key';
+    available: boolean;
+    problem: string | null;
+    moving: boolean;
+    keys: Array<DataKeyVersion>;
+    own_keys: Array<OwnKeyState>;
+    rotation: RotationState | null;
 };
 
 /**
@@ -645,6 +672,48 @@ export type OrganizationRef = {
     slug: string;
     name: string;
     role: string;
+};
+
+/**
+ * OwnKeyNew
+ */
+export type OwnKeyNew = {
+    kind: 'aws-kms' | 'vault-transit';
+    /**
+     * ARN of the AWS KMS key, or `https://<host>/<mount>/<key>` of a derived Vault Transit key.
+     */
+    place: string;
+    /**
+     * AWS only: the role that we take on, with the external id.
+     */
+    role_arn?: string | null;
+    /**
+     * Vault only: a token for this key alone. It is never shown again.
+     */
+    token?: string | null;
+};
+
+/**
+ * OwnKeyProof
+ */
+export type OwnKeyProof = {
+    ciphertext: string;
+};
+
+/**
+ * OwnKeyState
+ */
+export type OwnKeyState = {
+    id: string;
+    kind: 'aws-kms' | 'vault-transit';
+    place: string;
+    role_arn: string | null;
+    external_id: string;
+    state: 'named' | 'active' | 'ended';
+    created_at: string | null;
+    activated_at: string | null;
+    problem: string | null;
+    challenge: string;
 };
 
 /**
@@ -1001,6 +1070,15 @@ export type RolloutReport = {
     reason: string;
     message: string;
     engine_output: Array<string>;
+};
+
+/**
+ * RotationState
+ */
+export type RotationState = {
+    requested_at: string;
+    done_at: string | null;
+    resealed: number | null;
 };
 
 /**
@@ -1623,6 +1701,143 @@ export type ExportAuditResponses = {
      */
     200: unknown;
 };
+
+export type GetEncryptionData = {
+    body?: never;
+    path: {
+        org: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/encryption';
+};
+
+export type GetEncryptionErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type GetEncryptionError = GetEncryptionErrors[keyof GetEncryptionErrors];
+
+export type GetEncryptionResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: Encryption;
+};
+
+export type GetEncryptionResponse = GetEncryptionResponses[keyof GetEncryptionResponses];
+
+export type RotateDataKeyData = {
+    body?: never;
+    path: {
+        org: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/encryption/rotations';
+};
+
+export type RotateDataKeyErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type RotateDataKeyError = RotateDataKeyErrors[keyof RotateDataKeyErrors];
+
+export type RotateDataKeyResponses = {
+    /**
+     * Request accepted, processing continues off-line
+     */
+    202: RotationState;
+};
+
+export type RotateDataKeyResponse = RotateDataKeyResponses[keyof RotateDataKeyResponses];
+
+export type NameOwnKeyData = {
+    body: OwnKeyNew;
+    path: {
+        org: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/encryption/own-keys';
+};
+
+export type NameOwnKeyErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type NameOwnKeyError = NameOwnKeyErrors[keyof NameOwnKeyErrors];
+
+export type NameOwnKeyResponses = {
+    /**
+     * Document created, URL follows
+     */
+    201: OwnKeyState;
+};
+
+export type NameOwnKeyResponse = NameOwnKeyResponses[keyof NameOwnKeyResponses];
+
+export type ProveOwnKeyData = {
+    body: OwnKeyProof;
+    path: {
+        org: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/encryption/own-keys/{id}/proof';
+};
+
+export type ProveOwnKeyErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type ProveOwnKeyError = ProveOwnKeyErrors[keyof ProveOwnKeyErrors];
+
+export type ProveOwnKeyResponses = {
+    /**
+     * Request fulfilled, nothing follows
+     */
+    204: void;
+};
+
+export type ProveOwnKeyResponse = ProveOwnKeyResponses[keyof ProveOwnKeyResponses];
+
+export type EndOwnKeyData = {
+    body?: never;
+    path: {
+        org: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/encryption/own-keys/{id}';
+};
+
+export type EndOwnKeyErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type EndOwnKeyError = EndOwnKeyErrors[keyof EndOwnKeyErrors];
+
+export type EndOwnKeyResponses = {
+    /**
+     * Request fulfilled, nothing follows
+     */
+    204: void;
+};
+
+export type EndOwnKeyResponse = EndOwnKeyResponses[keyof EndOwnKeyResponses];
 
 export type ListSecretsData = {
     body?: never;

@@ -17,7 +17,18 @@ from vectorflow.platform.http.asgi import AnyRequest
 from vectorflow.platform.http.idempotency import Idempotency
 from vectorflow.tenancy.types import Access
 
-SERVICES = ("settings", "database", "tenancy", "identity", "audit", "streams", "metrics", "clock")
+SERVICES = (
+    "settings",
+    "database",
+    "own_keys",
+    "encryption",
+    "tenancy",
+    "identity",
+    "audit",
+    "streams",
+    "metrics",
+    "clock",
+)
 
 
 async def provide_session(request: AnyRequest) -> LiveSession:

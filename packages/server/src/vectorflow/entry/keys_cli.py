@@ -10,11 +10,13 @@ import typer
 import uvloop
 
 from vectorflow.entry.process import Process
-from vectorflow.entry.sealed_columns import SEALED_COLUMNS
+from vectorflow.entry.sealed_columns import PLATFORM_COLUMNS, SEALED_COLUMNS
 from vectorflow.keys.errors import KeysUnavailable
+from vectorflow.keys.platform_keys import PlatformKeyRotation
 from vectorflow.keys.providers import LOCAL_NAME, LocalKeyFile
 from vectorflow.keys.ring import KeyRing
 from vectorflow.keys.rotation import KeyRotation
+from vectorflow.keys.types import KeyState
 from vectorflow.platform.credentials import Role
 from vectorflow.platform.jobs import each_organization
 from vectorflow.platform.settings import load_settings
@@ -28,6 +30,7 @@ class Opened(NamedTuple):
     """What the commands work with."""
 
     rotation: KeyRotation
+    platform: PlatformKeyRotation
     ring: KeyRing
     key_file: LocalKeyFile
     organizations: list[UUID]
@@ -53,6 +56,7 @@ async def _opened(one: UUID | None) -> AsyncIterator[Opened]:
         try:
             yield Opened(
                 rotation,
+                PlatformKeyRotation(database, process.platform_keys, PLATFORM_COLUMNS),
                 process.key_ring,
                 LocalKeyFile(settings.state_dir),
                 everyone if one is None else [one],
@@ -69,12 +73,14 @@ def status(organization: One = None) -> None:
     async def work() -> None:
         async with _opened(organization) as opened:
             await _say_providers(opened)
+            for key in await opened.platform.status():
+                _say_key("platform's own data key", key)
             for each in opened.organizations:
                 for key in await opened.rotation.status(each):
-                    state = "destroyed" if key.destroyed_at else "retiring" if key.retired_at else "in use"
-                    typer.echo(
-                        f"{each}  version {key.version}  {state}  encryptions ≤ {key.encryptions}  {key.provider}"
-                    )
+                    _say_key(str(each), key)
+                problem = await opened.rotation.problem(each)
+                if problem is not None:
+                    typer.echo(f"{each}  NOT AVAILABLE: {problem}")
                 if await opened.rotation.due(each):
                     typer.echo(f"{each}  rotation due: run `vectorflow keys rotate --organization {each}`")
 
@@ -104,6 +110,9 @@ def rotate(
             for each in opened.organizations:
                 count = await opened.rotation.rotate(each)
                 typer.echo(f"{each}  {count} values sealed anew, old key destroyed")
+            if organization is None:
+                count = await opened.platform.rotate(opened.everyone)
+                typer.echo(f"platform's own data key: {count} values sealed anew")
 
     uvloop.run(work())
 
@@ -118,12 +127,18 @@ def verify(organization: One = None) -> None:
             typer.echo("key providers refuse what lacks its organisation")
             for each in opened.organizations:
                 typer.echo(f"{each}  {await opened.rotation.verify(each)} values open")
+            if organization is None:
+                count = await opened.platform.verify(opened.everyone)
+                typer.echo(f"platform's own data key: {count} values open")
 
     uvloop.run(work())
 
 
 async def rotate_platform(
-    rotation: KeyRotation, key_file: LocalKeyFile | None, organizations: Everyone
+    rotation: KeyRotation,
+    key_file: LocalKeyFile | None,
+    organizations: Everyone,
+    platform: PlatformKeyRotation | None = None,
 ) -> None:
     """Wrap every data key anew. With a key file it is changed, and its former key destroyed at the end.
 
@@ -134,6 +149,8 @@ async def rotate_platform(
     await rotation.wait_for_wrapping()
     for each in await organizations():  # listed after the wait, so that none is missed
         await rotation.rewrap(each)
+    if platform is not None:
+        await platform.rewrap()
     if key_file is not None:
         key_file.end_rotation()
 
@@ -141,11 +158,17 @@ async def rotate_platform(
 async def _rotate_platform(opened: Opened) -> None:
     await opened.ring.prove()
     local = opened.ring.name == LOCAL_NAME
-    await rotate_platform(opened.rotation, opened.key_file if local else None, opened.everyone)
+    key_file = opened.key_file if local else None
+    await rotate_platform(opened.rotation, key_file, opened.everyone, opened.platform)
     if local:
         typer.echo("The platform key was changed and the former one destroyed.")
     else:
         typer.echo(f"Every data key is wrapped by {opened.ring.name}, or by its organisation's own key.")
+
+
+def _say_key(whose: str, key: KeyState) -> None:
+    state = "destroyed" if key.destroyed_at else "retiring" if key.retired_at else "in use"
+    typer.echo(f"{whose}  version {key.version}  {state}  encryptions ≤ {key.encryptions}  {key.provider}")
 
 
 async def _say_providers(opened: Opened) -> None:

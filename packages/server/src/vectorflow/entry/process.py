@@ -21,6 +21,9 @@ from vectorflow.kernel.events import Topic
 from vectorflow.kernel.ids import parse_id
 from vectorflow.keys.choice import build_ring
 from vectorflow.keys.guard import KeyMetrics
+from vectorflow.keys.own_keys import OwnKeyService
+from vectorflow.keys.own_providers import OwnProviders
+from vectorflow.keys.platform_keys import PlatformKeyService
 from vectorflow.keys.service import KeyService
 from vectorflow.platform import credentials
 from vectorflow.platform.bus import Bus
@@ -61,12 +64,21 @@ class Process:
         # What is called for an organisation is logged through a pool apart; see `entry/outbound.py`.
         self._outbound_database = self._new_database(Role.APP, 2)
         self.egress = build_egress(settings, self._outbound_database, self.metrics)
-        self.key_ring = build_ring(settings, self.egress, metrics=KeyMetrics(self.metrics.registry))
+        key_metrics = KeyMetrics(self.metrics.registry)
+        self.key_ring = build_ring(settings, self.egress, metrics=key_metrics)
+        self.platform_keys = PlatformKeyService(self.key_ring)
+        self.own_keys = OwnKeyService(
+            self.database,
+            OwnProviders(settings, self.egress, metrics=key_metrics),
+            self.platform_keys,
+            cloud=settings.mode == "cloud",
+        )
         self.services = Services(
             settings,
             self.database,
             metrics=self.metrics,
             keys=self.new_keys(self.database),
+            own_keys=self.own_keys,
             bus_connected=self.bus.connected.is_set,
         )
         delivery_jobs.register(self.jobs, self._worker_database, self.services.rooms.delivery)
@@ -87,6 +99,7 @@ class Process:
             stack.push_async_callback(process._outbound_database.close)
             stack.push_async_callback(process.egress.aclose)
             stack.push_async_callback(process.key_ring.aclose)
+            stack.push_async_callback(process.own_keys.aclose)
             stack.push_async_callback(process.services.close)
             listening = asyncio.create_task(process.bus.run(), name="bus")
             stack.push_async_callback(_cancel, listening)
@@ -96,7 +109,10 @@ class Process:
     def new_keys(self, database: Database) -> KeyService:
         """Return sealing for a database role; all of a process share the key providers, and none a key."""
         keys = KeyService(
-            database, self.key_ring, backup_retention=timedelta(days=self.settings.backup_retention_days)
+            database,
+            self.key_ring,
+            source=self.own_keys,
+            backup_retention=timedelta(days=self.settings.backup_retention_days),
         )
         keys.attach(self.bus)
         return keys

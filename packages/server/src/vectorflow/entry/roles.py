@@ -6,6 +6,7 @@ One that ends or fails before ends the whole process, so that whoever supervises
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -15,12 +16,16 @@ from vectorflow.delivery import jobs as delivery_jobs
 from vectorflow.entry.api import build_api
 from vectorflow.entry.gateway import Gateway, GatewayOptions
 from vectorflow.entry.gateway_metrics import GatewayMetrics
+from vectorflow.entry.key_care import KeyCare
 from vectorflow.entry.listeners import bind, serve
 from vectorflow.entry.process import Process
 from vectorflow.entry.shipping import shipping
+from vectorflow.entry.sealed_columns import PLATFORM_COLUMNS, SEALED_COLUMNS
 from vectorflow.entry.signer import SignerRole
 from vectorflow.fleet.signing import BundleSigner
 from vectorflow.fleet.statement_signing import StatementSigner
+from vectorflow.keys.platform_keys import PlatformKeyRotation
+from vectorflow.keys.rotation import KeyRotation
 from vectorflow.keys.signing import SigningService
 from vectorflow.platform.credentials import Role
 from vectorflow.platform.http.access_log import AccessLog
@@ -98,8 +103,20 @@ async def run_signer(process: Process) -> None:
     signing = SigningService(keys, clock)
     signer = BundleSigner(database, VaultService(keys), signing, clock)
     statements = StatementSigner(database, signing, clock)
+    days = process.settings.key_rotation_days
+    care = KeyCare(
+        KeyRotation(database, keys, SEALED_COLUMNS, most_age=timedelta(days=days) if days else None),
+        PlatformKeyRotation(database, process.platform_keys, PLATFORM_COLUMNS),
+        process.bus,
+    )
+
+    async def work() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(SignerRole(signer, statements, process.bus).run())
+            group.create_task(care.run())
+
     try:
-        await _until_stop(process.stop, SignerRole(signer, statements, process.bus).run())
+        await _until_stop(process.stop, work())
     finally:
         keys.close()
 

@@ -6,6 +6,7 @@ from vectorflow.audit import http as audit
 from vectorflow.delivery import http as delivery
 from vectorflow.fleet import http as fleet
 from vectorflow.identity import http as identity
+from vectorflow.keys import http as keys
 from vectorflow.library import http as library
 from vectorflow.pipelines import http as pipelines
 from vectorflow.telemetry import http as telemetry
@@ -16,6 +17,7 @@ ROUTES: list[ControllerRouterHandler] = [
     *identity.routes,
     *tenancy.routes,
     *audit.routes,
+    *keys.routes,
     *vault.routes,
     *library.routes,
     *pipelines.routes,

@@ -1,4 +1,4 @@
-"""Every sensitive column of the organisations, so that rotation and verification reach all of them.
+"""Every sensitive column, so that rotation and verification reach all of them: of organisations, of the platform.
 
 A room that adds a sealed column adds its declaration here; a rotation refuses to begin while one is missing.
 """
@@ -7,8 +7,11 @@ A room that adds a sealed column adds its declaration here; a rotation refuses t
 from collections.abc import Sequence
 from typing import Final
 
+from vectorflow.keys.own_keys import OwnKeyColumn
+from vectorflow.keys.platform_keys import PlatformColumn
 from vectorflow.keys.signing import SigningKeyColumn
 from vectorflow.keys.types import SealedColumn
 from vectorflow.vault.service import SecretColumn
 
 SEALED_COLUMNS: Final[Sequence[SealedColumn]] = (SigningKeyColumn(), SecretColumn())
+PLATFORM_COLUMNS: Final[Sequence[PlatformColumn]] = (OwnKeyColumn(),)

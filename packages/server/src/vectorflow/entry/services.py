@@ -8,6 +8,8 @@ from vectorflow.identity.passwords import Passwords
 from vectorflow.identity.service import IdentityService, SignInLimits
 from vectorflow.identity.sessions import SessionCache
 from vectorflow.kernel.clock import Clock, SystemClock
+from vectorflow.keys.overview import EncryptionService
+from vectorflow.keys.own_keys import OwnKeyService, without_own_keys
 from vectorflow.keys.providers import LocalKeyFile
 from vectorflow.keys.service import KeyService
 from vectorflow.platform.database import Database
@@ -32,6 +34,7 @@ class Services:
         limits: SignInLimits | None = None,
         address_buckets: TokenBuckets | None = None,
         keys: KeyService | None = None,
+        own_keys: OwnKeyService | None = None,
         bus_connected: Callable[[], bool] = lambda: True,
     ) -> None:
         self.settings = settings
@@ -51,6 +54,8 @@ class Services:
             on_revoked=self.streams.close_session,
         )
         self.keys = keys or KeyService(database, LocalKeyFile(settings.state_dir))
+        self.own_keys = own_keys or without_own_keys(settings, database, self.keys.ring)
+        self.encryption = EncryptionService(database, self.keys, self.own_keys)
         self.tenancy = TenancyService(database, on_create=[self.keys.create_for_organization])
         self.audit = AuditService(database)
         self.address_buckets = address_buckets or TokenBuckets(burst=600, per_second=100)

@@ -15,6 +15,7 @@ class Topic(StrEnum):
     SESSION = "identity.session"
     MEMBERSHIP = "tenancy.membership"
     DATA_KEYS = "keys.dropped"
+    DATA_KEYS_WORK = "keys.work"
 
 
 class SessionRevoked(msgspec.Struct, frozen=True):

@@ -1,6 +1,6 @@
 """What can go wrong with keys. No message ever holds a key, a value or a ciphertext."""
 
-from vectorflow.kernel.errors import VectorFlowError
+from vectorflow.kernel.errors import ConflictError, InvalidInputError, NotFoundError, VectorFlowError
 
 
 class KeysUnavailable(VectorFlowError, status=503, code="keys.keys-unavailable"):
@@ -41,3 +41,27 @@ class KeysBusy(VectorFlowError, status=503, code="keys.busy"):
 
 class ColumnsUndeclared(VectorFlowError, status=500, code="keys.columns-undeclared"):
     """Some sealed columns are not declared for rotation, so their keys are not touched."""
+
+
+class OwnKeyNotInPlan(VectorFlowError, status=403, code="keys.own-key-not-in-plan"):
+    """Bringing your own key is part of the Enterprise plan."""
+
+
+class OwnKeyNotFound(NotFoundError, status=404, code="keys.own-key-not-found"):
+    """There is no such key of this organisation."""
+
+
+class OwnKeyBusy(ConflictError, status=409, code="keys.own-key-busy"):
+    """Another key of the organisation waits for its proof. Prove it or give it up first."""
+
+
+class OwnKeyInvalid(InvalidInputError, status=422, code="keys.own-key-invalid"):
+    """The key cannot be used as it is written."""
+
+
+class OwnKeyNotProved(VectorFlowError, status=422, code="keys.own-key-not-proved"):
+    """This does not show that you control the key, or that it serves your organisation alone."""
+
+
+class RotationAskedFor(ConflictError, status=409, code="keys.rotation-asked-for"):
+    """A rotation is asked for already; the signer does it within minutes."""

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from uuid import UUID
 
 from vectorflow.kernel.ids import new_id
-from vectorflow.keys import store
+from vectorflow.keys.store import data_keys as store
 from vectorflow.platform.database import Transaction
 
 BLOCK = 1 << 16

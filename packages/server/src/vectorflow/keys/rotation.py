@@ -12,10 +12,11 @@ import structlog
 
 from vectorflow.kernel.actor import SYSTEM
 from vectorflow.kernel.audit import AuditAction, AuditEntry
-from vectorflow.keys import store
-from vectorflow.keys.errors import ColumnsUndeclared, KeysBusy
+from vectorflow.keys.errors import ColumnsUndeclared, KeysBusy, KeysUnavailable
 from vectorflow.keys.leases import ROTATION_DUE
 from vectorflow.keys.service import KeyService
+from vectorflow.keys.store import data_keys as store
+from vectorflow.keys.store import own_keys
 from vectorflow.keys.types import KeyProvider, KeyState, Resealed, SealedColumn
 from vectorflow.platform.database import Database, Transaction
 
@@ -50,6 +51,15 @@ class KeyRotation:
         """Return the versions of the organisation's data key, newest first."""
         async with self._database.transaction(organization_id) as txn:
             return await store.data_key_list(txn)
+
+    async def problem(self, organization_id: UUID) -> str | None:
+        """Return why the organisation's present data key cannot be had, or None."""
+        try:
+            async with self._database.transaction(organization_id) as txn:
+                await self._keys.try_current(txn)
+        except KeysUnavailable as error:
+            return error.detail
+        return None
 
     async def due(self, organization_id: UUID) -> bool:
         """Tell whether a rotation is under way, or the present key is old or was used half as often as it may be."""
@@ -111,6 +121,28 @@ class KeyRotation:
         """
         await self._alone(organization_id, self._rewrap)
         return sum(key.destroyed_at is None for key in await self.status(organization_id))
+
+    async def care(self, organization_id: UUID) -> None:
+        """Do what is due by itself: move data keys to what wraps now, and rotate what is asked for, old or worn.
+
+        Raises `KeysBusy`, `KeysUnavailable`, `ColumnsUndeclared` or `SealBroken`; the next run goes on from there.
+        """
+        async with self._database.transaction(organization_id) as txn:
+            misplaced = await self._keys.misplaced(txn)
+            request = await own_keys.rotation_request_newest(txn)
+        if misplaced:
+            await self.rewrap(organization_id)
+        asked = request is not None and request.done_at is None
+        if asked or await self.due(organization_id):
+            resealed = await self.rotate(organization_id)
+            if request is not None and asked:
+                async with self._database.transaction(organization_id) as txn:
+                    await own_keys.rotation_request_done(txn, request.id, resealed)
+
+    async def organizations(self) -> list[UUID]:
+        """Return every organisation (role signer only)."""
+        async with self._database.unscoped() as txn:
+            return await store.organizations_with_data_keys(txn)
 
     async def wait_for_wrapping(self) -> None:
         """Wait for organisations that are being made; the ones made later use the present platform key."""

@@ -14,12 +14,13 @@ from vectorflow.kernel.audit import AuditAction, AuditEntry
 from vectorflow.kernel.clock import rfc3339
 from vectorflow.kernel.events import Topic
 from vectorflow.kernel.ids import new_id, parse_id
-from vectorflow.keys import sealing, store
+from vectorflow.keys import sealing
 from vectorflow.keys.cache import KeyCache
 from vectorflow.keys.errors import KeysBusy, KeysUnavailable, SealBroken
 from vectorflow.keys.flights import Flights
 from vectorflow.keys.leases import Leases
 from vectorflow.keys.ring import KeyRing, ring_of
+from vectorflow.keys.store import data_keys as store
 from vectorflow.keys.types import Cell, DataKey, KeyContext, KeyProvider, KeySource, ShredState
 from vectorflow.platform.bus import Bus
 from vectorflow.platform.database import Database, Transaction
@@ -152,6 +153,19 @@ class KeyService:
                 )
             )
         return state
+
+    async def try_current(self, txn: Transaction) -> None:
+        """Raise `KeysUnavailable` when the organisation's present data key cannot be had."""
+        key = await store.data_key_current(txn)
+        if key is None:
+            message = "The organisation has no data key."
+            raise KeysUnavailable(message)
+        await self._unwrapped(txn, key)
+
+    async def misplaced(self, txn: Transaction) -> bool:
+        """Tell whether a data key is wrapped by something else than what wraps now."""
+        name = (await self._wrapping(txn)).name
+        return await store.data_key_count_not_of(txn, [name]) > 0
 
     async def forget(self, txn: Transaction) -> None:
         """Have every process overwrite the organisation's unwrapped keys once the transaction commits."""

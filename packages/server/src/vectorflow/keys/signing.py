@@ -14,9 +14,9 @@ from vectorflow.kernel.actor import SYSTEM
 from vectorflow.kernel.audit import AuditAction, AuditEntry
 from vectorflow.kernel.clock import Clock
 from vectorflow.kernel.ids import new_id
-from vectorflow.keys import store
 from vectorflow.keys.errors import SigningKeysMissing
 from vectorflow.keys.service import KeyService
+from vectorflow.keys.store import signing_keys as store
 from vectorflow.keys.types import Cell, OnlineSigner, Resealed, SealedValue, SigningKey, StoredKeyList
 from vectorflow.platform.database import Transaction
 from vectorflow_wire.encoding import base64_text

@@ -54,6 +54,38 @@ class ShredState(msgspec.Struct, frozen=True):
     why: str
 
 
+class OwnKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A key that an organisation holds itself, in AWS KMS or in Vault; `place` is its ARN or address.
+
+    `state` is `named` until control of it was proved, then `active`, and `ended` when another took its place.
+    """
+
+    id: UUID
+    kind: str
+    place: str
+    role_arn: str | None
+    external_id: str
+    nonce: bytes
+    credential: bytes | None
+    state: str = "named"
+    created_at: datetime | None = None
+    activated_at: datetime | None = None
+    ended_at: datetime | None = None
+
+    def __repr__(self) -> str:
+        """Leave the credential out, sealed as it is."""
+        return f"OwnKey({self.id}, {self.kind}, {self.state})"
+
+
+class RotationRequest(msgspec.Struct, frozen=True):
+    """A rotation that somebody asked for, and how many values were sealed anew when it was done."""
+
+    id: UUID
+    requested_at: datetime
+    done_at: datetime | None
+    resealed: int | None
+
+
 class SealedValue(msgspec.Struct, frozen=True):
     """One ciphertext where it stands: its row, the row's version and the sealed bytes."""
 

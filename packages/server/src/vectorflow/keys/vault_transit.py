@@ -6,7 +6,7 @@ import os
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import quote
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import msgspec
 
@@ -153,7 +153,7 @@ def _content(status: int, body: bytes, operation: str) -> dict[str, Any]:
 def _binding(context: KeyContext) -> dict[str, str]:
     key = f"{context.key_id}/{context.version}"
     return {
-        "context": base64.b64encode(str(context.organization_id).encode()).decode(),
+        "context": derivation_context(context.organization_id),
         "data": base64.b64encode(key.encode()).decode(),
     }
 
@@ -161,3 +161,8 @@ def _binding(context: KeyContext) -> dict[str, str]:
 def _given(context: str | None, data: str | None) -> dict[str, str]:
     given = {"context": context, "associated_data": data}
     return {name: value for name, value in given.items() if value is not None}
+
+
+def derivation_context(organization_id: UUID) -> str:
+    """Return the derivation context of an organisation, as Vault takes it."""
+    return base64.b64encode(str(organization_id).encode()).decode()

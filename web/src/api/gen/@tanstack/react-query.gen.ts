@@ -3,8 +3,18 @@
 import { type InfiniteData, infiniteQueryOptions, queryOptions, type UseMutationOptions } from '@tanstack/react-query';
 
 import { client } from '../client.gen';
+<<<<<<< HEAD
 import { cancelRollout, checkDocument, checkProgram, confirmEngineSchema, createEnrolmentToken, createPipeline, createPolicyRule, createRollout, createSecret, createSession, deleteEngineSchema, deletePipeline, deletePolicyRule, deleteSecret, deleteSession, exportAudit, fixDocument, getAuditFacets, getAuditProof, getCatalogue, getDiff, getLive, getNode, getOrganization, getPipeline, getRates, getReady, getRevision, getRollout, getSeries, getSession, importText, listAudit, listEngineSchemas, listEnrolmentTokens, listEnvironments, listMembers, listNodes, listPipelines, listPolicyRules, listRevisions, listRollouts, listSecrets, listSessions, listStatements, listVrlFunctions, type Options, pauseRollout, readDocument, restartPipeline, resumeRollout, revokeEnrolmentToken, revokeNode, revokeSession, rollbackRollout, runProgram, setLogLevel, stopPipeline, updatePipeline, updatePolicyRule, updateSecret, writeDocument } from '../sdk.gen';
 import type { CancelRolloutData, CancelRolloutError, CancelRolloutResponse, CheckDocumentData, CheckDocumentError, CheckDocumentResponse, CheckProgramData, CheckProgramError, CheckProgramResponse, ConfirmEngineSchemaData, ConfirmEngineSchemaError, ConfirmEngineSchemaResponse, CreateEnrolmentTokenData, CreateEnrolmentTokenError, CreateEnrolmentTokenResponse, CreatePipelineData, CreatePipelineError, CreatePipelineResponse, CreatePolicyRuleData, CreatePolicyRuleError, CreatePolicyRuleResponse, CreateRolloutData, CreateRolloutError, CreateRolloutResponse, CreateSecretData, CreateSecretError, CreateSecretResponse, CreateSessionData, CreateSessionError, CreateSessionResponse, DeleteEngineSchemaData, DeleteEngineSchemaError, DeleteEngineSchemaResponse, DeletePipelineData, DeletePipelineError, DeletePipelineResponse, DeletePolicyRuleData, DeletePolicyRuleError, DeletePolicyRuleResponse, DeleteSecretData, DeleteSecretError, DeleteSecretResponse, DeleteSessionData, DeleteSessionError, DeleteSessionResponse, ExportAuditData, ExportAuditError, FixDocumentData, FixDocumentError, FixDocumentResponse, GetAuditFacetsData, GetAuditFacetsError, GetAuditFacetsResponse, GetAuditProofData, GetAuditProofError, GetAuditProofResponse, GetCatalogueData, GetCatalogueError, GetCatalogueResponse, GetDiffData, GetDiffError, GetDiffResponse, GetLiveData, GetLiveError, GetLiveResponse, GetNodeData, GetNodeError, GetNodeResponse, GetOrganizationData, GetOrganizationError, GetOrganizationResponse, GetPipelineData, GetPipelineError, GetPipelineResponse, GetRatesData, GetRatesError, GetRatesResponse, GetReadyData, GetReadyError, GetReadyResponse, GetRevisionData, GetRevisionError, GetRevisionResponse, GetRolloutData, GetRolloutError, GetRolloutResponse, GetSeriesData, GetSeriesError, GetSeriesResponse, GetSessionData, GetSessionError, GetSessionResponse, ImportTextData, ImportTextError, ImportTextResponse, ListAuditData, ListAuditError, ListAuditResponse, ListEngineSchemasData, ListEngineSchemasError, ListEngineSchemasResponse, ListEnrolmentTokensData, ListEnrolmentTokensError, ListEnrolmentTokensResponse, ListEnvironmentsData, ListEnvironmentsError, ListEnvironmentsResponse, ListMembersData, ListMembersError, ListMembersResponse, ListNodesData, ListNodesError, ListNodesResponse, ListPipelinesData, ListPipelinesError, ListPipelinesResponse, ListPolicyRulesData, ListPolicyRulesError, ListPolicyRulesResponse, ListRevisionsData, ListRevisionsError, ListRevisionsResponse, ListRolloutsData, ListRolloutsError, ListRolloutsResponse, ListSecretsData, ListSecretsError, ListSecretsResponse, ListSessionsData, ListSessionsError, ListSessionsResponse, ListStatementsData, ListStatementsError, ListStatementsResponse, ListVrlFunctionsData, ListVrlFunctionsError, ListVrlFunctionsResponse, PauseRolloutData, PauseRolloutError, PauseRolloutResponse, ReadDocumentData, ReadDocumentError, ReadDocumentResponse, RestartPipelineData, RestartPipelineError, RestartPipelineResponse, ResumeRolloutData, ResumeRolloutError, ResumeRolloutResponse, RevokeEnrolmentTokenData, RevokeEnrolmentTokenError, RevokeEnrolmentTokenResponse, RevokeNodeData, RevokeNodeError, RevokeNodeResponse, RevokeSessionData, RevokeSessionError, RevokeSessionResponse, RollbackRolloutData, RollbackRolloutError, RollbackRolloutResponse, RunProgramData, RunProgramError, RunProgramResponse, SetLogLevelData, SetLogLevelError, SetLogLevelResponse, StopPipelineData, StopPipelineError, UpdatePipelineData, UpdatePipelineError, UpdatePipelineResponse, UpdatePolicyRuleData, UpdatePolicyRuleError, UpdatePolicyRuleResponse, UpdateSecretData, UpdateSecretError, UpdateSecretResponse, WriteDocumentData, WriteDocumentError, WriteDocumentResponse } from '../types.gen';
+=======
+<<<<<<< HEAD
+import { cancelRollout, checkDocument, checkProgram, confirmEngineSchema, createEnrolmentToken, createPipeline, createPolicyRule, createRollout, createSecret, createSession, deleteEngineSchema, deletePipeline, deletePolicyRule, deleteSecret, deleteSession, exportAudit, fixDocument, getCatalogue, getDiff, getLive, getNode, getOrganization, getPipeline, getRates, getReady, getRevision, getRollout, getSeries, getSession, importText, listAudit, listEngineSchemas, listEnrolmentTokens, listEnvironments, listMembers, listNodes, listPipelines, listPolicyRules, listRevisions, listRollouts, listSecrets, listSessions, listStatements, listVrlFunctions, type Options, pauseRollout, readDocument, restartPipeline, resumeRollout, revokeEnrolmentToken, revokeNode, revokeSession, rollbackRollout, runProgram, setLogLevel, stopPipeline, updatePipeline, updatePolicyRule, updateSecret, writeDocument } from '../sdk.gen';
+import type { CancelRolloutData, CancelRolloutError, CancelRolloutResponse, CheckDocumentData, CheckDocumentError, CheckDocumentResponse, CheckProgramData, CheckProgramError, CheckProgramResponse, ConfirmEngineSchemaData, ConfirmEngineSchemaError, ConfirmEngineSchemaResponse, CreateEnrolmentTokenData, CreateEnrolmentTokenError, CreateEnrolmentTokenResponse, CreatePipelineData, CreatePipelineError, CreatePipelineResponse, CreatePolicyRuleData, CreatePolicyRuleError, CreatePolicyRuleResponse, CreateRolloutData, CreateRolloutError, CreateRolloutResponse, CreateSecretData, CreateSecretError, CreateSecretResponse, CreateSessionData, CreateSessionError, CreateSessionResponse, DeleteEngineSchemaData, DeleteEngineSchemaError, DeleteEngineSchemaResponse, DeletePipelineData, DeletePipelineError, DeletePipelineResponse, DeletePolicyRuleData, DeletePolicyRuleError, DeletePolicyRuleResponse, DeleteSecretData, DeleteSecretError, DeleteSecretResponse, DeleteSessionData, DeleteSessionError, DeleteSessionResponse, ExportAuditData, ExportAuditError, FixDocumentData, FixDocumentError, FixDocumentResponse, GetCatalogueData, GetCatalogueError, GetCatalogueResponse, GetDiffData, GetDiffError, GetDiffResponse, GetLiveData, GetLiveError, GetLiveResponse, GetNodeData, GetNodeError, GetNodeResponse, GetOrganizationData, GetOrganizationError, GetOrganizationResponse, GetPipelineData, GetPipelineError, GetPipelineResponse, GetRatesData, GetRatesError, GetRatesResponse, GetReadyData, GetReadyError, GetReadyResponse, GetRevisionData, GetRevisionError, GetRevisionResponse, GetRolloutData, GetRolloutError, GetRolloutResponse, GetSeriesData, GetSeriesError, GetSeriesResponse, GetSessionData, GetSessionError, GetSessionResponse, ImportTextData, ImportTextError, ImportTextResponse, ListAuditData, ListAuditError, ListAuditResponse, ListEngineSchemasData, ListEngineSchemasError, ListEngineSchemasResponse, ListEnrolmentTokensData, ListEnrolmentTokensError, ListEnrolmentTokensResponse, ListEnvironmentsData, ListEnvironmentsError, ListEnvironmentsResponse, ListMembersData, ListMembersError, ListMembersResponse, ListNodesData, ListNodesError, ListNodesResponse, ListPipelinesData, ListPipelinesError, ListPipelinesResponse, ListPolicyRulesData, ListPolicyRulesError, ListPolicyRulesResponse, ListRevisionsData, ListRevisionsError, ListRevisionsResponse, ListRolloutsData, ListRolloutsError, ListRolloutsResponse, ListSecretsData, ListSecretsError, ListSecretsResponse, ListSessionsData, ListSessionsError, ListSessionsResponse, ListStatementsData, ListStatementsError, ListStatementsResponse, ListVrlFunctionsData, ListVrlFunctionsError, ListVrlFunctionsResponse, PauseRolloutData, PauseRolloutError, PauseRolloutResponse, ReadDocumentData, ReadDocumentError, ReadDocumentResponse, RestartPipelineData, RestartPipelineError, RestartPipelineResponse, ResumeRolloutData, ResumeRolloutError, ResumeRolloutResponse, RevokeEnrolmentTokenData, RevokeEnrolmentTokenError, RevokeEnrolmentTokenResponse, RevokeNodeData, RevokeNodeError, RevokeNodeResponse, RevokeSessionData, RevokeSessionError, RevokeSessionResponse, RollbackRolloutData, RollbackRolloutError, RollbackRolloutResponse, RunProgramData, RunProgramError, RunProgramResponse, SetLogLevelData, SetLogLevelError, SetLogLevelResponse, StopPipelineData, StopPipelineError, UpdatePipelineData, UpdatePipelineError, UpdatePipelineResponse, UpdatePolicyRuleData, UpdatePolicyRuleError, UpdatePolicyRuleResponse, UpdateSecretData, UpdateSecretError, UpdateSecretResponse, WriteDocumentData, WriteDocumentError, WriteDocumentResponse } from '../types.gen';
+=======
+import { cancelRollout, checkDocument, checkProgram, confirmEngineSchema, createEnrolmentToken, createPipeline, createRollout, createSecret, createSession, deleteEngineSchema, deletePipeline, deleteSecret, deleteSession, endOwnKey, exportAudit, fixDocument, getCatalogue, getDiff, getEncryption, getLive, getNode, getOrganization, getPipeline, getRates, getReady, getRevision, getRollout, getSeries, getSession, importText, listAudit, listEngineSchemas, listEnrolmentTokens, listEnvironments, listMembers, listNodes, listPipelines, listRevisions, listRollouts, listSecrets, listSessions, listStatements, listVrlFunctions, nameOwnKey, type Options, pauseRollout, proveOwnKey, readDocument, restartPipeline, resumeRollout, revokeEnrolmentToken, revokeNode, revokeSession, rollbackRollout, rotateDataKey, runProgram, setLogLevel, stopPipeline, updatePipeline, updateSecret, writeDocument } from '../sdk.gen';
+import type { CancelRolloutData, CancelRolloutError, CancelRolloutResponse, CheckDocumentData, CheckDocumentError, CheckDocumentResponse, CheckProgramData, CheckProgramError, CheckProgramResponse, ConfirmEngineSchemaData, ConfirmEngineSchemaError, ConfirmEngineSchemaResponse, CreateEnrolmentTokenData, CreateEnrolmentTokenError, CreateEnrolmentTokenResponse, CreatePipelineData, CreatePipelineError, CreatePipelineResponse, CreateRolloutData, CreateRolloutError, CreateRolloutResponse, CreateSecretData, CreateSecretError, CreateSecretResponse, CreateSessionData, CreateSessionError, CreateSessionResponse, DeleteEngineSchemaData, DeleteEngineSchemaError, DeleteEngineSchemaResponse, DeletePipelineData, DeletePipelineError, DeletePipelineResponse, DeleteSecretData, DeleteSecretError, DeleteSecretResponse, DeleteSessionData, DeleteSessionError, DeleteSessionResponse, EndOwnKeyData, EndOwnKeyError, EndOwnKeyResponse, ExportAuditData, ExportAuditError, FixDocumentData, FixDocumentError, FixDocumentResponse, GetCatalogueData, GetCatalogueError, GetCatalogueResponse, GetDiffData, GetDiffError, GetDiffResponse, GetEncryptionData, GetEncryptionError, GetEncryptionResponse, GetLiveData, GetLiveError, GetLiveResponse, GetNodeData, GetNodeError, GetNodeResponse, GetOrganizationData, GetOrganizationError, GetOrganizationResponse, GetPipelineData, GetPipelineError, GetPipelineResponse, GetRatesData, GetRatesError, GetRatesResponse, GetReadyData, GetReadyError, GetReadyResponse, GetRevisionData, GetRevisionError, GetRevisionResponse, GetRolloutData, GetRolloutError, GetRolloutResponse, GetSeriesData, GetSeriesError, GetSeriesResponse, GetSessionData, GetSessionError, GetSessionResponse, ImportTextData, ImportTextError, ImportTextResponse, ListAuditData, ListAuditError, ListAuditResponse, ListEngineSchemasData, ListEngineSchemasError, ListEngineSchemasResponse, ListEnrolmentTokensData, ListEnrolmentTokensError, ListEnrolmentTokensResponse, ListEnvironmentsData, ListEnvironmentsError, ListEnvironmentsResponse, ListMembersData, ListMembersError, ListMembersResponse, ListNodesData, ListNodesError, ListNodesResponse, ListPipelinesData, ListPipelinesError, ListPipelinesResponse, ListRevisionsData, ListRevisionsError, ListRevisionsResponse, ListRolloutsData, ListRolloutsError, ListRolloutsResponse, ListSecretsData, ListSecretsError, ListSecretsResponse, ListSessionsData, ListSessionsError, ListSessionsResponse, ListStatementsData, ListStatementsError, ListStatementsResponse, ListVrlFunctionsData, ListVrlFunctionsError, ListVrlFunctionsResponse, NameOwnKeyData, NameOwnKeyError, NameOwnKeyResponse, PauseRolloutData, PauseRolloutError, PauseRolloutResponse, ProveOwnKeyData, ProveOwnKeyError, ProveOwnKeyResponse, ReadDocumentData, ReadDocumentError, ReadDocumentResponse, RestartPipelineData, RestartPipelineError, RestartPipelineResponse, ResumeRolloutData, ResumeRolloutError, ResumeRolloutResponse, RevokeEnrolmentTokenData, RevokeEnrolmentTokenError, RevokeEnrolmentTokenResponse, RevokeNodeData, RevokeNodeError, RevokeNodeResponse, RevokeSessionData, RevokeSessionError, RevokeSessionResponse, RollbackRolloutData, RollbackRolloutError, RollbackRolloutResponse, RotateDataKeyData, RotateDataKeyError, RotateDataKeyResponse, RunProgramData, RunProgramError, RunProgramResponse, SetLogLevelData, SetLogLevelError, SetLogLevelResponse, StopPipelineData, StopPipelineError, UpdatePipelineData, UpdatePipelineError, UpdatePipelineResponse, UpdateSecretData, UpdateSecretError, UpdateSecretResponse, WriteDocumentData, WriteDocumentError, WriteDocumentResponse } from '../types.gen';
+>>>>>>> 2777530 (Let organisations bring a key of their own, seal what belongs to nobody by a platform key, and care for keys without being asked)
+>>>>>>> 285544c (Let organisations bring a key of their own, seal what belongs to nobody by a platform key, and care for keys without being asked)
 
 /**
  * Sign out
@@ -370,6 +380,92 @@ export const exportAuditOptions = (options: Options<ExportAuditData>) => queryOp
     },
     queryKey: exportAuditQueryKey(options)
 });
+
+export const getEncryptionQueryKey = (options: Options<GetEncryptionData>) => createQueryKey('getEncryption', options);
+
+/**
+ * How the organisation's secrets are encrypted
+ */
+export const getEncryptionOptions = (options: Options<GetEncryptionData>) => queryOptions<GetEncryptionResponse, GetEncryptionError, GetEncryptionResponse, ReturnType<typeof getEncryptionQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await getEncryption({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: getEncryptionQueryKey(options)
+});
+
+/**
+ * Ask for a new data key; everything is sealed anew while the organisation works on
+ */
+export const rotateDataKeyMutation = (options?: Partial<Options<RotateDataKeyData>>): UseMutationOptions<RotateDataKeyResponse, RotateDataKeyError, Options<RotateDataKeyData>> => {
+    const mutationOptions: UseMutationOptions<RotateDataKeyResponse, RotateDataKeyError, Options<RotateDataKeyData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await rotateDataKey({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Name a key of your own; it is used once you have proved that you control it
+ */
+export const nameOwnKeyMutation = (options?: Partial<Options<NameOwnKeyData>>): UseMutationOptions<NameOwnKeyResponse, NameOwnKeyError, Options<NameOwnKeyData>> => {
+    const mutationOptions: UseMutationOptions<NameOwnKeyResponse, NameOwnKeyError, Options<NameOwnKeyData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await nameOwnKey({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Prove that you control the key, and use it from now on
+ */
+export const proveOwnKeyMutation = (options?: Partial<Options<ProveOwnKeyData>>): UseMutationOptions<ProveOwnKeyResponse, ProveOwnKeyError, Options<ProveOwnKeyData>> => {
+    const mutationOptions: UseMutationOptions<ProveOwnKeyResponse, ProveOwnKeyError, Options<ProveOwnKeyData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await proveOwnKey({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Stop using your own key: the platform's wraps the data keys again
+ */
+export const endOwnKeyMutation = (options?: Partial<Options<EndOwnKeyData>>): UseMutationOptions<EndOwnKeyResponse, EndOwnKeyError, Options<EndOwnKeyData>> => {
+    const mutationOptions: UseMutationOptions<EndOwnKeyResponse, EndOwnKeyError, Options<EndOwnKeyData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await endOwnKey({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
 
 export const listSecretsQueryKey = (options: Options<ListSecretsData>) => createQueryKey('listSecrets', options);
 
