@@ -19,8 +19,8 @@ from vectorflow.entry.gateway_metrics import GatewayMetrics
 from vectorflow.entry.key_care import KeyCare
 from vectorflow.entry.listeners import bind, serve
 from vectorflow.entry.process import Process
-from vectorflow.entry.shipping import shipping
 from vectorflow.entry.sealed_columns import PLATFORM_COLUMNS, SEALED_COLUMNS
+from vectorflow.entry.shipping import shipping
 from vectorflow.entry.signer import SignerRole
 from vectorflow.fleet.signing import BundleSigner
 from vectorflow.fleet.statement_signing import StatementSigner

@@ -6,8 +6,8 @@ is reached by exact version through functions of schema `vf`, and only the signe
 
 from alembic import op
 
-revision = "0017"
-down_revision = "0016"
+revision = "0019"
+down_revision = "0018"
 
 PLATFORM = r"""
 create table platform_data_keys (
