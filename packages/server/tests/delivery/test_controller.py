@@ -143,3 +143,11 @@ def test_the_same_facts_give_the_same_decision() -> None:
     target = node()
     facts = (rollout(), [target, node("waiting", 2)], [report(target, "refused")], NOW)
     assert decide(*facts) == decide(*facts)
+
+
+def test_nothing_starts_on_nodes_under_maintenance_and_others_go_first() -> None:
+    second, third = node("waiting", 2), node("waiting", 3)
+    both = [second, third]
+    assert decide(rollout(), both, [], NOW, {second.node_id}).assign == [third.node_id]
+    held = decide(rollout(), both, [], NOW, {second.node_id, third.node_id})
+    assert (held.assign, held.state) == ([], "running")

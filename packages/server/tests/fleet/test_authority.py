@@ -55,7 +55,9 @@ class Tokens:
 def known():
     token = tokens.mint(tokens.NODE, "acme", uuid.uuid4())
     ids = (uuid.uuid4(), uuid.uuid4(), uuid.uuid4())
-    return token, FoundToken(ids[0], "acme", ids[1], ids[2], token.hash, b"i" * 32, b"s" * 32, token.id, 1)
+    return token, FoundToken(
+        ids[0], "acme", ids[1], ids[2], token.hash, b"i" * 32, b"s" * 32, token_id=token.id, stamp=1
+    )
 
 
 async def test_a_token_is_looked_up_once_in_thirty_seconds(known) -> None:

@@ -41,19 +41,19 @@ def test_an_assignment_stands_beside_what_the_node_does() -> None:
     told = [
         {"id": str(pipeline_id), "state": "running", "number": 1, "pid": 7, "started_at": 1000, "restarts": 3}
     ]
-    shown = node_detail_of(row(pipelines=told), assigned, [])
+    shown = node_detail_of(row(pipelines=told), assigned, [], [])
     actual = shown.assignments[0].actual
     assert (actual.revision, actual.pid, actual.restarts) == (1, 7, 3)
     assert actual.started_at == "1970-01-01T00:00:01.000Z"
     assert shown.platform == "linux arm64"
-    assert node_detail_of(row(), assigned, []).assignments[0].actual is None
+    assert node_detail_of(row(), assigned, [], []).assignments[0].actual is None
 
 
 def test_the_etag_changes_with_the_version_alone() -> None:
     one = row()
-    assert node_detail_of(one, [], []).etag == node_detail_of(one, [], []).etag
+    assert node_detail_of(one, [], [], []).etag == node_detail_of(one, [], [], []).etag
     other = row(id=one.id, version=2)
-    assert node_detail_of(one, [], []).etag != node_detail_of(other, [], []).etag
+    assert node_detail_of(one, [], [], []).etag != node_detail_of(other, [], [], []).etag
 
 
 def test_what_is_no_id_is_none() -> None:

@@ -23,6 +23,8 @@ from vectorflow.entry.gateway import Gateway, GatewayOptions
 from vectorflow.entry.listeners import bind, serve
 from vectorflow.entry.services import Services
 from vectorflow.fleet.engines import EnginesOfNodes
+from vectorflow.fleet.groups import GroupService
+from vectorflow.fleet.lifecycle import LifecycleService
 from vectorflow.fleet.service import AssignedLookup, FleetService
 from vectorflow.fleet.signing import BundleSigner
 from vectorflow.fleet.statement_signing import StatementSigner
@@ -74,6 +76,8 @@ class House(msgspec.Struct):
     bundles: BundleSigner
     statement_signer: StatementSigner
     statements: StatementService
+    lifecycle: LifecycleService
+    groups: GroupService
     jobs: Jobs
     bus: Bus
     address: str = ""
@@ -189,6 +193,7 @@ class Agent:
         self.bundle: Bundle | None = None
         self.host: str | None = None
         self.http = house.http
+        self.extra_headers: dict[str, str] = {}
 
     async def enroll(self, token: str, **options: Any) -> messages.EnrollAnswer:
         answer = await self.try_enroll(token, **options)
@@ -216,6 +221,7 @@ class Agent:
 
     async def call(self, method: str, path: str, *, token: str | None = None, **options: Any) -> Any:
         headers = {"authorization": f"Bearer {token or self.told.node_token}"} | options.pop("headers", {})
+        headers |= self.extra_headers
         if self.host is not None:
             headers["host"] = self.host
         return await self.http.request(method, path, headers=headers, **options)
@@ -352,12 +358,14 @@ async def house(
         revisions=revisions,
         fleet=FleetService(signing, clock, lambda slug: f"https://{slug}.agents.example.com"),
         telemetry=TelemetryService(app, pipelines, clock),
-        delivery=DeliveryService(pipelines, revisions, clock),
+        delivery=DeliveryService(pipelines, revisions, GroupService(clock), clock),
         bundles=BundleSigner(
             signing_database, VaultService(signer_keys), SigningService(signer_keys, clock), clock
         ),
         statement_signer=StatementSigner(signing_database, SigningService(signer_keys, clock), clock),
         statements=StatementService(clock),
+        lifecycle=LifecycleService(StatementService(clock)),
+        groups=GroupService(clock),
         jobs=jobs,
         bus=bus,
     )

@@ -6,8 +6,9 @@ import base64
 import msgspec
 import pytest
 
-from vectorflow.fleet.enrolment import Enrolment
-from vectorflow.fleet.errors import AgentRequestInvalid
+from vectorflow.delivery.types import NewRollout
+from vectorflow.fleet.enrolment import Enrolment, address_allowed
+from vectorflow.fleet.errors import AgentRequestInvalid, NodeNotInState
 from vectorflow.kernel.actor import SYSTEM
 from vectorflow_wire import keys, tokens
 from vectorflow_wire.messages import AgentKeys, EnrollRequest, Intervals
@@ -77,8 +78,9 @@ async def test_a_machine_with_its_old_token_is_the_node_it_was(world, make_agent
     again = make_agent("a")
     await again.enroll(token, previous_node_token=first.told.node_token)
     assert again.node_id == first.node_id
-    assert (await first.call("GET", "/agent/v1/desired")).status_code == 401
     await world.sign()
+    # The old token is no longer the node's, and yet cuts nobody off: it runs out a day later.
+    assert (await first.call("GET", "/agent/v1/desired")).status_code == 200
     assert (await again.poll()).node == str(first.node_id)
 
 
@@ -141,3 +143,84 @@ async def test_the_answer_is_the_enrolments_own(world, make_agent) -> None:
     async with world.scoped() as txn:
         uses = (await world.house.fleet.enrolment_tokens(txn, world.environment_id))[0].uses
     assert uses == 1  # the refused attempt was rolled back
+
+
+async def test_a_token_is_of_use_only_from_where_it_allows(world, make_agent) -> None:
+    elsewhere = await world.token(allowed_addresses=["192.0.2.0/24", "2001:db8::/32"])
+    answer = await make_agent("a").try_enroll(elsewhere)
+    assert (answer.status_code, answer.json()["type"].rpartition(":")[2]) == (
+        403,
+        "fleet.address-not-allowed",
+    )
+    agent = make_agent("b")
+    forwarded = {"x-forwarded-for": "192.0.2.7"}  # nobody's word but a trusted proxy's counts
+    agent.extra_headers = forwarded
+    assert (await agent.try_enroll(elsewhere)).status_code == 403
+    async with world.scoped() as txn:
+        tokens_now = await world.house.fleet.enrolment_tokens(txn, world.environment_id)
+    assert tokens_now[0].uses == 0
+    here = await world.token(allowed_addresses=["127.0.0.0/8"])
+    assert (await make_agent("c").try_enroll(here)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("address", "networks", "allowed"),
+    [
+        ("192.0.2.9", [], True),
+        ("192.0.2.9", ["192.0.2.0/24"], True),
+        ("192.0.3.9", ["192.0.2.0/24", "2001:db8::/32"], False),
+        ("2001:db8::1", ["192.0.2.0/24", "2001:db8::/32"], True),
+        ("::ffff:192.0.2.9", ["192.0.2.0/24"], True),
+        ("unknown", ["192.0.2.0/24"], False),
+    ],
+)
+def test_networks_of_a_token(address, networks, allowed) -> None:
+    assert address_allowed(address, networks) is allowed
+
+
+async def test_a_node_that_waits_gets_nothing_until_it_is_admitted(world, make_agent) -> None:
+    pipeline = await world.pipeline("hello")
+    seen = (await world.agents(1))[0]
+    async with world.scoped() as txn:
+        rollout = await world.house.delivery.start_rollout(
+            txn, SYSTEM, world.environment_id, pipeline, NewRollout(watch_seconds=0)
+        )
+    await world.sign()
+    await seen.apply(pipeline)
+    await world.advance()
+    agent = make_agent("waits")
+    told = await agent.enroll(await world.token(approval=True))
+    assert told.pending
+    await world.sign()
+    bundle = await agent.poll()
+    assert (bundle.pending, bundle.pipelines) == (True, ())
+    revision = (await seen.poll() or seen.bundle).pipelines[0].revision
+    assert (await agent.call("GET", f"/agent/v1/files/{revision}")).status_code == 404
+    async with world.scoped() as txn:
+        node = await world.house.fleet.node(txn, world.environment_id, agent.node_id)
+        assert (node.status, node.assignments) == ("waiting", [])
+        dry = await world.house.delivery.dry_run(txn, world.environment_id, pipeline, NewRollout())
+        assert [each.id for each in dry.nodes] == [seen.node_id]
+        with pytest.raises(NodeNotInState):
+            await world.house.lifecycle.admit(txn, world.environment_id, seen.node_id, SYSTEM)
+    async with world.scoped() as txn:
+        await world.house.lifecycle.admit(txn, world.environment_id, agent.node_id, SYSTEM)
+    await world.sign()
+    bundle = await agent.poll()
+    assert not bundle.pending
+    assert [each.id for each in bundle.pipelines] == [str(pipeline)]
+    assert rollout.selector == ""
+
+
+async def test_a_node_that_is_turned_away_is_heard_no_more(world, make_agent) -> None:
+    agent = make_agent("a")
+    await agent.enroll(await world.token(approval=True))
+    await world.sign()
+    await agent.poll()
+    async with world.scoped() as txn:
+        await world.house.lifecycle.reject(txn, world.environment_id, agent.node_id, SYSTEM)
+    await world.bus_settled()
+    assert (await agent.call("GET", "/agent/v1/desired")).status_code == 401
+    async with world.scoped() as txn:
+        assert (await world.house.fleet.node(txn, world.environment_id, agent.node_id)).status == "rejected"
+        assert await world.house.fleet.nodes(txn, world.environment_id) == []

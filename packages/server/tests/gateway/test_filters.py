@@ -9,7 +9,10 @@ from vectorflow.audit.service import AuditAppender
 from vectorflow.delivery import store as delivery_store
 from vectorflow.delivery.controller import NodeChange
 from vectorflow.delivery.types import NewRollout
-from vectorflow.fleet.store import assignments, bundles, nodes, reports, tokens
+from vectorflow.fleet.group_types import GroupValues
+from vectorflow.fleet.statement_types import SignedStatement, StatementAnswer
+from vectorflow.fleet.store import assignments, bundles, groups, lifecycle, nodes, reports, statements, tokens
+from vectorflow.fleet.store.nodes import NodeFilter
 from vectorflow.kernel.actor import SYSTEM
 from vectorflow.platform.database import Database
 from vectorflow.telemetry import store as telemetry_store
@@ -36,6 +39,17 @@ async def target(world):
     await world.sign()
     await agent.poll()
     await agent.send(agent.report("refused", pipeline_id))
+    async with world.scoped() as txn:
+        await world.house.groups.create(
+            txn, world.environment_id, GroupValues(name="all", selector=""), SYSTEM
+        )
+        await world.house.groups.node_maintenance(
+            txn, world.environment_id, agent.node_id, on=True, until=None, note="n", actor=SYSTEM
+        )
+        await world.house.lifecycle.decommission(
+            txn, world.environment_id, agent.node_id, "keep", if_match=None, actor=SYSTEM
+        )
+    await world.house.statement_signer.sign(world.organization_id)
     return agent, pipeline_id, rollout.id
 
 
@@ -46,12 +60,21 @@ async def test_nothing_is_read(unfenced, world, new_world, target) -> None:
 
     async def found(txn) -> list[bool]:
         reads = [
-            nodes.node_list(txn, environment, text=None, status=None, **page),
+            nodes.node_list(txn, environment, NodeFilter(), **page),
+            nodes.node_counts(txn, environment, NodeFilter()),
+            nodes.node_lock(txn, node),
+            groups.group_list(txn, environment),
+            groups.group_ids_of_node(txn, environment, node),
+            groups.group_count(txn, environment),
+            lifecycle.node_ids_known(txn, environment, [node]),
+            lifecycle.node_resting(txn, environment, []),
+            statements.statement_list(txn, node, **page),
+            statements.statement_open_count(txn, node),
+            statements.statement_to_tell(txn, [node]),
             nodes.node_get(txn, environment, node),
             nodes.node_of_machine(txn, environment, "m-node-0"),
             tokens.enrolment_token_list(txn, environment, text=None, **page),
             assignments.assignment_list(txn, node),
-            assignments.target_list(txn, environment, pipeline_id),
             assignments.deployed_list(txn, [pipeline_id]),
             bundles.wanted_list(txn, [node]),
             bundles.revision_documents(txn, [(pipeline_id, 1)]),
@@ -76,6 +99,10 @@ async def test_nothing_is_read(unfenced, world, new_world, target) -> None:
         assert not any(await found(txn))
         assert await telemetry_store.run_list(txn, pipeline_id) == []
         assert await bundles.due_list(txn, 9) == []
+        assert await assignments.target_list(txn, environment, pipeline_id) == []
+        assert await groups.drift_list(txn, environment) == []
+        assert await statements.statement_due_list(txn, 9) == []
+        assert await lifecycle.node_overdue(txn, 9) == []
 
 
 async def test_nothing_is_changed(unfenced, world, new_world, target) -> None:
@@ -92,6 +119,8 @@ async def test_nothing_is_changed(unfenced, world, new_world, target) -> None:
                 "assignments",
                 "rollouts",
                 "rollout_nodes",
+                "node_groups",
+                "statements",
             ):
                 sql = f"select json_agg(t order by t::text) from {table} t where organization_id = %(organization_id)s"
                 rows.append(await txn.value(sql))
@@ -99,7 +128,12 @@ async def test_nothing_is_changed(unfenced, world, new_world, target) -> None:
 
     async with world.scoped() as txn:
         token = (await tokens.enrolment_token_list(txn, environment, after=None, limit=1, text=None))[0]
+        group = (await groups.group_list(txn, environment))[0]
+        told = (await statements.statement_list(txn, node, after=None, limit=1))[0]
     before = await everything()
+    now = datetime.now(UTC)
+    answer = StatementAnswer(id=told.id, node_id=node, done=True, wiped=True, reason="", message="")
+    forged = SignedStatement(id=told.id, node_id=node, kind="wipe", envelope=b"x", signed_until=now)
     async with unfenced.transaction((await new_world()).organization_id) as txn:
         assert not await nodes.node_revoke(txn, environment, node, 1)
         await nodes.node_want(txn, [node])
@@ -108,6 +142,22 @@ async def test_nothing_is_changed(unfenced, world, new_world, target) -> None:
         await tokens.node_token_revoke_all(txn, node)
         made = await assignments.assignment_put(txn, [node], pipeline_id, revision=1, desired="stop")
         assert made == {}
+        await nodes.node_sealing_key(txn, node, b"k" * 32)
+        await nodes.node_rotation_claimed(txn, node, 1)
+        assert await nodes.node_suspect_clone(txn, node) is None
+        await tokens.node_token_supersede(txn, node, b"k" * 32, timedelta(0))
+        await lifecycle.node_admission(txn, node, "rejected")
+        await lifecycle.node_duplicate_kept(txn, node)
+        await lifecycle.node_take_over(txn, node, node)
+        await lifecycle.node_labels(txn, [node], set_to={"a": "b"}, remove=[])
+        await lifecycle.node_maintenance(txn, node, since=None, until=None, note="")
+        await lifecycle.node_leaving(txn, node, leaving=False)
+        assert await lifecycle.node_left(txn, [told.id]) == []
+        await groups.group_maintenance(txn, group.id, since=now, until=None, note="mine")
+        await groups.group_delete(txn, group.id)
+        assert await statements.statement_answer(txn, [answer]) == []
+        assert await statements.statement_signed(txn, [forged]) == []
+        assert await statements.statement_cancel(txn, node, "wipe") == []
         await delivery_store.rollout_update(txn, rollout_id, "cancelled", "mine")
         await delivery_store.rollout_node_assigned(txn, rollout_id, {node: 1}, datetime.now(UTC))
         await delivery_store.rollout_node_update(txn, rollout_id, [NodeChange(node, "kept")])

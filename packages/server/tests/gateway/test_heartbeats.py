@@ -9,6 +9,7 @@ import pytest
 
 from vectorflow.delivery.types import NewRollout
 from vectorflow.entry.gateway import Gateway, GatewayOptions
+from vectorflow.fleet.store.nodes import NodeFilter
 from vectorflow.kernel.actor import SYSTEM
 from vectorflow.platform.database import DatabaseUnavailable
 from vectorflow.telemetry.errors import IngestFull
@@ -103,9 +104,9 @@ async def test_a_node_is_shown_as_it_says_it_is(world) -> None:
     )
     await world.house.gateway.ingest.flush()
     async with world.scoped() as txn:
-        node = (await world.house.fleet.nodes(txn, world.environment_id, status="degraded"))[0]
+        node = (await world.house.fleet.nodes(txn, world.environment_id, NodeFilter(status="degraded")))[0]
         assert sorted(node.reasons) == ["crash_loop", "stale"]
-        assert await world.house.fleet.nodes(txn, world.environment_id, status="healthy") == []
+        assert await world.house.fleet.nodes(txn, world.environment_id, NodeFilter(status="healthy")) == []
 
 
 async def test_a_node_that_misses_three_heartbeats_is_unreachable(world, database_url) -> None:

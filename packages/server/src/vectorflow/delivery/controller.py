@@ -4,7 +4,7 @@ A batch is done when every node of it has applied the revision and has run it fo
 refusal, crash in the watch time or silence halts the rollout: nodes that have moved keep what they run.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -48,9 +48,16 @@ def batches(count: int, first: int | None) -> list[int]:
 
 
 def decide(
-    rollout: RolloutRow, nodes: Sequence[RolloutNodeRow], reports: Sequence[ReportRow], now: datetime
+    rollout: RolloutRow,
+    nodes: Sequence[RolloutNodeRow],
+    reports: Sequence[ReportRow],
+    now: datetime,
+    resting: Collection[UUID] = (),
 ) -> Decision:
-    """Return what follows from the nodes' own reports, oldest first, for a rollout that is not over."""
+    """Return what follows from the nodes' own reports, oldest first, for a rollout that is not over.
+
+    Nothing starts on `resting` nodes, which are under maintenance: others go first, and the rollout waits for them.
+    """
     told: dict[UUID, list[ReportRow]] = {}
     for report in reports:
         told.setdefault(report.node_id, []).append(report)
@@ -77,8 +84,11 @@ def decide(
     waiting_nodes = [node for node in current if node.state == "waiting"]
     if not waiting_nodes:
         return Decision(changes, [], "done")
-    following = min(node.batch for node in waiting_nodes)
-    return Decision(changes, [node.node_id for node in waiting_nodes if node.batch == following], "running")
+    ready = [node for node in waiting_nodes if node.node_id not in resting]
+    if not ready:
+        return Decision(changes, [], "running")
+    following = min(node.batch for node in ready)
+    return Decision(changes, [node.node_id for node in ready if node.batch == following], "running")
 
 
 def _settled(rollout: RolloutRow, node: RolloutNodeRow, now: datetime) -> bool:

@@ -58,6 +58,10 @@ class RolloutNew(msgspec.Struct, forbid_unknown_fields=True):
         Annotated[int, msgspec.Meta(ge=1, le=100_000)] | None,
         msgspec.Meta(description="Nodes of the first batch; later ones are three times as many."),
     ] = None
+    selector: Annotated[
+        str, msgspec.Meta(max_length=1000, description="Only nodes with these labels: env=prod, !canary.")
+    ] = ""
+    group_id: Annotated[UUID | None, msgspec.Meta(description="Only nodes of this group.")] = None
     timeout_seconds: Annotated[
         float, msgspec.Meta(ge=1, le=86_400, description="Silence of a node that halts the rollout.")
     ] = DEFAULT_TIMEOUT_SECONDS
@@ -75,7 +79,7 @@ class StopNew(msgspec.Struct, forbid_unknown_fields=True):
 @post(
     _ENVIRONMENT + "/pipelines/{id:uuid}/rollouts",
     operation_id="createRollout",
-    summary="Deploy a revision, or the draft, to every node of the environment",
+    summary="Deploy a revision, or the draft, to the nodes of the environment, of a group or of a selector",
     tags=["delivery"],
     permission=Permission.PIPELINE_DEPLOY,
     status_code=202,

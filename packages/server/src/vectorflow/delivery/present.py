@@ -21,6 +21,8 @@ def rollout_of(row: RolloutRow, nodes: Sequence[RolloutNodeRow]) -> Rollout:
         created_by=row.created_by,
         finished_at=rfc3339(row.finished_at) if row.finished_at else None,
         batch_size=row.batch_size,
+        selector=row.selector,
+        group_id=row.group_id,
         batches_done=_batches_done(nodes),
         timeout_seconds=row.timeout_seconds,
         watch_seconds=row.watch_seconds,

@@ -6,6 +6,8 @@ Works in the caller's transaction.
 from collections.abc import Sequence
 from uuid import UUID
 
+import msgspec
+
 from vectorflow.delivery import store
 from vectorflow.delivery.controller import Decision, batches, decide
 from vectorflow.delivery.errors import (
@@ -26,6 +28,8 @@ from vectorflow.delivery.types import (
     RolloutState,
 )
 from vectorflow.fleet import service as fleet
+from vectorflow.fleet.groups import GroupService
+from vectorflow.fleet.types import Deployment
 from vectorflow.kernel.actor import SYSTEM, Actor
 from vectorflow.kernel.audit import AuditAction, AuditEntry
 from vectorflow.kernel.clock import Clock
@@ -50,17 +54,22 @@ _FROM: dict[str, tuple[RolloutState, ...]] = {
 class DeliveryService:
     """Rollouts of pipelines to the nodes of their environments."""
 
-    def __init__(self, pipelines: PipelineService, revisions: RevisionService, clock: Clock) -> None:
+    def __init__(
+        self, pipelines: PipelineService, revisions: RevisionService, groups: GroupService, clock: Clock
+    ) -> None:
         self._pipelines = pipelines
         self._revisions = revisions
+        self._groups = groups
         self._clock = clock
 
     async def start_rollout(
         self, txn: Transaction, actor: Actor, environment_id: UUID, pipeline_id: UUID, new: NewRollout
     ) -> Rollout:
-        """Start a rollout to every node of the environment; the first batch is assigned at once.
+        """Start a rollout to nodes of the environment; the first batch is assigned at once.
 
-        Raises `PipelineNotFound`, `RevisionNotFound`, `DocumentInvalid`, `RolloutUnderWay`.
+        Nodes that have the pipeline and are not among them keep what they run, which shows as drift. Raises
+        `PipelineNotFound`, `RevisionNotFound`, `DocumentInvalid`, `RolloutUnderWay`, `SelectorInvalid`,
+        `NodeGroupNotFound`.
         """
         pipeline = await self._pipelines.for_change(txn, environment_id, pipeline_id)
         if await store.rollout_active(txn, environment_id, pipeline_id) is not None:
@@ -70,7 +79,8 @@ class DeliveryService:
         else:
             made = await self._revisions.revision(txn, pipeline_id, new.revision)
         before = await fleet.deployment(txn, environment_id, pipeline_id)
-        targets = await fleet.targets(txn, environment_id, pipeline_id)
+        asked = await self._groups.requirements(txn, environment_id, new.group_id, new.selector)
+        targets = await fleet.targets(txn, environment_id, pipeline_id, asked)
         row = RolloutRow(
             id=new_id(),
             environment_id=environment_id,
@@ -84,6 +94,9 @@ class DeliveryService:
             batch_size=new.batch_size,
             timeout_seconds=new.timeout_seconds,
             watch_seconds=new.watch_seconds,
+            selector=new.selector if new.group_id is None else "",
+            requirements=asked,
+            group_id=new.group_id,
             created_at=self._clock.now(),
             created_by=actor.name[:200],
             finished_at=None,
@@ -101,7 +114,9 @@ class DeliveryService:
         pipeline = await self._pipelines.pipeline(txn, environment_id, pipeline_id)
         before = await fleet.deployment(txn, environment_id, pipeline_id)
         deployed = before.revision if before else None
-        targets = await fleet.targets(txn, environment_id, pipeline_id)
+        asked = await self._groups.requirements(txn, environment_id, new.group_id, new.selector)
+        targets = await fleet.targets(txn, environment_id, pipeline_id, asked)
+        resting = set(await self._groups.resting_nodes(txn, environment_id))
         findings = []
         handover: str | None = None
         if new.revision is None:
@@ -117,7 +132,7 @@ class DeliveryService:
             findings=findings,
             text=difference.text,
             changes=list(difference.changes),
-            nodes=[DryRunNode(node.id, node.name, node.revision) for node in targets],
+            nodes=[DryRunNode(node.id, node.name, node.revision, node.id in resting) for node in targets],
             handover=handover,
         )
 
@@ -176,6 +191,8 @@ class DeliveryService:
         new = NewRollout(
             revision=row.previous_revision,
             message=f"Roll back from revision {row.revision} to {row.previous_revision}",
+            selector=row.selector,
+            group_id=row.group_id,
             timeout_seconds=row.timeout_seconds,
             watch_seconds=row.watch_seconds,
         )
@@ -207,7 +224,7 @@ class DeliveryService:
                 txn, node_ids, pipeline_id, revision=revision, desired="stop", reason=message[:1000]
             )
         if before is not None:
-            await fleet.deploy(txn, environment_id, pipeline_id, revision=before.revision, desired="stop")
+            await fleet.deploy(txn, environment_id, msgspec.structs.replace(before, desired="stop"))
         await self._stopped(txn, actor, pipeline, message)
 
     async def advance(self, txn: Transaction, rollout_id: UUID) -> RolloutState | None:
@@ -239,14 +256,16 @@ class DeliveryService:
     async def _decided(self, txn: Transaction, row: RolloutRow) -> Decision:
         nodes = await store.rollout_node_list(txn, [row.id])
         reports = await fleet.counting_reports(txn, row.pipeline_id, [node.node_id for node in nodes])
-        return decide(row, nodes, reports, self._clock.now())
+        waits = any(node.state == "waiting" for node in nodes)
+        resting = await self._groups.resting_nodes(txn, row.environment_id) if waits else []
+        return decide(row, nodes, reports, self._clock.now(), frozenset(resting))
 
     async def _gather_late_nodes(self, txn: Transaction, row: RolloutRow) -> bool:
         """Add nodes that enrolled meanwhile as a last batch; none can enrol until the transaction ends."""
         await fleet.environment_hold(txn, row.environment_id)
         known = await store.rollout_node_list(txn, [row.id])
         ids = {node.node_id for node in known}
-        targets = await fleet.targets(txn, row.environment_id, row.pipeline_id)
+        targets = await fleet.targets(txn, row.environment_id, row.pipeline_id, row.requirements)
         late = [target for target in targets if target.id not in ids]
         batch = max((node.batch for node in known), default=0) + 1
         if late:
@@ -256,7 +275,7 @@ class DeliveryService:
     async def _ended(self, txn: Transaction, row: RolloutRow, decision: Decision) -> None:
         await self._change_state(txn, row, decision.state, decision.reason)
         if decision.state == "done":
-            await fleet.deploy(txn, row.environment_id, row.pipeline_id, revision=row.revision, desired="run")
+            await fleet.deploy(txn, row.environment_id, _deployment(row))
             await self._record(txn, SYSTEM, AuditAction.ROLLOUT_DONE, row, verb="Finished")
         elif decision.state == "halted":
             await self._record(
@@ -317,3 +336,14 @@ class DeliveryService:
             )
         )
         await txn.notify(PIPELINE_TOPIC, {"pipeline_id": pipeline.id})
+
+
+def _deployment(row: RolloutRow) -> Deployment:
+    return Deployment(
+        pipeline_id=row.pipeline_id,
+        revision=row.revision,
+        desired="run",
+        selector=row.selector,
+        requirements=row.requirements,
+        group_id=row.group_id,
+    )

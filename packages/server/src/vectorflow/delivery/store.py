@@ -6,6 +6,7 @@ from typing import Final, LiteralString
 from uuid import UUID
 
 import msgspec
+from psycopg.types.json import Jsonb
 
 from vectorflow.delivery.controller import NodeChange
 from vectorflow.delivery.types import RolloutNodeRow, RolloutRow, RolloutState
@@ -14,7 +15,8 @@ from vectorflow.platform.database import Transaction
 
 _ROLLOUT: Final[LiteralString] = """
     select r.id, r.environment_id, r.pipeline_id, p.name as pipeline_name, r.revision, r.previous_revision, r.message,
-        r.state, r.reason, r.batch_size, r.timeout_seconds, r.watch_seconds, r.created_at, r.created_by, r.finished_at
+        r.state, r.reason, r.batch_size, r.timeout_seconds, r.watch_seconds, r.created_at, r.created_by, r.finished_at,
+        r.selector, r.requirements, r.group_id
     from rollouts r
     join pipelines p on p.organization_id = r.organization_id and p.id = r.pipeline_id
     where r.organization_id = %(organization_id)s
@@ -32,11 +34,16 @@ async def rollout_insert(
     """Store a new rollout with its nodes, each with its batch."""
     await txn.execute(
         """insert into rollouts (organization_id, id, environment_id, pipeline_id, revision, previous_revision,
-            message, state, batch_size, timeout_seconds, watch_seconds, created_by, created_by_id)
+            message, state, batch_size, timeout_seconds, watch_seconds, created_by, created_by_id, selector,
+            requirements, group_id)
         values (%(organization_id)s, %(id)s, %(environment_id)s, %(pipeline_id)s, %(revision)s,
             %(previous_revision)s, %(message)s, %(state)s, %(batch_size)s, %(timeout_seconds)s, %(watch_seconds)s,
-            %(created_by)s, %(created_by_id)s)""",
-        {**msgspec.structs.asdict(row), "created_by_id": created_by_id},
+            %(created_by)s, %(created_by_id)s, %(selector)s, %(requirements)s, %(group_id)s)""",
+        {
+            **msgspec.structs.asdict(row),
+            "created_by_id": created_by_id,
+            "requirements": Jsonb(msgspec.to_builtins(row.requirements)),
+        },
     )
     await rollout_node_insert(txn, row.id, nodes)
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from vectorflow.fleet.selectors import Requirement
 from vectorflow.fleet.types import PipelineRef
 from vectorflow.platform.http.times import Instant
 from vectorflow_topology.diff import Change
@@ -57,6 +58,8 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True):
     created_by: str
     finished_at: Instant | None
     batch_size: int | None
+    selector: str
+    group_id: UUID | None
     batches_done: int
     timeout_seconds: float
     watch_seconds: float
@@ -76,6 +79,7 @@ class DryRunNode(msgspec.Struct, frozen=True):
     id: UUID
     name: str
     current_revision: int | None
+    in_maintenance: bool = False
 
 
 class DryRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,6 +108,9 @@ class RolloutRow(msgspec.Struct, frozen=True, kw_only=True):
     batch_size: int | None
     timeout_seconds: float
     watch_seconds: float
+    selector: str = ""
+    requirements: tuple[Requirement, ...] = ()
+    group_id: UUID | None = None
     created_at: datetime
     created_by: str
     finished_at: datetime | None
@@ -130,10 +137,15 @@ class RolloutNodeRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NewRollout(msgspec.Struct, frozen=True, kw_only=True):
-    """A rollout to be started. Without a revision one is made from the draft."""
+    """A rollout to be started. Without a revision one is made from the draft.
+
+    It goes to the nodes of the group, or to those that the selector finds; with neither to every node.
+    """
 
     revision: int | None = None
     message: str = ""
     batch_size: int | None = None
+    selector: str = ""
+    group_id: UUID | None = None
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
     watch_seconds: float = DEFAULT_WATCH_SECONDS

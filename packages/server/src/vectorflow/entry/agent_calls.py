@@ -14,12 +14,19 @@ from vectorflow.platform.http.asgi import Receive, Scope, Send, answer
 from vectorflow.platform.http.context import ProxyTrust
 from vectorflow.platform.http.problems import TooLargeError
 from vectorflow_wire.messages import ENROLL_PATH, HEARTBEAT_PATH, REPORTS_PATH, DesiredHint
+from vectorflow_wire.renewal import CHALLENGE_PATH, ROTATE_PATH
 
 T = TypeVar("T")
 
 PROBLEM = "application/problem+json"
 BODY_SECONDS = 20.0
-_MOST_BODY = {ENROLL_PATH: 64 * 1024, HEARTBEAT_PATH: 1024 * 1024, REPORTS_PATH: 4 * 1024 * 1024}
+_MOST_BODY = {
+    CHALLENGE_PATH: 16 * 1024,
+    ROTATE_PATH: 16 * 1024,
+    ENROLL_PATH: 64 * 1024,
+    HEARTBEAT_PATH: 1024 * 1024,
+    REPORTS_PATH: 4 * 1024 * 1024,
+}
 _ONCE = frozenset({b"host", b"authorization"})
 
 

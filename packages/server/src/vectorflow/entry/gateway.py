@@ -32,6 +32,7 @@ from vectorflow.fleet.enrolment import Enrolment
 from vectorflow.fleet.errors import AgentRequestInvalid
 from vectorflow.fleet.intake import Reported, ReportIntake
 from vectorflow.fleet.present import pipeline_id_of
+from vectorflow.fleet.renewal import Renewal
 from vectorflow.fleet.statement_book import StatementBook
 from vectorflow.fleet.streams import Stream, Streams
 from vectorflow.fleet.types import NodeAuthority
@@ -62,6 +63,7 @@ from vectorflow_wire.messages import (
     Intervals,
     ReportsRequest,
 )
+from vectorflow_wire.renewal import CHALLENGE_PATH, ROTATE_PATH, ChallengeRequest, RotateRequest
 
 log = structlog.get_logger()
 Handler = Callable[[Call], Awaitable[None]]
@@ -107,15 +109,20 @@ class Gateway:
         self.intake = ReportIntake(database, reported=reported)
         self.engines = engines or EngineBook(database, EngineSchemaService())
         self._enrolment = Enrolment(database, signing, options.intervals)
+        self._renewal = Renewal(database, clock)
         self._bus = bus
         self.requests: Counter[tuple[str, str]] = Counter()
         self._routes: dict[tuple[str, str], tuple[str, Handler]] = {
             ("POST", ENROLL_PATH): ("enroll", self._enroll),
+            ("POST", CHALLENGE_PATH): ("challenge", self._challenge),
+            ("POST", ROTATE_PATH): ("rotate", self._rotate),
             ("GET", DESIRED_PATH): ("desired", self._desired),
             ("GET", STREAM_PATH): ("stream", self._stream),
             ("POST", HEARTBEAT_PATH): ("heartbeat", self._heartbeat),
             ("POST", REPORTS_PATH): ("reports", self._reports),
         }
+        self._challenge_decoder = msgspec.json.Decoder(ChallengeRequest)
+        self._rotate_decoder = msgspec.json.Decoder(RotateRequest)
         self._enroll_decoder = msgspec.json.Decoder(EnrollRequest)
         self._reports_decoder = msgspec.json.Decoder(ReportsRequest)
 
@@ -196,6 +203,20 @@ class Gateway:
         made = await self._enrolment.enroll(token, authority, request, call.address)
         await answer(call.send, 200, JSON, msgspec.json.encode(made), (b"cache-control", b"no-store"))
 
+    async def _challenge(self, call: Call) -> None:
+        token = self.tokens.presented(call.header(b"host"), call.header(b"authorization"), tokens.ENROLMENT)
+        request = decoded(self._challenge_decoder.decode, await body_of(call))
+        authority = await self.tokens.enrolment(token, call.address)
+        told = await self._renewal.challenge(authority.organization_id, request)
+        await answer(call.send, 200, JSON, msgspec.json.encode(told), (b"cache-control", b"no-store"))
+
+    async def _rotate(self, call: Call) -> None:
+        token = self.tokens.presented(call.header(b"host"), call.header(b"authorization"), tokens.NODE)
+        authority = await self.tokens.node(token, call.address)
+        request = decoded(self._rotate_decoder.decode, await body_of(call))
+        made = await self._renewal.rotate(token, authority, request, call.address)
+        await answer(call.send, 200, JSON, msgspec.json.encode(made), (b"cache-control", b"no-store"))
+
     async def _desired(self, call: Call) -> None:
         node = await self._node(call)
         known = call.header(b"if-none-match")
@@ -223,8 +244,11 @@ class Gateway:
         await answer(call.send, 200, "application/octet-stream", content)
 
     async def _heartbeat(self, call: Call) -> None:
-        node = await self._node(call)
+        token = self.tokens.presented(call.header(b"host"), call.header(b"authorization"), tokens.NODE)
+        node = await self.tokens.node(token, call.address)
         beat = decoded(heartbeats.read, await body_of(call))
+        if await self._renewal.spoke(token, node, beat.agent.started_at, call.address):
+            self.tokens.forget_node(node.node_id)
         self.ingest.take(node, beat)
         generation, issue = self.desired.current(node.node_id)
         waiting = await self.statements.waiting(node)
@@ -301,6 +325,7 @@ class Gateway:
         node_id = pipeline_id_of(str(message.get("node_id", "")))
         if node_id is not None:
             self.tokens.forget_node(node_id)
+            self._renewal.forget_node(node_id)
             self.desired.changed(node_id)
             self.streams.close_node(node_id)
 

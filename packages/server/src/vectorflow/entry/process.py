@@ -16,6 +16,7 @@ from vectorflow.audit.service import AuditAppender
 from vectorflow.delivery import jobs as delivery_jobs
 from vectorflow.entry.outbound import build_egress
 from vectorflow.entry.services import Services
+from vectorflow.fleet import jobs as fleet_jobs
 from vectorflow.kernel.errors import VectorFlowError
 from vectorflow.kernel.events import Topic
 from vectorflow.kernel.ids import parse_id
@@ -82,6 +83,7 @@ class Process:
             bus_connected=self.bus.connected.is_set,
         )
         delivery_jobs.register(self.jobs, self._worker_database, self.services.rooms.delivery)
+        fleet_jobs.register(self.jobs, self._worker_database, self.services.rooms.lifecycle)
         telemetry_jobs.register(self.jobs, self._worker_database)
         audit_jobs.register(
             self.jobs, self._worker_database, CheckpointKey(settings.state_dir), self.services.clock

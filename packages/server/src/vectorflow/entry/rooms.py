@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 from vectorflow.delivery.live import LiveEvents
 from vectorflow.delivery.service import DeliveryService
 from vectorflow.fleet.engines import EnginesOfNodes
+from vectorflow.fleet.groups import GroupService
+from vectorflow.fleet.lifecycle import LifecycleService
 from vectorflow.fleet.service import AssignedLookup, FleetService
 from vectorflow.fleet.statements import StatementService
 from vectorflow.kernel.clock import Clock
@@ -38,6 +40,8 @@ SERVICES: Sequence[str] = (
     "revisions",
     "fleet",
     "statements",
+    "lifecycle",
+    "groups",
     "telemetry",
     "delivery",
     "live",
@@ -71,8 +75,10 @@ class Rooms:
         self.revisions = RevisionService(self.pipelines)
         self.fleet = FleetService(self.signing, clock, lambda slug: agent_url(settings, slug))
         self.statements = StatementService(clock)
+        self.lifecycle = LifecycleService(self.statements)
+        self.groups = GroupService(clock)
         self.telemetry = TelemetryService(database, self.pipelines, clock)
-        self.delivery = DeliveryService(self.pipelines, self.revisions, clock)
+        self.delivery = DeliveryService(self.pipelines, self.revisions, self.groups, clock)
         self.live = LiveEvents(database, tenancy, self.telemetry, streams)
 
     async def close(self) -> None:

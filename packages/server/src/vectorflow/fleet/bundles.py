@@ -59,6 +59,7 @@ def make_bundles(due: Sequence[tuple[DueNode, Sequence[WantedPipeline]]], given:
             expires_at=_milliseconds(expires),
             keys_version=given.keys_version,
             pipelines=pipelines,
+            pending=node.pending,
         )
         bundles.append(
             StoredBundle(

@@ -1,6 +1,6 @@
 """What can go wrong with nodes, tokens and the agents' calls."""
 
-from vectorflow.kernel.errors import ConflictError, NotFoundError, VectorFlowError
+from vectorflow.kernel.errors import ConflictError, InvalidInputError, NotFoundError, VectorFlowError
 
 
 class NodeNotFound(NotFoundError, status=404, code="fleet.node-not-found"):
@@ -45,3 +45,51 @@ class NodeNotTellable(ConflictError, status=409, code="fleet.node-not-tellable")
 
 class StatementsWaiting(ConflictError, status=409, code="fleet.statements-waiting"):
     """Too many orders wait for this node's answer already; wait until it is heard again."""
+
+
+class AddressNotAllowed(VectorFlowError, status=403, code="fleet.address-not-allowed"):
+    """The enrolment token may not be used from this address; use one that allows it."""
+
+
+class ProofRefused(VectorFlowError, status=403, code="fleet.proof-refused"):
+    """The proof of being a known node does not hold: the nonce was used or is old, or another key signed it."""
+
+
+class RotationRefused(VectorFlowError, status=403, code="fleet.rotation-refused"):
+    """The claim for a new token is not signed by this node, or is not newer than the one before."""
+
+
+class CloneSuspected(ConflictError, status=409, code="fleet.clone-suspected"):
+    """Another machine goes on with this node's identity. Go on with what runs; a person has to decide."""
+
+
+class NodeNotInState(ConflictError, status=409, code="fleet.node-not-in-state"):
+    """The node's present state does not allow this."""
+
+
+class SelectorInvalid(InvalidInputError, status=422, code="fleet.selector-invalid"):
+    """The selector cannot be read. Write it as env=prod, region in (eu, us), !canary."""
+
+
+class NodeGroupNotFound(NotFoundError, status=404, code="fleet.group-not-found"):
+    """There is no such group of nodes in this environment."""
+
+
+class NodeGroupNameTaken(ConflictError, status=409, code="fleet.group-name-taken"):
+    """Another group of this environment has this name; choose another one."""
+
+
+class NodeGroupInUse(ConflictError, status=409, code="fleet.group-in-use"):
+    """A pipeline is deployed to this group; deploy it elsewhere or stop it first."""
+
+
+class MaintenanceInvalid(InvalidInputError, status=422, code="fleet.maintenance-invalid"):
+    """The time of maintenance cannot be used as it was sent."""
+
+
+class DriftChanged(ConflictError, status=409, code="fleet.drift-changed"):
+    """What you confirmed is not so any more; look at the differences again."""
+
+
+class NodeInMaintenance(ConflictError, status=409, code="fleet.node-in-maintenance"):
+    """A node among these is under maintenance; wait until that ends, or leave the node out."""

@@ -16,6 +16,9 @@ from vectorflow.fleet.types import (
     HostMetrics,
     Node,
     NodeDetail,
+    NodeDuplicate,
+    NodeGroupRef,
+    NodeMaintenance,
     NodeRates,
     NodeRow,
     PipelineRef,
@@ -36,7 +39,9 @@ def node_of(row: NodeRow) -> Node:
     return Node(**_node_fields(row))
 
 
-def node_detail_of(row: NodeRow, assigned: list[AssignmentRow], told: list[ReportRow]) -> NodeDetail:
+def node_detail_of(
+    row: NodeRow, assigned: list[AssignmentRow], told: list[ReportRow], groups: list[NodeGroupRef]
+) -> NodeDetail:
     """Return the node as its own page shows it."""
     actual = {str(each.get("id")): each for each in row.pipelines if isinstance(each, dict)}
     return NodeDetail(
@@ -45,6 +50,17 @@ def node_detail_of(row: NodeRow, assigned: list[AssignmentRow], told: list[Repor
         assignments=[_assignment(each, actual.get(str(each.pipeline_id))) for each in assigned],
         reports=[report_of(each) for each in told],
         host=msgspec.convert(row.host, HostMetrics, strict=False) if row.host else None,
+        groups=groups,
+        maintenance=_maintenance(row),
+        leaving_since=moment(row.decommission_requested_at),
+    )
+
+
+def _maintenance(row: NodeRow) -> NodeMaintenance | None:
+    if row.maintenance_since is None:
+        return None
+    return NodeMaintenance(
+        since=rfc3339(row.maintenance_since), until=moment(row.maintenance_until), note=row.maintenance_note
     )
 
 
@@ -73,6 +89,8 @@ def enrolment_token_of(row: EnrolmentTokenRow) -> EnrolmentToken:
         uses=row.uses,
         max_uses=row.max_uses,
         labels=row.labels,
+        allowed_addresses=row.allowed_addresses,
+        approval=row.approval,
         revoked_at=moment(row.revoked_at),
         etag=etag(row.id, row.version),
     )
@@ -94,9 +112,17 @@ def _node_fields(row: NodeRow) -> dict[str, Any]:
         "labels": row.labels,
         "pipelines_running": row.running,
         "pipelines_assigned": row.assigned,
+        "in_maintenance": row.in_maintenance,
+        "duplicate": _duplicate(row),
         "rates": NodeRates(row.received_rate, row.sent_rate, row.errors_rate),
         "etag": etag(row.id, row.version),
     }
+
+
+def _duplicate(row: NodeRow) -> NodeDuplicate | None:
+    if row.duplicate_reason is not None:
+        return NodeDuplicate(row.duplicate_reason, row.duplicate_of, row.duplicate_name)
+    return NodeDuplicate("clone", None, None) if row.clone_suspected else None
 
 
 def _assignment(row: AssignmentRow, actual: dict[str, Any] | None) -> Assignment:

@@ -1,22 +1,33 @@
 """Rules of nodes and enrolment tokens as people use them. Works in the caller's transaction."""
 
 import shlex
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from uuid import UUID
 
+import msgspec
+
 from vectorflow.fleet import topics
 from vectorflow.fleet.errors import AlreadyRevoked, EnrolmentTokenNotFound, NodeNotFound
+from vectorflow.fleet.maintenance import resting_groups
 from vectorflow.fleet.present import enrolment_token_of, node_detail_of, node_of
+from vectorflow.fleet.selectors import Requirement
 from vectorflow.fleet.store import assignments, nodes, reports
+from vectorflow.fleet.store import groups as group_store
 from vectorflow.fleet.store import tokens as token_store
+from vectorflow.fleet.store.nodes import NodeFilter
 from vectorflow.fleet.types import (
+    Deployment,
     Desired,
     EnrolmentToken,
     EnrolmentTokenCreated,
     Node,
+    NodeCount,
     NodeDetail,
-    NodeStatus,
+    NodeGroupRef,
+    NodeRow,
+    NodeSummary,
     NodeTarget,
     ReportRow,
 )
@@ -46,24 +57,44 @@ class FleetService:
         self,
         txn: Transaction,
         environment_id: UUID,
+        wanted: NodeFilter | None = None,
         *,
         after: tuple[str, UUID] | None = None,
         limit: int = 50,
-        text: str | None = None,
-        status: NodeStatus | None = None,
     ) -> list[Node]:
-        """Return nodes by name; revoked ones only when asked for by status."""
-        rows = await nodes.node_list(txn, environment_id, after=after, limit=limit, text=text, status=status)
+        """Return nodes by name; those that are gone only when asked for by status."""
+        wanted = await self._with_resting(txn, environment_id, wanted or NodeFilter())
+        rows = await nodes.node_list(txn, environment_id, wanted, after=after, limit=limit)
         return [node_of(row) for row in rows]
 
+    async def summary(self, txn: Transaction, environment_id: UUID, wanted: NodeFilter) -> NodeSummary:
+        """Return how many nodes a filter finds."""
+        wanted = await self._with_resting(txn, environment_id, wanted)
+        counts = await nodes.node_counts(txn, environment_id, wanted)
+        statuses: Counter[str] = Counter()
+        versions: Counter[str] = Counter()
+        for each in counts:
+            statuses[each.status] += each.nodes
+            versions[each.agent_version] += each.nodes
+        return NodeSummary(
+            nodes=statuses.total(),
+            statuses=[NodeCount(*each) for each in sorted(statuses.items())],
+            versions=[NodeCount(*each) for each in sorted(versions.items())],
+        )
+
     async def node(self, txn: Transaction, environment_id: UUID, node_id: UUID) -> NodeDetail:
-        """Return a node with assignments, newest reports and machine. Raises `NodeNotFound`."""
-        row = await nodes.node_get(txn, environment_id, node_id)
-        if row is None:
-            raise NodeNotFound
+        """Return a node with assignments, newest reports, groups and machine. Raises `NodeNotFound`."""
+        groups = await group_store.group_list(txn, environment_id)
+        row = await node_row(txn, environment_id, node_id, resting_groups(groups, self._clock.now()))
         assigned = await assignments.assignment_list(txn, node_id)
         told = await reports.report_list(txn, node_id, REPORTS_SHOWN)
-        return node_detail_of(row, assigned, told)
+        mine = set(await group_store.group_ids_of_node(txn, environment_id, node_id))
+        shown = [NodeGroupRef(each.id, each.name) for each in groups if each.id in mine]
+        return node_detail_of(row, assigned, told, shown)
+
+    async def _with_resting(self, txn: Transaction, environment_id: UUID, wanted: NodeFilter) -> NodeFilter:
+        groups = await group_store.group_list(txn, environment_id)
+        return msgspec.structs.replace(wanted, resting=tuple(resting_groups(groups, self._clock.now())))
 
     async def node_revoke(
         self, txn: Transaction, environment_id: UUID, node_id: UUID, if_match: str, actor: Actor
@@ -72,9 +103,7 @@ class FleetService:
 
         Raises `NodeNotFound`, `AlreadyRevoked`, `StaleVersionError`.
         """
-        row = await nodes.node_get(txn, environment_id, node_id)
-        if row is None:
-            raise NodeNotFound
+        row = await node_row(txn, environment_id, node_id)
         require_match(if_match, node_of(row).etag)
         if row.status == "revoked":
             raise AlreadyRevoked
@@ -117,6 +146,8 @@ class FleetService:
         max_uses: int,
         labels: dict[str, str],
         actor: Actor,
+        allowed_addresses: Sequence[str] = (),
+        approval: bool = False,
     ) -> EnrolmentTokenCreated:
         """Make an enrolment token; its text is returned this once. Raises `SigningKeysMissing`."""
         token = tokens.mint(tokens.ENROLMENT, slug, new_id())
@@ -131,6 +162,8 @@ class FleetService:
             created_by=actor.name[:200],
             expires_at=self._clock.now() + timedelta(seconds=expires_in_seconds),
             max_uses=max_uses,
+            allowed_addresses=allowed_addresses,
+            approval=approval,
         )
         row = await token_store.enrolment_token_get(txn, environment_id, token.id)
         await txn.audit(
@@ -140,7 +173,13 @@ class FleetService:
                 object_type="enrolment_token",
                 object_id=str(token.id),
                 summary=f"Created the enrolment token {name}",
-                after={"name": name, "max_uses": max_uses, "labels": labels},
+                after={
+                    "name": name,
+                    "max_uses": max_uses,
+                    "labels": labels,
+                    "allowed_addresses": list(allowed_addresses),
+                    "approval": approval,
+                },
             )
         )
         if row is None:
@@ -185,6 +224,16 @@ def install_command(url: str, token: str, fingerprint: str) -> str:
     )
 
 
+async def node_row(
+    txn: Transaction, environment_id: UUID, node_id: UUID, resting: Sequence[UUID] = ()
+) -> NodeRow:
+    """Return a node as it is stored. Raises `NodeNotFound`."""
+    row = await nodes.node_get(txn, environment_id, node_id, resting)
+    if row is None:
+        raise NodeNotFound
+    return row
+
+
 # What the room above that rolls out uses, inside its own transaction.
 
 
@@ -210,23 +259,24 @@ async def assign(
     return made
 
 
-async def targets(txn: Transaction, environment_id: UUID, pipeline_id: UUID) -> list[NodeTarget]:
-    """Return the nodes of an environment by name, with what each is assigned of the pipeline."""
-    return await assignments.target_list(txn, environment_id, pipeline_id)
+async def targets(
+    txn: Transaction, environment_id: UUID, pipeline_id: UUID, requirements: Sequence[Requirement] = ()
+) -> list[NodeTarget]:
+    """Return the nodes of an environment that fulfil requirements, with what each is assigned of the pipeline.
+
+    Nodes that wait to be admitted or were told to leave are none.
+    """
+    return await assignments.target_list(txn, environment_id, pipeline_id, requirements)
 
 
-async def deployment(
-    txn: Transaction, environment_id: UUID, pipeline_id: UUID
-) -> assignments.Deployment | None:
+async def deployment(txn: Transaction, environment_id: UUID, pipeline_id: UUID) -> Deployment | None:
     """Return what the environment has of a pipeline, which nodes that enrol later begin with."""
     return await assignments.deployment_get(txn, environment_id, pipeline_id)
 
 
-async def deploy(
-    txn: Transaction, environment_id: UUID, pipeline_id: UUID, *, revision: int, desired: Desired
-) -> None:
+async def deploy(txn: Transaction, environment_id: UUID, deployment: Deployment) -> None:
     """Say what the environment has of a pipeline from now on; call `environment_hold` first."""
-    await assignments.deployment_put(txn, environment_id, pipeline_id, revision, desired)
+    await assignments.deployment_put(txn, environment_id, deployment)
 
 
 async def environment_hold(txn: Transaction, environment_id: UUID) -> None:

@@ -14,8 +14,9 @@ from vectorflow.fleet import topics
 from vectorflow.fleet.errors import NodeNotFound, NodeNotTellable, StatementsWaiting
 from vectorflow.fleet.statement_types import Statement, StatementAnswer, StatementRow
 from vectorflow.fleet.store import nodes, statements
+from vectorflow.fleet.store.lifecycle import node_left
 from vectorflow.fleet.types import NodeRow
-from vectorflow.kernel.actor import Actor
+from vectorflow.kernel.actor import Actor, ActorKind
 from vectorflow.kernel.audit import AuditAction, AuditEntry
 from vectorflow.kernel.clock import Clock, rfc3339
 from vectorflow.kernel.ids import new_id
@@ -140,6 +141,19 @@ def statement_of(row: StatementRow) -> Statement:
 async def take_answers(txn: Transaction, answers: Sequence[StatementAnswer]) -> None:
     """Write down what nodes reported on statements, in the transaction that stores the reports."""
     news = set(await statements.statement_answer(txn, answers))
+    wiped = [each.id for each in answers if each.wiped and each.id in news]
+    for left in await node_left(txn, wiped) if wiped else []:
+        await txn.audit(
+            AuditEntry(
+                action=AuditAction.NODE_DECOMMISSIONED,
+                actor=Actor(kind=ActorKind.NODE, name=left.name, node_id=left.id),
+                object_type="node",
+                object_id=str(left.id),
+                summary=f"The node {left.name} has left and removed what it held",
+            )
+        )
+        await txn.notify(topics.NODE, {"node_id": left.id})
+        await txn.notify(topics.NODES, {"environment_id": left.environment_id})
     told = sorted({answer.node_id for answer in answers if answer.id in news})
     for start in range(0, len(told), topics.HINTS_PER_MESSAGE):
         await txn.notify(topics.STATEMENTS, {"node_ids": told[start : start + topics.HINTS_PER_MESSAGE]})

@@ -6,6 +6,8 @@ from uuid import UUID
 
 import msgspec
 
+from vectorflow.fleet.selectors import Requirement
+
 NodeStatus = Literal[
     "healthy",
     "degraded",
@@ -19,6 +21,8 @@ NodeStatus = Literal[
     "decommissioned",
 ]
 Desired = Literal["run", "hold", "stop"]
+Admission = Literal["admitted", "pending", "rejected"]
+DuplicateReason = Literal["machine-id", "clone"]
 
 
 class NodeAuthority(msgspec.Struct, frozen=True):
@@ -75,6 +79,33 @@ class NodeRates(msgspec.Struct, frozen=True):
     errors: float
 
 
+class NodeDuplicate(msgspec.Struct, frozen=True):
+    """Why a node may not be a machine of its own.
+
+    `machine-id`: another node has the same machine id. `clone`: it came with a token whose successor another machine
+    uses, or (without `of`) two machines speak as this very node.
+    """
+
+    reason: DuplicateReason
+    of: UUID | None
+    name: str | None
+
+
+class NodeMaintenance(msgspec.Struct, frozen=True, kw_only=True):
+    """Maintenance that somebody declared for the node itself. Without `until` it lasts until somebody ends it."""
+
+    since: str
+    until: str | None
+    note: str
+
+
+class NodeGroupRef(msgspec.Struct, frozen=True):
+    """A group by id, with its present name."""
+
+    id: UUID
+    name: str
+
+
 class Node(msgspec.Struct, frozen=True, kw_only=True):
     """A machine with an agent. `reasons` say why it is degraded; times are RFC 3339."""
 
@@ -92,6 +123,8 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     pipelines_running: int
     pipelines_assigned: int
     rates: NodeRates
+    in_maintenance: bool
+    duplicate: NodeDuplicate | None
     etag: str
 
 
@@ -154,6 +187,24 @@ class NodeDetail(Node, frozen=True, kw_only=True):
     assignments: list[Assignment]
     reports: list[Report]
     host: HostMetrics | None
+    groups: list[NodeGroupRef]
+    maintenance: NodeMaintenance | None
+    leaving_since: str | None
+
+
+class NodeCount(msgspec.Struct, frozen=True):
+    """How many nodes have a value."""
+
+    value: str
+    nodes: int
+
+
+class NodeSummary(msgspec.Struct, frozen=True):
+    """How many nodes a filter finds, by status and by version of the agent."""
+
+    nodes: int
+    statuses: list[NodeCount]
+    versions: list[NodeCount]
 
 
 class NodeList(msgspec.Struct, frozen=True):
@@ -174,6 +225,8 @@ class EnrolmentToken(msgspec.Struct, frozen=True, kw_only=True):
     uses: int
     max_uses: int
     labels: dict[str, str]
+    allowed_addresses: list[str]
+    approval: bool
     revoked_at: str | None
     etag: str
 
@@ -213,6 +266,16 @@ class NodeRow(msgspec.Struct, frozen=True, kw_only=True):
     sent_rate: float
     errors_rate: float
     version: int
+    environment_id: UUID | None = None
+    duplicate_of: UUID | None = None
+    duplicate_reason: DuplicateReason | None = None
+    duplicate_name: str | None = None
+    clone_suspected: bool = False
+    decommission_requested_at: datetime | None = None
+    maintenance_since: datetime | None = None
+    maintenance_until: datetime | None = None
+    maintenance_note: str = ""
+    in_maintenance: bool = False
     facts: dict[str, Any] = {}
     host: dict[str, Any] | None = None
     pipelines: list[dict[str, Any]] = []
@@ -256,6 +319,8 @@ class EnrolmentTokenRow(msgspec.Struct, frozen=True, kw_only=True):
     uses: int
     max_uses: int
     labels: dict[str, str]
+    allowed_addresses: list[str]
+    approval: bool
     revoked_at: datetime | None
     version: int
 
@@ -277,7 +342,20 @@ class NewNode(msgspec.Struct, frozen=True, kw_only=True):
     engine_kind: str
     engine_version: str
     engine_digest: str
-    duplicate_of: UUID | None
+    duplicate_of: UUID | None = None
+    duplicate_reason: DuplicateReason | None = None
+    admission: Admission = "admitted"
+
+
+class Deployment(msgspec.Struct, frozen=True):
+    """What nodes of an environment should have of a pipeline: those of a group, or of the requirements."""
+
+    pipeline_id: UUID
+    revision: int
+    desired: Desired
+    selector: str = ""
+    requirements: tuple[Requirement, ...] = ()
+    group_id: UUID | None = None
 
 
 class NodeTarget(msgspec.Struct, frozen=True):

@@ -2,22 +2,35 @@
 
 from typing import Any
 
-from vectorflow.fleet.http.enrolment import (
-    create_enrolment_token,
-    list_enrolment_tokens,
-    revoke_enrolment_token,
-)
-from vectorflow.fleet.http.nodes import get_node, list_nodes, revoke_node
-from vectorflow.fleet.http.statements import list_statements, restart_pipeline, set_log_level
+from vectorflow.fleet.http import enrolment, groups, lifecycle, nodes, statements
 
 routes: list[Any] = [
-    list_nodes,
-    get_node,
-    revoke_node,
-    list_statements,
-    restart_pipeline,
-    set_log_level,
-    list_enrolment_tokens,
-    create_enrolment_token,
-    revoke_enrolment_token,
+    nodes.list_nodes,
+    nodes.get_node_summary,
+    nodes.get_node,
+    nodes.revoke_node,
+    lifecycle.admit_node,
+    lifecycle.reject_node,
+    lifecycle.decide_duplicate,
+    lifecycle.set_node_labels,
+    lifecycle.change_labels,
+    lifecycle.set_node_maintenance,
+    lifecycle.decommission_node,
+    lifecycle.cancel_decommission,
+    statements.list_statements,
+    statements.restart_pipeline,
+    statements.set_log_level,
+    groups.list_groups,
+    groups.create_group,
+    groups.get_group,
+    groups.update_group,
+    groups.delete_group,
+    groups.set_group_maintenance,
+    groups.list_drift,
+    groups.confirm_drift,
+    groups.get_fleet_settings,
+    groups.update_fleet_settings,
+    enrolment.list_enrolment_tokens,
+    enrolment.create_enrolment_token,
+    enrolment.revoke_enrolment_token,
 ]

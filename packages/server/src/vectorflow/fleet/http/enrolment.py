@@ -1,5 +1,6 @@
 """Routes of enrolment tokens."""
 
+import ipaddress
 from typing import Annotated
 from uuid import UUID
 
@@ -12,11 +13,13 @@ from vectorflow.fleet.http.words import Label, LabelName
 from vectorflow.fleet.service import FleetService
 from vectorflow.fleet.types import EnrolmentTokenCreated, EnrolmentTokenList
 from vectorflow.kernel.actor import Actor
+from vectorflow.kernel.errors import FieldError
 from vectorflow.kernel.permissions import Permission
 from vectorflow.platform.database import Database
 from vectorflow.platform.http.asgi import AnyRequest
 from vectorflow.platform.http.cursors import DEFAULT_LIMIT, Cursor, Limit, Query, decode_cursor, page
 from vectorflow.platform.http.idempotency import Idempotency
+from vectorflow.platform.http.problems import InvalidRequestError
 from vectorflow.tenancy.types import Access
 
 _TOKENS = "/orgs/{org:str}/environments/{env:str}/enrolment-tokens"
@@ -29,6 +32,22 @@ class EnrolmentTokenNew(msgspec.Struct, forbid_unknown_fields=True):
     expires_in_seconds: Annotated[int, msgspec.Meta(ge=60, le=366 * 86_400)] = 86_400
     max_uses: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1
     labels: Annotated[dict[LabelName, Label], msgspec.Meta(max_length=50)] = {}
+    allowed_addresses: Annotated[
+        list[Annotated[str, msgspec.Meta(max_length=50)]],
+        msgspec.Meta(max_length=50, description="Networks as 192.0.2.0/24; none: from anywhere."),
+    ] = []
+    approval: Annotated[bool, msgspec.Meta(description="Nodes wait until a person admits them.")] = False
+
+
+def _networks(texts: list[str]) -> list[str]:
+    found: list[str] = []
+    for index, text in enumerate(texts):
+        try:
+            found.append(str(ipaddress.ip_network(text.strip(), strict=False)))
+        except ValueError:
+            message = "write a network as 192.0.2.0/24 or 2001:db8::/32"
+            raise InvalidRequestError(errors=[FieldError(f"allowed_addresses[{index}]", message)]) from None
+    return found
 
 
 @get(
@@ -80,6 +99,7 @@ async def create_enrolment_token(
 ) -> EnrolmentTokenCreated:
     """Make an enrolment token."""
     del org, env
+    networks = _networks(data.allowed_addresses)
     async with database.transaction(access.organization_id) as txn:
         await idempotency.begin(txn)
         made = await fleet.enrolment_token_create(
@@ -91,6 +111,8 @@ async def create_enrolment_token(
             max_uses=data.max_uses,
             labels=data.labels,
             actor=actor,
+            allowed_addresses=networks,
+            approval=data.approval,
         )
         await idempotency.finish_secret(txn, 201)
     return made

@@ -5,16 +5,10 @@ from uuid import UUID
 
 import msgspec
 
-from vectorflow.fleet.types import AssignmentRow, Desired, NodeTarget
+from vectorflow.fleet.selectors import Requirement
+from vectorflow.fleet.store.selecting import OF_DEPLOYMENT, SELECTED, requirements_json, selecting
+from vectorflow.fleet.types import AssignmentRow, Deployment, Desired, NodeTarget
 from vectorflow.platform.database import Transaction
-
-
-class Deployment(msgspec.Struct, frozen=True):
-    """What every node of an environment should have of a pipeline."""
-
-    pipeline_id: UUID
-    revision: int
-    desired: Desired
 
 
 class DeployedRow(msgspec.Struct, frozen=True):
@@ -101,8 +95,10 @@ async def assignment_put(
     return {each.node_id: each.generation for each in made}
 
 
-async def target_list(txn: Transaction, environment_id: UUID, pipeline_id: UUID) -> list[NodeTarget]:
-    """Return the nodes of an environment by name, with what each is assigned of the pipeline."""
+async def target_list(
+    txn: Transaction, environment_id: UUID, pipeline_id: UUID, requirements: Sequence[Requirement] = ()
+) -> list[NodeTarget]:
+    """Return the nodes of an environment that fulfil requirements, with what each is assigned of the pipeline."""
     return await txn.rows(
         NodeTarget,
         """select n.id, n.name, a.revision, a.desired
@@ -110,9 +106,10 @@ async def target_list(txn: Transaction, environment_id: UUID, pipeline_id: UUID)
         left join assignments a on a.organization_id = n.organization_id and a.node_id = n.id
             and a.pipeline_id = %(pipeline_id)s
         where n.organization_id = %(organization_id)s and n.environment_id = %(environment_id)s
-          and n.revoked_at is null
-        order by n.name, n.id""",
-        {"environment_id": environment_id, "pipeline_id": pipeline_id},
+          and n.revoked_at is null and n.admission = 'admitted' and n.decommission_requested_at is null and """  # noqa: S608 - literals alone
+        + SELECTED
+        + " order by n.name, n.id",
+        {"environment_id": environment_id, "pipeline_id": pipeline_id} | selecting(requirements),
     )
 
 
@@ -120,40 +117,47 @@ async def deployment_get(txn: Transaction, environment_id: UUID, pipeline_id: UU
     """Return what the environment has of a pipeline."""
     return await txn.row(
         Deployment,
-        """select pipeline_id, revision, desired from deployments
+        """select pipeline_id, revision, desired, selector, requirements, group_id from deployments
         where organization_id = %(organization_id)s and environment_id = %(environment_id)s
           and pipeline_id = %(pipeline_id)s""",
         {"environment_id": environment_id, "pipeline_id": pipeline_id},
     )
 
 
-async def deployment_list(txn: Transaction, environment_id: UUID) -> list[Deployment]:
-    """Return what a node that enrols now begins with."""
+async def deployment_list(txn: Transaction, environment_id: UUID, node_id: UUID) -> list[Deployment]:
+    """Return what a node that is admitted now begins with: what the environment has for nodes with its labels."""
     return await txn.rows(
         Deployment,
         """select d.pipeline_id, d.revision, d.desired from deployments d
         join pipelines p on p.organization_id = d.organization_id and p.id = d.pipeline_id
+        join nodes n on n.organization_id = d.organization_id and n.id = %(node_id)s
+        left join node_groups g on g.organization_id = d.organization_id and g.id = d.group_id
         where d.organization_id = %(organization_id)s and d.environment_id = %(environment_id)s
-          and d.desired <> 'stop' and p.deleted_at is null
-        order by d.pipeline_id""",
-        {"environment_id": environment_id},
+          and d.desired <> 'stop' and p.deleted_at is null and """  # noqa: S608 - literals alone
+        + OF_DEPLOYMENT
+        + " order by d.pipeline_id",
+        {"environment_id": environment_id, "node_id": node_id},
     )
 
 
-async def deployment_put(
-    txn: Transaction, environment_id: UUID, pipeline_id: UUID, revision: int, desired: Desired
-) -> None:
-    """Say what the environment has of a pipeline from now on."""
+async def deployment_put(txn: Transaction, environment_id: UUID, deployment: Deployment) -> None:
+    """Say what the environment has of a pipeline from now on, and on which nodes."""
     await txn.execute(
-        """insert into deployments (organization_id, environment_id, pipeline_id, revision, desired)
-        values (%(organization_id)s, %(environment_id)s, %(pipeline_id)s, %(revision)s, %(desired)s)
+        """insert into deployments (organization_id, environment_id, pipeline_id, revision, desired, selector,
+            requirements, group_id)
+        values (%(organization_id)s, %(environment_id)s, %(pipeline_id)s, %(revision)s, %(desired)s, %(selector)s,
+            %(requirements)s, %(group_id)s)
         on conflict (organization_id, environment_id, pipeline_id) do update set
-            revision = excluded.revision, desired = excluded.desired, updated_at = now()""",
+            revision = excluded.revision, desired = excluded.desired, selector = excluded.selector,
+            requirements = excluded.requirements, group_id = excluded.group_id, updated_at = now()""",
         {
             "environment_id": environment_id,
-            "pipeline_id": pipeline_id,
-            "revision": revision,
-            "desired": desired,
+            "pipeline_id": deployment.pipeline_id,
+            "revision": deployment.revision,
+            "desired": deployment.desired,
+            "selector": deployment.selector,
+            "requirements": requirements_json(deployment.requirements),
+            "group_id": deployment.group_id,
         },
     )
 

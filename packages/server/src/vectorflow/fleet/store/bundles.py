@@ -18,6 +18,7 @@ class DueNode(msgspec.Struct, frozen=True):
     wanted: int
     generation: int
     issue: int
+    pending: bool = False
 
 
 class WantedPipeline(msgspec.Struct, frozen=True):
@@ -103,7 +104,7 @@ async def due_list(txn: Transaction, limit: int) -> list[DueNode]:
     return await txn.rows(
         DueNode,
         """select n.id, n.environment_id, n.sealing_key, n.wanted, coalesce(b.generation, 0) as generation,
-            coalesce(b.issue, 0) as issue
+            coalesce(b.issue, 0) as issue, n.admission <> 'admitted' as pending
         from nodes n
         left join bundles b on b.organization_id = n.organization_id and b.node_id = n.id
         where n.organization_id = %(organization_id)s and n.revoked_at is null
@@ -125,6 +126,7 @@ async def wanted_list(txn: Transaction, node_ids: Sequence[UUID]) -> list[Wanted
             and r.number = a.revision
         left join revisions old on old.organization_id = a.organization_id and old.pipeline_id = a.pipeline_id
             and old.number = a.previous_revision
+        join nodes n on n.organization_id = a.organization_id and n.id = a.node_id and n.admission = 'admitted'
         where a.organization_id = %(organization_id)s and a.node_id = any(%(node_ids)s)
         order by a.node_id, a.pipeline_id""",
         {"node_ids": list(node_ids)},

@@ -1,25 +1,38 @@
 """The SQL of nodes and their presence."""
 
+from collections.abc import Sequence
 from typing import Any, Final, LiteralString
 from uuid import UUID
 
 import msgspec
 from psycopg.types.json import Jsonb
 
-from vectorflow.fleet.types import NewNode, NodeRow
+from vectorflow.fleet.selectors import Requirement
+from vectorflow.fleet.store.selecting import OF_GROUP, SELECTED, selecting
+from vectorflow.fleet.types import NewNode, NodeRow, NodeStatus
 from vectorflow.platform.database import Transaction
 
 # A node is refused something when the newest report of an assigned pipeline says so; unreachable after three
 # missed heartbeats. The same words are used for listing, filtering and counting.
-_STATUS: Final[LiteralString] = """
+_STATUS: Final[LiteralString] = (
+    """
     select n.id, n.environment_id, n.name, n.hostname, n.enrolled_at, n.revoked_at, n.platform, n.labels, n.facts,
         n.version, p.last_seen_at, p.host, p.pipelines, coalesce(p.running, 0) as running,
+        n.duplicate_of, n.duplicate_reason, twin.name as duplicate_name, n.clone_suspected_at is not null as clone_suspected,
+        n.decommission_requested_at, n.maintenance_since, n.maintenance_until, n.maintenance_note,
+        coalesce(n.maintenance_since <= now() and coalesce(n.maintenance_until > now(), true), false)
+            or exists (select 1 from node_groups g where g.organization_id = n.organization_id
+                and g.id = any(%(resting)s) and """  # noqa: S608 - literals alone
+    + OF_GROUP
+    + """) as in_maintenance,
         coalesce(nullif(p.agent_version, ''), n.agent_version) as agent_version,
         coalesce(nullif(p.engine_kind, ''), n.engine_kind) as engine_kind,
         coalesce(nullif(p.engine_version, ''), n.engine_version) as engine_version,
         coalesce(p.received_rate, 0) as received_rate, coalesce(p.sent_rate, 0) as sent_rate,
         coalesce(p.errors_rate, 0) as errors_rate, work.assigned,
-        coalesce(p.reasons, '{}') || case when work.refused then array['refused'] else '{}'::text[] end as reasons,
+        coalesce(p.reasons, '{}') || case when work.refused then array['refused'] else '{}'::text[] end
+            || case when n.clone_suspected_at is not null then array['clone'] else '{}'::text[] end
+            || case when behind.yes then array['behind'] else '{}'::text[] end as reasons,
         case when n.decommissioned_at is not null then 'decommissioned'
              when n.admission = 'rejected' then 'rejected'
              when n.revoked_at is not null then 'revoked'
@@ -29,11 +42,16 @@ _STATUS: Final[LiteralString] = """
                  days => coalesce(f.stale_after_days, 7)) then 'stale'
              when p.last_seen_at is null then 'pending'
              when p.last_seen_at < now() - make_interval(secs => p.heartbeat_seconds * 3) then 'unreachable'
-             when cardinality(p.reasons) > 0 or work.refused then 'degraded'
+             when cardinality(p.reasons) > 0 or work.refused or n.clone_suspected_at is not null or behind.yes
+                 then 'degraded'
              else 'healthy' end as status
     from nodes n
     left join node_presence p on p.organization_id = n.organization_id and p.node_id = n.id
     left join fleet_settings f on f.organization_id = n.organization_id and f.environment_id = n.environment_id
+    left join nodes twin on twin.organization_id = n.organization_id and twin.id = n.duplicate_of
+    left join bundles b on b.organization_id = n.organization_id and b.node_id = n.id
+    cross join lateral (select coalesce(p.last_seen_at is not null and p.generation < b.generation
+        and b.issued_at < now() - interval '2 minutes', false) as yes) behind
     cross join lateral (
         select count(*) filter (where a.desired = 'run') as assigned,
             coalesce(bool_or(last.kind = 'refused' and not 'refused' = any(coalesce(p.reasons, '{}'))), false)
@@ -47,32 +65,67 @@ _STATUS: Final[LiteralString] = """
         where a.organization_id = n.organization_id and a.node_id = n.id) work
     where n.organization_id = %(organization_id)s and n.environment_id = %(environment_id)s
 """
+)
+_FOUND: Final[LiteralString] = """) node
+    where (%(status)s::text is null and status not in ('revoked', 'rejected', 'decommissioned')
+           or status = %(status)s)
+      and (%(text)s::text is null or strpos(lower(name), lower(%(text)s)) > 0
+           or strpos(lower(hostname), lower(%(text)s)) > 0)
+      and (%(reason)s::text is null or %(reason)s = any(reasons))
+      and (%(version)s::text is null or agent_version = %(version)s or engine_version = %(version)s)
+      and (%(maintenance)s::boolean is null or in_maintenance = %(maintenance)s)
+      and (not %(duplicates)s or duplicate_of is not null or clone_suspected)"""
+
+
+class NodeFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which nodes a list shows. `resting` are groups under maintenance now."""
+
+    text: str | None = None
+    status: str | None = None
+    reason: str | None = None
+    version: str | None = None
+    maintenance: bool | None = None
+    duplicates: bool = False
+    requirements: tuple[Requirement, ...] = ()
+    resting: tuple[UUID, ...] = ()
+
+
+class StatusCount(msgspec.Struct, frozen=True):
+    """How many nodes have a status and run a version of the agent."""
+
+    status: NodeStatus
+    agent_version: str
+    nodes: int
+
+
+def _filter_parameters(environment_id: UUID, wanted: NodeFilter) -> dict[str, Any]:
+    plain = msgspec.structs.asdict(wanted)
+    del plain["requirements"]
+    return (
+        plain
+        | selecting(wanted.requirements)
+        | {
+            "environment_id": environment_id,
+            "resting": list(wanted.resting),
+        }
+    )
 
 
 async def node_list(
-    txn: Transaction,
-    environment_id: UUID,
-    *,
-    after: tuple[str, UUID] | None,
-    limit: int,
-    text: str | None,
-    status: str | None,
+    txn: Transaction, environment_id: UUID, wanted: NodeFilter, *, after: tuple[str, UUID] | None, limit: int
 ) -> list[NodeRow]:
-    """Return nodes of an environment by name; revoked ones only when asked for by status."""
+    """Return nodes of an environment by name; those that are gone only when asked for by status."""
     return await txn.rows(
         NodeRow,
         "select * from ("  # noqa: S608 - literals alone; values are bound
         + _STATUS
-        + """) node
-        where (%(status)s::text is null and status <> 'revoked' or status = %(status)s)
-          and (%(text)s::text is null or strpos(lower(name), lower(%(text)s)) > 0
-               or strpos(lower(hostname), lower(%(text)s)) > 0)
-          and (%(after_name)s::text is null or (name, id) > (%(after_name)s, %(after_id)s::uuid))
+        + " and "
+        + SELECTED
+        + _FOUND
+        + """ and (%(after_name)s::text is null or (name, id) > (%(after_name)s, %(after_id)s::uuid))
         order by name, id limit %(limit)s""",
-        {
-            "environment_id": environment_id,
-            "status": status,
-            "text": text,
+        _filter_parameters(environment_id, wanted)
+        | {
             "after_name": after[0] if after else None,
             "after_id": after[1] if after else None,
             "limit": limit,
@@ -80,10 +133,28 @@ async def node_list(
     )
 
 
-async def node_get(txn: Transaction, environment_id: UUID, node_id: UUID) -> NodeRow | None:
-    """Return one node of an environment with its presence."""
+async def node_counts(txn: Transaction, environment_id: UUID, wanted: NodeFilter) -> list[StatusCount]:
+    """Return how many nodes the filter finds, by status and version of the agent."""
+    return await txn.rows(
+        StatusCount,
+        "select status, agent_version, count(*) as nodes from (select * from ("  # noqa: S608 - literals alone
+        + _STATUS
+        + " and "
+        + SELECTED
+        + _FOUND
+        + ") found group by status, agent_version order by status, agent_version",
+        _filter_parameters(environment_id, wanted),
+    )
+
+
+async def node_get(
+    txn: Transaction, environment_id: UUID, node_id: UUID, resting: Sequence[UUID] = ()
+) -> NodeRow | None:
+    """Return one node of an environment with its presence; `resting` are groups under maintenance now."""
     return await txn.row(
-        NodeRow, _STATUS + " and n.id = %(node_id)s", {"environment_id": environment_id, "node_id": node_id}
+        NodeRow,
+        _STATUS + " and n.id = %(node_id)s",
+        {"environment_id": environment_id, "node_id": node_id, "resting": list(resting)},
     )
 
 
@@ -92,18 +163,18 @@ class KnownNode(msgspec.Struct, frozen=True):
 
     id: UUID
     environment_id: UUID
+    identity_key: bytes
+    rotation_claimed_at: int
 
 
-async def node_of_token(txn: Transaction, token_id: UUID, secret_hash: bytes) -> KnownNode | None:
-    """Return the node that a valid node token belongs to, for a machine that re-attaches."""
+async def node_lock(txn: Transaction, node_id: UUID) -> KnownNode | None:
+    """Return a node that was not revoked, holding it until the transaction ends."""
     return await txn.row(
         KnownNode,
-        """select n.id, n.environment_id from node_tokens t
-        join nodes n on n.organization_id = t.organization_id and n.id = t.node_id
-        where t.organization_id = %(organization_id)s and t.id = %(token_id)s
-          and t.secret_hash = %(secret_hash)s and t.revoked_at is null and n.revoked_at is null
-        for update of n""",
-        {"token_id": token_id, "secret_hash": secret_hash},
+        """select id, environment_id, identity_key, rotation_claimed_at from nodes
+        where organization_id = %(organization_id)s and id = %(node_id)s and revoked_at is null
+        for update""",
+        {"node_id": node_id},
     )
 
 
@@ -133,10 +204,11 @@ async def node_insert(txn: Transaction, node: NewNode, heartbeat_seconds: float)
         """with made as (
             insert into nodes (organization_id, id, environment_id, name, machine_id, hostname, identity_key,
                 sealing_key, facts, platform, labels, agent_version, engine_kind, engine_version, engine_digest,
-                duplicate_of, wanted)
+                duplicate_of, duplicate_reason, admission, wanted)
             values (%(organization_id)s, %(id)s, %(environment_id)s, %(name)s, %(machine_id)s, %(hostname)s,
                 %(identity_key)s, %(sealing_key)s, %(facts)s, %(platform)s, %(labels)s, %(agent_version)s,
                 %(engine_kind)s, %(engine_version)s, %(engine_digest)s, %(duplicate_of)s,
+                %(duplicate_reason)s, %(admission)s,
                 (extract(epoch from clock_timestamp()) * 1000)::bigint)
             returning organization_id, id, environment_id)
         insert into node_presence (organization_id, node_id, environment_id, heartbeat_seconds)
@@ -177,6 +249,36 @@ async def node_revoke(txn: Transaction, environment_id: UUID, node_id: UUID, ver
         )
         == 1
     )
+
+
+async def node_sealing_key(txn: Transaction, node_id: UUID, sealing_key: bytes) -> None:
+    """Give a node a new sealing key; its bundle is made again for it."""
+    await txn.execute(
+        """update nodes set sealing_key = %(sealing_key)s,
+            wanted = greatest(wanted + 1, (extract(epoch from clock_timestamp()) * 1000)::bigint)
+        where organization_id = %(organization_id)s and id = %(node_id)s""",
+        {"node_id": node_id, "sealing_key": sealing_key},
+    )
+
+
+async def node_rotation_claimed(txn: Transaction, node_id: UUID, at: int) -> None:
+    """Remember the time in a claim for a new token."""
+    await txn.execute(
+        """update nodes set rotation_claimed_at = %(at)s
+        where organization_id = %(organization_id)s and id = %(node_id)s""",
+        {"node_id": node_id, "at": at},
+    )
+
+
+async def node_suspect_clone(txn: Transaction, node_id: UUID) -> str | None:
+    """Mark that two machines speak as one node; return its name when that is news."""
+    found = await txn.value(
+        """update nodes set clone_suspected_at = now(), version = version + 1
+        where organization_id = %(organization_id)s and id = %(node_id)s and clone_suspected_at is null
+        returning name""",
+        {"node_id": node_id},
+    )
+    return None if found is None else str(found)
 
 
 async def node_want(txn: Transaction, node_ids: list[UUID]) -> None:

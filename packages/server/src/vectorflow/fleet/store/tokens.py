@@ -1,9 +1,10 @@
 """The SQL of enrolment tokens and node tokens."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
+import msgspec
 from psycopg.types.json import Jsonb
 
 from vectorflow.fleet.types import EnrolmentAuthority, EnrolmentTokenRow, FoundToken
@@ -45,7 +46,8 @@ async def enrolment_token_list(
     """Return an environment's enrolment tokens, newest first."""
     return await txn.rows(
         EnrolmentTokenRow,
-        """select id, name, created_at, created_by, expires_at, uses, max_uses, labels, revoked_at, version
+        """select id, name, created_at, created_by, expires_at, uses, max_uses, labels, allowed_addresses, approval,
+            revoked_at, version
         from enrolment_tokens
         where organization_id = %(organization_id)s and environment_id = %(environment_id)s
           and (%(after)s::uuid is null or id < %(after)s)
@@ -61,7 +63,8 @@ async def enrolment_token_get(
     """Return one enrolment token of an environment."""
     return await txn.row(
         EnrolmentTokenRow,
-        """select id, name, created_at, created_by, expires_at, uses, max_uses, labels, revoked_at, version
+        """select id, name, created_at, created_by, expires_at, uses, max_uses, labels, allowed_addresses, approval,
+            revoked_at, version
         from enrolment_tokens
         where organization_id = %(organization_id)s and environment_id = %(environment_id)s and id = %(id)s""",
         {"environment_id": environment_id, "id": token_id},
@@ -79,13 +82,15 @@ async def enrolment_token_insert(
     created_by: str,
     expires_at: datetime,
     max_uses: int,
+    allowed_addresses: Sequence[str] = (),
+    approval: bool = False,
 ) -> None:
     """Store a new enrolment token by the hash of its secret."""
     await txn.execute(
         """insert into enrolment_tokens (organization_id, id, environment_id, name, secret_hash, labels,
-            created_by, expires_at, max_uses)
+            created_by, expires_at, max_uses, allowed_addresses, approval)
         values (%(organization_id)s, %(id)s, %(environment_id)s, %(name)s, %(secret_hash)s, %(labels)s,
-            %(created_by)s, %(expires_at)s, %(max_uses)s)""",
+            %(created_by)s, %(expires_at)s, %(max_uses)s, %(allowed_addresses)s, %(approval)s)""",
         {
             "id": token_id,
             "environment_id": environment_id,
@@ -95,6 +100,8 @@ async def enrolment_token_insert(
             "created_by": created_by,
             "expires_at": expires_at,
             "max_uses": max_uses,
+            "allowed_addresses": list(allowed_addresses),
+            "approval": approval,
         },
     )
 
@@ -124,19 +131,99 @@ async def enrolment_token_use(txn: Transaction, token_id: UUID) -> dict[str, str
     return found if isinstance(found, dict) else None
 
 
-async def node_token_insert(txn: Transaction, token_id: UUID, node_id: UUID, secret_hash: bytes) -> None:
-    """Store a new node token by the hash of its secret."""
-    await txn.execute(
-        """insert into node_tokens (organization_id, id, node_id, secret_hash)
-        values (%(organization_id)s, %(id)s, %(node_id)s, %(secret_hash)s)""",
-        {"id": token_id, "node_id": node_id, "secret_hash": secret_hash},
+class HeldToken(msgspec.Struct, frozen=True):
+    """A node token that may still be used. `successor_used`: a newer one of the node is in use."""
+
+    node_id: UUID
+    superseded: bool
+    successor_used: bool
+
+
+async def node_token_held(txn: Transaction, token_id: UUID, secret_hash: bytes) -> HeldToken | None:
+    """Return what a node token is, if it was not revoked."""
+    return await txn.row(
+        HeldToken,
+        """select t.node_id, t.superseded_at is not null as superseded, exists (
+                select 1 from node_tokens s
+                where s.organization_id = t.organization_id and s.node_id = t.node_id and s.created_at > t.created_at
+                  and s.first_used_at is not null) as successor_used
+        from node_tokens t
+        where t.organization_id = %(organization_id)s and t.id = %(id)s and t.secret_hash = %(secret_hash)s
+          and t.revoked_at is null""",
+        {"id": token_id, "secret_hash": secret_hash},
     )
 
 
-async def node_token_revoke_all(txn: Transaction, node_id: UUID) -> None:
-    """Revoke every token of a node."""
+async def node_token_insert(
+    txn: Transaction, token_id: UUID, node_id: UUID, secret_hash: bytes, *, first: bool
+) -> None:
+    """Store a new node token by the hash of its secret; a node's first one need not be seen in use."""
+    await txn.execute(
+        """insert into node_tokens (organization_id, id, node_id, secret_hash, created_at, first_used_at)
+        values (%(organization_id)s, %(id)s, %(node_id)s, %(secret_hash)s, clock_timestamp(),
+            case when %(first)s then clock_timestamp() end)""",
+        {"id": token_id, "node_id": node_id, "secret_hash": secret_hash, "first": first},
+    )
+
+
+async def node_token_supersede(
+    txn: Transaction, node_id: UUID, identity_key: bytes, overlap: timedelta
+) -> None:
+    """Let a node's tokens run out after a while; until then each goes with the identity key it had.
+
+    Tokens that were handed out and never used are revoked: their answers were lost.
+    """
+    await txn.execute(
+        """update node_tokens set
+            revoked_at = case when first_used_at is null then now() end,
+            superseded_at = coalesce(superseded_at, now()),
+            valid_until = coalesce(valid_until, now() + %(overlap)s),
+            identity_key = coalesce(identity_key, %(identity_key)s)
+        where organization_id = %(organization_id)s and node_id = %(node_id)s and revoked_at is null""",
+        {"node_id": node_id, "identity_key": identity_key, "overlap": overlap},
+    )
+
+
+async def node_token_first_use(txn: Transaction, token_id: UUID) -> None:
+    """Write down that a token is in use: its answer was not lost."""
+    await txn.execute(
+        """update node_tokens set first_used_at = now()
+        where organization_id = %(organization_id)s and id = %(id)s and first_used_at is null""",
+        {"id": token_id},
+    )
+
+
+async def node_token_revoke_all(txn: Transaction, node_id: UUID, *, superseded_only: bool = False) -> None:
+    """Revoke every token of a node, or those that were replaced."""
     await txn.execute(
         """update node_tokens set revoked_at = now()
-        where organization_id = %(organization_id)s and node_id = %(node_id)s and revoked_at is null""",
-        {"node_id": node_id},
+        where organization_id = %(organization_id)s and node_id = %(node_id)s and revoked_at is null
+          and (superseded_at is not null or not %(superseded_only)s)""",
+        {"node_id": node_id, "superseded_only": superseded_only},
     )
+
+
+async def challenge_insert(
+    txn: Transaction, challenge_id: UUID, node_id: UUID, nonce_hash: bytes, life: timedelta
+) -> None:
+    """Store a nonce by its hash, and forget those whose time has run out."""
+    await txn.execute(
+        """with gone as (
+            delete from enrolment_challenges
+            where organization_id = %(organization_id)s and expires_at < now())
+        insert into enrolment_challenges (organization_id, id, node_id, nonce_hash, expires_at)
+        values (%(organization_id)s, %(id)s, %(node_id)s, %(nonce_hash)s, now() + %(life)s)""",
+        {"id": challenge_id, "node_id": node_id, "nonce_hash": nonce_hash, "life": life},
+    )
+
+
+async def challenge_take(txn: Transaction, challenge_id: UUID, nonce_hash: bytes) -> UUID | None:
+    """Use a nonce up; return the node it was given for, or None when it is not good (any more)."""
+    found = await txn.value(
+        """delete from enrolment_challenges
+        where organization_id = %(organization_id)s and id = %(id)s and nonce_hash = %(nonce_hash)s
+          and expires_at > now()
+        returning node_id""",
+        {"id": challenge_id, "nonce_hash": nonce_hash},
+    )
+    return found if isinstance(found, UUID) else None

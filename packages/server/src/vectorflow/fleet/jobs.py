@@ -1,0 +1,42 @@
+"""Background work of the room: nodes that were silent for longer than their environment allows are told to leave."""
+
+import structlog
+
+from vectorflow.fleet.lifecycle import LifecycleService
+from vectorflow.fleet.store import lifecycle as store
+from vectorflow.kernel.actor import SYSTEM
+from vectorflow.kernel.errors import VectorFlowError
+from vectorflow.platform.database import Database
+from vectorflow.platform.jobs import Jobs, each_organization
+
+log = structlog.get_logger()
+
+EXPIRE = "fleet.expire"
+BATCH = 100
+
+
+def register(jobs: Jobs, database: Database, lifecycle: LifecycleService) -> None:
+    """Register the room's tasks; `database` is of the role worker where they run."""
+
+    async def expire() -> None:
+        await expire_all(database, lifecycle)
+
+    jobs.periodic(
+        EXPIRE,
+        expire,
+        cron="23 * * * *",
+        help="Tells nodes to leave that were silent for as long as their environment's settings say.",
+    )
+
+
+async def expire_all(database: Database, lifecycle: LifecycleService) -> None:
+    """Tell nodes of every organisation to leave that were silent for too long, some at a time."""
+    for organization_id in await each_organization(database):
+        async with database.transaction(organization_id) as txn:
+            for node in await store.node_overdue(txn, BATCH):
+                try:
+                    await lifecycle.decommission(
+                        txn, node.environment_id, node.id, "keep", if_match=None, actor=SYSTEM
+                    )
+                except VectorFlowError as error:
+                    log.info("node.not-expired", node_id=str(node.id), problem=error.code)
