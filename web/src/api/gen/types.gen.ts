@@ -206,6 +206,13 @@ export type DataKeyVersion = {
 };
 
 /**
+ * DecommissionNew
+ */
+export type DecommissionNew = {
+    engines?: 'keep' | 'stop';
+};
+
+/**
  * Deployed
  */
 export type Deployed = {
@@ -283,6 +290,41 @@ export type DocumentText = {
 };
 
 /**
+ * Drift
+ */
+export type Drift = {
+    kind: 'missing' | 'extra';
+    pipeline_id: string;
+    pipeline_name: string;
+    node_id: string;
+    node_name: string;
+    revision: number;
+    in_maintenance: boolean;
+};
+
+/**
+ * DriftConfirm
+ */
+export type DriftConfirm = {
+    node_ids: Array<string>;
+};
+
+/**
+ * DriftConfirmed
+ */
+export type DriftConfirmed = {
+    nodes: number;
+};
+
+/**
+ * DriftList
+ */
+export type DriftList = {
+    items: Array<Drift>;
+    next_cursor: string | null;
+};
+
+/**
  * DryRun
  */
 export type DryRun = {
@@ -301,6 +343,14 @@ export type DryRunNode = {
     id: string;
     name: string;
     current_revision: number | null;
+    in_maintenance?: boolean;
+};
+
+/**
+ * DuplicateDecision
+ */
+export type DuplicateDecision = {
+    decision: 'keep' | 'merge';
 };
 
 /**
@@ -383,6 +433,8 @@ export type EnrolmentToken = {
     labels: {
         [key: string]: string;
     };
+    allowed_addresses: Array<string>;
+    approval: boolean;
     revoked_at: string | null;
     etag: string;
 };
@@ -401,6 +453,8 @@ export type EnrolmentTokenCreated = {
     labels: {
         [key: string]: string;
     };
+    allowed_addresses: Array<string>;
+    approval: boolean;
     revoked_at: string | null;
     etag: string;
     token: string;
@@ -425,6 +479,14 @@ export type EnrolmentTokenNew = {
     labels?: {
         [key: string]: string;
     };
+    /**
+     * Networks as 192.0.2.0/24; none: from anywhere.
+     */
+    allowed_addresses?: Array<string>;
+    /**
+     * Nodes wait until a person admits them.
+     */
+    approval?: boolean;
 };
 
 /**
@@ -468,6 +530,37 @@ export type Finding = {
  */
 export type FixedDocument = {
     document: Document;
+};
+
+/**
+ * FleetSettings
+ */
+export type FleetSettings = {
+    stale_after_days: number;
+    decommission_after_days: number | null;
+    etag: string;
+};
+
+/**
+ * FleetSettingsNew
+ */
+export type FleetSettingsNew = {
+    stale_after_days: number;
+    decommission_after_days?: number | null;
+};
+
+/**
+ * GroupNew
+ */
+export type GroupNew = {
+    name: string;
+    /**
+     * env=prod, region in (eu, us), !canary
+     */
+    selector: string;
+    description?: string;
+    timezone?: string;
+    windows?: Array<Window>;
 };
 
 /**
@@ -519,6 +612,33 @@ export type ImportedDocument = {
 };
 
 /**
+ * LabelsChanged
+ */
+export type LabelsChanged = {
+    nodes: number;
+};
+
+/**
+ * LabelsNew
+ */
+export type LabelsNew = {
+    labels: {
+        [key: string]: string;
+    };
+};
+
+/**
+ * LabelsOfMany
+ */
+export type LabelsOfMany = {
+    node_ids: Array<string>;
+    set?: {
+        [key: string]: string;
+    };
+    remove?: Array<string>;
+};
+
+/**
  * LogLevelNew
  */
 export type LogLevelNew = {
@@ -528,6 +648,25 @@ export type LogLevelNew = {
      */
     minutes?: number;
     pipeline_id?: string | null;
+};
+
+/**
+ * Maintenance
+ */
+export type Maintenance = {
+    since: string;
+    until: string | null;
+    note: string;
+    active: boolean;
+};
+
+/**
+ * MaintenanceNew
+ */
+export type MaintenanceNew = {
+    on: boolean;
+    until?: string | null;
+    note?: string;
 };
 
 /**
@@ -568,7 +707,17 @@ export type Node = {
     pipelines_running: number;
     pipelines_assigned: number;
     rates: NodeRates;
+    in_maintenance: boolean;
+    duplicate: NodeDuplicate | null;
     etag: string;
+};
+
+/**
+ * NodeCount
+ */
+export type NodeCount = {
+    value: string;
+    nodes: number;
 };
 
 /**
@@ -591,6 +740,8 @@ export type NodeDetail = {
     pipelines_running: number;
     pipelines_assigned: number;
     rates: NodeRates;
+    in_maintenance: boolean;
+    duplicate: NodeDuplicate | null;
     etag: string;
     facts: {
         [key: string]: unknown;
@@ -598,6 +749,53 @@ export type NodeDetail = {
     assignments: Array<Assignment>;
     reports: Array<Report>;
     host: HostMetrics | null;
+    groups: Array<NodeGroupRef>;
+    maintenance: NodeMaintenance | null;
+    leaving_since: string | null;
+};
+
+/**
+ * NodeDuplicate
+ */
+export type NodeDuplicate = {
+    reason: 'machine-id' | 'clone';
+    of: string | null;
+    name: string | null;
+};
+
+/**
+ * NodeGroup
+ */
+export type NodeGroup = {
+    id: string;
+    name: string;
+    description: string;
+    selector: string;
+    requirements: Array<Requirement>;
+    timezone: string;
+    windows: Array<Window>;
+    maintenance: Maintenance | null;
+    in_maintenance: boolean;
+    nodes: number;
+    pipelines: number;
+    created_at: string;
+    etag: string;
+};
+
+/**
+ * NodeGroupList
+ */
+export type NodeGroupList = {
+    items: Array<NodeGroup>;
+    next_cursor: string | null;
+};
+
+/**
+ * NodeGroupRef
+ */
+export type NodeGroupRef = {
+    id: string;
+    name: string;
 };
 
 /**
@@ -609,12 +807,30 @@ export type NodeList = {
 };
 
 /**
+ * NodeMaintenance
+ */
+export type NodeMaintenance = {
+    since: string;
+    until: string | null;
+    note: string;
+};
+
+/**
  * NodeRates
  */
 export type NodeRates = {
     received: number;
     sent: number;
     errors: number;
+};
+
+/**
+ * NodeSummary
+ */
+export type NodeSummary = {
+    nodes: number;
+    statuses: Array<NodeCount>;
+    versions: Array<NodeCount>;
 };
 
 /**
@@ -940,6 +1156,15 @@ export type Report = {
 };
 
 /**
+ * Requirement
+ */
+export type Requirement = {
+    key: string;
+    op: 'in' | 'not-in' | 'exists' | 'missing';
+    vals?: Array<string>;
+};
+
+/**
  * ResourceSpec
  */
 export type ResourceSpec = {
@@ -1009,6 +1234,8 @@ export type Rollout = {
     created_by: string;
     finished_at: string | null;
     batch_size: number | null;
+    selector: string;
+    group_id: string | null;
     batches_done: number;
     timeout_seconds: number;
     watch_seconds: number;
@@ -1039,6 +1266,14 @@ export type RolloutNew = {
      * Nodes of the first batch; later ones are three times as many.
      */
     batch_size?: number | null;
+    /**
+     * Only nodes with these labels: env=prod, !canary.
+     */
+    selector?: string;
+    /**
+     * Only nodes of this group.
+     */
+    group_id?: string | null;
     /**
      * Silence of a node that halts the rollout.
      */
@@ -1266,6 +1501,15 @@ export type VrlFunctionHelp = {
  */
 export type VrlFunctionList = {
     items: Array<VrlFunctionHelp>;
+};
+
+/**
+ * Window
+ */
+export type Window = {
+    days: Array<'mon' | 'tue' | 'wed' | 'thu' | 'fri' | 'sat' | 'sun'>;
+    start: string;
+    minutes: number;
 };
 
 /**
@@ -2712,6 +2956,30 @@ export type ListNodesData = {
          * Only nodes of this status.
          */
         status?: 'healthy' | 'degraded' | 'unreachable' | 'pending' | 'revoked' | 'waiting' | 'rejected' | 'stale' | 'leaving' | 'decommissioned' | null;
+        /**
+         * Only nodes degraded for this reason.
+         */
+        reason?: string | null;
+        /**
+         * Only nodes with this version of agent or engine.
+         */
+        version?: string | null;
+        /**
+         * Only nodes with these labels: env=prod, !canary.
+         */
+        selector?: string | null;
+        /**
+         * Only nodes of this group.
+         */
+        group?: string | null;
+        /**
+         * Only nodes under maintenance, or only others.
+         */
+        maintenance?: boolean | null;
+        /**
+         * Only nodes that may be duplicates.
+         */
+        duplicates?: boolean;
     };
     url: '/api/v1/orgs/{org}/environments/{env}/nodes';
 };
@@ -2733,6 +3001,43 @@ export type ListNodesResponses = {
 };
 
 export type ListNodesResponse = ListNodesResponses[keyof ListNodesResponses];
+
+export type GetNodeSummaryData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+    };
+    query?: {
+        /**
+         * Only nodes with these labels: env=prod, !canary.
+         */
+        selector?: string | null;
+        /**
+         * Only nodes of this group.
+         */
+        group?: string | null;
+    };
+    url: '/api/v1/orgs/{org}/environments/{env}/nodes/summary';
+};
+
+export type GetNodeSummaryErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type GetNodeSummaryError = GetNodeSummaryErrors[keyof GetNodeSummaryErrors];
+
+export type GetNodeSummaryResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: NodeSummary;
+};
+
+export type GetNodeSummaryResponse = GetNodeSummaryResponses[keyof GetNodeSummaryResponses];
 
 export type RevokeNodeData = {
     body?: never;
@@ -2791,6 +3096,237 @@ export type GetNodeResponses = {
 };
 
 export type GetNodeResponse = GetNodeResponses[keyof GetNodeResponses];
+
+export type AdmitNodeData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/nodes/{id}/admit';
+};
+
+export type AdmitNodeErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type AdmitNodeError = AdmitNodeErrors[keyof AdmitNodeErrors];
+
+export type AdmitNodeResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: NodeDetail;
+};
+
+export type AdmitNodeResponse = AdmitNodeResponses[keyof AdmitNodeResponses];
+
+export type RejectNodeData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/nodes/{id}/reject';
+};
+
+export type RejectNodeErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type RejectNodeError = RejectNodeErrors[keyof RejectNodeErrors];
+
+export type RejectNodeResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: NodeDetail;
+};
+
+export type RejectNodeResponse = RejectNodeResponses[keyof RejectNodeResponses];
+
+export type DecideDuplicateData = {
+    body: DuplicateDecision;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/nodes/{id}/duplicate';
+};
+
+export type DecideDuplicateErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type DecideDuplicateError = DecideDuplicateErrors[keyof DecideDuplicateErrors];
+
+export type DecideDuplicateResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: NodeDetail;
+};
+
+export type DecideDuplicateResponse = DecideDuplicateResponses[keyof DecideDuplicateResponses];
+
+export type SetNodeLabelsData = {
+    body: LabelsNew;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/nodes/{id}/labels';
+};
+
+export type SetNodeLabelsErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type SetNodeLabelsError = SetNodeLabelsErrors[keyof SetNodeLabelsErrors];
+
+export type SetNodeLabelsResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: NodeDetail;
+};
+
+export type SetNodeLabelsResponse = SetNodeLabelsResponses[keyof SetNodeLabelsResponses];
+
+export type ChangeLabelsData = {
+    body: LabelsOfMany;
+    path: {
+        org: string;
+        env: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/nodes/labels';
+};
+
+export type ChangeLabelsErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type ChangeLabelsError = ChangeLabelsErrors[keyof ChangeLabelsErrors];
+
+export type ChangeLabelsResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: LabelsChanged;
+};
+
+export type ChangeLabelsResponse = ChangeLabelsResponses[keyof ChangeLabelsResponses];
+
+export type SetNodeMaintenanceData = {
+    body: MaintenanceNew;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/nodes/{id}/maintenance';
+};
+
+export type SetNodeMaintenanceErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type SetNodeMaintenanceError = SetNodeMaintenanceErrors[keyof SetNodeMaintenanceErrors];
+
+export type SetNodeMaintenanceResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: NodeDetail;
+};
+
+export type SetNodeMaintenanceResponse = SetNodeMaintenanceResponses[keyof SetNodeMaintenanceResponses];
+
+export type DecommissionNodeData = {
+    body: DecommissionNew;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/nodes/{id}/decommission';
+};
+
+export type DecommissionNodeErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type DecommissionNodeError = DecommissionNodeErrors[keyof DecommissionNodeErrors];
+
+export type DecommissionNodeResponses = {
+    /**
+     * Request accepted, processing continues off-line
+     */
+    202: Statement;
+};
+
+export type DecommissionNodeResponse = DecommissionNodeResponses[keyof DecommissionNodeResponses];
+
+export type CancelDecommissionData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/nodes/{id}/decommission/cancel';
+};
+
+export type CancelDecommissionErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type CancelDecommissionError = CancelDecommissionErrors[keyof CancelDecommissionErrors];
+
+export type CancelDecommissionResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: NodeDetail;
+};
+
+export type CancelDecommissionResponse = CancelDecommissionResponses[keyof CancelDecommissionResponses];
 
 export type ListStatementsData = {
     body?: never;
@@ -2887,6 +3423,296 @@ export type SetLogLevelResponses = {
 };
 
 export type SetLogLevelResponse = SetLogLevelResponses[keyof SetLogLevelResponses];
+
+export type ListGroupsData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/groups';
+};
+
+export type ListGroupsErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type ListGroupsError = ListGroupsErrors[keyof ListGroupsErrors];
+
+export type ListGroupsResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: NodeGroupList;
+};
+
+export type ListGroupsResponse = ListGroupsResponses[keyof ListGroupsResponses];
+
+export type CreateGroupData = {
+    body: GroupNew;
+    path: {
+        org: string;
+        env: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/groups';
+};
+
+export type CreateGroupErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type CreateGroupError = CreateGroupErrors[keyof CreateGroupErrors];
+
+export type CreateGroupResponses = {
+    /**
+     * Document created, URL follows
+     */
+    201: NodeGroup;
+};
+
+export type CreateGroupResponse = CreateGroupResponses[keyof CreateGroupResponses];
+
+export type DeleteGroupData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/groups/{id}';
+};
+
+export type DeleteGroupErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type DeleteGroupError = DeleteGroupErrors[keyof DeleteGroupErrors];
+
+export type DeleteGroupResponses = {
+    /**
+     * Request fulfilled, nothing follows
+     */
+    204: void;
+};
+
+export type DeleteGroupResponse = DeleteGroupResponses[keyof DeleteGroupResponses];
+
+export type GetGroupData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/groups/{id}';
+};
+
+export type GetGroupErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type GetGroupError = GetGroupErrors[keyof GetGroupErrors];
+
+export type GetGroupResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: NodeGroup;
+};
+
+export type GetGroupResponse = GetGroupResponses[keyof GetGroupResponses];
+
+export type UpdateGroupData = {
+    body: GroupNew;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/groups/{id}';
+};
+
+export type UpdateGroupErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type UpdateGroupError = UpdateGroupErrors[keyof UpdateGroupErrors];
+
+export type UpdateGroupResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: NodeGroup;
+};
+
+export type UpdateGroupResponse = UpdateGroupResponses[keyof UpdateGroupResponses];
+
+export type SetGroupMaintenanceData = {
+    body: MaintenanceNew;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/groups/{id}/maintenance';
+};
+
+export type SetGroupMaintenanceErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type SetGroupMaintenanceError = SetGroupMaintenanceErrors[keyof SetGroupMaintenanceErrors];
+
+export type SetGroupMaintenanceResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: NodeGroup;
+};
+
+export type SetGroupMaintenanceResponse = SetGroupMaintenanceResponses[keyof SetGroupMaintenanceResponses];
+
+export type ListDriftData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+    };
+    query?: {
+        /**
+         * Only this pipeline.
+         */
+        pipeline?: string | null;
+    };
+    url: '/api/v1/orgs/{org}/environments/{env}/drift';
+};
+
+export type ListDriftErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type ListDriftError = ListDriftErrors[keyof ListDriftErrors];
+
+export type ListDriftResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: DriftList;
+};
+
+export type ListDriftResponse = ListDriftResponses[keyof ListDriftResponses];
+
+export type ConfirmDriftData = {
+    body: DriftConfirm;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/pipelines/{id}/drift/confirm';
+};
+
+export type ConfirmDriftErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type ConfirmDriftError = ConfirmDriftErrors[keyof ConfirmDriftErrors];
+
+export type ConfirmDriftResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: DriftConfirmed;
+};
+
+export type ConfirmDriftResponse = ConfirmDriftResponses[keyof ConfirmDriftResponses];
+
+export type GetFleetSettingsData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/fleet-settings';
+};
+
+export type GetFleetSettingsErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type GetFleetSettingsError = GetFleetSettingsErrors[keyof GetFleetSettingsErrors];
+
+export type GetFleetSettingsResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: FleetSettings;
+};
+
+export type GetFleetSettingsResponse = GetFleetSettingsResponses[keyof GetFleetSettingsResponses];
+
+export type UpdateFleetSettingsData = {
+    body: FleetSettingsNew;
+    path: {
+        org: string;
+        env: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/fleet-settings';
+};
+
+export type UpdateFleetSettingsErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type UpdateFleetSettingsError = UpdateFleetSettingsErrors[keyof UpdateFleetSettingsErrors];
+
+export type UpdateFleetSettingsResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: FleetSettings;
+};
+
+export type UpdateFleetSettingsResponse = UpdateFleetSettingsResponses[keyof UpdateFleetSettingsResponses];
 
 export type ListEnrolmentTokensData = {
     body?: never;

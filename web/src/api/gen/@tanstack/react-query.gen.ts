@@ -3,18 +3,8 @@
 import { type InfiniteData, infiniteQueryOptions, queryOptions, type UseMutationOptions } from '@tanstack/react-query';
 
 import { client } from '../client.gen';
-<<<<<<< HEAD
-import { cancelRollout, checkDocument, checkProgram, confirmEngineSchema, createEnrolmentToken, createPipeline, createPolicyRule, createRollout, createSecret, createSession, deleteEngineSchema, deletePipeline, deletePolicyRule, deleteSecret, deleteSession, exportAudit, fixDocument, getAuditFacets, getAuditProof, getCatalogue, getDiff, getLive, getNode, getOrganization, getPipeline, getRates, getReady, getRevision, getRollout, getSeries, getSession, importText, listAudit, listEngineSchemas, listEnrolmentTokens, listEnvironments, listMembers, listNodes, listPipelines, listPolicyRules, listRevisions, listRollouts, listSecrets, listSessions, listStatements, listVrlFunctions, type Options, pauseRollout, readDocument, restartPipeline, resumeRollout, revokeEnrolmentToken, revokeNode, revokeSession, rollbackRollout, runProgram, setLogLevel, stopPipeline, updatePipeline, updatePolicyRule, updateSecret, writeDocument } from '../sdk.gen';
-import type { CancelRolloutData, CancelRolloutError, CancelRolloutResponse, CheckDocumentData, CheckDocumentError, CheckDocumentResponse, CheckProgramData, CheckProgramError, CheckProgramResponse, ConfirmEngineSchemaData, ConfirmEngineSchemaError, ConfirmEngineSchemaResponse, CreateEnrolmentTokenData, CreateEnrolmentTokenError, CreateEnrolmentTokenResponse, CreatePipelineData, CreatePipelineError, CreatePipelineResponse, CreatePolicyRuleData, CreatePolicyRuleError, CreatePolicyRuleResponse, CreateRolloutData, CreateRolloutError, CreateRolloutResponse, CreateSecretData, CreateSecretError, CreateSecretResponse, CreateSessionData, CreateSessionError, CreateSessionResponse, DeleteEngineSchemaData, DeleteEngineSchemaError, DeleteEngineSchemaResponse, DeletePipelineData, DeletePipelineError, DeletePipelineResponse, DeletePolicyRuleData, DeletePolicyRuleError, DeletePolicyRuleResponse, DeleteSecretData, DeleteSecretError, DeleteSecretResponse, DeleteSessionData, DeleteSessionError, DeleteSessionResponse, ExportAuditData, ExportAuditError, FixDocumentData, FixDocumentError, FixDocumentResponse, GetAuditFacetsData, GetAuditFacetsError, GetAuditFacetsResponse, GetAuditProofData, GetAuditProofError, GetAuditProofResponse, GetCatalogueData, GetCatalogueError, GetCatalogueResponse, GetDiffData, GetDiffError, GetDiffResponse, GetLiveData, GetLiveError, GetLiveResponse, GetNodeData, GetNodeError, GetNodeResponse, GetOrganizationData, GetOrganizationError, GetOrganizationResponse, GetPipelineData, GetPipelineError, GetPipelineResponse, GetRatesData, GetRatesError, GetRatesResponse, GetReadyData, GetReadyError, GetReadyResponse, GetRevisionData, GetRevisionError, GetRevisionResponse, GetRolloutData, GetRolloutError, GetRolloutResponse, GetSeriesData, GetSeriesError, GetSeriesResponse, GetSessionData, GetSessionError, GetSessionResponse, ImportTextData, ImportTextError, ImportTextResponse, ListAuditData, ListAuditError, ListAuditResponse, ListEngineSchemasData, ListEngineSchemasError, ListEngineSchemasResponse, ListEnrolmentTokensData, ListEnrolmentTokensError, ListEnrolmentTokensResponse, ListEnvironmentsData, ListEnvironmentsError, ListEnvironmentsResponse, ListMembersData, ListMembersError, ListMembersResponse, ListNodesData, ListNodesError, ListNodesResponse, ListPipelinesData, ListPipelinesError, ListPipelinesResponse, ListPolicyRulesData, ListPolicyRulesError, ListPolicyRulesResponse, ListRevisionsData, ListRevisionsError, ListRevisionsResponse, ListRolloutsData, ListRolloutsError, ListRolloutsResponse, ListSecretsData, ListSecretsError, ListSecretsResponse, ListSessionsData, ListSessionsError, ListSessionsResponse, ListStatementsData, ListStatementsError, ListStatementsResponse, ListVrlFunctionsData, ListVrlFunctionsError, ListVrlFunctionsResponse, PauseRolloutData, PauseRolloutError, PauseRolloutResponse, ReadDocumentData, ReadDocumentError, ReadDocumentResponse, RestartPipelineData, RestartPipelineError, RestartPipelineResponse, ResumeRolloutData, ResumeRolloutError, ResumeRolloutResponse, RevokeEnrolmentTokenData, RevokeEnrolmentTokenError, RevokeEnrolmentTokenResponse, RevokeNodeData, RevokeNodeError, RevokeNodeResponse, RevokeSessionData, RevokeSessionError, RevokeSessionResponse, RollbackRolloutData, RollbackRolloutError, RollbackRolloutResponse, RunProgramData, RunProgramError, RunProgramResponse, SetLogLevelData, SetLogLevelError, SetLogLevelResponse, StopPipelineData, StopPipelineError, UpdatePipelineData, UpdatePipelineError, UpdatePipelineResponse, UpdatePolicyRuleData, UpdatePolicyRuleError, UpdatePolicyRuleResponse, UpdateSecretData, UpdateSecretError, UpdateSecretResponse, WriteDocumentData, WriteDocumentError, WriteDocumentResponse } from '../types.gen';
-=======
-<<<<<<< HEAD
-import { cancelRollout, checkDocument, checkProgram, confirmEngineSchema, createEnrolmentToken, createPipeline, createPolicyRule, createRollout, createSecret, createSession, deleteEngineSchema, deletePipeline, deletePolicyRule, deleteSecret, deleteSession, exportAudit, fixDocument, getCatalogue, getDiff, getLive, getNode, getOrganization, getPipeline, getRates, getReady, getRevision, getRollout, getSeries, getSession, importText, listAudit, listEngineSchemas, listEnrolmentTokens, listEnvironments, listMembers, listNodes, listPipelines, listPolicyRules, listRevisions, listRollouts, listSecrets, listSessions, listStatements, listVrlFunctions, type Options, pauseRollout, readDocument, restartPipeline, resumeRollout, revokeEnrolmentToken, revokeNode, revokeSession, rollbackRollout, runProgram, setLogLevel, stopPipeline, updatePipeline, updatePolicyRule, updateSecret, writeDocument } from '../sdk.gen';
-import type { CancelRolloutData, CancelRolloutError, CancelRolloutResponse, CheckDocumentData, CheckDocumentError, CheckDocumentResponse, CheckProgramData, CheckProgramError, CheckProgramResponse, ConfirmEngineSchemaData, ConfirmEngineSchemaError, ConfirmEngineSchemaResponse, CreateEnrolmentTokenData, CreateEnrolmentTokenError, CreateEnrolmentTokenResponse, CreatePipelineData, CreatePipelineError, CreatePipelineResponse, CreatePolicyRuleData, CreatePolicyRuleError, CreatePolicyRuleResponse, CreateRolloutData, CreateRolloutError, CreateRolloutResponse, CreateSecretData, CreateSecretError, CreateSecretResponse, CreateSessionData, CreateSessionError, CreateSessionResponse, DeleteEngineSchemaData, DeleteEngineSchemaError, DeleteEngineSchemaResponse, DeletePipelineData, DeletePipelineError, DeletePipelineResponse, DeletePolicyRuleData, DeletePolicyRuleError, DeletePolicyRuleResponse, DeleteSecretData, DeleteSecretError, DeleteSecretResponse, DeleteSessionData, DeleteSessionError, DeleteSessionResponse, ExportAuditData, ExportAuditError, FixDocumentData, FixDocumentError, FixDocumentResponse, GetCatalogueData, GetCatalogueError, GetCatalogueResponse, GetDiffData, GetDiffError, GetDiffResponse, GetLiveData, GetLiveError, GetLiveResponse, GetNodeData, GetNodeError, GetNodeResponse, GetOrganizationData, GetOrganizationError, GetOrganizationResponse, GetPipelineData, GetPipelineError, GetPipelineResponse, GetRatesData, GetRatesError, GetRatesResponse, GetReadyData, GetReadyError, GetReadyResponse, GetRevisionData, GetRevisionError, GetRevisionResponse, GetRolloutData, GetRolloutError, GetRolloutResponse, GetSeriesData, GetSeriesError, GetSeriesResponse, GetSessionData, GetSessionError, GetSessionResponse, ImportTextData, ImportTextError, ImportTextResponse, ListAuditData, ListAuditError, ListAuditResponse, ListEngineSchemasData, ListEngineSchemasError, ListEngineSchemasResponse, ListEnrolmentTokensData, ListEnrolmentTokensError, ListEnrolmentTokensResponse, ListEnvironmentsData, ListEnvironmentsError, ListEnvironmentsResponse, ListMembersData, ListMembersError, ListMembersResponse, ListNodesData, ListNodesError, ListNodesResponse, ListPipelinesData, ListPipelinesError, ListPipelinesResponse, ListPolicyRulesData, ListPolicyRulesError, ListPolicyRulesResponse, ListRevisionsData, ListRevisionsError, ListRevisionsResponse, ListRolloutsData, ListRolloutsError, ListRolloutsResponse, ListSecretsData, ListSecretsError, ListSecretsResponse, ListSessionsData, ListSessionsError, ListSessionsResponse, ListStatementsData, ListStatementsError, ListStatementsResponse, ListVrlFunctionsData, ListVrlFunctionsError, ListVrlFunctionsResponse, PauseRolloutData, PauseRolloutError, PauseRolloutResponse, ReadDocumentData, ReadDocumentError, ReadDocumentResponse, RestartPipelineData, RestartPipelineError, RestartPipelineResponse, ResumeRolloutData, ResumeRolloutError, ResumeRolloutResponse, RevokeEnrolmentTokenData, RevokeEnrolmentTokenError, RevokeEnrolmentTokenResponse, RevokeNodeData, RevokeNodeError, RevokeNodeResponse, RevokeSessionData, RevokeSessionError, RevokeSessionResponse, RollbackRolloutData, RollbackRolloutError, RollbackRolloutResponse, RunProgramData, RunProgramError, RunProgramResponse, SetLogLevelData, SetLogLevelError, SetLogLevelResponse, StopPipelineData, StopPipelineError, UpdatePipelineData, UpdatePipelineError, UpdatePipelineResponse, UpdatePolicyRuleData, UpdatePolicyRuleError, UpdatePolicyRuleResponse, UpdateSecretData, UpdateSecretError, UpdateSecretResponse, WriteDocumentData, WriteDocumentError, WriteDocumentResponse } from '../types.gen';
-=======
-import { cancelRollout, checkDocument, checkProgram, confirmEngineSchema, createEnrolmentToken, createPipeline, createRollout, createSecret, createSession, deleteEngineSchema, deletePipeline, deleteSecret, deleteSession, endOwnKey, exportAudit, fixDocument, getCatalogue, getDiff, getEncryption, getLive, getNode, getOrganization, getPipeline, getRates, getReady, getRevision, getRollout, getSeries, getSession, importText, listAudit, listEngineSchemas, listEnrolmentTokens, listEnvironments, listMembers, listNodes, listPipelines, listRevisions, listRollouts, listSecrets, listSessions, listStatements, listVrlFunctions, nameOwnKey, type Options, pauseRollout, proveOwnKey, readDocument, restartPipeline, resumeRollout, revokeEnrolmentToken, revokeNode, revokeSession, rollbackRollout, rotateDataKey, runProgram, setLogLevel, stopPipeline, updatePipeline, updateSecret, writeDocument } from '../sdk.gen';
-import type { CancelRolloutData, CancelRolloutError, CancelRolloutResponse, CheckDocumentData, CheckDocumentError, CheckDocumentResponse, CheckProgramData, CheckProgramError, CheckProgramResponse, ConfirmEngineSchemaData, ConfirmEngineSchemaError, ConfirmEngineSchemaResponse, CreateEnrolmentTokenData, CreateEnrolmentTokenError, CreateEnrolmentTokenResponse, CreatePipelineData, CreatePipelineError, CreatePipelineResponse, CreateRolloutData, CreateRolloutError, CreateRolloutResponse, CreateSecretData, CreateSecretError, CreateSecretResponse, CreateSessionData, CreateSessionError, CreateSessionResponse, DeleteEngineSchemaData, DeleteEngineSchemaError, DeleteEngineSchemaResponse, DeletePipelineData, DeletePipelineError, DeletePipelineResponse, DeleteSecretData, DeleteSecretError, DeleteSecretResponse, DeleteSessionData, DeleteSessionError, DeleteSessionResponse, EndOwnKeyData, EndOwnKeyError, EndOwnKeyResponse, ExportAuditData, ExportAuditError, FixDocumentData, FixDocumentError, FixDocumentResponse, GetCatalogueData, GetCatalogueError, GetCatalogueResponse, GetDiffData, GetDiffError, GetDiffResponse, GetEncryptionData, GetEncryptionError, GetEncryptionResponse, GetLiveData, GetLiveError, GetLiveResponse, GetNodeData, GetNodeError, GetNodeResponse, GetOrganizationData, GetOrganizationError, GetOrganizationResponse, GetPipelineData, GetPipelineError, GetPipelineResponse, GetRatesData, GetRatesError, GetRatesResponse, GetReadyData, GetReadyError, GetReadyResponse, GetRevisionData, GetRevisionError, GetRevisionResponse, GetRolloutData, GetRolloutError, GetRolloutResponse, GetSeriesData, GetSeriesError, GetSeriesResponse, GetSessionData, GetSessionError, GetSessionResponse, ImportTextData, ImportTextError, ImportTextResponse, ListAuditData, ListAuditError, ListAuditResponse, ListEngineSchemasData, ListEngineSchemasError, ListEngineSchemasResponse, ListEnrolmentTokensData, ListEnrolmentTokensError, ListEnrolmentTokensResponse, ListEnvironmentsData, ListEnvironmentsError, ListEnvironmentsResponse, ListMembersData, ListMembersError, ListMembersResponse, ListNodesData, ListNodesError, ListNodesResponse, ListPipelinesData, ListPipelinesError, ListPipelinesResponse, ListRevisionsData, ListRevisionsError, ListRevisionsResponse, ListRolloutsData, ListRolloutsError, ListRolloutsResponse, ListSecretsData, ListSecretsError, ListSecretsResponse, ListSessionsData, ListSessionsError, ListSessionsResponse, ListStatementsData, ListStatementsError, ListStatementsResponse, ListVrlFunctionsData, ListVrlFunctionsError, ListVrlFunctionsResponse, NameOwnKeyData, NameOwnKeyError, NameOwnKeyResponse, PauseRolloutData, PauseRolloutError, PauseRolloutResponse, ProveOwnKeyData, ProveOwnKeyError, ProveOwnKeyResponse, ReadDocumentData, ReadDocumentError, ReadDocumentResponse, RestartPipelineData, RestartPipelineError, RestartPipelineResponse, ResumeRolloutData, ResumeRolloutError, ResumeRolloutResponse, RevokeEnrolmentTokenData, RevokeEnrolmentTokenError, RevokeEnrolmentTokenResponse, RevokeNodeData, RevokeNodeError, RevokeNodeResponse, RevokeSessionData, RevokeSessionError, RevokeSessionResponse, RollbackRolloutData, RollbackRolloutError, RollbackRolloutResponse, RotateDataKeyData, RotateDataKeyError, RotateDataKeyResponse, RunProgramData, RunProgramError, RunProgramResponse, SetLogLevelData, SetLogLevelError, SetLogLevelResponse, StopPipelineData, StopPipelineError, UpdatePipelineData, UpdatePipelineError, UpdatePipelineResponse, UpdateSecretData, UpdateSecretError, UpdateSecretResponse, WriteDocumentData, WriteDocumentError, WriteDocumentResponse } from '../types.gen';
->>>>>>> 2777530 (Let organisations bring a key of their own, seal what belongs to nobody by a platform key, and care for keys without being asked)
->>>>>>> 285544c (Let organisations bring a key of their own, seal what belongs to nobody by a platform key, and care for keys without being asked)
+import { admitNode, cancelDecommission, cancelRollout, changeLabels, checkDocument, checkProgram, confirmDrift, confirmEngineSchema, createEnrolmentToken, createGroup, createPipeline, createPolicyRule, createRollout, createSecret, createSession, decideDuplicate, decommissionNode, deleteEngineSchema, deleteGroup, deletePipeline, deletePolicyRule, deleteSecret, deleteSession, endOwnKey, exportAudit, fixDocument, getAuditFacets, getAuditProof, getCatalogue, getDiff, getEncryption, getFleetSettings, getGroup, getLive, getNode, getNodeSummary, getOrganization, getPipeline, getRates, getReady, getRevision, getRollout, getSeries, getSession, importText, listAudit, listDrift, listEngineSchemas, listEnrolmentTokens, listEnvironments, listGroups, listMembers, listNodes, listPipelines, listPolicyRules, listRevisions, listRollouts, listSecrets, listSessions, listStatements, listVrlFunctions, nameOwnKey, type Options, pauseRollout, proveOwnKey, readDocument, rejectNode, restartPipeline, resumeRollout, revokeEnrolmentToken, revokeNode, revokeSession, rollbackRollout, rotateDataKey, runProgram, setGroupMaintenance, setLogLevel, setNodeLabels, setNodeMaintenance, stopPipeline, updateFleetSettings, updateGroup, updatePipeline, updatePolicyRule, updateSecret, writeDocument } from '../sdk.gen';
+import type { AdmitNodeData, AdmitNodeError, AdmitNodeResponse, CancelDecommissionData, CancelDecommissionError, CancelDecommissionResponse, CancelRolloutData, CancelRolloutError, CancelRolloutResponse, ChangeLabelsData, ChangeLabelsError, ChangeLabelsResponse, CheckDocumentData, CheckDocumentError, CheckDocumentResponse, CheckProgramData, CheckProgramError, CheckProgramResponse, ConfirmDriftData, ConfirmDriftError, ConfirmDriftResponse, ConfirmEngineSchemaData, ConfirmEngineSchemaError, ConfirmEngineSchemaResponse, CreateEnrolmentTokenData, CreateEnrolmentTokenError, CreateEnrolmentTokenResponse, CreateGroupData, CreateGroupError, CreateGroupResponse, CreatePipelineData, CreatePipelineError, CreatePipelineResponse, CreatePolicyRuleData, CreatePolicyRuleError, CreatePolicyRuleResponse, CreateRolloutData, CreateRolloutError, CreateRolloutResponse, CreateSecretData, CreateSecretError, CreateSecretResponse, CreateSessionData, CreateSessionError, CreateSessionResponse, DecideDuplicateData, DecideDuplicateError, DecideDuplicateResponse, DecommissionNodeData, DecommissionNodeError, DecommissionNodeResponse, DeleteEngineSchemaData, DeleteEngineSchemaError, DeleteEngineSchemaResponse, DeleteGroupData, DeleteGroupError, DeleteGroupResponse, DeletePipelineData, DeletePipelineError, DeletePipelineResponse, DeletePolicyRuleData, DeletePolicyRuleError, DeletePolicyRuleResponse, DeleteSecretData, DeleteSecretError, DeleteSecretResponse, DeleteSessionData, DeleteSessionError, DeleteSessionResponse, EndOwnKeyData, EndOwnKeyError, EndOwnKeyResponse, ExportAuditData, ExportAuditError, FixDocumentData, FixDocumentError, FixDocumentResponse, GetAuditFacetsData, GetAuditFacetsError, GetAuditFacetsResponse, GetAuditProofData, GetAuditProofError, GetAuditProofResponse, GetCatalogueData, GetCatalogueError, GetCatalogueResponse, GetDiffData, GetDiffError, GetDiffResponse, GetEncryptionData, GetEncryptionError, GetEncryptionResponse, GetFleetSettingsData, GetFleetSettingsError, GetFleetSettingsResponse, GetGroupData, GetGroupError, GetGroupResponse, GetLiveData, GetLiveError, GetLiveResponse, GetNodeData, GetNodeError, GetNodeResponse, GetNodeSummaryData, GetNodeSummaryError, GetNodeSummaryResponse, GetOrganizationData, GetOrganizationError, GetOrganizationResponse, GetPipelineData, GetPipelineError, GetPipelineResponse, GetRatesData, GetRatesError, GetRatesResponse, GetReadyData, GetReadyError, GetReadyResponse, GetRevisionData, GetRevisionError, GetRevisionResponse, GetRolloutData, GetRolloutError, GetRolloutResponse, GetSeriesData, GetSeriesError, GetSeriesResponse, GetSessionData, GetSessionError, GetSessionResponse, ImportTextData, ImportTextError, ImportTextResponse, ListAuditData, ListAuditError, ListAuditResponse, ListDriftData, ListDriftError, ListDriftResponse, ListEngineSchemasData, ListEngineSchemasError, ListEngineSchemasResponse, ListEnrolmentTokensData, ListEnrolmentTokensError, ListEnrolmentTokensResponse, ListEnvironmentsData, ListEnvironmentsError, ListEnvironmentsResponse, ListGroupsData, ListGroupsError, ListGroupsResponse, ListMembersData, ListMembersError, ListMembersResponse, ListNodesData, ListNodesError, ListNodesResponse, ListPipelinesData, ListPipelinesError, ListPipelinesResponse, ListPolicyRulesData, ListPolicyRulesError, ListPolicyRulesResponse, ListRevisionsData, ListRevisionsError, ListRevisionsResponse, ListRolloutsData, ListRolloutsError, ListRolloutsResponse, ListSecretsData, ListSecretsError, ListSecretsResponse, ListSessionsData, ListSessionsError, ListSessionsResponse, ListStatementsData, ListStatementsError, ListStatementsResponse, ListVrlFunctionsData, ListVrlFunctionsError, ListVrlFunctionsResponse, NameOwnKeyData, NameOwnKeyError, NameOwnKeyResponse, PauseRolloutData, PauseRolloutError, PauseRolloutResponse, ProveOwnKeyData, ProveOwnKeyError, ProveOwnKeyResponse, ReadDocumentData, ReadDocumentError, ReadDocumentResponse, RejectNodeData, RejectNodeError, RejectNodeResponse, RestartPipelineData, RestartPipelineError, RestartPipelineResponse, ResumeRolloutData, ResumeRolloutError, ResumeRolloutResponse, RevokeEnrolmentTokenData, RevokeEnrolmentTokenError, RevokeEnrolmentTokenResponse, RevokeNodeData, RevokeNodeError, RevokeNodeResponse, RevokeSessionData, RevokeSessionError, RevokeSessionResponse, RollbackRolloutData, RollbackRolloutError, RollbackRolloutResponse, RotateDataKeyData, RotateDataKeyError, RotateDataKeyResponse, RunProgramData, RunProgramError, RunProgramResponse, SetGroupMaintenanceData, SetGroupMaintenanceError, SetGroupMaintenanceResponse, SetLogLevelData, SetLogLevelError, SetLogLevelResponse, SetNodeLabelsData, SetNodeLabelsError, SetNodeLabelsResponse, SetNodeMaintenanceData, SetNodeMaintenanceError, SetNodeMaintenanceResponse, StopPipelineData, StopPipelineError, UpdateFleetSettingsData, UpdateFleetSettingsError, UpdateFleetSettingsResponse, UpdateGroupData, UpdateGroupError, UpdateGroupResponse, UpdatePipelineData, UpdatePipelineError, UpdatePipelineResponse, UpdatePolicyRuleData, UpdatePolicyRuleError, UpdatePolicyRuleResponse, UpdateSecretData, UpdateSecretError, UpdateSecretResponse, WriteDocumentData, WriteDocumentError, WriteDocumentResponse } from '../types.gen';
 
 /**
  * Sign out
@@ -1106,7 +1096,7 @@ export const runProgramMutation = (options?: Partial<Options<RunProgramData>>): 
 export const listNodesQueryKey = (options: Options<ListNodesData>) => createQueryKey('listNodes', options);
 
 /**
- * The environment's nodes, by name; revoked ones only when asked for
+ * The environment's nodes, by name; those that are gone only when asked for by status
  */
 export const listNodesOptions = (options: Options<ListNodesData>) => queryOptions<ListNodesResponse, ListNodesError, ListNodesResponse, ReturnType<typeof listNodesQueryKey>>({
     queryFn: async ({ queryKey, signal }) => {
@@ -1124,7 +1114,7 @@ export const listNodesOptions = (options: Options<ListNodesData>) => queryOption
 export const listNodesInfiniteQueryKey = (options: Options<ListNodesData>): QueryKey<Options<ListNodesData>> => createQueryKey('listNodes', options, true);
 
 /**
- * The environment's nodes, by name; revoked ones only when asked for
+ * The environment's nodes, by name; those that are gone only when asked for by status
  */
 export const listNodesInfiniteOptions = (options: Options<ListNodesData>) => {
     const opts = infiniteQueryOptions<ListNodesResponse, ListNodesError, InfiniteData<ListNodesResponse>, QueryKey<Options<ListNodesData>>, string | null | Pick<QueryKey<Options<ListNodesData>>[0], 'body' | 'headers' | 'path' | 'query'>>(
@@ -1150,6 +1140,24 @@ export const listNodesInfiniteOptions = (options: Options<ListNodesData>) => {
     });
     return opts as Omit<typeof opts, 'initialData'>;
 };
+
+export const getNodeSummaryQueryKey = (options: Options<GetNodeSummaryData>) => createQueryKey('getNodeSummary', options);
+
+/**
+ * How many nodes there are, by status and by version of the agent
+ */
+export const getNodeSummaryOptions = (options: Options<GetNodeSummaryData>) => queryOptions<GetNodeSummaryResponse, GetNodeSummaryError, GetNodeSummaryResponse, ReturnType<typeof getNodeSummaryQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await getNodeSummary({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: getNodeSummaryQueryKey(options)
+});
 
 /**
  * Revoke a node: its token ends, what it runs goes on
@@ -1185,6 +1193,142 @@ export const getNodeOptions = (options: Options<GetNodeData>) => queryOptions<Ge
     },
     queryKey: getNodeQueryKey(options)
 });
+
+/**
+ * Admit a node that waits; it begins with what the environment has for it
+ */
+export const admitNodeMutation = (options?: Partial<Options<AdmitNodeData>>): UseMutationOptions<AdmitNodeResponse, AdmitNodeError, Options<AdmitNodeData>> => {
+    const mutationOptions: UseMutationOptions<AdmitNodeResponse, AdmitNodeError, Options<AdmitNodeData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await admitNode({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Turn away a node that waits; its token ends
+ */
+export const rejectNodeMutation = (options?: Partial<Options<RejectNodeData>>): UseMutationOptions<RejectNodeResponse, RejectNodeError, Options<RejectNodeData>> => {
+    const mutationOptions: UseMutationOptions<RejectNodeResponse, RejectNodeError, Options<RejectNodeData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await rejectNode({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Decide whether a node is a machine of its own or takes another node's place
+ */
+export const decideDuplicateMutation = (options?: Partial<Options<DecideDuplicateData>>): UseMutationOptions<DecideDuplicateResponse, DecideDuplicateError, Options<DecideDuplicateData>> => {
+    const mutationOptions: UseMutationOptions<DecideDuplicateResponse, DecideDuplicateError, Options<DecideDuplicateData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await decideDuplicate({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Give a node its labels; what it runs stays until drift is confirmed
+ */
+export const setNodeLabelsMutation = (options?: Partial<Options<SetNodeLabelsData>>): UseMutationOptions<SetNodeLabelsResponse, SetNodeLabelsError, Options<SetNodeLabelsData>> => {
+    const mutationOptions: UseMutationOptions<SetNodeLabelsResponse, SetNodeLabelsError, Options<SetNodeLabelsData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await setNodeLabels({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Set and remove labels of many nodes; what they run stays until drift is confirmed
+ */
+export const changeLabelsMutation = (options?: Partial<Options<ChangeLabelsData>>): UseMutationOptions<ChangeLabelsResponse, ChangeLabelsError, Options<ChangeLabelsData>> => {
+    const mutationOptions: UseMutationOptions<ChangeLabelsResponse, ChangeLabelsError, Options<ChangeLabelsData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await changeLabels({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Begin or end maintenance of a node: no rollout starts there
+ */
+export const setNodeMaintenanceMutation = (options?: Partial<Options<SetNodeMaintenanceData>>): UseMutationOptions<SetNodeMaintenanceResponse, SetNodeMaintenanceError, Options<SetNodeMaintenanceData>> => {
+    const mutationOptions: UseMutationOptions<SetNodeMaintenanceResponse, SetNodeMaintenanceError, Options<SetNodeMaintenanceData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await setNodeMaintenance({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Tell a node to leave and to remove what it holds; it is gone once it has said so
+ */
+export const decommissionNodeMutation = (options?: Partial<Options<DecommissionNodeData>>): UseMutationOptions<DecommissionNodeResponse, DecommissionNodeError, Options<DecommissionNodeData>> => {
+    const mutationOptions: UseMutationOptions<DecommissionNodeResponse, DecommissionNodeError, Options<DecommissionNodeData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await decommissionNode({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Take back that a node shall leave; one that heard of it already still leaves
+ */
+export const cancelDecommissionMutation = (options?: Partial<Options<CancelDecommissionData>>): UseMutationOptions<CancelDecommissionResponse, CancelDecommissionError, Options<CancelDecommissionData>> => {
+    const mutationOptions: UseMutationOptions<CancelDecommissionResponse, CancelDecommissionError, Options<CancelDecommissionData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await cancelDecommission({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
 
 export const listStatementsQueryKey = (options: Options<ListStatementsData>) => createQueryKey('listStatements', options);
 
@@ -1258,6 +1402,180 @@ export const setLogLevelMutation = (options?: Partial<Options<SetLogLevelData>>)
     const mutationOptions: UseMutationOptions<SetLogLevelResponse, SetLogLevelError, Options<SetLogLevelData>> = {
         mutationFn: async (fnOptions) => {
             const { data } = await setLogLevel({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+export const listGroupsQueryKey = (options: Options<ListGroupsData>) => createQueryKey('listGroups', options);
+
+/**
+ * The environment's groups of nodes, by name
+ */
+export const listGroupsOptions = (options: Options<ListGroupsData>) => queryOptions<ListGroupsResponse, ListGroupsError, ListGroupsResponse, ReturnType<typeof listGroupsQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await listGroups({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: listGroupsQueryKey(options)
+});
+
+/**
+ * Make a group of nodes by their labels
+ */
+export const createGroupMutation = (options?: Partial<Options<CreateGroupData>>): UseMutationOptions<CreateGroupResponse, CreateGroupError, Options<CreateGroupData>> => {
+    const mutationOptions: UseMutationOptions<CreateGroupResponse, CreateGroupError, Options<CreateGroupData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await createGroup({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Delete a group that nothing is deployed to
+ */
+export const deleteGroupMutation = (options?: Partial<Options<DeleteGroupData>>): UseMutationOptions<DeleteGroupResponse, DeleteGroupError, Options<DeleteGroupData>> => {
+    const mutationOptions: UseMutationOptions<DeleteGroupResponse, DeleteGroupError, Options<DeleteGroupData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await deleteGroup({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+export const getGroupQueryKey = (options: Options<GetGroupData>) => createQueryKey('getGroup', options);
+
+/**
+ * A group of nodes
+ */
+export const getGroupOptions = (options: Options<GetGroupData>) => queryOptions<GetGroupResponse, GetGroupError, GetGroupResponse, ReturnType<typeof getGroupQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await getGroup({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: getGroupQueryKey(options)
+});
+
+/**
+ * Change a group; what runs stays until drift is confirmed
+ */
+export const updateGroupMutation = (options?: Partial<Options<UpdateGroupData>>): UseMutationOptions<UpdateGroupResponse, UpdateGroupError, Options<UpdateGroupData>> => {
+    const mutationOptions: UseMutationOptions<UpdateGroupResponse, UpdateGroupError, Options<UpdateGroupData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await updateGroup({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Begin or end maintenance of a group: no rollout starts on its nodes
+ */
+export const setGroupMaintenanceMutation = (options?: Partial<Options<SetGroupMaintenanceData>>): UseMutationOptions<SetGroupMaintenanceResponse, SetGroupMaintenanceError, Options<SetGroupMaintenanceData>> => {
+    const mutationOptions: UseMutationOptions<SetGroupMaintenanceResponse, SetGroupMaintenanceError, Options<SetGroupMaintenanceData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await setGroupMaintenance({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+export const listDriftQueryKey = (options: Options<ListDriftData>) => createQueryKey('listDrift', options);
+
+/**
+ * Nodes that do not have what their labels ask for, or have what they no longer should
+ */
+export const listDriftOptions = (options: Options<ListDriftData>) => queryOptions<ListDriftResponse, ListDriftError, ListDriftResponse, ReturnType<typeof listDriftQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await listDrift({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: listDriftQueryKey(options)
+});
+
+/**
+ * Give nodes what they lack of a pipeline, and stop it where it no longer belongs
+ */
+export const confirmDriftMutation = (options?: Partial<Options<ConfirmDriftData>>): UseMutationOptions<ConfirmDriftResponse, ConfirmDriftError, Options<ConfirmDriftData>> => {
+    const mutationOptions: UseMutationOptions<ConfirmDriftResponse, ConfirmDriftError, Options<ConfirmDriftData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await confirmDrift({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+export const getFleetSettingsQueryKey = (options: Options<GetFleetSettingsData>) => createQueryKey('getFleetSettings', options);
+
+/**
+ * When silent nodes of the environment count as stale, and when they are let go
+ */
+export const getFleetSettingsOptions = (options: Options<GetFleetSettingsData>) => queryOptions<GetFleetSettingsResponse, GetFleetSettingsError, GetFleetSettingsResponse, ReturnType<typeof getFleetSettingsQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await getFleetSettings({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: getFleetSettingsQueryKey(options)
+});
+
+/**
+ * Change when silent nodes count as stale, and when they are let go
+ */
+export const updateFleetSettingsMutation = (options?: Partial<Options<UpdateFleetSettingsData>>): UseMutationOptions<UpdateFleetSettingsResponse, UpdateFleetSettingsError, Options<UpdateFleetSettingsData>> => {
+    const mutationOptions: UseMutationOptions<UpdateFleetSettingsResponse, UpdateFleetSettingsError, Options<UpdateFleetSettingsData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await updateFleetSettings({
                 ...options,
                 ...fnOptions,
                 throwOnError: true
@@ -1387,7 +1705,7 @@ export const getSeriesOptions = (options: Options<GetSeriesData>) => queryOption
 });
 
 /**
- * Deploy a revision, or the draft, to every node of the environment
+ * Deploy a revision, or the draft, to the nodes of the environment, of a group or of a selector
  */
 export const createRolloutMutation = (options?: Partial<Options<CreateRolloutData>>): UseMutationOptions<CreateRolloutResponse, CreateRolloutError, Options<CreateRolloutData>> => {
     const mutationOptions: UseMutationOptions<CreateRolloutResponse, CreateRolloutError, Options<CreateRolloutData>> = {
