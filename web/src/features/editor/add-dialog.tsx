@@ -7,24 +7,32 @@ import { ITEM_CLASS } from '@/ui/select'
 import { KIND_ICONS, KIND_TINTS } from './canvas/component-card'
 import { useEditor, useEditorState } from './context'
 import { portLabel } from './graph/connect'
-import { fitsOnEdge } from './graph/insert'
+import { fitsAfter, fitsBefore, fitsOnEdge } from './graph/insert'
+import type { Point } from './graph/operations'
 import type { ComponentSpec, Document, SpecIndex } from './graph/types'
 import { edgeKey } from './graph/types'
+import { usedRank, useChosenTypes } from './chosen-types'
 import { specMatches } from './palette'
 
 /** Where a new component goes: on its own, behind an output, or onto an edge. */
-export type AddPlace = { kind: 'free' } | { kind: 'after'; source: string; port: string } | { kind: 'edge'; key: string }
+export type AddPlace =
+  | { kind: 'free' }
+  | { kind: 'after'; source: string; port: string; at?: Point }
+  | { kind: 'before'; target: string; at?: Point }
+  | { kind: 'edge'; key: string }
 
 function candidates(document: Document, specs: SpecIndex, place: AddPlace): ComponentSpec[] {
   const all = specs.all.filter((spec) => spec.removed == null)
   if (place.kind === 'free') return all
-  if (place.kind === 'after') return all.filter((spec) => spec.kind !== 'source')
+  if (place.kind === 'after') return all.filter((spec) => fitsAfter(document, specs, spec, place))
+  if (place.kind === 'before') return all.filter((spec) => fitsBefore(document, specs, spec, place.target))
   const edge = document.edges.find((each) => edgeKey(each) === place.key)
   return edge === undefined ? [] : all.filter((spec) => fitsOnEdge(document, specs, spec, edge))
 }
 
 function titleOf(place: AddPlace): string {
   if (place.kind === 'after') return t('Add after {id} ({port})', { id: place.source, port: portLabel(place.port) })
+  if (place.kind === 'before') return t('Add before {id}', { id: place.target })
   if (place.kind === 'edge') return t('Add between {ends}', { ends: place.key.replace('._default', '').replace('>', ' → ') })
   return t('Add a component')
 }
@@ -46,8 +54,10 @@ export function AddDialog({ place, onClose, onAdd }: AddDialogProps) {
     close()
   }
   const found = place === null ? [] : candidates(graph, specs, place).filter((spec) => specMatches(spec, query))
-  // The name itself beats a mention in the help.
-  const items = found.sort((a, b) => Number(b.type.startsWith(query)) - Number(a.type.startsWith(query)))
+  const { recent, favourites } = useChosenTypes()
+  // The name itself beats a mention in the help; without words, what somebody uses comes first.
+  const rank = (spec: ComponentSpec) => (query === '' ? usedRank(spec, recent, favourites) : spec.type.startsWith(query) ? 0 : 1)
+  const items = found.sort((a, b) => rank(a) - rank(b))
   return (
     <Dialog title={place === null ? '' : titleOf(place)} isOpen={place !== null} onClose={close}>
       <Autocomplete inputValue={query} onInputChange={setQuery}>

@@ -9,11 +9,13 @@ import type { AddPlace } from './add-dialog'
 import { AddDialog } from './add-dialog'
 import { CanvasActionsContext } from './canvas/actions'
 import { Canvas } from './canvas/canvas'
+import { rememberType } from './chosen-types'
 import { ConflictDialog } from './conflict-dialog'
 import { ConnectDialog } from './connect-dialog'
 import { useEditor, useEditorState } from './context'
 import { dropDraft, keepDraft } from './draft-storage'
-import { addAfter, addFree, addOnEdge } from './graph/insert'
+import { addAfter, addBefore, addFree, addOnEdge } from './graph/insert'
+import type { Point } from './graph/operations'
 import { portsOf } from './graph/ports'
 import type { ComponentSpec } from './graph/types'
 import { DEFAULT_PORT } from './graph/types'
@@ -110,6 +112,7 @@ export function Workbench({ account, children }: { account: string; children: Re
     setPlace(component !== undefined && port !== undefined ? { kind: 'after', source: component.id, port } : { kind: 'free' })
   }
   const add = (spec: ComponentSpec, where: AddPlace) => {
+    rememberType(spec)
     let added = ''
     store.getState().change(t('Add {type}', { type: spec.type }), (draft) => {
       const { document } = draft
@@ -117,8 +120,10 @@ export function Workbench({ account, children }: { account: string; children: Re
         where.kind === 'edge'
           ? addOnEdge(document, specs, where.key, spec)
           : where.kind === 'after'
-            ? addAfter(document, where, spec)
-            : addFree(document, spec)
+            ? addAfter(document, where, spec, where.at)
+            : where.kind === 'before'
+              ? addBefore(document, specs, where.target, spec, where.at)
+              : addFree(document, spec)
       added = id
       return { ...draft, document: next }
     })
@@ -126,7 +131,8 @@ export function Workbench({ account, children }: { account: string; children: Re
   }
   const actions = useMemo(
     () => ({
-      addAfter: (source: string, port: string) => setPlace({ kind: 'after', source, port }),
+      addAfter: (source: string, port: string, at?: Point) => setPlace({ kind: 'after', source, port, ...(at === undefined ? {} : { at }) }),
+      addBefore: (target: string, at: Point) => setPlace({ kind: 'before', target, at }),
       addOnEdge: (key: string) => setPlace({ kind: 'edge', key }),
     }),
     [],
@@ -197,7 +203,7 @@ function Panes({ isWide, palette, children }: PanesProps) {
     <Group orientation="horizontal" className="min-h-0 flex-1" {...(defaultLayout === undefined ? {} : { defaultLayout })} onLayoutChanged={onLayoutChanged}>
       {palette !== null && (
         <>
-          <Panel id="palette" defaultSize="180px" minSize="150px" maxSize="320px">
+          <Panel id="palette" defaultSize="208px" minSize="150px" maxSize="320px">
             {palette}
           </Panel>
           <Separator aria-label={t('Width of the palette')} className={SEPARATOR} />

@@ -1,29 +1,36 @@
 import '@xyflow/react/dist/style.css'
 import './canvas.css'
 import type { Connection, EdgeChange, FinalConnectionState, NodeChange, OnNodeDrag } from '@xyflow/react'
-import { applyNodeChanges, Background, BackgroundVariant, Controls, ReactFlow, useReactFlow } from '@xyflow/react'
-import type { DragEvent, KeyboardEvent } from 'react'
-import { useState } from 'react'
+import { applyNodeChanges, Background, BackgroundVariant, Controls, MiniMap, ReactFlow, useReactFlow } from '@xyflow/react'
+import type { DragEvent } from 'react'
+import { useMemo, useState } from 'react'
 import { useTheme } from '@/app/theme'
 import { t } from '@/lib/i18n'
 import { notify } from '@/ui/toast'
+import { rememberType } from '../chosen-types'
 import { useEditor, useEditorState } from '../context'
 import { connectionRefusal } from '../graph/connect'
 import { addOnEdge, fitsOnEdge } from '../graph/insert'
-import { addComponent, connect, disconnect, moveComponents, removeComponents } from '../graph/operations'
+import { addComponent, connect, moveComponents } from '../graph/operations'
 import type { Kind } from '../graph/types'
 import { edgeKey } from '../graph/types'
+import { useCanvasActions } from './actions'
 import { ComponentCard } from './component-card'
 import { FlowEdge } from './flow-edge'
-import { neighbour } from './keyboard'
 import type { CardNode, FlowLink } from './nodes'
 import { useLinks, useNodes } from './nodes'
+import { SelectionBar } from './selection-bar'
+import { useCanvasKeys } from './use-canvas-keys'
+import { useEdits } from './use-edits'
 import { useViewportAddress } from './viewport'
 
 const NODE_TYPES = { component: ComponentCard }
 const EDGE_TYPES = { flow: FlowEdge }
 export const DRAG_TYPE = 'application/x-vectorflow-component'
 const NONE: ReadonlySet<string> = new Set()
+/** From so many components on, a map of the whole helps more than it hides. */
+const MAP_FROM = 12
+const MAP_COLOURS: Record<Kind, string> = { source: 'var(--source)', transform: 'var(--transform)', sink: 'var(--sink)' }
 
 function toEdge(connection: { source: string | null; sourceHandle?: string | null; target: string | null }) {
   return { source: connection.source ?? '', port: connection.sourceHandle ?? '_default', target: connection.target ?? '' }
@@ -34,6 +41,61 @@ function edgeAt(event: DragEvent): string | null {
   return hit.find((each) => each !== null)?.dataset.id ?? null
 }
 
+function pointOf(event: MouseEvent | TouchEvent): { x: number; y: number } {
+  const at = 'changedTouches' in event ? event.changedTouches[0] : event
+  return { x: at?.clientX ?? 0, y: at?.clientY ?? 0 }
+}
+
+/** Drawing connections: what may be, why not, and what comes of one that ends on nothing. */
+function useConnecting() {
+  const { store, specs } = useEditor()
+  const flow = useReactFlow<CardNode, FlowLink>()
+  const { addAfter, addBefore } = useCanvasActions()
+  const refusal = (edge: ReturnType<typeof toEdge>) => connectionRefusal(store.getState().draft.document, specs, edge)
+  const onConnect = (connection: Connection) =>
+    store.getState().change(t('Connect'), (draft) => ({ ...draft, document: connect(draft.document, toEdge(connection)) }))
+  const onConnectEnd = (event: MouseEvent | TouchEvent, state: FinalConnectionState) => {
+    const from = state.fromHandle
+    if (state.isValid === true || from === null) return
+    const forward = from.type === 'source'
+    if (state.toHandle === null) {
+      const at = flow.screenToFlowPosition(pointOf(event))
+      if (forward) addAfter(from.nodeId, from.id ?? '_default', { x: at.x, y: at.y - 24 })
+      else addBefore(from.nodeId, { x: at.x - 208, y: at.y - 24 })
+      return
+    }
+    const [start, end] = forward ? [from, state.toHandle] : [state.toHandle, from]
+    const why = start.type === end.type ? null : refusal({ source: start.nodeId, port: start.id ?? '_default', target: end.nodeId })
+    notify(why ?? t('Connections go from an output to an input.'))
+  }
+  const isValidConnection = (connection: Connection | FlowLink) => refusal(toEdge({ ...connection, sourceHandle: connection.sourceHandle ?? null })) === null
+  return { onConnect, onConnectEnd, isValidConnection }
+}
+
+/** Takes a type from the palette: onto an edge, or where it was let go. */
+function useDrop() {
+  const { store, specs, select } = useEditor()
+  const flow = useReactFlow<CardNode, FlowLink>()
+  return (event: DragEvent) => {
+    const [kind, type] = event.dataTransfer.getData(DRAG_TYPE).split('/')
+    const spec = type === undefined ? undefined : specs.get({ kind: kind as Kind, type })
+    if (spec === undefined) return
+    event.preventDefault()
+    rememberType(spec)
+    const at = flow.screenToFlowPosition({ x: event.clientX - 104, y: event.clientY - 24 })
+    const key = edgeAt(event)
+    let added = ''
+    store.getState().change(t('Add {type}', { type: spec.type }), (draft) => {
+      const edge = draft.document.edges.find((each) => edgeKey(each) === key)
+      const onEdge = edge !== undefined && fitsOnEdge(draft.document, specs, spec, edge)
+      const [next, id] = onEdge ? addOnEdge(draft.document, specs, edgeKey(edge), spec) : addComponent(draft.document, spec, at)
+      added = id
+      return { ...draft, document: next }
+    })
+    select(added)
+  }
+}
+
 type CanvasProps = { onAdd: () => void; onConnectFrom: (component: string) => void }
 
 /** The graph. All that it changes goes through the editor's store; it keeps only what a pointer is doing. */
@@ -41,12 +103,16 @@ export function Canvas({ onAdd, onConnectFrom }: CanvasProps) {
   const { store, specs, canEdit, selected, select } = useEditor()
   const theme = useTheme()
   const { viewport, remember } = useViewportAddress()
-  const flow = useReactFlow<CardNode, FlowLink>()
   const graph = useEditorState((state) => state.draft.document)
   const change = useEditorState((state) => state.change)
   const [nodes, setNodes] = useNodes(graph, specs, selected)
   const [selectedEdges, setSelectedEdges] = useState<ReadonlySet<string>>(NONE)
   const links = useLinks(graph, specs, selectedEdges)
+  const edits = useEdits(() => setSelectedEdges(NONE))
+  const connecting = useConnecting()
+  const drop = useDrop()
+  const chosen = useMemo(() => new Set(nodes.filter((node) => node.selected).map((node) => node.id)), [nodes])
+  const onKeyDown = useCanvasKeys({ edits, ids: () => chosen, edges: selectedEdges, onAdd, onConnectFrom })
 
   const onNodesChange = (changes: NodeChange<CardNode>[]) => setNodes((before) => applyNodeChanges(changes, before))
   const onEdgesChange = (changes: EdgeChange<FlowLink>[]) => {
@@ -60,68 +126,13 @@ export function Canvas({ onAdd, onConnectFrom }: CanvasProps) {
   }
   const onNodeDragStop: OnNodeDrag<CardNode> = (_event, _node, dragged) => {
     const places = Object.fromEntries(dragged.map(({ id, position }) => [id, { x: Math.round(position.x), y: Math.round(position.y) }]))
-    const current = store.getState().draft.document.layout ?? {}
+    const current = store.getState().draft.document.layout
     const moved = Object.entries(places).some(([id, at]) => current[id]?.x !== at.x || current[id].y !== at.y)
     if (moved) change(t('Move'), (draft) => ({ ...draft, document: moveComponents(draft.document, places) }))
   }
-  const onConnect = (connection: Connection) =>
-    change(t('Connect'), (draft) => ({ ...draft, document: connect(draft.document, toEdge(connection)) }))
-  const onConnectEnd = (_event: MouseEvent | TouchEvent, state: FinalConnectionState) => {
-    if (state.isValid !== false || state.fromHandle === null || state.toHandle === null) return
-    const forward = state.fromHandle.type === 'source'
-    const [from, to] = forward ? [state.fromHandle, state.toHandle] : [state.toHandle, state.fromHandle]
-    const refusal = connectionRefusal(graph, specs, { source: from.nodeId, port: from.id ?? '_default', target: to.nodeId })
-    notify(refusal ?? t('Connections go from an output to an input.'))
-  }
-  const drop = (event: DragEvent) => {
-    const [kind, type] = event.dataTransfer.getData(DRAG_TYPE).split('/')
-    const spec = type === undefined ? undefined : specs.get({ kind: kind as Kind, type })
-    if (spec === undefined) return
-    event.preventDefault()
-    const at = flow.screenToFlowPosition({ x: event.clientX - 104, y: event.clientY - 24 })
-    const key = edgeAt(event)
-    const edge = graph.edges.find((each) => edgeKey(each) === key)
-    let added = ''
-    change(t('Add {type}', { type: spec.type }), (draft) => {
-      const onEdge = edge !== undefined && fitsOnEdge(draft.document, specs, spec, edge)
-      const [next, id] = onEdge ? addOnEdge(draft.document, specs, edgeKey(edge), spec) : addComponent(draft.document, spec, at)
-      added = id
-      return { ...draft, document: next }
-    })
-    select(added)
-  }
-  const remove = () => {
-    const ids = new Set(nodes.filter((node) => node.selected).map((node) => node.id))
-    if (ids.size === 0 && selectedEdges.size === 0) return
-    change(t('Remove'), (draft) => ({ ...draft, document: disconnect(removeComponents(draft.document, ids), selectedEdges) }))
-    setSelectedEdges(NONE)
-    select(undefined)
-  }
-  const onKeyDown = (event: KeyboardEvent) => {
-    const target = event.target as HTMLElement
-    if (event.metaKey || event.ctrlKey || event.altKey || target.matches('input, textarea, [contenteditable]')) return
-    const focused = target.closest<HTMLElement>('.react-flow__node')?.dataset.id
-    const isNode = focused !== undefined && target.matches('.react-flow__node')
-    const next = neighbour(graph, focused ?? selected, event.key)
-    if (next !== null) {
-      event.preventDefault()
-      event.stopPropagation()
-      select(next)
-      target.closest('.react-flow')?.querySelector<HTMLElement>(`.react-flow__node[data-id="${CSS.escape(next)}"]`)?.focus()
-    } else if (isNode && (event.key === 'Enter' || event.key === ' ')) {
-      event.preventDefault()
-      select(focused)
-    } else if (canEdit && (event.key === 'Delete' || event.key === 'Backspace')) remove()
-    else if (canEdit && event.key === 'a') {
-      event.preventDefault()
-      onAdd()
-    } else if (canEdit && event.key === 'c' && selected !== undefined) {
-      event.preventDefault()
-      onConnectFrom(selected)
-    }
-  }
   return (
-    <div className="h-full min-h-0" onKeyDownCapture={onKeyDown} onDrop={canEdit ? drop : undefined} onDragOver={(event) => event.preventDefault()}>
+    <div className="h-full min-h-0 select-none" onKeyDownCapture={onKeyDown} onDrop={canEdit ? drop : undefined} onDragOver={(event) => event.preventDefault()}>
+      {canEdit && chosen.size > 1 && <SelectionBar ids={chosen} edits={edits} />}
       <ReactFlow
         aria-label={t('Pipeline canvas')}
         nodes={nodes}
@@ -131,10 +142,8 @@ export function Canvas({ onAdd, onConnectFrom }: CanvasProps) {
         onNodesChange={onNodesChange}
         onEdgesChange={onEdgesChange}
         onNodeDragStop={onNodeDragStop}
-        onConnect={onConnect}
-        onConnectEnd={onConnectEnd}
-        isValidConnection={(connection) => connectionRefusal(graph, specs, toEdge({ ...connection, sourceHandle: connection.sourceHandle ?? null })) === null}
-        onNodeClick={(event, node) => !event.shiftKey && select(node.id)}
+        {...connecting}
+        onNodeClick={(event, node) => !event.shiftKey && !event.metaKey && !event.ctrlKey && select(node.id)}
         onPaneClick={() => select(undefined)}
         onEdgeClick={() => select(undefined)}
         nodesDraggable={canEdit}
@@ -153,6 +162,18 @@ export function Canvas({ onAdd, onConnectFrom }: CanvasProps) {
       >
         <Background variant={BackgroundVariant.Dots} gap={20} size={1.2} color="var(--line)" />
         <Controls showInteractive={false} />
+        {graph.components.length >= MAP_FROM && (
+          <MiniMap
+            pannable
+            zoomable
+            ariaLabel={t('Map of the pipeline')}
+            nodeColor={(node: CardNode) => MAP_COLOURS[node.data.component.kind]}
+            nodeBorderRadius={12}
+            bgColor="var(--surface)"
+            maskColor="color-mix(in oklch, var(--sunken) 70%, transparent)"
+            className="max-md:hidden!"
+          />
+        )}
       </ReactFlow>
     </div>
   )

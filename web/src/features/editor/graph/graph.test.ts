@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import type * as api from '@/api/gen'
-import type { ComponentSpec } from './types'
+import type { ComponentSpec, Document } from './types'
 import { DEFAULT_PORT, edgeKey, emptyDocument, SpecIndex } from './types'
 import { connectionRefusal, reachable } from './connect'
-import { addAfter, addFree, addOnEdge, fitsOnEdge, insertOnEdge } from './insert'
+import { addAfter, addBefore, addFree, addOnEdge, fitsAfter, fitsBefore, fitsOnEdge, insertOnEdge } from './insert'
 import { columnLayout, depths, withPlaces } from './layout'
 import { addComponent, duplicate, freeId, idRefusal, removeComponents, renameComponent, renamePort } from './operations'
 import { portsOf } from './ports'
@@ -178,5 +178,23 @@ describe('layout', () => {
     expect(withPlaces(document).layout?.filter).toEqual({ x: 7, y: 9 })
     expect(withPlaces(document).layout?.console).toEqual({ x: 560, y: 0 })
     expect(withPlaces(chain())).toEqual(chain())
+  })
+})
+
+describe('adding at the end of a connection', () => {
+  it('makes an edge of nothing but its ends, whatever else the place says', () => {
+    const document: Document = { ...emptyDocument(), components: [{ id: 'in', kind: 'source', type: 'file', options: {}, enabled: true, comment: '' }], layout: { in: { x: 0, y: 0 } } }
+    const place = { kind: 'after', source: 'in', port: DEFAULT_PORT, at: { x: 9, y: 9 } }
+    const [after, id] = addAfter(document, place, FILTER, place.at)
+    expect(after.edges).toEqual([{ source: 'in', port: DEFAULT_PORT, target: id }])
+    expect(after.layout[id]).toEqual({ x: 9, y: 9 })
+  })
+  it('puts what feeds a component before it, and offers only what can', () => {
+    const document: Document = { ...emptyDocument(), components: [{ id: 'out', kind: 'sink', type: 'console', options: {}, enabled: true, comment: '' }], layout: { out: { x: 300, y: 0 } } }
+    const [before, id] = addBefore(document, specs, 'out', FILTER)
+    expect(before.edges).toEqual([{ source: id, port: DEFAULT_PORT, target: 'out' }])
+    expect(fitsBefore(document, specs, METRICS, 'out')).toBe(false)
+    expect(fitsBefore(document, specs, FILE, 'out')).toBe(true)
+    expect(fitsAfter(before, specs, CONSOLE, { source: id, port: DEFAULT_PORT })).toBe(true)
   })
 })

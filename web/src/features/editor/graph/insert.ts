@@ -1,3 +1,4 @@
+import type { Point } from './operations'
 import { addComponent, connect } from './operations'
 import { portsOf } from './ports'
 import type { Component, ComponentSpec, Document, Edge, SpecIndex } from './types'
@@ -62,14 +63,43 @@ export function addOnEdge(document: Document, specs: SpecIndex, key: string, spe
   return [insertOnEdge(added, specs, key, id), id]
 }
 
-/** Adds a component fed by an output of another one; returns the document and the new id. */
-export function addAfter(document: Document, from: { source: string; port: string }, spec: ComponentSpec): [Document, string] {
-  const origin = document.layout?.[from.source] ?? { x: 0, y: 0 }
-  const near = Object.values(document.layout ?? {}).filter((at) => Math.abs(at.x - origin.x - COLUMN) < COLUMN / 2)
-  const at = { x: origin.x + COLUMN, y: origin.y }
-  while (near.some((other) => Math.abs(other.y - at.y) < ROW * 0.8)) at.y += ROW
-  const [added, id] = addComponent(document, spec, at)
-  return [spec.kind === 'source' ? added : connect(added, { ...from, target: id }), id]
+/** A place in a column that no card stands on. */
+function freeRow(document: Document, at: Point): Point {
+  const near = Object.values(document.layout).filter((other) => Math.abs(other.x - at.x) < COLUMN / 2)
+  let { y } = at
+  while (near.some((other) => Math.abs(other.y - y) < ROW * 0.8)) y += ROW
+  return { x: at.x, y }
+}
+
+/** Adds a component fed by an output of another one, at a place if one is given; returns the document and the new id. */
+export function addAfter(document: Document, from: { source: string; port: string }, spec: ComponentSpec, at?: Point): [Document, string] {
+  const origin = document.layout[from.source] ?? { x: 0, y: 0 }
+  const [added, id] = addComponent(document, spec, at ?? freeRow(document, { x: origin.x + COLUMN, y: origin.y }))
+  return [spec.kind === 'source' ? added : connect(added, { source: from.source, port: from.port, target: id }), id]
+}
+
+/** Adds a component that feeds another one; returns the document and the new id. */
+export function addBefore(document: Document, specs: SpecIndex, target: string, spec: ComponentSpec, at?: Point): [Document, string] {
+  const origin = document.layout[target] ?? { x: 0, y: 0 }
+  const [added, id] = addComponent(document, spec, at ?? freeRow(document, { x: origin.x - COLUMN, y: origin.y }))
+  const component = added.components.find((each) => each.id === id)
+  const port = component === undefined ? undefined : outgoingPort(component, specs.get(component))
+  return [port === undefined ? added : connect(added, { source: id, port, target }), id]
+}
+
+/** Whether a component of this type may stand behind an output. */
+export function fitsAfter(document: Document, specs: SpecIndex, spec: ComponentSpec, from: { source: string; port: string }): boolean {
+  const source = document.components.find((each) => each.id === from.source)
+  if (spec.kind === 'source' || source === undefined) return false
+  const types = portsOf(source, specs.get(source)).find((port) => port.name === from.port)?.types ?? []
+  return meets(types, spec.input_types)
+}
+
+/** Whether a component of this type may feed another one. */
+export function fitsBefore(document: Document, specs: SpecIndex, spec: ComponentSpec, target: string): boolean {
+  const component = document.components.find((each) => each.id === target)
+  if (spec.kind === 'sink' || component === undefined) return false
+  return meets(spec.output_types, specs.get(component)?.input_types ?? [])
 }
 
 /** Adds a component on its own where there is room: below the lowest of its column. */

@@ -1,0 +1,91 @@
+import type { KeyboardEvent } from 'react'
+import { useEffect, useEffectEvent } from 'react'
+import { useEditor, useEditorState } from '../context'
+import { neighbour } from './keyboard'
+import type { Edits } from './use-edits'
+
+type Keys = { edits: Edits; ids: () => ReadonlySet<string>; edges: ReadonlySet<string>; onAdd: () => void; onConnectFrom: (component: string) => void }
+
+function isTyping(target: EventTarget | null): boolean {
+  return target instanceof HTMLElement && (target.matches('input, textarea, [contenteditable="true"]') || target.closest('.cm-editor, [role=dialog]') !== null)
+}
+
+/** Copies to and pastes from the clipboard anywhere in the editor but in texts. */
+function useClipboard({ edits, ids }: Keys): void {
+  const { canEdit, selected } = useEditor()
+  const copy = useEffectEvent((event: ClipboardEvent) => {
+    const chosen = ids()
+    if (isTyping(event.target) || (globalThis.getSelection()?.toString() ?? '') !== '') return
+    const own = chosen.size > 0 ? chosen : new Set(selected === undefined ? [] : [selected])
+    if (own.size === 0) return
+    event.preventDefault()
+    void edits.copy(own)
+    if (event.type === 'cut' && canEdit) edits.remove(own)
+  })
+  const paste = useEffectEvent((event: ClipboardEvent) => {
+    const text = event.clipboardData?.getData('text/plain') ?? ''
+    if (isTyping(event.target) || !canEdit || text.trim() === '') return
+    event.preventDefault()
+    void edits.pasteText(text)
+  })
+  useEffect(() => {
+    const onCopy = (event: ClipboardEvent) => copy(event)
+    const onPaste = (event: ClipboardEvent) => paste(event)
+    globalThis.document.addEventListener('copy', onCopy)
+    globalThis.document.addEventListener('cut', onCopy)
+    globalThis.document.addEventListener('paste', onPaste)
+    return () => {
+      globalThis.document.removeEventListener('copy', onCopy)
+      globalThis.document.removeEventListener('cut', onCopy)
+      globalThis.document.removeEventListener('paste', onPaste)
+    }
+  }, [])
+}
+
+/** Everything that the keyboard does on the canvas. */
+export function useCanvasKeys(keys: Keys) {
+  const { edits, ids, edges, onAdd, onConnectFrom } = keys
+  const { canEdit, selected, select } = useEditor()
+  const graph = useEditorState((state) => state.draft.document)
+  useClipboard(keys)
+
+  const withCommand = (event: KeyboardEvent): boolean => {
+    const key = event.key.toLowerCase()
+    if (key === 'a') edits.selectAll(graph.components.map((each) => each.id))
+    else if (key === 'd' && canEdit && ids().size > 0) edits.copies(ids())
+    else return false
+    return true
+  }
+  const move = (event: KeyboardEvent, from: string | undefined): boolean => {
+    const next = neighbour(graph, from, event.key)
+    if (next === null) return false
+    select(next)
+    const canvas = (event.target as HTMLElement).closest('.react-flow')
+    canvas?.querySelector<HTMLElement>(`.react-flow__node[data-id="${CSS.escape(next)}"]`)?.focus()
+    return true
+  }
+  const edit = (event: KeyboardEvent): boolean => {
+    if (!canEdit) return false
+    if (event.key === 'Delete' || event.key === 'Backspace') edits.remove(ids(), edges)
+    else if (event.key === 'a') onAdd()
+    else if (event.key === 'd' && ids().size > 0) edits.toggle(ids())
+    else if (event.key === 'c' && selected !== undefined) onConnectFrom(selected)
+    else return false
+    return true
+  }
+  return (event: KeyboardEvent) => {
+    const target = event.target as HTMLElement
+    if (event.altKey || isTyping(target)) return
+    const focused = target.closest<HTMLElement>('.react-flow__node')?.dataset.id
+    const isNode = focused !== undefined && target.matches('.react-flow__node')
+    let done: boolean
+    if (event.metaKey || event.ctrlKey) done = withCommand(event)
+    else if (isNode && (event.key === 'Enter' || event.key === ' ')) {
+      select(focused)
+      done = true
+    } else done = (!event.shiftKey && move(event, focused ?? selected)) || edit(event)
+    if (!done) return
+    event.preventDefault()
+    event.stopPropagation()
+  }
+}
