@@ -69,6 +69,7 @@ DEFINERS = {
     "enrolment_token": "exact key: the id of an enrolment token",
     "bundle_versions": "exact keys: versions of bundles by node ids, no content",
     "organizations_to_sign": "signer only: lists ids that have bundles due",
+    "organizations_with_stores": "signer only: lists ids whose outside stores are asked",
     "organizations_for_keys": "signer only: lists ids for the care of signing keys",
     "organizations_rolling_out": "worker only: lists ids with a rollout under way",
     "presence_update": "telemetry writer only: updates presence of nodes named with their organisation",

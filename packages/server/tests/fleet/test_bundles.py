@@ -9,9 +9,9 @@ from nacl.signing import SigningKey
 
 from vectorflow.fleet.bundles import Ingredients, make_bundles
 from vectorflow.fleet.store.bundles import DueNode, WantedPipeline
-from vectorflow.vault.types import SecretValue
+from vectorflow.vault.types import LentValues, SecretValue
 from vectorflow_wire import envelope, keys
-from vectorflow_wire.bundles import Bundle
+from vectorflow_wire.bundles import Bundle, StoreRef
 from vectorflow_wire.sealing import unseal
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678_900, tzinfo=UTC)
@@ -23,7 +23,7 @@ BOX = PrivateKey.generate()
 
 def ingredients(**options) -> Ingredients:
     values = {
-        "organization_id": uuid.uuid4(), "signer": SIGNER, "keys_version": 3, "secrets": {}, "sealed": {},
+        "organization_id": uuid.uuid4(), "signer": SIGNER, "keys_version": 3, "secrets": {}, "stores": {}, "sealed": {},
         "handover": lambda wanted: "reload", "now": NOW,
     }  # fmt: skip
     return Ingredients(**(values | options))
@@ -33,10 +33,11 @@ def due(generation=0, issue=0, wanted=1000) -> DueNode:
     return DueNode(uuid.uuid4(), ENVIRONMENT, bytes(BOX.public_key), wanted, generation, issue)
 
 
-def wanted(node, *secrets, desired="run") -> WantedPipeline:
+def wanted(node, *secrets, desired="run", files=(), stores=()) -> WantedPipeline:
     return WantedPipeline(
-        node.id, uuid.uuid4(), "p", 2, b"\x01" * 32, 10, desired, "", 0, list(secrets), 1, b"\x02" * 32
-    )
+        node.id, uuid.uuid4(), "p", 2, b"\x01" * 32, 10, desired, "", 0, list(secrets), list(files), list(stores), 1,
+        b"\x02" * 32,
+    )  # fmt: skip
 
 
 def payload(made) -> Bundle:
@@ -62,7 +63,7 @@ def test_a_bundle_names_its_files_and_the_way_to_them() -> None:
 def test_a_secret_is_sealed_once_and_then_taken_from_what_is_stored() -> None:
     node, organization = due(), uuid.uuid4()
     value = SecretValue("token", uuid.uuid4(), 5, b"hush")
-    given = ingredients(organization_id=organization, secrets={ENVIRONMENT: {"token": value}})
+    given = ingredients(organization_id=organization, secrets={ENVIRONMENT: LentValues({"token": value}, {})})
     made = make_bundles([(node, [wanted(node, "token"), wanted(node, "token")])], given)
     assert len(made.sealed) == 1
     sealed = payload(made).pipelines[0].secrets[0]
@@ -82,3 +83,43 @@ def test_what_cannot_be_rendered_is_held_and_what_stops_needs_no_secret() -> Non
         make_bundles([(node, [wanted(node, "gone", desired="stop")])], ingredients())
     ).pipelines[0]
     assert (stopped.state, stopped.secrets) == ("stop", ())
+
+
+def test_files_of_the_revision_are_named_and_private_keys_go_as_files() -> None:
+    node, organization = due(), uuid.uuid4()
+    key = SecretValue("key.web.3", uuid.uuid4(), 3, b"-----BEGIN PRIVATE KEY-----", file=True)
+    lent = {ENVIRONMENT: LentValues({"key.web.3": key}, {})}
+    given = ingredients(organization_id=organization, secrets=lent)
+    made = make_bundles([(node, [wanted(node, "key.web.3", files=["ab" * 32])])], given)
+    pipeline = payload(made).pipelines[0]
+    assert [each.sha256 for each in pipeline.files] == ["01" * 32, "ab" * 32]
+    assert made.bundles[0].hashes == ["01" * 32, "ab" * 32]
+    assert [(each.name, each.file) for each in pipeline.secrets] == [("key.web.3", True)]
+
+
+def test_what_an_outside_store_does_not_give_is_held_with_the_reason() -> None:
+    node = due()
+    lent = {ENVIRONMENT: LentValues({}, {"token": "the store corp did not give it. Vault is sealed."})}
+    held = payload(make_bundles([(node, [wanted(node, "token")])], ingredients(secrets=lent))).pipelines[0]
+    assert held.state == "hold"
+    assert held.reason == "the secret token cannot be had: the store corp did not give it. Vault is sealed."
+
+
+def test_a_value_from_outside_is_sealed_but_not_stored() -> None:
+    node = due()
+    value = SecretValue("token", uuid.uuid4(), 1, b"hush", stored=False)
+    lent = {ENVIRONMENT: LentValues({"token": value}, {})}
+    made = make_bundles([(node, [wanted(node, "token")])], ingredients(secrets=lent))
+    assert made.sealed == []
+    assert payload(made).pipelines[0].secrets[0].name == "token"
+
+
+def test_stores_that_the_engine_asks_are_named_and_a_missing_one_is_held() -> None:
+    node = due()
+    ref = StoreRef(name="store-aws", type="aws_secrets_manager", options={"region": "eu-central-1"})
+    given = ingredients(stores={ENVIRONMENT: {"store-aws": ref}})
+    assert payload(make_bundles([(node, [wanted(node, stores=["store-aws"])])], given)).pipelines[
+        0
+    ].stores == (ref,)
+    held = payload(make_bundles([(node, [wanted(node, stores=["store-gone"])])], given)).pipelines[0]
+    assert (held.state, "store-gone" in held.reason) == ("hold", True)

@@ -305,7 +305,7 @@ async def test_a_missing_secret_is_held_and_halts(world, steps) -> None:
     rollout_id = await steps.start(pipeline_id)
     async with world.house.app.transaction(world.organization_id) as txn:
         await txn.execute(
-            "delete from secret_uses where organization_id = %(organization_id)s and secret_name = 'token'"
+            "delete from vault_uses where organization_id = %(organization_id)s and name = 'token'"
         )
         await world.house.vault.delete(txn, SYSTEM, world.environment_id, secret)
     async with world.scoped() as txn:
@@ -325,7 +325,7 @@ async def test_a_dry_run_says_what_would_happen_and_does_nothing(world, steps) -
     await steps.finished(pipeline_id, agents)
     await world.change(pipeline_id, "second")
     async with world.scoped() as txn:
-        dry = await world.house.delivery.dry_run(txn, world.environment_id, pipeline_id, NewRollout())
+        dry = await world.house.delivery.dry_run(txn, SYSTEM, world.environment_id, pipeline_id, NewRollout())
         rollouts = await world.house.delivery.rollouts(txn, world.environment_id)
     assert [node.current_revision for node in dry.nodes] == [1, 1]
     assert "second" in dry.text

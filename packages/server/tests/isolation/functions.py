@@ -111,6 +111,7 @@ DEFINERS = {
     "vf.enrolment_token": Function({APP}, "key", _key("enrolment_tokens", "id")),
     "vf.bundle_versions": Function({APP}, "key", _nodes),
     "vf.organizations_to_sign": Function({SIGNER}, "list"),
+    "vf.organizations_with_stores": Function({SIGNER}, "list"),
     "vf.organizations_for_keys": Function({SIGNER}, "list"),
     "vf.organizations_for_work": Function({WORKER}, "list"),
     "vf.organizations_rolling_out": Function({WORKER}, "list"),

@@ -82,6 +82,11 @@ RECIPES: dict[str, Recipe] = {
     },
     "public.data_key_rotations": lambda _organization, _number: {"done_at": _LATER},
     "public.nodes": lambda _organization, _number: {"wanted": 5},  # so that a bundle is due
+    # so that the signer has a store to ask
+    "public.secret_stores": lambda _organization, _number: {
+        "resolve": "server",
+        "credentials": b"\x01" + bytes(40),
+    },
 }
 
 

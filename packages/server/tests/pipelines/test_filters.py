@@ -11,7 +11,8 @@ from vectorflow.keys.types import Cell
 from vectorflow.pipelines import store
 from vectorflow.pipelines.documents import document_columns
 from vectorflow.platform.database import Database
-from vectorflow.vault import store as vault_store
+from vectorflow.vault.store import secrets as vault_store
+from vectorflow.vault.store import uses as uses_store
 from vectorflow.vault.types import PipelineUses
 from vectorflow_topology.document import Document
 
@@ -59,12 +60,13 @@ async def test_nothing_is_read(unfenced, house, world, other, target) -> None:
         assert await store.revision_get(txn, pipeline_id, 1) is None
         assert await store.revision_content(txn, pipeline_id, 1) is None
         assert await store.revision_yaml(txn, sha256) is None
-        assert await store.revision_secret_names(txn, pipeline_id) == []
+        assert await store.revision_references(txn, pipeline_id) == []
+        assert await store.revision_files(txn) == []
         assert await vault_store.secret_list(txn, environment, **page) == []
         assert await vault_store.secret_lock(txn, environment, secret_id) is None
         assert await vault_store.secret_names_lock(txn, environment, ["token"]) == []
         assert await vault_store.secret_version_list_sealed(txn, environment, ["token"]) == []
-        assert await vault_store.secret_use_list(txn, environment, ["token"]) == []
+        assert await uses_store.use_list(txn, environment, "secret", ["token"]) == []
         mine = await keys_store.data_key_current(txn)
     async with unfenced.transaction(world.organization_id) as txn:
         theirs = await keys_store.data_key_current(txn)
@@ -83,6 +85,6 @@ async def test_nothing_is_changed(unfenced, client, world, other, target) -> Non
         assert await vault_store.secret_next_version(txn, secret_id) is None
         await vault_store.secret_delete(txn, secret_id)
         nothing = PipelineUses(pipeline_id, "Taken", frozenset(), frozenset())
-        await vault_store.secret_use_replace(txn, world.environment_id, nothing)
+        await uses_store.use_replace(txn, world.environment_id, nothing)
     after = [(await client.get(f"{world.path}/{each}")).json() for each in ("pipelines", "secrets")]
     assert after == before

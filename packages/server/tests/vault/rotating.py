@@ -13,7 +13,7 @@ from vectorflow.platform import credentials
 from vectorflow.platform.credentials import Role, role_url
 from vectorflow.platform.database import Database
 from vectorflow.platform.scope import ScopeSigner
-from vectorflow.vault.service import SecretColumn
+from vectorflow.vault.columns import vault_columns
 
 
 async def main(url: str, state: str, keys: str, organization: str) -> None:
@@ -22,7 +22,7 @@ async def main(url: str, state: str, keys: str, organization: str) -> None:
     login = role_url(url, Role.SIGNER, state_dir)
     database = Database(login, signer, size=2, audit_sink=AuditAppender())
     await database.open()
-    columns = [SigningKeyColumn(), SecretColumn()]
+    columns = [SigningKeyColumn(), *vault_columns()]
     await KeyRotation(database, LocalKeyFile(Path(keys)), columns).rotate(UUID(organization))
     await database.close()
 

@@ -13,9 +13,10 @@ from vectorflow.keys.rotation import KeyRotation
 from vectorflow.keys.service import KeyService
 from vectorflow.keys.signing import SigningKeyColumn
 from vectorflow.platform.database import Database
-from vectorflow.vault.service import SecretColumn, VaultService
+from vectorflow.vault.columns import vault_columns
+from vectorflow.vault.service import VaultService
 
-COLUMNS = [SigningKeyColumn(), SecretColumn()]
+COLUMNS = [SigningKeyColumn(), *vault_columns()]
 KILLS = 3
 
 
@@ -45,7 +46,7 @@ async def _write(app: Database, vault: VaultService, place, ledger: dict[str, st
 
 async def _read(database: Database, vault: VaultService, place, names) -> dict[str, str]:
     async with database.transaction(place.organization_id) as txn:
-        values = await vault.secret_values(txn, place.environment_id, names)
+        values = (await vault.secret_values(txn, place.environment_id, names)).values.values()
     return {value.name: value.value.decode() for value in values}
 
 

@@ -19,7 +19,8 @@ async def made(app, vault, place, name="token", value=CANARY):
 def lend(signing_database, signers_vault):
     async def lend(place, *names) -> list[SecretValue]:
         async with signing_database.transaction(place.organization_id) as txn:
-            return await signers_vault.secret_values(txn, place.environment_id, names)
+            lent = await signers_vault.secret_values(txn, place.environment_id, names)
+            return sorted(lent.values.values(), key=lambda each: each.name)
 
     return lend
 
@@ -104,7 +105,7 @@ async def test_the_app_role_cannot_read_or_change_values(new_place, app, vault, 
 
 
 @pytest.mark.parametrize(
-    "statement", ["delete from secrets", "update secrets set version = 2", "delete from secret_uses"]
+    "statement", ["delete from secrets", "update secrets set version = 2", "delete from vault_uses"]
 )
 async def test_the_signer_only_reads(new_place, app, vault, signing_database, statement) -> None:
     place = await new_place()
@@ -183,6 +184,6 @@ async def test_missing_names_are_told(new_place, app, vault) -> None:
     async with app.transaction(place.organization_id) as txn:
         assert await vault.missing(txn, place.environment_id, ["token", "absent"]) == ["absent"]
         assert await vault.missing(txn, place.environment_id, []) == []
-        assert await vault.used_by(txn, place.environment_id, "token") == []
+        assert await vault.used_by(txn, place.environment_id, "secret", ["token"]) == {"token": []}
         with pytest.raises(SecretNotFound):
             await vault.for_change(txn, place.environment_id, new_id())

@@ -8,9 +8,9 @@ from typing import Any
 
 from vectorflow_topology.catalogue.sensitive import is_credential, secrecy_of, texts
 from vectorflow_topology.catalogue.types import ComponentSpec
-from vectorflow_topology.compiler.references import SECRET, VARIABLE
 from vectorflow_topology.findings import Finding, Path, note
 from vectorflow_topology.names import accepted_secret
+from vectorflow_topology.surroundings import SECRET, VARIABLE
 
 REFERENCE = re.compile(r"SECRET\[([\w\-]+)\.([\w.\-/]+)\]")
 _URL_PASSWORD = re.compile(r"[a-z][a-z0-9+.-]*://[^/@\s:]*:([^/@\s]+)@", re.IGNORECASE)

@@ -7,11 +7,17 @@ from typing import Literal
 
 from vectorflow_topology.catalogue import catalogue
 from vectorflow_topology.document import Component, Document
+from vectorflow_topology.surroundings import Surroundings
 
 Handover = Literal["beside", "reload", "restart"]
 
 
-def handover(old: Document | None, new: Document) -> Handover:
+def handover(
+    old: Document | None,
+    new: Document,
+    old_surroundings: Surroundings | None = None,
+    new_surroundings: Surroundings | None = None,
+) -> Handover:
     """Return how to hand over from `old` (None: nothing runs yet) to `new`.
 
     `beside`: nothing that two engines could fight over, so start the new one, wait until it is healthy
@@ -20,7 +26,7 @@ def handover(old: Document | None, new: Document) -> Handover:
     """
     if old is None or not (_is_exclusive(old) or _is_exclusive(new)):
         return "beside"
-    if _root(old) == _root(new):
+    if _root(old, old_surroundings) == _root(new, new_surroundings):
         return "reload"
     return "restart"
 
@@ -45,8 +51,9 @@ def _takes_for_itself(component: Component) -> bool:
     return spec.stateful == "checkpoint" or on_disk or listens
 
 
-def _root(document: Document) -> tuple[object, ...]:
+def _root(document: Document, surroundings: Surroundings | None) -> tuple[object, ...]:
     """What Vector does not take over while it runs, with the variables that may stand in it."""
-    return document.globals, {
-        name: variable for name, variable in document.variables.items() if document.globals
-    }
+    lent = surroundings.variables if surroundings else {}
+    variables = {name: variable.value for name, variable in document.variables.items()} | lent
+    backends = sorted({each.backend for each in surroundings.outside.values()}) if surroundings else []
+    return document.globals, variables if document.globals else {}, backends

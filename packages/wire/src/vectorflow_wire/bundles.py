@@ -33,6 +33,17 @@ class FileRef(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Bytes; 0 when not told."""
 
 
+class StoreRef(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A secret store that the engine asks by itself, with the node's own identity: the backend's options by name.
+
+    Only what the node's policy names is set up; no credential is ever part of it.
+    """
+
+    name: str
+    type: str
+    options: dict[str, str] = {}
+
+
 class VersionWanted(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A program version the node should run; empty means any."""
 
@@ -63,6 +74,8 @@ class BundlePipeline(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     files: tuple[FileRef, ...] = ()
     secrets: tuple[SealedSecret, ...] = ()
     """Each `SECRET[vectorflow.<name>]` of the configuration."""
+    stores: tuple[StoreRef, ...] = ()
+    """Each other backend that a `SECRET[<backend>.<key>]` of the configuration names."""
 
 
 class Bundle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -18,13 +18,18 @@ class SealedRefused(Exception):
     code = "sealed-refused"
 
 
-class SealedSecret(msgspec.Struct, frozen=True, kw_only=True):
-    """A secret on its way to a node. `sealed` is base64; `key` is the id of the node's sealing key."""
+class SealedSecret(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A secret on its way to a node. `sealed` is base64; `key` is the id of the node's sealing key.
+
+    With `file` the engine needs it as a file: the node keeps it beside the others, in memory, and hands the
+    path to the engine.
+    """
 
     name: str
     version: int
     key: str
     sealed: str
+    file: bool = False
 
 
 class SealedContext(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 import type { Client, ClientMeta, Options as Options2, RequestResult, ServerSentEventsResult, TDataShape } from './client';
 import { client } from './client.gen';
-import type { AdmitNodeData, AdmitNodeErrors, AdmitNodeResponses, CancelDecommissionData, CancelDecommissionErrors, CancelDecommissionResponses, CancelRolloutData, CancelRolloutErrors, CancelRolloutResponses, ChangeLabelsData, ChangeLabelsErrors, ChangeLabelsResponses, CheckDocumentData, CheckDocumentErrors, CheckDocumentResponses, CheckProgramData, CheckProgramErrors, CheckProgramResponses, ConfirmDriftData, ConfirmDriftErrors, ConfirmDriftResponses, ConfirmEngineSchemaData, ConfirmEngineSchemaErrors, ConfirmEngineSchemaResponses, CreateEnrolmentTokenData, CreateEnrolmentTokenErrors, CreateEnrolmentTokenResponses, CreateGroupData, CreateGroupErrors, CreateGroupResponses, CreatePipelineData, CreatePipelineErrors, CreatePipelineResponses, CreatePolicyRuleData, CreatePolicyRuleErrors, CreatePolicyRuleResponses, CreateRolloutData, CreateRolloutErrors, CreateRolloutResponses, CreateSecretData, CreateSecretErrors, CreateSecretResponses, CreateSessionData, CreateSessionErrors, CreateSessionResponses, DecideDuplicateData, DecideDuplicateErrors, DecideDuplicateResponses, DecommissionNodeData, DecommissionNodeErrors, DecommissionNodeResponses, DeleteEngineSchemaData, DeleteEngineSchemaErrors, DeleteEngineSchemaResponses, DeleteGroupData, DeleteGroupErrors, DeleteGroupResponses, DeletePipelineData, DeletePipelineErrors, DeletePipelineResponses, DeletePolicyRuleData, DeletePolicyRuleErrors, DeletePolicyRuleResponses, DeleteSecretData, DeleteSecretErrors, DeleteSecretResponses, DeleteSessionData, DeleteSessionErrors, DeleteSessionResponses, EndOwnKeyData, EndOwnKeyErrors, EndOwnKeyResponses, ExportAuditData, ExportAuditErrors, ExportAuditResponses, FixDocumentData, FixDocumentErrors, FixDocumentResponses, GetAuditFacetsData, GetAuditFacetsErrors, GetAuditFacetsResponses, GetAuditProofData, GetAuditProofErrors, GetAuditProofResponses, GetCatalogueData, GetCatalogueErrors, GetCatalogueResponses, GetDiffData, GetDiffErrors, GetDiffResponses, GetEncryptionData, GetEncryptionErrors, GetEncryptionResponses, GetFleetSettingsData, GetFleetSettingsErrors, GetFleetSettingsResponses, GetGroupData, GetGroupErrors, GetGroupResponses, GetLiveData, GetLiveErrors, GetLiveResponses, GetNodeData, GetNodeErrors, GetNodeResponses, GetNodeSummaryData, GetNodeSummaryErrors, GetNodeSummaryResponses, GetOrganizationData, GetOrganizationErrors, GetOrganizationResponses, GetPipelineData, GetPipelineErrors, GetPipelineResponses, GetRatesData, GetRatesErrors, GetRatesResponses, GetReadyData, GetReadyErrors, GetReadyResponses, GetRevisionData, GetRevisionErrors, GetRevisionResponses, GetRolloutData, GetRolloutErrors, GetRolloutResponses, GetSeriesData, GetSeriesErrors, GetSeriesResponses, GetSessionData, GetSessionErrors, GetSessionResponses, ImportTextData, ImportTextErrors, ImportTextResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListDriftData, ListDriftErrors, ListDriftResponses, ListEngineSchemasData, ListEngineSchemasErrors, ListEngineSchemasResponses, ListEnrolmentTokensData, ListEnrolmentTokensErrors, ListEnrolmentTokensResponses, ListEnvironmentsData, ListEnvironmentsErrors, ListEnvironmentsResponses, ListGroupsData, ListGroupsErrors, ListGroupsResponses, ListMembersData, ListMembersErrors, ListMembersResponses, ListNodesData, ListNodesErrors, ListNodesResponses, ListPipelinesData, ListPipelinesErrors, ListPipelinesResponses, ListPolicyRulesData, ListPolicyRulesErrors, ListPolicyRulesResponses, ListRevisionsData, ListRevisionsErrors, ListRevisionsResponses, ListRolloutsData, ListRolloutsErrors, ListRolloutsResponses, ListSecretsData, ListSecretsErrors, ListSecretsResponses, ListSessionsData, ListSessionsErrors, ListSessionsResponses, ListStatementsData, ListStatementsErrors, ListStatementsResponses, ListVrlFunctionsData, ListVrlFunctionsErrors, ListVrlFunctionsResponses, NameOwnKeyData, NameOwnKeyErrors, NameOwnKeyResponses, PauseRolloutData, PauseRolloutErrors, PauseRolloutResponses, ProveOwnKeyData, ProveOwnKeyErrors, ProveOwnKeyResponses, ReadDocumentData, ReadDocumentErrors, ReadDocumentResponses, RejectNodeData, RejectNodeErrors, RejectNodeResponses, RestartPipelineData, RestartPipelineErrors, RestartPipelineResponses, ResumeRolloutData, ResumeRolloutErrors, ResumeRolloutResponses, RevokeEnrolmentTokenData, RevokeEnrolmentTokenErrors, RevokeEnrolmentTokenResponses, RevokeNodeData, RevokeNodeErrors, RevokeNodeResponses, RevokeSessionData, RevokeSessionErrors, RevokeSessionResponses, RollbackRolloutData, RollbackRolloutErrors, RollbackRolloutResponses, RotateDataKeyData, RotateDataKeyErrors, RotateDataKeyResponses, RunProgramData, RunProgramErrors, RunProgramResponses, SetGroupMaintenanceData, SetGroupMaintenanceErrors, SetGroupMaintenanceResponses, SetLogLevelData, SetLogLevelErrors, SetLogLevelResponses, SetNodeLabelsData, SetNodeLabelsErrors, SetNodeLabelsResponses, SetNodeMaintenanceData, SetNodeMaintenanceErrors, SetNodeMaintenanceResponses, StopPipelineData, StopPipelineErrors, StopPipelineResponses, StreamEventsData, StreamEventsErrors, StreamEventsResponses, UpdateFleetSettingsData, UpdateFleetSettingsErrors, UpdateFleetSettingsResponses, UpdateGroupData, UpdateGroupErrors, UpdateGroupResponses, UpdatePipelineData, UpdatePipelineErrors, UpdatePipelineResponses, UpdatePolicyRuleData, UpdatePolicyRuleErrors, UpdatePolicyRuleResponses, UpdateSecretData, UpdateSecretErrors, UpdateSecretResponses, WriteDocumentData, WriteDocumentErrors, WriteDocumentResponses } from './types.gen';
+import type { AdmitNodeData, AdmitNodeErrors, AdmitNodeResponses, ApproveSecretDestinationData, ApproveSecretDestinationErrors, ApproveSecretDestinationResponses, CancelDecommissionData, CancelDecommissionErrors, CancelDecommissionResponses, CancelRolloutData, CancelRolloutErrors, CancelRolloutResponses, ChangeLabelsData, ChangeLabelsErrors, ChangeLabelsResponses, CheckDocumentData, CheckDocumentErrors, CheckDocumentResponses, CheckProgramData, CheckProgramErrors, CheckProgramResponses, ConfirmDriftData, ConfirmDriftErrors, ConfirmDriftResponses, ConfirmEngineSchemaData, ConfirmEngineSchemaErrors, ConfirmEngineSchemaResponses, CreateCertificateData, CreateCertificateErrors, CreateCertificateResponses, CreateEnrolmentTokenData, CreateEnrolmentTokenErrors, CreateEnrolmentTokenResponses, CreateGroupData, CreateGroupErrors, CreateGroupResponses, CreateLookupFileData, CreateLookupFileErrors, CreateLookupFileResponses, CreatePipelineData, CreatePipelineErrors, CreatePipelineResponses, CreatePolicyRuleData, CreatePolicyRuleErrors, CreatePolicyRuleResponses, CreateRolloutData, CreateRolloutErrors, CreateRolloutResponses, CreateSecretData, CreateSecretErrors, CreateSecretResponses, CreateSecretStoreData, CreateSecretStoreErrors, CreateSecretStoreResponses, CreateSessionData, CreateSessionErrors, CreateSessionResponses, CreateVariableData, CreateVariableErrors, CreateVariableResponses, DecideDuplicateData, DecideDuplicateErrors, DecideDuplicateResponses, DecommissionNodeData, DecommissionNodeErrors, DecommissionNodeResponses, DeleteCertificateData, DeleteCertificateErrors, DeleteCertificateResponses, DeleteEngineSchemaData, DeleteEngineSchemaErrors, DeleteEngineSchemaResponses, DeleteGroupData, DeleteGroupErrors, DeleteGroupResponses, DeleteLookupFileData, DeleteLookupFileErrors, DeleteLookupFileResponses, DeletePipelineData, DeletePipelineErrors, DeletePipelineResponses, DeletePolicyRuleData, DeletePolicyRuleErrors, DeletePolicyRuleResponses, DeleteSecretData, DeleteSecretErrors, DeleteSecretResponses, DeleteSecretStoreData, DeleteSecretStoreErrors, DeleteSecretStoreResponses, DeleteSessionData, DeleteSessionErrors, DeleteSessionResponses, DeleteVariableData, DeleteVariableErrors, DeleteVariableResponses, DownloadLookupFileData, DownloadLookupFileErrors, DownloadLookupFileResponses, EndOwnKeyData, EndOwnKeyErrors, EndOwnKeyResponses, ExportAuditData, ExportAuditErrors, ExportAuditResponses, FixDocumentData, FixDocumentErrors, FixDocumentResponses, GetAuditFacetsData, GetAuditFacetsErrors, GetAuditFacetsResponses, GetAuditProofData, GetAuditProofErrors, GetAuditProofResponses, GetCatalogueData, GetCatalogueErrors, GetCatalogueResponses, GetDiffData, GetDiffErrors, GetDiffResponses, GetEncryptionData, GetEncryptionErrors, GetEncryptionResponses, GetFleetSettingsData, GetFleetSettingsErrors, GetFleetSettingsResponses, GetGroupData, GetGroupErrors, GetGroupResponses, GetLiveData, GetLiveErrors, GetLiveResponses, GetNodeData, GetNodeErrors, GetNodeResponses, GetNodeSummaryData, GetNodeSummaryErrors, GetNodeSummaryResponses, GetOrganizationData, GetOrganizationErrors, GetOrganizationResponses, GetPipelineData, GetPipelineErrors, GetPipelineResponses, GetRatesData, GetRatesErrors, GetRatesResponses, GetReadyData, GetReadyErrors, GetReadyResponses, GetRevisionData, GetRevisionErrors, GetRevisionResponses, GetRolloutData, GetRolloutErrors, GetRolloutResponses, GetSeriesData, GetSeriesErrors, GetSeriesResponses, GetSessionData, GetSessionErrors, GetSessionResponses, ImportTextData, ImportTextErrors, ImportTextResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListCertificatesData, ListCertificatesErrors, ListCertificatesResponses, ListCertificateVersionsData, ListCertificateVersionsErrors, ListCertificateVersionsResponses, ListDriftData, ListDriftErrors, ListDriftResponses, ListEngineSchemasData, ListEngineSchemasErrors, ListEngineSchemasResponses, ListEnrolmentTokensData, ListEnrolmentTokensErrors, ListEnrolmentTokensResponses, ListEnvironmentsData, ListEnvironmentsErrors, ListEnvironmentsResponses, ListGroupsData, ListGroupsErrors, ListGroupsResponses, ListLookupFilesData, ListLookupFilesErrors, ListLookupFilesResponses, ListLookupFileVersionsData, ListLookupFileVersionsErrors, ListLookupFileVersionsResponses, ListMembersData, ListMembersErrors, ListMembersResponses, ListNodesData, ListNodesErrors, ListNodesResponses, ListPipelinesData, ListPipelinesErrors, ListPipelinesResponses, ListPolicyRulesData, ListPolicyRulesErrors, ListPolicyRulesResponses, ListRevisionsData, ListRevisionsErrors, ListRevisionsResponses, ListRolloutsData, ListRolloutsErrors, ListRolloutsResponses, ListSecretDestinationsData, ListSecretDestinationsErrors, ListSecretDestinationsResponses, ListSecretsData, ListSecretsErrors, ListSecretsResponses, ListSecretStoresData, ListSecretStoresErrors, ListSecretStoresResponses, ListSecretVersionsData, ListSecretVersionsErrors, ListSecretVersionsResponses, ListSessionsData, ListSessionsErrors, ListSessionsResponses, ListStatementsData, ListStatementsErrors, ListStatementsResponses, ListVariablesData, ListVariablesErrors, ListVariablesResponses, ListVrlFunctionsData, ListVrlFunctionsErrors, ListVrlFunctionsResponses, NameOwnKeyData, NameOwnKeyErrors, NameOwnKeyResponses, PauseRolloutData, PauseRolloutErrors, PauseRolloutResponses, ProveOwnKeyData, ProveOwnKeyErrors, ProveOwnKeyResponses, ReadDocumentData, ReadDocumentErrors, ReadDocumentResponses, RejectNodeData, RejectNodeErrors, RejectNodeResponses, RenewCertificateData, RenewCertificateErrors, RenewCertificateResponses, RenewLookupFileData, RenewLookupFileErrors, RenewLookupFileResponses, RestartPipelineData, RestartPipelineErrors, RestartPipelineResponses, ResumeRolloutData, ResumeRolloutErrors, ResumeRolloutResponses, RevokeEnrolmentTokenData, RevokeEnrolmentTokenErrors, RevokeEnrolmentTokenResponses, RevokeNodeData, RevokeNodeErrors, RevokeNodeResponses, RevokeSecretDestinationData, RevokeSecretDestinationErrors, RevokeSecretDestinationResponses, RevokeSessionData, RevokeSessionErrors, RevokeSessionResponses, RollbackRolloutData, RollbackRolloutErrors, RollbackRolloutResponses, RotateDataKeyData, RotateDataKeyErrors, RotateDataKeyResponses, RunProgramData, RunProgramErrors, RunProgramResponses, SetGroupMaintenanceData, SetGroupMaintenanceErrors, SetGroupMaintenanceResponses, SetLogLevelData, SetLogLevelErrors, SetLogLevelResponses, SetNodeLabelsData, SetNodeLabelsErrors, SetNodeLabelsResponses, SetNodeMaintenanceData, SetNodeMaintenanceErrors, SetNodeMaintenanceResponses, StopPipelineData, StopPipelineErrors, StopPipelineResponses, StreamEventsData, StreamEventsErrors, StreamEventsResponses, UpdateFleetSettingsData, UpdateFleetSettingsErrors, UpdateFleetSettingsResponses, UpdateGroupData, UpdateGroupErrors, UpdateGroupResponses, UpdatePipelineData, UpdatePipelineErrors, UpdatePipelineResponses, UpdatePolicyRuleData, UpdatePolicyRuleErrors, UpdatePolicyRuleResponses, UpdateSecretData, UpdateSecretErrors, UpdateSecretResponses, UpdateSecretSettingsData, UpdateSecretSettingsErrors, UpdateSecretSettingsResponses, UpdateSecretStoreData, UpdateSecretStoreErrors, UpdateSecretStoreResponses, UpdateVariableData, UpdateVariableErrors, UpdateVariableResponses, WriteDocumentData, WriteDocumentErrors, WriteDocumentResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -299,6 +299,350 @@ export const updateSecret = <ThrowOnError extends boolean = false>(options: Opti
             type: 'apiKey'
         }, { name: 'X-CSRF-Token', type: 'apiKey' }],
     url: '/api/v1/orgs/{org}/environments/{env}/secrets/{id}',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Change a secret's description, end, reminder and limits
+ */
+export const updateSecretSettings = <ThrowOnError extends boolean = false>(options: Options<UpdateSecretSettingsData, ThrowOnError>): RequestResult<UpdateSecretSettingsResponses, UpdateSecretSettingsErrors, ThrowOnError> => (options.client ?? client).put<UpdateSecretSettingsResponses, UpdateSecretSettingsErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/environments/{env}/secrets/{id}/settings',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * When a secret's values were set, and by whom
+ */
+export const listSecretVersions = <ThrowOnError extends boolean = false>(options: Options<ListSecretVersionsData, ThrowOnError>): RequestResult<ListSecretVersionsResponses, ListSecretVersionsErrors, ThrowOnError> => (options.client ?? client).get<ListSecretVersionsResponses, ListSecretVersionsErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/orgs/{org}/environments/{env}/secrets/{id}/versions',
+    ...options
+});
+
+/**
+ * Where a secret may go, and what waits for approval
+ */
+export const listSecretDestinations = <ThrowOnError extends boolean = false>(options: Options<ListSecretDestinationsData, ThrowOnError>): RequestResult<ListSecretDestinationsResponses, ListSecretDestinationsErrors, ThrowOnError> => (options.client ?? client).get<ListSecretDestinationsResponses, ListSecretDestinationsErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/orgs/{org}/environments/{env}/secret-destinations',
+    ...options
+});
+
+/**
+ * Approve a place as somebody who had no hand in it
+ */
+export const approveSecretDestination = <ThrowOnError extends boolean = false>(options: Options<ApproveSecretDestinationData, ThrowOnError>): RequestResult<ApproveSecretDestinationResponses, ApproveSecretDestinationErrors, ThrowOnError> => (options.client ?? client).post<ApproveSecretDestinationResponses, ApproveSecretDestinationErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/environments/{env}/secret-destinations',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Take an approval back
+ */
+export const revokeSecretDestination = <ThrowOnError extends boolean = false>(options: Options<RevokeSecretDestinationData, ThrowOnError>): RequestResult<RevokeSecretDestinationResponses, RevokeSecretDestinationErrors, ThrowOnError> => (options.client ?? client).delete<RevokeSecretDestinationResponses, RevokeSecretDestinationErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/environments/{env}/secret-destinations/{id}',
+    ...options
+});
+
+/**
+ * The environment's variables, by name
+ */
+export const listVariables = <ThrowOnError extends boolean = false>(options: Options<ListVariablesData, ThrowOnError>): RequestResult<ListVariablesResponses, ListVariablesErrors, ThrowOnError> => (options.client ?? client).get<ListVariablesResponses, ListVariablesErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/orgs/{org}/environments/{env}/variables',
+    ...options
+});
+
+/**
+ * Keep a new variable
+ */
+export const createVariable = <ThrowOnError extends boolean = false>(options: Options<CreateVariableData, ThrowOnError>): RequestResult<CreateVariableResponses, CreateVariableErrors, ThrowOnError> => (options.client ?? client).post<CreateVariableResponses, CreateVariableErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/environments/{env}/variables',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Delete a variable that nothing uses
+ */
+export const deleteVariable = <ThrowOnError extends boolean = false>(options: Options<DeleteVariableData, ThrowOnError>): RequestResult<DeleteVariableResponses, DeleteVariableErrors, ThrowOnError> => (options.client ?? client).delete<DeleteVariableResponses, DeleteVariableErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/environments/{env}/variables/{id}',
+    ...options
+});
+
+/**
+ * Change a variable's value and description
+ */
+export const updateVariable = <ThrowOnError extends boolean = false>(options: Options<UpdateVariableData, ThrowOnError>): RequestResult<UpdateVariableResponses, UpdateVariableErrors, ThrowOnError> => (options.client ?? client).put<UpdateVariableResponses, UpdateVariableErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/environments/{env}/variables/{id}',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * The environment's certificates, by name
+ */
+export const listCertificates = <ThrowOnError extends boolean = false>(options: Options<ListCertificatesData, ThrowOnError>): RequestResult<ListCertificatesResponses, ListCertificatesErrors, ThrowOnError> => (options.client ?? client).get<ListCertificatesResponses, ListCertificatesErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/orgs/{org}/environments/{env}/certificates',
+    ...options
+});
+
+/**
+ * Upload a certificate
+ */
+export const createCertificate = <ThrowOnError extends boolean = false>(options: Options<CreateCertificateData, ThrowOnError>): RequestResult<CreateCertificateResponses, CreateCertificateErrors, ThrowOnError> => (options.client ?? client).post<CreateCertificateResponses, CreateCertificateErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/environments/{env}/certificates',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Delete a certificate that nothing uses, with its keys
+ */
+export const deleteCertificate = <ThrowOnError extends boolean = false>(options: Options<DeleteCertificateData, ThrowOnError>): RequestResult<DeleteCertificateResponses, DeleteCertificateErrors, ThrowOnError> => (options.client ?? client).delete<DeleteCertificateResponses, DeleteCertificateErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/environments/{env}/certificates/{id}',
+    ...options
+});
+
+/**
+ * Upload a certificate's next version
+ */
+export const renewCertificate = <ThrowOnError extends boolean = false>(options: Options<RenewCertificateData, ThrowOnError>): RequestResult<RenewCertificateResponses, RenewCertificateErrors, ThrowOnError> => (options.client ?? client).put<RenewCertificateResponses, RenewCertificateErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/environments/{env}/certificates/{id}',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * A certificate's versions
+ */
+export const listCertificateVersions = <ThrowOnError extends boolean = false>(options: Options<ListCertificateVersionsData, ThrowOnError>): RequestResult<ListCertificateVersionsResponses, ListCertificateVersionsErrors, ThrowOnError> => (options.client ?? client).get<ListCertificateVersionsResponses, ListCertificateVersionsErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/orgs/{org}/environments/{env}/certificates/{id}/versions',
+    ...options
+});
+
+/**
+ * The environment's lookup files, by name
+ */
+export const listLookupFiles = <ThrowOnError extends boolean = false>(options: Options<ListLookupFilesData, ThrowOnError>): RequestResult<ListLookupFilesResponses, ListLookupFilesErrors, ThrowOnError> => (options.client ?? client).get<ListLookupFilesResponses, ListLookupFilesErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/orgs/{org}/environments/{env}/lookup-files',
+    ...options
+});
+
+/**
+ * Upload a lookup file; the body is its content
+ */
+export const createLookupFile = <ThrowOnError extends boolean = false>(options: Options<CreateLookupFileData, ThrowOnError>): RequestResult<CreateLookupFileResponses, CreateLookupFileErrors, ThrowOnError> => (options.client ?? client).post<CreateLookupFileResponses, CreateLookupFileErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/environments/{env}/lookup-files',
+    ...options
+});
+
+/**
+ * The content of a lookup file's newest version, or of another one
+ */
+export const downloadLookupFile = <ThrowOnError extends boolean = false>(options: Options<DownloadLookupFileData, ThrowOnError>): RequestResult<DownloadLookupFileResponses, DownloadLookupFileErrors, ThrowOnError> => (options.client ?? client).get<DownloadLookupFileResponses, DownloadLookupFileErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/orgs/{org}/environments/{env}/lookup-files/{id}/content',
+    ...options
+});
+
+/**
+ * Upload a lookup file's next version; the body is its content
+ */
+export const renewLookupFile = <ThrowOnError extends boolean = false>(options: Options<RenewLookupFileData, ThrowOnError>): RequestResult<RenewLookupFileResponses, RenewLookupFileErrors, ThrowOnError> => (options.client ?? client).put<RenewLookupFileResponses, RenewLookupFileErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/environments/{env}/lookup-files/{id}/content',
+    ...options
+});
+
+/**
+ * A lookup file's versions
+ */
+export const listLookupFileVersions = <ThrowOnError extends boolean = false>(options: Options<ListLookupFileVersionsData, ThrowOnError>): RequestResult<ListLookupFileVersionsResponses, ListLookupFileVersionsErrors, ThrowOnError> => (options.client ?? client).get<ListLookupFileVersionsResponses, ListLookupFileVersionsErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/orgs/{org}/environments/{env}/lookup-files/{id}/versions',
+    ...options
+});
+
+/**
+ * Delete a lookup file that nothing uses
+ */
+export const deleteLookupFile = <ThrowOnError extends boolean = false>(options: Options<DeleteLookupFileData, ThrowOnError>): RequestResult<DeleteLookupFileResponses, DeleteLookupFileErrors, ThrowOnError> => (options.client ?? client).delete<DeleteLookupFileResponses, DeleteLookupFileErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/environments/{env}/lookup-files/{id}',
+    ...options
+});
+
+/**
+ * The environment's outside stores, by name
+ */
+export const listSecretStores = <ThrowOnError extends boolean = false>(options: Options<ListSecretStoresData, ThrowOnError>): RequestResult<ListSecretStoresResponses, ListSecretStoresErrors, ThrowOnError> => (options.client ?? client).get<ListSecretStoresResponses, ListSecretStoresErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/orgs/{org}/environments/{env}/secret-stores',
+    ...options
+});
+
+/**
+ * Set an outside store up
+ */
+export const createSecretStore = <ThrowOnError extends boolean = false>(options: Options<CreateSecretStoreData, ThrowOnError>): RequestResult<CreateSecretStoreResponses, CreateSecretStoreErrors, ThrowOnError> => (options.client ?? client).post<CreateSecretStoreResponses, CreateSecretStoreErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/environments/{env}/secret-stores',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Forget an outside store in which no secret lies
+ */
+export const deleteSecretStore = <ThrowOnError extends boolean = false>(options: Options<DeleteSecretStoreData, ThrowOnError>): RequestResult<DeleteSecretStoreResponses, DeleteSecretStoreErrors, ThrowOnError> => (options.client ?? client).delete<DeleteSecretStoreResponses, DeleteSecretStoreErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/environments/{env}/secret-stores/{id}',
+    ...options
+});
+
+/**
+ * Change an outside store; its credentials are given anew
+ */
+export const updateSecretStore = <ThrowOnError extends boolean = false>(options: Options<UpdateSecretStoreData, ThrowOnError>): RequestResult<UpdateSecretStoreResponses, UpdateSecretStoreErrors, ThrowOnError> => (options.client ?? client).put<UpdateSecretStoreResponses, UpdateSecretStoreErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/environments/{env}/secret-stores/{id}',
     ...options,
     headers: {
         'Content-Type': 'application/json',

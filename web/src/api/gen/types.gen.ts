@@ -26,6 +26,20 @@ export type ActualState = {
 };
 
 /**
+ * ApprovedPlace
+ */
+export type ApprovedPlace = {
+    id: string;
+    secret: string;
+    component_type: string;
+    option_path: string;
+    destination: string;
+    approved_how: 'first-use' | 're-entry' | 'second-person';
+    approved_by: string;
+    approved_at: string;
+};
+
+/**
  * Assignment
  */
 export type Assignment = {
@@ -97,11 +111,95 @@ export type AuditRecordList = {
 };
 
 /**
+ * AwsSettings
+ */
+export type AwsSettings = {
+    region: string;
+    endpoint?: string;
+    secret_id?: string;
+};
+
+/**
  * Catalogue
  */
 export type Catalogue = {
     version: string;
     components: Array<ComponentSpec>;
+};
+
+/**
+ * Certificate
+ */
+export type Certificate = {
+    id: string;
+    name: string;
+    description: string;
+    version: number;
+    state: 'ok' | 'due' | 'expired';
+    not_before: string;
+    not_after: string;
+    has_key: boolean;
+    chain: 'complete' | 'open' | 'self-signed' | 'bundle' | 'trusted';
+    certificates: Array<ReadCertificate>;
+    sha256: string;
+    created_at: string;
+    updated_at: string;
+    uploaded_by: string;
+    used_by: Array<SecretUse>;
+    etag: string;
+};
+
+/**
+ * CertificateGiven
+ */
+export type CertificateGiven = {
+    chain: string;
+    private_key?: string | null;
+    passphrase?: string | null;
+    authorities?: string | null;
+};
+
+/**
+ * CertificateList
+ */
+export type CertificateList = {
+    items: Array<Certificate>;
+    next_cursor: string | null;
+};
+
+/**
+ * CertificateNew
+ */
+export type CertificateNew = {
+    chain: string;
+    private_key?: string | null;
+    passphrase?: string | null;
+    authorities?: string | null;
+    /**
+     * What documents refer to as CERT[name] and KEY[name]: ^[A-Za-z0-9_-]{1,64}$
+     */
+    name?: string;
+    description?: string;
+};
+
+/**
+ * CertificateVersion
+ */
+export type CertificateVersion = {
+    version: number;
+    sha256: string;
+    not_before: string;
+    not_after: string;
+    has_key: boolean;
+    created_at: string;
+    created_by: string;
+};
+
+/**
+ * CertificateVersionList
+ */
+export type CertificateVersionList = {
+    items: Array<CertificateVersion>;
 };
 
 /**
@@ -223,6 +321,14 @@ export type Deployed = {
 };
 
 /**
+ * Destinations
+ */
+export type Destinations = {
+    approved: Array<ApprovedPlace>;
+    waiting: Array<WaitingPlace>;
+};
+
+/**
  * Diff
  */
 export type Diff = {
@@ -250,7 +356,7 @@ export type Document = {
     };
     tests?: Array<unknown>;
     variables?: {
-        [key: string]: Variable;
+        [key: string]: VectorflowTopologyDocumentVariable;
     };
     comments?: {
         [key: string]: Remark;
@@ -639,6 +745,15 @@ export type LabelsOfMany = {
 };
 
 /**
+ * Limits
+ */
+export type Limits = {
+    types?: Array<string>;
+    paths?: Array<string>;
+    hosts?: Array<string>;
+};
+
+/**
  * LogLevelNew
  */
 export type LogLevelNew = {
@@ -648,6 +763,54 @@ export type LogLevelNew = {
      */
     minutes?: number;
     pipeline_id?: string | null;
+};
+
+/**
+ * LookupFile
+ */
+export type LookupFile = {
+    id: string;
+    name: string;
+    description: string;
+    version: number;
+    sha256: string;
+    size: number;
+    format: string;
+    detail: string;
+    created_at: string;
+    updated_at: string;
+    uploaded_by: string;
+    used_by: Array<SecretUse>;
+    etag: string;
+};
+
+/**
+ * LookupFileList
+ */
+export type LookupFileList = {
+    items: Array<LookupFile>;
+    next_cursor: string | null;
+    most_bytes: number;
+};
+
+/**
+ * LookupFileVersion
+ */
+export type LookupFileVersion = {
+    version: number;
+    sha256: string;
+    size: number;
+    format: string;
+    detail: string;
+    created_at: string;
+    created_by: string;
+};
+
+/**
+ * LookupFileVersionList
+ */
+export type LookupFileVersionList = {
+    items: Array<LookupFileVersion>;
 };
 
 /**
@@ -891,6 +1054,15 @@ export type OrganizationRef = {
 };
 
 /**
+ * Outside
+ */
+export type Outside = {
+    store_id: string;
+    path: string;
+    field?: string;
+};
+
+/**
  * OwnKeyNew
  */
 export type OwnKeyNew = {
@@ -945,6 +1117,7 @@ export type Pipeline = {
     updated_by: string;
     deployed: Deployed | null;
     draft_changed: boolean;
+    outdated: Array<Stale>;
     document: Document;
     etag: string;
 };
@@ -988,6 +1161,7 @@ export type PipelineSummary = {
     updated_by: string;
     deployed: Deployed | null;
     draft_changed: boolean;
+    outdated: Array<Stale>;
 };
 
 /**
@@ -996,6 +1170,16 @@ export type PipelineSummary = {
 export type PipelineSummaryList = {
     items: Array<PipelineSummary>;
     next_cursor: string | null;
+};
+
+/**
+ * PlaceGiven
+ */
+export type PlaceGiven = {
+    secret: string;
+    component_type: string;
+    option_path: string;
+    destination: string;
 };
 
 /**
@@ -1130,6 +1314,21 @@ export type Rates = {
     components: {
         [key: string]: ComponentRates;
     };
+};
+
+/**
+ * ReadCertificate
+ */
+export type ReadCertificate = {
+    subject: string;
+    issuer: string;
+    names: Array<string>;
+    serial: string;
+    not_before: string;
+    not_after: string;
+    key: string;
+    fingerprint: string;
+    authority: boolean;
 };
 
 /**
@@ -1325,6 +1524,13 @@ export type Secret = {
     version: number;
     created_at: string;
     updated_at: string;
+    value_set_at: string;
+    state: 'ok' | 'due' | 'expired';
+    description: string;
+    expires_at: string | null;
+    rotate_days: number | null;
+    limits: Limits;
+    outside: Outside | null;
     used_by: Array<SecretUse>;
     etag: string;
 };
@@ -1348,7 +1554,9 @@ export type SecretNew = {
     /**
      * The value, 1 to 65536 bytes of text. It is never shown again.
      */
-    value: string;
+    value?: string | null;
+    outside?: Outside | null;
+    settings?: SettingsGiven;
 };
 
 /**
@@ -1359,6 +1567,30 @@ export type SecretReplacement = {
      * The value, 1 to 65536 bytes of text. It is never shown again.
      */
     value: string;
+    places?: Array<PlaceGiven>;
+};
+
+/**
+ * SecretStore
+ */
+export type SecretStore = {
+    id: string;
+    name: string;
+    resolve: 'server' | 'node';
+    vault: VaultSettings | null;
+    aws: AwsSettings | null;
+    last_error: string;
+    last_used_at: string | null;
+    created_at: string;
+    updated_at: string;
+    etag: string;
+};
+
+/**
+ * SecretStoreList
+ */
+export type SecretStoreList = {
+    items: Array<SecretStore>;
 };
 
 /**
@@ -1367,6 +1599,22 @@ export type SecretReplacement = {
 export type SecretUse = {
     pipeline_id: string;
     name: string;
+};
+
+/**
+ * SecretVersion
+ */
+export type SecretVersion = {
+    version: number;
+    created_at: string;
+    created_by: string;
+};
+
+/**
+ * SecretVersionList
+ */
+export type SecretVersionList = {
+    items: Array<SecretVersion>;
 };
 
 /**
@@ -1408,11 +1656,32 @@ export type SessionInfoList = {
 };
 
 /**
+ * SettingsGiven
+ */
+export type SettingsGiven = {
+    description?: string;
+    expires_at?: string | null;
+    /**
+     * Days after which a new value is due; null: never.
+     */
+    rotate_days?: number | null;
+    limits?: Limits;
+};
+
+/**
  * SignIn
  */
 export type SignIn = {
     email: string;
     password: string;
+};
+
+/**
+ * Stale
+ */
+export type Stale = {
+    kind: string;
+    name: string;
 };
 
 /**
@@ -1453,6 +1722,26 @@ export type StopNew = {
 };
 
 /**
+ * StoreCredentials
+ */
+export type StoreCredentials = {
+    token?: string;
+    access_key_id?: string;
+    secret_access_key?: string;
+};
+
+/**
+ * StoreGiven
+ */
+export type StoreGiven = {
+    name: string;
+    resolve: 'server' | 'node';
+    vault?: VaultSettings | null;
+    aws?: AwsSettings | null;
+    credentials?: StoreCredentials | null;
+};
+
+/**
  * TeamRef
  */
 export type TeamRef = {
@@ -1462,11 +1751,50 @@ export type TeamRef = {
 };
 
 /**
- * Variable
+ * VariableList
  */
-export type Variable = {
-    type: 'string' | 'number' | 'boolean';
-    value: string | number | number | boolean;
+export type VariableList = {
+    items: Array<VectorflowVaultHttpVariablesVariable>;
+    next_cursor: string | null;
+};
+
+/**
+ * VariableNew
+ */
+export type VariableNew = {
+    /**
+     * What documents refer to as VAR[name]: ^[A-Za-z0-9_-]{1,64}$
+     */
+    name: string;
+    type: 'string' | 'number' | 'boolean' | 'duration' | 'bytes' | 'list';
+    /**
+     * A text, a number, true or false, a duration such as 30s, a size such as 256MiB, or a list of texts.
+     */
+    value: string | number | number | boolean | Array<string>;
+    sensitive?: boolean;
+    description?: string;
+};
+
+/**
+ * VariableReplacement
+ */
+export type VariableReplacement = {
+    /**
+     * A text, a number, true or false, a duration such as 30s, a size such as 256MiB, or a list of texts.
+     */
+    value: string | number | number | boolean | Array<string>;
+    description?: string;
+    places?: Array<PlaceGiven>;
+};
+
+/**
+ * VaultSettings
+ */
+export type VaultSettings = {
+    address: string;
+    mount?: string;
+    namespace?: string;
+    ca_pem?: string;
 };
 
 /**
@@ -1504,12 +1832,51 @@ export type VrlFunctionList = {
 };
 
 /**
+ * WaitingPlace
+ */
+export type WaitingPlace = {
+    secret: string;
+    component_type: string;
+    option_path: string;
+    destination: string;
+    pipeline_id: string;
+    pipeline_name: string;
+    yours: boolean;
+};
+
+/**
  * Window
  */
 export type Window = {
     days: Array<'mon' | 'tue' | 'wed' | 'thu' | 'fri' | 'sat' | 'sun'>;
     start: string;
     minutes: number;
+};
+
+/**
+ * Variable
+ */
+export type VectorflowTopologyDocumentVariable = {
+    type: 'string' | 'number' | 'boolean';
+    value: string | number | number | boolean;
+};
+
+/**
+ * Variable
+ */
+export type VectorflowVaultHttpVariablesVariable = {
+    id: string;
+    name: string;
+    type: 'string' | 'number' | 'boolean' | 'duration' | 'bytes' | 'list';
+    value: string | number | number | boolean | Array<string> | null;
+    sensitive: boolean;
+    description: string;
+    version: number;
+    created_at: string;
+    updated_at: string;
+    updated_by: string;
+    used_by: Array<SecretUse>;
+    etag: string;
 };
 
 /**
@@ -2102,6 +2469,10 @@ export type ListSecretsData = {
          * Only items that hold this text.
          */
         q?: string | null;
+        /**
+         * Only secrets in this state.
+         */
+        state?: 'ok' | 'due' | 'expired' | null;
     };
     url: '/api/v1/orgs/{org}/environments/{env}/secrets';
 };
@@ -2209,6 +2580,748 @@ export type UpdateSecretResponses = {
 };
 
 export type UpdateSecretResponse = UpdateSecretResponses[keyof UpdateSecretResponses];
+
+export type UpdateSecretSettingsData = {
+    body: SettingsGiven;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/secrets/{id}/settings';
+};
+
+export type UpdateSecretSettingsErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type UpdateSecretSettingsError = UpdateSecretSettingsErrors[keyof UpdateSecretSettingsErrors];
+
+export type UpdateSecretSettingsResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: Secret;
+};
+
+export type UpdateSecretSettingsResponse = UpdateSecretSettingsResponses[keyof UpdateSecretSettingsResponses];
+
+export type ListSecretVersionsData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/secrets/{id}/versions';
+};
+
+export type ListSecretVersionsErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type ListSecretVersionsError = ListSecretVersionsErrors[keyof ListSecretVersionsErrors];
+
+export type ListSecretVersionsResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: SecretVersionList;
+};
+
+export type ListSecretVersionsResponse = ListSecretVersionsResponses[keyof ListSecretVersionsResponses];
+
+export type ListSecretDestinationsData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+    };
+    query: {
+        /**
+         * The secret's name, or `var.<name>` for a sensitive variable.
+         */
+        secret: string;
+    };
+    url: '/api/v1/orgs/{org}/environments/{env}/secret-destinations';
+};
+
+export type ListSecretDestinationsErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type ListSecretDestinationsError = ListSecretDestinationsErrors[keyof ListSecretDestinationsErrors];
+
+export type ListSecretDestinationsResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: Destinations;
+};
+
+export type ListSecretDestinationsResponse = ListSecretDestinationsResponses[keyof ListSecretDestinationsResponses];
+
+export type ApproveSecretDestinationData = {
+    body: PlaceGiven;
+    path: {
+        org: string;
+        env: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/secret-destinations';
+};
+
+export type ApproveSecretDestinationErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type ApproveSecretDestinationError = ApproveSecretDestinationErrors[keyof ApproveSecretDestinationErrors];
+
+export type ApproveSecretDestinationResponses = {
+    /**
+     * Request fulfilled, nothing follows
+     */
+    204: void;
+};
+
+export type ApproveSecretDestinationResponse = ApproveSecretDestinationResponses[keyof ApproveSecretDestinationResponses];
+
+export type RevokeSecretDestinationData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/secret-destinations/{id}';
+};
+
+export type RevokeSecretDestinationErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type RevokeSecretDestinationError = RevokeSecretDestinationErrors[keyof RevokeSecretDestinationErrors];
+
+export type RevokeSecretDestinationResponses = {
+    /**
+     * Request fulfilled, nothing follows
+     */
+    204: void;
+};
+
+export type RevokeSecretDestinationResponse = RevokeSecretDestinationResponses[keyof RevokeSecretDestinationResponses];
+
+export type ListVariablesData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+    };
+    query?: {
+        /**
+         * Most items of one answer.
+         */
+        limit?: number;
+        /**
+         * `next_cursor` of the answer before.
+         */
+        cursor?: string | null;
+        /**
+         * Only items that hold this text.
+         */
+        q?: string | null;
+    };
+    url: '/api/v1/orgs/{org}/environments/{env}/variables';
+};
+
+export type ListVariablesErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type ListVariablesError = ListVariablesErrors[keyof ListVariablesErrors];
+
+export type ListVariablesResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: VariableList;
+};
+
+export type ListVariablesResponse = ListVariablesResponses[keyof ListVariablesResponses];
+
+export type CreateVariableData = {
+    body: VariableNew;
+    path: {
+        org: string;
+        env: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/variables';
+};
+
+export type CreateVariableErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type CreateVariableError = CreateVariableErrors[keyof CreateVariableErrors];
+
+export type CreateVariableResponses = {
+    /**
+     * Document created, URL follows
+     */
+    201: VectorflowVaultHttpVariablesVariable;
+};
+
+export type CreateVariableResponse = CreateVariableResponses[keyof CreateVariableResponses];
+
+export type DeleteVariableData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/variables/{id}';
+};
+
+export type DeleteVariableErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type DeleteVariableError = DeleteVariableErrors[keyof DeleteVariableErrors];
+
+export type DeleteVariableResponses = {
+    /**
+     * Request fulfilled, nothing follows
+     */
+    204: void;
+};
+
+export type DeleteVariableResponse = DeleteVariableResponses[keyof DeleteVariableResponses];
+
+export type UpdateVariableData = {
+    body: VariableReplacement;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/variables/{id}';
+};
+
+export type UpdateVariableErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type UpdateVariableError = UpdateVariableErrors[keyof UpdateVariableErrors];
+
+export type UpdateVariableResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: VectorflowVaultHttpVariablesVariable;
+};
+
+export type UpdateVariableResponse = UpdateVariableResponses[keyof UpdateVariableResponses];
+
+export type ListCertificatesData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+    };
+    query?: {
+        /**
+         * Most items of one answer.
+         */
+        limit?: number;
+        /**
+         * `next_cursor` of the answer before.
+         */
+        cursor?: string | null;
+        /**
+         * Only items that hold this text.
+         */
+        q?: string | null;
+    };
+    url: '/api/v1/orgs/{org}/environments/{env}/certificates';
+};
+
+export type ListCertificatesErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type ListCertificatesError = ListCertificatesErrors[keyof ListCertificatesErrors];
+
+export type ListCertificatesResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: CertificateList;
+};
+
+export type ListCertificatesResponse = ListCertificatesResponses[keyof ListCertificatesResponses];
+
+export type CreateCertificateData = {
+    body: CertificateNew;
+    path: {
+        org: string;
+        env: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/certificates';
+};
+
+export type CreateCertificateErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type CreateCertificateError = CreateCertificateErrors[keyof CreateCertificateErrors];
+
+export type CreateCertificateResponses = {
+    /**
+     * Document created, URL follows
+     */
+    201: Certificate;
+};
+
+export type CreateCertificateResponse = CreateCertificateResponses[keyof CreateCertificateResponses];
+
+export type DeleteCertificateData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/certificates/{id}';
+};
+
+export type DeleteCertificateErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type DeleteCertificateError = DeleteCertificateErrors[keyof DeleteCertificateErrors];
+
+export type DeleteCertificateResponses = {
+    /**
+     * Request fulfilled, nothing follows
+     */
+    204: void;
+};
+
+export type DeleteCertificateResponse = DeleteCertificateResponses[keyof DeleteCertificateResponses];
+
+export type RenewCertificateData = {
+    body: CertificateGiven;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/certificates/{id}';
+};
+
+export type RenewCertificateErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type RenewCertificateError = RenewCertificateErrors[keyof RenewCertificateErrors];
+
+export type RenewCertificateResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: Certificate;
+};
+
+export type RenewCertificateResponse = RenewCertificateResponses[keyof RenewCertificateResponses];
+
+export type ListCertificateVersionsData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/certificates/{id}/versions';
+};
+
+export type ListCertificateVersionsErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type ListCertificateVersionsError = ListCertificateVersionsErrors[keyof ListCertificateVersionsErrors];
+
+export type ListCertificateVersionsResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: CertificateVersionList;
+};
+
+export type ListCertificateVersionsResponse = ListCertificateVersionsResponses[keyof ListCertificateVersionsResponses];
+
+export type ListLookupFilesData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+    };
+    query?: {
+        /**
+         * Most items of one answer.
+         */
+        limit?: number;
+        /**
+         * `next_cursor` of the answer before.
+         */
+        cursor?: string | null;
+        /**
+         * Only items that hold this text.
+         */
+        q?: string | null;
+    };
+    url: '/api/v1/orgs/{org}/environments/{env}/lookup-files';
+};
+
+export type ListLookupFilesErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type ListLookupFilesError = ListLookupFilesErrors[keyof ListLookupFilesErrors];
+
+export type ListLookupFilesResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: LookupFileList;
+};
+
+export type ListLookupFilesResponse = ListLookupFilesResponses[keyof ListLookupFilesResponses];
+
+export type CreateLookupFileData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+    };
+    query: {
+        /**
+         * What documents refer to as FILE[name]: ^[A-Za-z0-9_-]{1,64}$
+         */
+        name: string;
+        /**
+         * What people should know about it.
+         */
+        description?: string;
+    };
+    url: '/api/v1/orgs/{org}/environments/{env}/lookup-files';
+};
+
+export type CreateLookupFileErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type CreateLookupFileError = CreateLookupFileErrors[keyof CreateLookupFileErrors];
+
+export type CreateLookupFileResponses = {
+    /**
+     * Document created, URL follows
+     */
+    201: LookupFile;
+};
+
+export type CreateLookupFileResponse = CreateLookupFileResponses[keyof CreateLookupFileResponses];
+
+export type DownloadLookupFileData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: {
+        /**
+         * A version's number; without it the newest.
+         */
+        version?: number | null;
+    };
+    url: '/api/v1/orgs/{org}/environments/{env}/lookup-files/{id}/content';
+};
+
+export type DownloadLookupFileErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type DownloadLookupFileError = DownloadLookupFileErrors[keyof DownloadLookupFileErrors];
+
+export type DownloadLookupFileResponses = {
+    /**
+     * Stream Response
+     */
+    200: unknown;
+};
+
+export type RenewLookupFileData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/lookup-files/{id}/content';
+};
+
+export type RenewLookupFileErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type RenewLookupFileError = RenewLookupFileErrors[keyof RenewLookupFileErrors];
+
+export type RenewLookupFileResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: LookupFile;
+};
+
+export type RenewLookupFileResponse = RenewLookupFileResponses[keyof RenewLookupFileResponses];
+
+export type ListLookupFileVersionsData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/lookup-files/{id}/versions';
+};
+
+export type ListLookupFileVersionsErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type ListLookupFileVersionsError = ListLookupFileVersionsErrors[keyof ListLookupFileVersionsErrors];
+
+export type ListLookupFileVersionsResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: LookupFileVersionList;
+};
+
+export type ListLookupFileVersionsResponse = ListLookupFileVersionsResponses[keyof ListLookupFileVersionsResponses];
+
+export type DeleteLookupFileData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/lookup-files/{id}';
+};
+
+export type DeleteLookupFileErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type DeleteLookupFileError = DeleteLookupFileErrors[keyof DeleteLookupFileErrors];
+
+export type DeleteLookupFileResponses = {
+    /**
+     * Request fulfilled, nothing follows
+     */
+    204: void;
+};
+
+export type DeleteLookupFileResponse = DeleteLookupFileResponses[keyof DeleteLookupFileResponses];
+
+export type ListSecretStoresData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/secret-stores';
+};
+
+export type ListSecretStoresErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type ListSecretStoresError = ListSecretStoresErrors[keyof ListSecretStoresErrors];
+
+export type ListSecretStoresResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: SecretStoreList;
+};
+
+export type ListSecretStoresResponse = ListSecretStoresResponses[keyof ListSecretStoresResponses];
+
+export type CreateSecretStoreData = {
+    body: StoreGiven;
+    path: {
+        org: string;
+        env: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/secret-stores';
+};
+
+export type CreateSecretStoreErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type CreateSecretStoreError = CreateSecretStoreErrors[keyof CreateSecretStoreErrors];
+
+export type CreateSecretStoreResponses = {
+    /**
+     * Document created, URL follows
+     */
+    201: SecretStore;
+};
+
+export type CreateSecretStoreResponse = CreateSecretStoreResponses[keyof CreateSecretStoreResponses];
+
+export type DeleteSecretStoreData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/secret-stores/{id}';
+};
+
+export type DeleteSecretStoreErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type DeleteSecretStoreError = DeleteSecretStoreErrors[keyof DeleteSecretStoreErrors];
+
+export type DeleteSecretStoreResponses = {
+    /**
+     * Request fulfilled, nothing follows
+     */
+    204: void;
+};
+
+export type DeleteSecretStoreResponse = DeleteSecretStoreResponses[keyof DeleteSecretStoreResponses];
+
+export type UpdateSecretStoreData = {
+    body: StoreGiven;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/secret-stores/{id}';
+};
+
+export type UpdateSecretStoreErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type UpdateSecretStoreError = UpdateSecretStoreErrors[keyof UpdateSecretStoreErrors];
+
+export type UpdateSecretStoreResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: SecretStore;
+};
+
+export type UpdateSecretStoreResponse = UpdateSecretStoreResponses[keyof UpdateSecretStoreResponses];
 
 export type ListEngineSchemasData = {
     body?: never;

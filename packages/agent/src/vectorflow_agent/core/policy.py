@@ -2,7 +2,7 @@
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from fnmatch import fnmatchcase
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from vectorflow_agent.core.exposition import OWN_PREFIX
+from vectorflow_wire.bundles import StoreRef
 
 _KINDS: Final = ("sources", "transforms", "sinks")
 _TABLES: Final = "enrichment_tables"
@@ -43,6 +44,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     for the hosts that sinks may name. `environment` lists variables passed on to engines. `groups`
     are the system's groups that engines belong to, for logs that only a group may read;
     `low_ports` lets them listen below port 1024. Both count where engines have users of their own.
+    `secret_stores` are the types of stores that engines may ask for secrets with the node's own identity.
     """
 
     deny_components: tuple[str, ...] = ("exec",)
@@ -50,6 +52,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     file_roots: tuple[str, ...] | None = None
     destinations: tuple[str, ...] | None = None
     environment: tuple[str, ...] = ()
+    secret_stores: tuple[str, ...] = ()
     tap: bool = True
     updates: bool = True
     groups: tuple[str, ...] = ()
@@ -57,16 +60,28 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     limits: Limits = Limits()
 
 
-def violations(policy: Policy, config: dict[str, Any]) -> list[str]:
-    """What in a compiled configuration this node does not allow, each in one sentence."""
+def violations(policy: Policy, config: dict[str, Any], held: Collection[str] = ()) -> list[str]:
+    """What in a compiled configuration this node does not allow, each in one sentence.
+
+    `held` are the texts that stand for files which the agent itself writes, such as private keys.
+    """
     found = []
     for kind, component, options in _components(config):
         where = f"{kind[:-1]} {component!r}"
         found += [f"{where}: {problem}" for problem in _type_problems(policy, options)]
-        found += [f"{where}: {problem}" for problem in _file_problems(policy, options)]
+        found += [f"{where}: {problem}" for problem in _file_problems(policy, options, held)]
         if kind == "sinks" and options.get("type") not in _LISTENING_SINKS:
             found += [f"{where}: {problem}" for problem in _destination_problems(policy, options)]
     return found
+
+
+def store_violations(policy: Policy, stores: Iterable[StoreRef]) -> list[str]:
+    """Which secret stores this node does not let its engines ask, each in one sentence."""
+    return [
+        f"the engine may not ask stores of type {store.type!r} on this node (secret_stores)"
+        for store in stores
+        if store.type not in policy.secret_stores
+    ]
 
 
 def reserved(config: dict[str, Any]) -> list[str]:
@@ -99,14 +114,14 @@ def _type_problems(policy: Policy, options: dict[str, Any]) -> Iterator[str]:
         yield f"components of type {kind!r} are not on this node's list"
 
 
-def _file_problems(policy: Policy, options: dict[str, Any]) -> Iterator[str]:
+def _file_problems(policy: Policy, options: dict[str, Any], held: Collection[str]) -> Iterator[str]:
     if policy.file_roots is None:
         return
     skip = {"path"} if options.get("type") in _HTTP_PATH_TYPES else set()
     for key, value in _strings(options):
         if key in skip or not (key in _FILE_KEYS or _FILE_OPTION.search(key)):
             continue
-        if not value.startswith("files/") and not _inside(value, policy.file_roots):
+        if value not in held and not value.startswith("files/") and not _inside(value, policy.file_roots):
             yield f"{key} {value!r} is outside the folders this node allows"
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from vectorflow_agent.core.failures import CONFIG_ERROR_EXIT, clean_lines, reason_of, reason_of_error
-from vectorflow_agent.core.policy import reserved, violations
+from vectorflow_agent.core.policy import reserved, store_violations, violations
 from vectorflow_agent.shell.client import GatewayError
 from vectorflow_agent.shell.confinement import Confinement
 from vectorflow_agent.shell.context import Context
@@ -31,6 +31,7 @@ from vectorflow_agent.shell.secrets import (
     SecretsUnusable,
     document,
     escaped,
+    put_in_place,
     resolved,
     resolved_check,
     secrets_write,
@@ -127,8 +128,9 @@ async def prepare(context: Context, spec: BundlePipeline, instance: int, *, chec
     try:
         text = await _configuration(context, at.layout, spec)
         values = secret_values(context, spec)
-        _allowed(context, text)
-        resolved_check(text, values)
+        _allowed(context, text, spec)
+        placed = put_in_place(at.secrets, values, secret_files(spec))
+        resolved_check(text, placed, {store.name for store in spec.stores})
         ports = await asyncio.to_thread(last_ports, at.layout)
         made = Instance(
             instance=instance,
@@ -139,7 +141,7 @@ async def prepare(context: Context, spec: BundlePipeline, instance: int, *, chec
         confinement = await asyncio.to_thread(context.confiner.of, spec.id)
         await asyncio.to_thread(_write, at, made, text, values, confinement)
         if check:
-            checked = await _checked(context, at, made, resolved(text, values), confinement)
+            checked = await _checked(context, at, made, resolved(text, placed), confinement)
             if checked.exit_code != 0:
                 raise _refusal(checked, blots(values))
     except UsersExhausted as error:
@@ -175,6 +177,11 @@ def secret_values(context: Context, spec: BundlePipeline) -> dict[str, str]:
         }
     except SealedRefused as error:
         raise NotPrepared(ReportReason.SECRET_UNREADABLE, str(error)) from error
+
+
+def secret_files(spec: BundlePipeline) -> frozenset[str]:
+    """The names of the secrets that the engine needs as files."""
+    return frozenset(secret.name for secret in spec.secrets if secret.file)
 
 
 def blots(values: Mapping[str, str]) -> tuple[str, ...]:
@@ -228,7 +235,7 @@ def _read_checked(path: Path, sha256: str) -> bytes | None:
     return data if sha256_hex(data) == sha256 else None
 
 
-def _allowed(context: Context, text: str) -> None:
+def _allowed(context: Context, text: str, spec: BundlePipeline) -> None:
     try:
         config = document(text)
     except SecretsUnusable as error:
@@ -237,7 +244,9 @@ def _allowed(context: Context, text: str) -> None:
         raise NotPrepared(ReportReason.CONFIG_INVALID, "the configuration is not a mapping")
     if found := reserved(config):
         raise NotPrepared(ReportReason.CONFIG_INVALID, "; ".join(found))
-    if found := violations(context.policy, config):
+    held = {f"SECRET[{BACKEND}.{name}]" for name in secret_files(spec)}
+    found = [*violations(context.policy, config, held), *store_violations(context.policy, spec.stores)]
+    if found:
         raise NotPrepared(ReportReason.POLICY, "the node's policy refuses this: " + "; ".join(found[:5]))
 
 
@@ -257,7 +266,7 @@ def _write(
     write_atomic(at.node_configuration, node.encode(), group=group)
     write_atomic(at.record, msgspec.json.encode(made))
     folder(at.runtime, group)
-    secrets_write(at.secrets, values, group)
+    secrets_write(at.secrets, values, files=secret_files(made.spec), group=group)
 
 
 def last_ports(layout: PipelineLayout) -> tuple[int, int]:
@@ -277,7 +286,10 @@ def node_configuration(at: Places, made: Instance) -> dict[str, Any]:
     return {
         "data_dir": str(at.layout.data),
         "api": {"enabled": True, "address": f"127.0.0.1:{made.api_port}"},
-        "secret": {BACKEND: {"type": "directory", "path": str(at.secrets)}},
+        "secret": {
+            **{store.name: {**store.options, "type": store.type} for store in made.spec.stores},
+            BACKEND: {"type": "directory", "path": str(at.secrets)},
+        },
         "sources": {"vf_metrics": {"type": "internal_metrics", "scrape_interval_secs": 1}},
         "sinks": {
             "vf_exporter": {

@@ -8,7 +8,7 @@ import logging
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +21,9 @@ from vectorflow_agent.shell.disk import folder, remove_tree, sha256_hex, write_a
 BACKEND: Final = "vectorflow"
 _log = logging.getLogger(__name__)
 _REFERENCE = re.compile(r"SECRET\[([\w-]+)\.([\w.\-/]+)\]")
+_FILE_END: Final = ".file"
+# Stands for what is fetched elsewhere: outside of a double-quoted string it would change the document.
+_UNKNOWN_VALUE: Final = 'a"b\\c: d\n- e'
 _NAME = re.compile(r"[\w][\w.-]*", re.ASCII)
 _MEMORY: Final = ("/dev/shm", "/run")  # noqa: S108  the name below is checked to be ours
 
@@ -56,18 +59,33 @@ def escaped(value: str) -> str:
     return msgspec.json.encode(value).decode()[1:-1]
 
 
-def secrets_write(path: Path, values: Mapping[str, str], group: int | None = None) -> None:
-    """Write one file a secret, readable by us and the group; files of other secrets are removed."""
+def secrets_write(
+    path: Path, values: Mapping[str, str], *, files: Collection[str] = (), group: int | None = None
+) -> None:
+    """Write one file a secret, readable by us and the group; files of other secrets are removed.
+
+    Of those in `files` the value lies in a file of its own, and the engine is given its path.
+    """
     for name in values:
-        if not _NAME.fullmatch(name):
+        if not _NAME.fullmatch(name) or name.endswith(_FILE_END):
             raise SecretsUnusable(f"the secret name {name!r} cannot be a file name")
     folder(path, group)
+    kept = {*values, *(name + _FILE_END for name in files)}
     for stale in path.iterdir():
-        if stale.name not in values:
+        if stale.name not in kept:
             stale.unlink(missing_ok=True)
-    for name, value in values.items():
+    for name in files:
+        write_atomic(path / (name + _FILE_END), values[name].encode(), group=group, sync=False)
+    for name, value in put_in_place(path, values, files).items():
         # Not synced: it is memory, and it is written again at every start.
         write_atomic(path / name, escaped(value).encode(), group=group, sync=False)
+
+
+def put_in_place(path: Path, values: Mapping[str, str], files: Collection[str]) -> dict[str, str]:
+    """What the engine puts into the configuration: values, and for those in `files` the paths."""
+    return {
+        name: str(path / (name + _FILE_END)) if name in files else value for name, value in values.items()
+    }
 
 
 def secrets_remove(path: Path) -> None:
@@ -75,13 +93,16 @@ def secrets_remove(path: Path) -> None:
     remove_tree(path)
 
 
-def resolved_check(text: str, values: Mapping[str, str]) -> None:
+def resolved_check(text: str, values: Mapping[str, str], stores: Collection[str] = ()) -> None:
     """Check that putting the secrets into the document changes nothing but the strings they stand in.
 
     Raises SecretsUnusable. The engine's own validation does not resolve secrets, so a value that
-    would break or bend the document must be found here.
+    would break or bend the document must be found here. What the engine fetches from `stores` cannot
+    be known; only where it stands is checked.
     """
     for backend, name in _REFERENCE.findall(text):
+        if backend in stores:
+            continue
         if backend != BACKEND:
             raise SecretsUnusable(f"the configuration uses the unknown secret backend {backend!r}")
         if name not in values:
@@ -101,7 +122,7 @@ def resolved_check(text: str, values: Mapping[str, str]) -> None:
 
 def resolved(text: str, values: Mapping[str, str]) -> str:
     """The document with the secrets in it, as the engine reads it."""
-    return _REFERENCE.sub(lambda match: escaped(values[match.group(2)]), text)
+    return _REFERENCE.sub(lambda match: escaped(_value(match, values)), text)
 
 
 def document(text: str) -> Any:
@@ -114,12 +135,16 @@ def document(text: str) -> Any:
 
 def _filled(value: Any, values: Mapping[str, str]) -> Any:
     if isinstance(value, str):
-        return _REFERENCE.sub(lambda match: values[match.group(2)], value)
+        return _REFERENCE.sub(lambda match: _value(match, values), value)
     if isinstance(value, dict):
         return {_key(key): _filled(inner, values) for key, inner in value.items()}
     if isinstance(value, list):
         return [_filled(inner, values) for inner in value]
     return value
+
+
+def _value(match: re.Match[str], values: Mapping[str, str]) -> str:
+    return values[match.group(2)] if match.group(1) == BACKEND else _UNKNOWN_VALUE
 
 
 def _key(key: Any) -> Any:

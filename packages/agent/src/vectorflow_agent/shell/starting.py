@@ -23,9 +23,11 @@ from vectorflow_agent.shell.prepare import (
     node_configuration,
     now_ms,
     places,
+    secret_files,
     secret_values,
 )
 from vectorflow_agent.shell.secrets import document, secrets_write
+from vectorflow_wire.bundles import BundlePipeline
 from vectorflow_wire.messages import ReportReason
 
 _PORT_TRIES: Final = 3
@@ -193,7 +195,7 @@ async def reload(context: Context, found: Found, made: Instance) -> Found:
         old_values = secret_values(context, found.record.spec)
         before_text = await asyncio.to_thread(old.configuration.read_bytes)
         text = await asyncio.to_thread(new.configuration.read_bytes)
-        await asyncio.to_thread(_put, old, text, values, group)
+        await asyncio.to_thread(_put, old, text, values, made.spec, group)
     except NotPrepared as error:
         raise Unhealthy(error.reason, str(error)) from error
     except OSError as error:
@@ -209,14 +211,14 @@ async def reload(context: Context, found: Found, made: Instance) -> Found:
         return Found(record, found.process)
     lines = await asyncio.to_thread(last_lines, context, found.record)
     lines = clean_lines("\n".join(lines), blots(values))
-    await asyncio.to_thread(_put, old, before_text, old_values, group)
+    await asyncio.to_thread(_put, old, before_text, old_values, found.record.spec, group)
     # It may have taken the new files after all; with the old ones in place this is harmless.
     found.process.signal(signal.SIGHUP)
     raise Unhealthy(ReportReason.RELOAD_REFUSED, problem, lines)
 
 
-def _put(at: Places, text: bytes, values: dict[str, str], group: int | None) -> None:
-    secrets_write(at.secrets, values, group)
+def _put(at: Places, text: bytes, values: dict[str, str], spec: BundlePipeline, group: int | None) -> None:
+    secrets_write(at.secrets, values, files=secret_files(spec), group=group)
     write_atomic(at.configuration, text, group=group)
 
 

@@ -103,7 +103,7 @@ async def create_rollout(
     new = NewRollout(**msgspec.structs.asdict(data))
     async with database.transaction(access.organization_id) as txn:
         if dry_run:
-            return Response(await delivery.dry_run(txn, environment_id, id, new), status_code=200)
+            return Response(await delivery.dry_run(txn, actor, environment_id, id, new), status_code=200)
         await idempotency.begin(txn)
         rollout = await delivery.start_rollout(txn, actor, environment_id, id, new)
         await idempotency.finish(txn, 202, rollout)

@@ -69,7 +69,7 @@ class DeliveryService:
 
         Nodes that have the pipeline and are not among them keep what they run, which shows as drift. Raises
         `PipelineNotFound`, `RevisionNotFound`, `DocumentInvalid`, `RolloutUnderWay`, `SelectorInvalid`,
-        `NodeGroupNotFound`.
+        `NodeGroupNotFound`, `SecretUseDenied`, `SecretUseRefused`.
         """
         pipeline = await self._pipelines.for_change(txn, environment_id, pipeline_id)
         if await store.rollout_active(txn, environment_id, pipeline_id) is not None:
@@ -77,7 +77,7 @@ class DeliveryService:
         if new.revision is None:
             made = await self._revisions.make_revision(txn, pipeline_id, new.message, actor)
         else:
-            made = await self._revisions.revision(txn, pipeline_id, new.revision)
+            made = await self._revisions.admit(txn, pipeline, new.revision, actor)
         before = await fleet.deployment(txn, environment_id, pipeline_id)
         asked = await self._groups.requirements(txn, environment_id, new.group_id, new.selector)
         targets = await fleet.targets(txn, environment_id, pipeline_id, asked)
@@ -108,7 +108,7 @@ class DeliveryService:
         return await self.rollout(txn, environment_id, row.id)
 
     async def dry_run(
-        self, txn: Transaction, environment_id: UUID, pipeline_id: UUID, new: NewRollout
+        self, txn: Transaction, actor: Actor, environment_id: UUID, pipeline_id: UUID, new: NewRollout
     ) -> DryRun:
         """Return what `start_rollout` would do, doing nothing."""
         pipeline = await self._pipelines.pipeline(txn, environment_id, pipeline_id)
@@ -120,7 +120,7 @@ class DeliveryService:
         findings = []
         handover: str | None = None
         if new.revision is None:
-            checked, _ = await self._revisions.preview(txn, pipeline)
+            checked, _ = await self._revisions.preview(txn, pipeline, actor)
             findings = list(checked.findings)
             difference = await self._revisions.difference(txn, pipeline, deployed, "draft")
         else:

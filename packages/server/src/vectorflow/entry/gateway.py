@@ -29,7 +29,7 @@ from vectorflow.fleet.authority import AgentTokens
 from vectorflow.fleet.desired import REFRESH_SECONDS, DesiredBook
 from vectorflow.fleet.engines import EngineBook
 from vectorflow.fleet.enrolment import Enrolment
-from vectorflow.fleet.errors import AgentRequestInvalid
+from vectorflow.fleet.errors import AgentRequestInvalid, FileNotNamed
 from vectorflow.fleet.intake import Reported, ReportIntake
 from vectorflow.fleet.present import pipeline_id_of
 from vectorflow.fleet.renewal import Renewal
@@ -240,8 +240,23 @@ class Gateway:
         sha256 = call.path.removeprefix(FILES_PATH)
         if len(sha256) != _SHA256_LENGTH or not set(sha256) <= set("0123456789abcdef"):
             raise AgentRequestInvalid("a file is named by 64 hexadecimal digits")
-        content = await self.desired.file(node, sha256)
-        await answer(call.send, 200, "application/octet-stream", content)
+        try:
+            content = await self.desired.file(node, sha256)
+        except FileNotNamed:
+            await self._file_parts(call, node, sha256)
+        else:
+            await answer(call.send, 200, "application/octet-stream", content)
+
+    async def _file_parts(self, call: Call, node: NodeAuthority, sha256: str) -> None:
+        """Answer with a certificate or lookup file piece by piece; it may be far larger than memory is dear."""
+        size = await self.desired.size(node, sha256)
+        head = [(b"content-type", b"application/octet-stream"), (b"content-length", str(size).encode())]
+        await call.send({"type": "http.response.start", "status": 200, "headers": head})
+        position = 0
+        while (part := await self.desired.part(node, sha256, position)) is not None:
+            await call.send({"type": "http.response.body", "body": part, "more_body": True})
+            position += 1
+        await call.send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _heartbeat(self, call: Call) -> None:
         token = self.tokens.presented(call.header(b"host"), call.header(b"authorization"), tokens.NODE)

@@ -74,11 +74,13 @@ def access_of(connection: Connection) -> Access:
 def actor_of(connection: Connection) -> Actor:
     """Return who acts, for the log."""
     session = session_of(connection)
-    address = request_context(cast("dict[str, Any]", connection.scope)).address
+    scope = cast("dict[str, Any]", connection.scope)
+    access: Access | None = scope.get(_ACCESS)
     return Actor(
         kind=ActorKind.ACCOUNT,
         name=session.account.name,
         account_id=session.account.id,
         session_id=session.id,
-        address=address,
+        address=request_context(scope).address,
+        permissions=access.permissions if access else frozenset(),
     )

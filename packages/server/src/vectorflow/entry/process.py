@@ -35,6 +35,7 @@ from vectorflow.platform.metrics import Metrics
 from vectorflow.platform.scope import ScopeSigner
 from vectorflow.platform.settings import Settings
 from vectorflow.telemetry import jobs as telemetry_jobs
+from vectorflow.vault import jobs as vault_jobs
 
 log = structlog.get_logger()
 
@@ -85,6 +86,7 @@ class Process:
         delivery_jobs.register(self.jobs, self._worker_database, self.services.rooms.delivery)
         fleet_jobs.register(self.jobs, self._worker_database, self.services.rooms.lifecycle)
         telemetry_jobs.register(self.jobs, self._worker_database)
+        vault_jobs.register(self.jobs, self._worker_database)
         audit_jobs.register(
             self.jobs, self._worker_database, CheckpointKey(settings.state_dir), self.services.clock
         )

@@ -30,6 +30,7 @@ from vectorflow.keys.signing import SigningService
 from vectorflow.platform.credentials import Role
 from vectorflow.platform.http.access_log import AccessLog
 from vectorflow.platform.metrics import MetricsApplication
+from vectorflow.vault.outside import OutsideFetcher
 from vectorflow.vault.service import VaultService
 from vectorflow_wire.messages import Intervals
 
@@ -101,7 +102,8 @@ async def run_signer(process: Process) -> None:
     keys = process.new_keys(database)
     clock = process.services.clock
     signing = SigningService(keys, clock)
-    signer = BundleSigner(database, VaultService(keys), signing, clock)
+    outside = OutsideFetcher(database, keys, process.egress)
+    signer = BundleSigner(database, VaultService(keys, outside=outside), signing, clock, outside=outside)
     statements = StatementSigner(database, signing, clock)
     days = process.settings.key_rotation_days
     care = KeyCare(

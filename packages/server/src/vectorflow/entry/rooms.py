@@ -63,7 +63,7 @@ class Rooms:
     ) -> None:
         self.keys = keys
         self.signing = SigningService(self.keys, clock)
-        self.vault = VaultService(self.keys)
+        self.vault = VaultService(self.keys, most_file_bytes=settings.lookup_file_bytes)
         self._vrl = WorkerVrl(VRL_WORKERS)
         self._workbench = Workbench(self._vrl)
         self.engine_schemas = EngineSchemaService()

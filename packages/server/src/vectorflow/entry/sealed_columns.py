@@ -11,7 +11,7 @@ from vectorflow.keys.own_keys import OwnKeyColumn
 from vectorflow.keys.platform_keys import PlatformColumn
 from vectorflow.keys.signing import SigningKeyColumn
 from vectorflow.keys.types import SealedColumn
-from vectorflow.vault.service import SecretColumn
+from vectorflow.vault.columns import vault_columns
 
-SEALED_COLUMNS: Final[Sequence[SealedColumn]] = (SigningKeyColumn(), SecretColumn())
+SEALED_COLUMNS: Final[Sequence[SealedColumn]] = (SigningKeyColumn(), *vault_columns())
 PLATFORM_COLUMNS: Final[Sequence[PlatformColumn]] = (OwnKeyColumn(),)

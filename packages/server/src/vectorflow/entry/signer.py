@@ -21,6 +21,7 @@ log = structlog.get_logger()
 
 SWEEP_SECONDS = 5.0
 KEYS_SECONDS = 300.0
+STORES_SECONDS = 60.0
 
 
 class SignerRole:
@@ -34,12 +35,15 @@ class SignerRole:
         *,
         sweep_seconds: float = SWEEP_SECONDS,
         keys_seconds: float = KEYS_SECONDS,
+        stores_seconds: float = STORES_SECONDS,
     ) -> None:
         self._signer = signer
         self._statements = statements
         self._bus = bus
         self._sweep_seconds = sweep_seconds
         self._keys_seconds = keys_seconds
+        self._stores_seconds = stores_seconds
+        self._asked_at = 0.0
         self._changed: set[UUID] = set()
         self._wake = asyncio.Event()
         self._cared_for: set[UUID] = set()
@@ -60,6 +64,7 @@ class SignerRole:
         """Do everything that is due, whether or not the bus told of it."""
         try:
             await self._care_for_keys()
+            await self._ask_stores()
             for organization_id in await self._signer.due_organizations():
                 await self._sign(organization_id)
         except Exception as error:
@@ -94,6 +99,21 @@ class SignerRole:
             if stored or told:
                 log.info(
                     "signer.signed", organization_id=str(organization_id), bundles=stored, statements=told
+                )
+
+    async def _ask_stores(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if self._asked_at and now - self._asked_at < self._stores_seconds:
+            return
+        self._asked_at = now
+        for organization_id in await self._signer.organizations_with_stores():
+            try:
+                await self._signer.refresh_stores(organization_id)
+            except Exception as error:
+                log.warning(
+                    "signer.stores-not-asked",
+                    organization_id=str(organization_id),
+                    error=type(error).__name__,
                 )
 
     async def _care_for_keys(self) -> None:

@@ -7,24 +7,27 @@ from uuid import UUID
 import msgspec
 
 from vectorflow.fleet.store.bundles import DueNode, SealedRow, StoredBundle, WantedPipeline
-from vectorflow.vault.types import SecretValue
-from vectorflow_wire.bundles import Bundle, BundlePipeline, DesiredState, FileRef
+from vectorflow.vault.types import LentValues, SecretValue
+from vectorflow_wire.bundles import Bundle, BundlePipeline, DesiredState, FileRef, StoreRef
 from vectorflow_wire.envelope import BUNDLE, Signer, sign
 from vectorflow_wire.keys import key_id
 from vectorflow_wire.sealing import SealedContext, SealedSecret, seal
 
 LIFETIME = timedelta(hours=24)
+_NOTHING = LentValues({}, {})
 SealedKey = tuple[UUID, UUID, str]
 HandoverOf = Callable[[WantedPipeline], str]
 
 
 class Ingredients(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that bundles of one organisation are made of. `secrets` are by environment and name."""
+    """Everything that bundles of one organisation are made of. `secrets` are by environment, `stores` by
+    environment and name."""
 
     organization_id: UUID
     signer: Signer
     keys_version: int
-    secrets: Mapping[UUID, Mapping[str, SecretValue]]
+    secrets: Mapping[UUID, LentValues]
+    stores: Mapping[UUID, Mapping[str, StoreRef]]
     sealed: Mapping[SealedKey, str]
     handover: HandoverOf
     now: datetime
@@ -82,17 +85,16 @@ def _pipeline(
     state, reason = wanted.desired, wanted.reason
     revision = wanted.sha256.hex()
     sealed: tuple[SealedSecret, ...] = ()
+    stores: tuple[StoreRef, ...] = ()
     if state == DesiredState.RUN:
-        known = given.secrets.get(node.environment_id, {})
-        missing = [name for name in wanted.secrets if name not in known]
-        if missing:
+        problem = _problem(node, wanted, given)
+        if problem is not None:
             # What cannot be rendered is held, and running copies go on.
-            state = DesiredState.HOLD
-            reason = (
-                f"the secret {missing[0]} does not exist in this environment; make it, or deploy without it"
-            )
+            state, reason = DesiredState.HOLD, problem
         else:
+            known = given.secrets.get(node.environment_id, _NOTHING).values
             sealed = tuple(_sealed(node, known[name], given, fresh) for name in wanted.secrets)
+            stores = tuple(given.stores[node.environment_id][name] for name in wanted.stores)
     return BundlePipeline(
         id=str(wanted.pipeline_id),
         name=wanted.name,
@@ -103,9 +105,33 @@ def _pipeline(
         handover=given.handover(wanted),
         handover_from=wanted.previous_sha256.hex() if wanted.previous_sha256 else "",
         attempt=wanted.attempt,
-        files=(FileRef(sha256=revision, size=wanted.size),),
+        files=(FileRef(sha256=revision, size=wanted.size), *(FileRef(sha256=each) for each in wanted.files)),
         secrets=sealed,
+        stores=stores,
     )
+
+
+def _problem(node: DueNode, wanted: WantedPipeline, given: Ingredients) -> str | None:
+    """Return why the pipeline cannot be rendered now, None when it can."""
+    lent = given.secrets.get(node.environment_id, _NOTHING)
+    for name in wanted.secrets:
+        if name in lent.failures:
+            return f"the secret {name} cannot be had: {lent.failures[name]}"
+        if name not in lent.values:
+            return f"the {_words(name)} does not exist in this environment; make it, or deploy without it"
+    stores = given.stores.get(node.environment_id, {})
+    gone = next((name for name in wanted.stores if name not in stores), None)
+    return f"the store {gone} does not exist in this environment any more" if gone else None
+
+
+def _words(name: str) -> str:
+    kind, _, rest = name.partition(".")
+    if not rest:
+        return f"secret {name}"
+    if kind == "var":
+        return f"variable {rest}"
+    certificate, _, version = rest.rpartition(".")
+    return f"private key of version {version} of the certificate {certificate}"
 
 
 def _sealed(
@@ -116,13 +142,16 @@ def _sealed(
     again = fresh.get(place)
     stored = given.sealed.get(place) or (again.sealed if again else None)
     if stored is not None:
-        return SealedSecret(name=secret.name, version=secret.version, key=key, sealed=stored)
+        return SealedSecret(
+            name=secret.name, version=secret.version, key=key, sealed=stored, file=secret.file
+        )
     context = SealedContext(
         organization=str(given.organization_id), node=str(node.id), name=secret.name, version=secret.version
     )
     made = seal(secret.value.decode(), context=context, public=node.sealing_key)
-    fresh[place] = SealedRow(secret.version_id, node.id, key, made.sealed)
-    return made
+    if secret.stored:
+        fresh[place] = SealedRow(secret.version_id, node.id, key, made.sealed)
+    return msgspec.structs.replace(made, file=secret.file)
 
 
 def _milliseconds(moment: datetime) -> int:

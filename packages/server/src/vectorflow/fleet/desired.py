@@ -169,6 +169,31 @@ class DesiredBook:
             self._files.put(key, content)
         return content
 
+    async def size(self, authority: NodeAuthority, sha256: str) -> int:
+        """Return the size of a certificate or lookup file that the node's present bundle names.
+
+        Raises `FileNotNamed`.
+        """
+        version = await self._fresh(authority)
+        if version is None or version.hashes is None or sha256 not in version.hashes:
+            raise FileNotNamed
+        async with self._database.transaction(authority.organization_id) as txn:
+            size = await store.file_size(txn, authority.node_id, sha256)
+        if size is None:
+            raise FileNotNamed
+        return size
+
+    async def part(self, authority: NodeAuthority, sha256: str, position: int) -> bytes | None:
+        """Return a piece of such a file, None past its end; many nodes fetch the same ones."""
+        key = (authority.organization_id, f"{sha256}.{position}")
+        content = self._files.get(key)
+        if content is None:
+            async with self._database.transaction(authority.organization_id) as txn:
+                content = await store.file_part(txn, authority.node_id, sha256, position)
+            if content is not None:
+                self._files.put(key, content)
+        return content
+
     def changed(self, node_id: UUID, generation: int = 0, issue: int = 0) -> None:
         """A new bundle was signed: read it at the next poll, and tell its version to heartbeats until then."""
         self._news.told(node_id)

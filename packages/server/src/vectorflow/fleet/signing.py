@@ -6,6 +6,8 @@ Idempotent: two signers at once store the same generation once.
 
 import asyncio
 from collections import OrderedDict, defaultdict
+from collections.abc import Sequence
+from typing import Protocol
 from uuid import UUID
 
 import msgspec
@@ -17,29 +19,47 @@ from vectorflow.fleet.store import bundles as store
 from vectorflow.kernel.clock import Clock
 from vectorflow.keys.signing import SigningService
 from vectorflow.platform.database import Database, Transaction
+from vectorflow.vault.errors import StoreNotAsked
 from vectorflow.vault.service import VaultService
-from vectorflow.vault.types import SecretValue
+from vectorflow.vault.types import LentValues
 from vectorflow_topology.document import document_from_json
 from vectorflow_topology.handover import handover
-from vectorflow_wire.bundles import Handover
+from vectorflow_topology.surroundings import Surroundings
+from vectorflow_wire.bundles import Handover, StoreRef
 
 log = structlog.get_logger()
 
 BATCH = 500
+_TRIES = 2
 _MOST_HANDOVERS = 2000
 _Step = tuple[UUID, int | None, int]
+
+
+class OutsideStores(Protocol):
+    """Fetches secrets from outside stores; passed in where the process may call them."""
+
+    async def refresh(self, organization_id: UUID, wanted: Sequence[tuple[UUID, str]]) -> int:
+        """Fetch secrets (environment, name) that are not held; return how many places were asked."""
+        ...
 
 
 class BundleSigner:
     """Makes, signs and stores bundles, an organisation at a time."""
 
     def __init__(
-        self, database: Database, vault: VaultService, signing: SigningService, clock: Clock
+        self,
+        database: Database,
+        vault: VaultService,
+        signing: SigningService,
+        clock: Clock,
+        *,
+        outside: OutsideStores | None = None,
     ) -> None:
         self._database = database
         self._vault = vault
         self._signing = signing
         self._clock = clock
+        self._outside = outside
         # Revisions never change, so neither does the way from one to the next.
         self._handovers: OrderedDict[_Step, str] = OrderedDict()
 
@@ -58,8 +78,37 @@ class BundleSigner:
         async with self._database.transaction(organization_id) as txn:
             await self._signing.ensure_signing_keys(txn)
 
+    async def refresh_stores(self, organization_id: UUID) -> int:
+        """Ask outside stores for the secrets that nodes are to run with; a change makes bundles due.
+
+        Returns how many places were asked; what is held is not asked again.
+        """
+        if self._outside is None:
+            return 0
+        async with self._database.transaction(organization_id) as txn:
+            names = await store.secret_names_deployed(txn)
+        return await self._outside.refresh(
+            organization_id, [(each.environment_id, each.name) for each in names]
+        )
+
+    async def organizations_with_stores(self) -> list[UUID]:
+        """Return the organisations whose outside stores the server asks."""
+        if self._outside is None:
+            return []
+        async with self._database.unscoped() as txn:
+            return await store.organizations_with_stores(txn)
+
     async def sign(self, organization_id: UUID) -> int:
         """Make every bundle that is due; return how many were stored."""
+        await self.refresh_stores(organization_id)
+        for _ in range(_TRIES):
+            try:
+                return await self._batches(organization_id)
+            except StoreNotAsked:  # assigned after the stores were asked
+                await self.refresh_stores(organization_id)
+        return await self._batches(organization_id)
+
+    async def _batches(self, organization_id: UUID) -> int:
         total = 0
         while True:
             async with self._database.transaction(organization_id) as txn:
@@ -89,16 +138,30 @@ class BundleSigner:
     ) -> Ingredients:
         online = await self._signing.signing_key(txn)
         names: dict[UUID, set[str]] = defaultdict(set)
+        backends: dict[UUID, set[str]] = defaultdict(set)
         for node in due:
             for each in wanted.get(node.id, ()):
                 if each.desired == "run":
                     names[node.environment_id].update(each.secrets)
-        secrets: dict[UUID, dict[str, SecretValue]] = {}
+                    backends[node.environment_id].update(each.stores)
+        secrets: dict[UUID, LentValues] = {}
         for environment_id, wanted_names in names.items():
             if wanted_names:
-                values = await self._vault.secret_values(txn, environment_id, sorted(wanted_names))
-                secrets[environment_id] = {value.name: value for value in values}
-        versions = [value.version_id for several in secrets.values() for value in several.values()]
+                lent = await self._vault.secret_values(txn, environment_id, sorted(wanted_names))
+                secrets[environment_id] = lent
+        stores: dict[UUID, dict[str, StoreRef]] = {}
+        for environment_id, wanted_names in backends.items():
+            if wanted_names:
+                stores[environment_id] = {
+                    each.name: StoreRef(name=each.name, type=each.type, options=each.options)
+                    for each in await self._vault.stores.backends(txn, environment_id)
+                }
+        versions = [
+            value.version_id
+            for several in secrets.values()
+            for value in several.values.values()
+            if value.stored
+        ]
         sealed: dict[SealedKey, str] = {}
         if versions:
             for row in await store.sealed_list(txn, [node.id for node in due], versions):
@@ -108,6 +171,7 @@ class BundleSigner:
             signer=online.signer,
             keys_version=online.keys_version,
             secrets=secrets,
+            stores=stores,
             sealed=sealed,
             handover=self._handover,
             now=self._clock.now(),
@@ -135,7 +199,7 @@ class BundleSigner:
             (pipeline, previous) for pipeline, previous, _ in steps if previous is not None
         }
         rows = await store.revision_documents(txn, sorted(revisions))
-        documents = {(row.pipeline_id, row.number): row.document for row in rows}
+        documents = {(row.pipeline_id, row.number): row for row in rows}
         for step in steps:
             pipeline, previous, number = step
             old = documents.get((pipeline, previous)) if previous is not None else None
@@ -144,11 +208,16 @@ class BundleSigner:
             self._handovers.popitem(last=False)
 
 
-def _computed(old: bytes | None, new: bytes) -> str:
+def _computed(old: store.RevisionDocument | None, new: store.RevisionDocument) -> str:
     """Return the way from one document to the next; what cannot be told is a restart, which is always safe."""
     try:
-        before = document_from_json(msgspec.json.decode(old)) if old is not None else None
-        return handover(before, document_from_json(msgspec.json.decode(new)))
+        before = document_from_json(msgspec.json.decode(old.document)) if old is not None else None
+        return handover(
+            before,
+            document_from_json(msgspec.json.decode(new.document)),
+            msgspec.json.decode(old.surroundings, type=Surroundings) if old is not None else None,
+            msgspec.json.decode(new.surroundings, type=Surroundings),
+        )
     except Exception as error:
         log.warning("handover.not-computed", error=type(error).__name__)
         return Handover.RESTART

@@ -36,5 +36,11 @@ class Permission(StrEnum):
     SECRET_USE = "secret.use"  # noqa: S105
     KEYS_READ = "keys.read"
     KEYS_MANAGE = "keys.manage"
+    VARIABLE_READ = "variable.read"
+    VARIABLE_WRITE = "variable.write"
+    CERTIFICATE_READ = "certificate.read"
+    CERTIFICATE_WRITE = "certificate.write"
+    LOOKUP_FILE_READ = "lookup-file.read"
+    LOOKUP_FILE_WRITE = "lookup-file.write"
     TELEMETRY_READ = "telemetry.read"
     SESSION_OWN = "session.own"

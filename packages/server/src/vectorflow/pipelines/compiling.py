@@ -10,10 +10,12 @@ from vectorflow.pipelines.errors import CheckingBusy
 from vectorflow.pipelines.types import Checked, ImportFormat
 from vectorflow_topology.checks.engines import Engine, check_engines
 from vectorflow_topology.checks.resources import document_resources
-from vectorflow_topology.compiler import Compiled, CompileFailed, Target, compile_document
+from vectorflow_topology.compiler import Compiled, CompileFailed, Target, compile_document, render
+from vectorflow_topology.destinations import SecretUse, secret_uses
 from vectorflow_topology.document import Document
 from vectorflow_topology.findings import Finding, ordered
 from vectorflow_topology.importer import Imported, import_text
+from vectorflow_topology.surroundings import Surroundings
 from vectorflow_topology.vrl import VrlCompiler, VrlDiagnostic
 
 P = ParamSpec("P")
@@ -37,12 +39,21 @@ class Workbench:
         """End the threads; what waits is given up."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def check(self, document: Document, engines: Sequence[Engine] = ()) -> Checked:
+    async def check(
+        self,
+        document: Document,
+        engines: Sequence[Engine] = (),
+        surroundings: Surroundings | None = None,
+    ) -> Checked:
         """Return what is wrong with a document for each of the engines, and what it compiles to.
 
         Without engines it is checked for the target. Raises `CheckingBusy`.
         """
-        return await self.run(self._check, document, engines)
+        return await self.run(self._check, document, engines, surroundings or Surroundings())
+
+    async def uses(self, document: Document, surroundings: Surroundings) -> tuple[SecretUse, ...]:
+        """Return where a document sends secrets, whether or not it compiles. Raises `CheckingBusy`."""
+        return await self.run(self._uses, document, surroundings)
 
     async def import_text(self, text: str, text_format: ImportFormat) -> Imported:
         """Return the documents that a configuration of Vector makes. Raises `CheckingBusy`."""
@@ -59,12 +70,17 @@ class Workbench:
         finally:
             self._waiting -= 1
 
-    def _check(self, document: Document, engines: Sequence[Engine]) -> Checked:
+    def _uses(self, document: Document, surroundings: Surroundings) -> tuple[SecretUse, ...]:
+        rendered, _ = render(document, self.target, surroundings=surroundings)
+        return secret_uses(document, rendered)
+
+    def _check(self, document: Document, engines: Sequence[Engine], surroundings: Surroundings) -> Checked:
         vrl = _Budgeted(self._vrl) if self._vrl is not None else None
-        found = list(check_engines(document, engines or (Engine(target=self.target),), vrl=vrl))
+        wanted = engines or (Engine(target=self.target),)
+        found = list(check_engines(document, wanted, vrl=vrl, surroundings=surroundings))
         compiled: Compiled | None = None
         try:
-            compiled = compile_document(document, self.target)
+            compiled = compile_document(document, self.target, surroundings)
         except CompileFailed as failed:
             found.extend(each for each in failed.findings if not _told(each, found))
         return Checked(
@@ -73,6 +89,10 @@ class Workbench:
             sha256=compiled.sha256 if compiled else None,
             secrets=compiled.secrets if compiled else (),
             resources=tuple(document_resources(document, self.target)),
+            files=compiled.files if compiled else (),
+            stores=compiled.stores if compiled else (),
+            uses=self._uses(document, surroundings),
+            surroundings=surroundings,
         )
 
 

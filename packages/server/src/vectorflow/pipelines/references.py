@@ -1,23 +1,37 @@
-"""Where a document refers to secrets. A draft need not compile, so this reads it as it stands."""
+"""What a document refers to, and what there is to say about its secrets."""
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
 
-import msgspec
-
+from vectorflow.vault.types import Refusal, Stale
 from vectorflow_topology.document import Document
-from vectorflow_topology.findings import Finding, error
+from vectorflow_topology.findings import Finding, Path, error, note
+from vectorflow_topology.surroundings import RefKind, Surroundings, references
 
-_REFERENCE = re.compile(r"SECRET\[([A-Za-z0-9_-]{1,64})\]")
+_WORDS = {"secret": "secret", "variable": "variable", "certificate": "certificate", "file": "lookup file"}
 
 
 def secret_names(document: Document) -> frozenset[str]:
     """Return the names of all secrets that a document refers to, also in components that are switched off."""
-    return frozenset(name for name, _ in _references(document))
+    return frozenset(each.name for each in references(document) if each.kind == "secret")
+
+
+def names_used(document: Document) -> frozenset[tuple[RefKind, str]]:
+    """Return everything that a document refers to, as (kind, name)."""
+    return frozenset((each.kind, each.name) for each in references(document))
+
+
+def sensitive_variables(surroundings: Surroundings) -> frozenset[str]:
+    """Return the names of the variables whose values are secret."""
+    return frozenset(name for name, each in surroundings.variables.items() if each.sensitive)
 
 
 def missing_secret_findings(document: Document, missing: list[str]) -> list[Finding]:
     """Return a finding for each component that refers to a secret which does not exist."""
+    found = {
+        (each.name, each.component)
+        for each in references(document)
+        if each.kind == "secret" and each.name in missing
+    }
     return [
         error(
             "secret.unknown",
@@ -25,19 +39,29 @@ def missing_secret_findings(document: Document, missing: list[str]) -> list[Find
             component,
             fix={"action": "create_secret", "name": name},
         )
-        for name, component in dict.fromkeys(_references(document))
-        if name in missing
+        for name, component in sorted(found, key=str)
     ]
 
 
-def _references(document: Document) -> Iterator[tuple[str, str | None]]:
-    for component in document.components:
-        for name in _REFERENCE.findall(_text(component.options)):
-            yield name, component.id
-    around = (document.globals, document.enrichment_tables, document.variables)
-    for name in _REFERENCE.findall(_text(around)):
-        yield name, None
+def refusal_findings(refusals: Iterable[Refusal]) -> list[Finding]:
+    """Return refusals of the vault as findings about the options that hold the references."""
+    return [
+        error(each.rule, each.message, each.use.component, _path(each.use.path), fix=each.fix)
+        for each in refusals
+    ]
 
 
-def _text(value: object) -> str:
-    return msgspec.json.encode(value).decode()
+def stale_findings(stale: Sequence[Stale]) -> list[Finding]:
+    """Return a note for each thing that changed after the latest revision was made of it."""
+    return [
+        note(
+            "environment.changed",
+            f"The {_WORDS[each.kind]} {each.name} changed after the latest revision was made. "
+            "It takes effect with a new revision.",
+        )
+        for each in stale
+    ]
+
+
+def _path(dotted: str) -> Path:
+    return tuple(dotted.partition(".[]")[0].split("."))

@@ -3,6 +3,8 @@
 from typing import Literal
 from uuid import UUID
 
+import msgspec
+
 from vectorflow.kernel.actor import Actor
 from vectorflow.kernel.audit import AuditAction, AuditEntry
 from vectorflow.kernel.errors import FieldError
@@ -10,6 +12,7 @@ from vectorflow.kernel.ids import new_id
 from vectorflow.pipelines import store
 from vectorflow.pipelines.documents import document_stored, field_errors, hash_of
 from vectorflow.pipelines.errors import DocumentInvalid, PipelineInvalid, PipelineNotFound, RevisionNotFound
+from vectorflow.pipelines.references import stale_findings
 from vectorflow.pipelines.service import PIPELINE_TOPIC, PipelineService
 from vectorflow.pipelines.types import (
     Checked,
@@ -23,10 +26,13 @@ from vectorflow.platform.database import Transaction
 from vectorflow_topology.compiler import CompileFailed, Target, compile_document
 from vectorflow_topology.diff import diff_documents, diff_text, redacted
 from vectorflow_topology.document import Document
+from vectorflow_topology.findings import ordered
 from vectorflow_topology.handover import handover
+from vectorflow_topology.surroundings import Surroundings
 
 _MOST_MESSAGE = 2_000
 State = int | Literal["draft"] | None
+_Situated = tuple[Document, Surroundings]
 
 
 class RevisionService:
@@ -51,13 +57,19 @@ class RevisionService:
         if pipeline is None or plain is None:
             raise PipelineNotFound
         document = await self._workbench.run(document_stored, plain)
-        checked = await self._pipelines.check(txn, pipeline.environment_id, document, pipeline_id)
+        checked = await self._pipelines.check(
+            txn, pipeline.environment_id, document, actor, pipeline_id=pipeline_id
+        )
         if checked.yaml is None or checked.sha256 is None or checked.errors:
             raise DocumentInvalid(errors=field_errors(checked.errors))
+        await self._pipelines.admit(txn, pipeline.environment_id, document, checked.surroundings, actor)
         latest = await self._latest(txn, pipeline)
         document_hash = await self._workbench.run(hash_of, document)
         if latest is not None and latest.sha256.hex() == checked.sha256:
             await store.pipeline_revised(txn, pipeline_id, latest.number, document_hash)
+            await self._pipelines.record_uses(
+                txn, pipeline, document, checked.surroundings, actor, revised=True
+            )
             return latest
         columns = store.RevisionColumns(
             id=new_id(),
@@ -69,10 +81,15 @@ class RevisionService:
             document_hash=document_hash,
             component_count=len(document.components),
             secrets=checked.secrets,
+            files=checked.files,
+            stores=checked.stores,
+            surroundings=msgspec.to_builtins(checked.surroundings),
             target=self._workbench.target.vector_version,
             message=message,
         )
-        row = await self._keep(txn, pipeline, columns, document, actor)
+        row = await self._keep(
+            txn, pipeline, columns, document, surroundings=checked.surroundings, actor=actor
+        )
         await store.resource_insert(txn, pipeline.environment_id, pipeline_id, row.number, checked.resources)
         return row
 
@@ -102,7 +119,17 @@ class RevisionService:
         if content is None:
             raise RevisionNotFound
         document = await self._workbench.run(document_stored, content.document)
-        return StoredRevision(row=row, yaml=content.yaml, document=document)
+        around = msgspec.convert(content.surroundings, Surroundings)
+        return StoredRevision(row=row, yaml=content.yaml, document=document, surroundings=around)
+
+    async def admit(self, txn: Transaction, pipeline: PipelineRow, number: int, actor: Actor) -> RevisionRow:
+        """Return a revision whose secrets the actor may let run.
+
+        Raises `RevisionNotFound`, `SecretUseDenied` or `SecretUseRefused`.
+        """
+        stored = await self.stored(txn, pipeline.id, number)
+        await self._pipelines.admit(txn, pipeline.environment_id, stored.document, stored.surroundings, actor)
+        return stored.row
 
     async def configuration(self, txn: Transaction, sha256: str) -> bytes | None:
         """Return the compiled configuration of this hash (hex), or None."""
@@ -114,26 +141,41 @@ class RevisionService:
 
     async def handover(self, txn: Transaction, pipeline_id: UUID, old: int | None, new: int) -> Handover:
         """Return how a node goes from one revision to another (None: from nothing). Raises `RevisionNotFound`."""
-        before = (await self.stored(txn, pipeline_id, old)).document if old is not None else None
-        after = (await self.stored(txn, pipeline_id, new)).document
-        return await self._workbench.run(handover, before, after)
+        before = await self.stored(txn, pipeline_id, old) if old is not None else None
+        after = await self.stored(txn, pipeline_id, new)
+        return await self._workbench.run(
+            handover,
+            before.document if before else None,
+            after.document,
+            before.surroundings if before else None,
+            after.surroundings,
+        )
 
     async def difference(self, txn: Transaction, pipeline: PipelineRow, old: State, new: State) -> Difference:
         """Compare two states of a pipeline: a revision's number, the draft, or None for nothing at all."""
         before, after = await self._document(txn, pipeline, old), await self._document(txn, pipeline, new)
         return await self._workbench.run(_difference, before, after, self._workbench.target)
 
-    async def preview(self, txn: Transaction, pipeline: PipelineRow) -> tuple[Checked, Document]:
+    async def preview(
+        self, txn: Transaction, pipeline: PipelineRow, actor: Actor
+    ) -> tuple[Checked, Document]:
         """Return what a revision of the draft would be, without making one, and the draft's document."""
         document = (await self._pipelines.draft(txn, pipeline.environment_id, pipeline.id)).document
-        return await self._pipelines.check(txn, pipeline.environment_id, document, pipeline.id), document
+        checked = await self._pipelines.check(
+            txn, pipeline.environment_id, document, actor, pipeline_id=pipeline.id
+        )
+        stale = stale_findings(await self._pipelines.stale(txn, pipeline.id))
+        findings = tuple(ordered([*checked.findings, *stale]))
+        return msgspec.structs.replace(checked, findings=findings), document
 
-    async def _document(self, txn: Transaction, pipeline: PipelineRow, state: State) -> Document | None:
+    async def _document(self, txn: Transaction, pipeline: PipelineRow, state: State) -> _Situated | None:
         if state is None:
             return None
         if state == "draft":
-            return (await self._pipelines.draft(txn, pipeline.environment_id, pipeline.id)).document
-        return (await self.stored(txn, pipeline.id, state)).document
+            document = (await self._pipelines.draft(txn, pipeline.environment_id, pipeline.id)).document
+            return document, await self._pipelines.surroundings(txn, pipeline.environment_id, document)
+        stored = await self.stored(txn, pipeline.id, state)
+        return stored.document, stored.surroundings
 
     async def _latest(self, txn: Transaction, pipeline: PipelineRow) -> RevisionRow | None:
         if pipeline.latest_revision is None:
@@ -146,6 +188,8 @@ class RevisionService:
         pipeline: PipelineRow,
         columns: store.RevisionColumns,
         document: Document,
+        *,
+        surroundings: Surroundings,
         actor: Actor,
     ) -> RevisionRow:
         row = await store.revision_insert(txn, columns, actor)
@@ -153,7 +197,7 @@ class RevisionService:
         revised = await store.pipeline_lock(txn, pipeline.id)
         if row is None or revised is None:  # both are held by this transaction
             raise PipelineNotFound
-        await self._pipelines.record_uses(txn, revised, document)
+        await self._pipelines.record_uses(txn, revised, document, surroundings, actor, revised=True)
         await txn.audit(
             AuditEntry(
                 action=AuditAction.REVISION_CREATED,
@@ -173,19 +217,20 @@ class RevisionService:
         return row
 
 
-def _difference(before: Document | None, after: Document | None, target: Target) -> Difference:
-    changes = tuple(diff_documents(before, after or Document()))
+def _difference(before: _Situated | None, after: _Situated | None, target: Target) -> Difference:
+    changes = tuple(diff_documents(before[0] if before else None, after[0] if after else Document()))
     old, new = _yaml(before, target), _yaml(after, target)
     if old is None or new is None:
         return Difference(text=None, changes=changes)
     return Difference(text=diff_text(old, new), changes=changes)
 
 
-def _yaml(document: Document | None, target: Target) -> str | None:
+def _yaml(situated: _Situated | None, target: Target) -> str | None:
     """Return what a document compiles to, its credentials hidden; None where that is not possible."""
-    if document is None:
+    if situated is None:
         return ""
+    document, surroundings = situated
     try:
-        return compile_document(redacted(document), target).yaml.decode()
+        return compile_document(redacted(document), target, surroundings).yaml.decode()
     except CompileFailed:
         return None

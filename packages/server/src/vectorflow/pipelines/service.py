@@ -19,7 +19,13 @@ from vectorflow.pipelines.errors import (
     PipelineNotFound,
     StillDeployed,
 )
-from vectorflow.pipelines.references import missing_secret_findings, secret_names
+from vectorflow.pipelines.references import (
+    missing_secret_findings,
+    names_used,
+    refusal_findings,
+    secret_names,
+    sensitive_variables,
+)
 from vectorflow.pipelines.surroundings import Surroundings
 from vectorflow.pipelines.types import (
     Checked,
@@ -30,11 +36,14 @@ from vectorflow.pipelines.types import (
     PipelineRow,
 )
 from vectorflow.platform.database import Transaction
+from vectorflow.vault.errors import SecretUseRefused
 from vectorflow.vault.service import VaultService
-from vectorflow.vault.types import PipelineUses
+from vectorflow.vault.types import PipelineUses, Stale
 from vectorflow_topology.checks.engines import Engine
 from vectorflow_topology.document import Document
 from vectorflow_topology.findings import ordered
+from vectorflow_topology.surroundings import Reference, references
+from vectorflow_topology.surroundings import Surroundings as Lent
 
 PIPELINE_TOPIC = "pipelines.pipeline"
 _MOST_NAME = 100
@@ -75,12 +84,14 @@ class PipelineService:
         """Return pipelines in the order of their names, with what is deployed of each."""
         rows = await store.pipeline_list(txn, environment_id, after=after, limit=limit, text=text)
         deployed = await self._deployed.deployed(txn, [row.id for row in rows]) if rows else {}
-        return [PipelineListed(row=row, deployed=deployed.get(row.id)) for row in rows]
+        stale = await self._vault.stale(txn, [row.id for row in rows])
+        return [PipelineListed(row, deployed.get(row.id), tuple(stale.get(row.id, ()))) for row in rows]
 
     async def listed(self, txn: Transaction, row: PipelineRow) -> PipelineListed:
         """Return a pipeline with what is deployed of it."""
         deployed = await self._deployed.deployed(txn, [row.id])
-        return PipelineListed(row=row, deployed=deployed.get(row.id))
+        stale = await self._vault.stale(txn, [row.id])
+        return PipelineListed(row, deployed.get(row.id), tuple(stale.get(row.id, ())))
 
     async def pipeline(self, txn: Transaction, environment_id: UUID, pipeline_id: UUID) -> PipelineRow:
         """Return a pipeline of an environment. Raises `PipelineNotFound`."""
@@ -114,13 +125,17 @@ class PipelineService:
         description: str = "",
         document: Document | None = None,
     ) -> Draft:
-        """Make a pipeline. Raises `PipelineInvalid`, `PipelineNameTaken` or `DocumentInvalid`."""
+        """Make a pipeline.
+
+        Raises `PipelineInvalid`, `PipelineNameTaken`, `DocumentInvalid` or `SecretUseDenied`.
+        """
         kept = document or Document()
         columns = await self._columns(name, description, kept)
+        around = await self._allowed(txn, environment_id, kept, actor)
         row = await store.pipeline_insert(txn, environment_id, new_id(), columns, actor)
         if row is None:
             raise PipelineNameTaken
-        await self._saved(txn, row, kept)
+        await self._saved(txn, row, kept, around, actor)
         await txn.audit(_entry(AuditAction.PIPELINE_CREATED, actor, row, f"Pipeline {row.name} was made."))
         return Draft(row=row, document=kept)
 
@@ -136,9 +151,10 @@ class PipelineService:
     ) -> Draft:
         """Replace the draft of a pipeline that `for_change` returned.
 
-        Raises `PipelineInvalid`, `PipelineNameTaken` or `DocumentInvalid`.
+        Raises `PipelineInvalid`, `PipelineNameTaken`, `DocumentInvalid` or `SecretUseDenied`.
         """
         columns = await self._columns(name, description, document)
+        around = await self._allowed(txn, pipeline.environment_id, document, actor)
         if await store.pipeline_name_taken(txn, pipeline.environment_id, columns.name, pipeline.id):
             raise PipelineNameTaken
         try:
@@ -147,7 +163,7 @@ class PipelineService:
             raise PipelineNameTaken from error
         if row is None:
             raise PipelineNotFound
-        await self._saved(txn, row, document)
+        await self._saved(txn, row, document, around, actor)
         await txn.audit(
             _entry(
                 AuditAction.PIPELINE_UPDATED, actor, row, f"The draft of {row.name} was changed.", pipeline
@@ -161,18 +177,27 @@ class PipelineService:
             raise StillDeployed
         await store.pipeline_delete(txn, pipeline.id)
         uses = PipelineUses(pipeline.id, pipeline.name, frozenset(), frozenset())
-        await self._vault.record_uses(txn, pipeline.environment_id, uses)
+        await self._vault.record_uses(txn, pipeline.environment_id, uses, actor)
         await txn.audit(
             _entry(AuditAction.PIPELINE_DELETED, actor, pipeline, f"Pipeline {pipeline.name} was deleted.")
         )
         await txn.notify(PIPELINE_TOPIC, {"pipeline_id": pipeline.id})
 
     async def check(
-        self, txn: Transaction, environment_id: UUID, document: Document, pipeline_id: UUID | None = None
+        self,
+        txn: Transaction,
+        environment_id: UUID,
+        document: Document,
+        actor: Actor,
+        *,
+        pipeline_id: UUID | None = None,
     ) -> Checked:
-        """Check the document of a pipeline, if it is one's, against its environment. Raises `CheckingBusy`."""
-        checked = await self._workbench.check(document, await self.engines(txn, environment_id))
-        return await self.in_environment(txn, environment_id, document, checked, pipeline_id)
+        """Check the document of a pipeline, if it is one's, as what the actor would deploy. Raises `CheckingBusy`."""
+        lent = await self.surroundings(txn, environment_id, document)
+        checked = await self._workbench.check(document, await self.engines(txn, environment_id), lent)
+        return await self.in_environment(
+            txn, environment_id, document, checked, actor=actor, pipeline_id=pipeline_id
+        )
 
     async def in_environment(
         self,
@@ -180,10 +205,12 @@ class PipelineService:
         environment_id: UUID,
         document: Document,
         checked: Checked,
+        *,
+        actor: Actor,
         pipeline_id: UUID | None,
     ) -> Checked:
         """Add what the environment says: secrets, the organisation's rules, other pipelines on its nodes."""
-        checked = await self.with_secrets(txn, environment_id, document, checked)
+        checked = await self.with_secrets(txn, environment_id, document, checked, actor)
         if self._surroundings is None:
             return checked
         more = await self._surroundings.findings(txn, environment_id, document, checked, pipeline_id)
@@ -193,24 +220,92 @@ class PipelineService:
         """Return the engines that documents of an environment are checked for."""
         return await self._engines.of(txn, environment_id) if self._engines is not None else ()
 
+    async def surroundings(self, txn: Transaction, environment_id: UUID, document: Document) -> Lent:
+        """Return what the environment lends a document; it stays as it is until the transaction ends."""
+        found = await self._workbench.run(_references, document)
+        return await self._vault.surroundings(txn, environment_id, found)
+
     async def with_secrets(
-        self, txn: Transaction, environment_id: UUID, document: Document, checked: Checked
+        self, txn: Transaction, environment_id: UUID, document: Document, checked: Checked, actor: Actor
     ) -> Checked:
-        """Add findings about secrets that do not exist; those that do are held until the transaction ends."""
+        """Add findings about secrets: those that do not exist, and those that may not be used as they are.
+
+        Secrets that exist are held until the transaction ends.
+        """
         missing = await self._vault.missing(txn, environment_id, sorted(secret_names(document)))
-        if not missing:
+        refusals = await self._vault.places.refusals(txn, environment_id, checked.uses, actor)
+        found = [*missing_secret_findings(document, missing), *refusal_findings(refusals)]
+        if not found:
             return checked
-        findings = (*checked.findings, *missing_secret_findings(document, missing))
-        return msgspec.structs.replace(checked, findings=tuple(ordered(findings)))
+        return msgspec.structs.replace(checked, findings=tuple(ordered([*checked.findings, *found])))
 
-    async def record_uses(self, txn: Transaction, pipeline: PipelineRow, document: Document) -> None:
-        """Tell the vault which secrets the draft and the revisions of a pipeline refer to."""
-        revisions = await store.revision_secret_names(txn, pipeline.id) if pipeline.latest_revision else []
-        uses = PipelineUses(pipeline.id, pipeline.name, secret_names(document), frozenset(revisions))
-        await self._vault.record_uses(txn, pipeline.environment_id, uses)
+    async def admit(
+        self,
+        txn: Transaction,
+        environment_id: UUID,
+        document: Document,
+        surroundings: Lent,
+        actor: Actor,
+    ) -> None:
+        """Let the secrets of a document that is about to run be used as they are, or refuse.
 
-    async def _saved(self, txn: Transaction, pipeline: PipelineRow, document: Document) -> None:
-        await self.record_uses(txn, pipeline, document)
+        The one choke point for everything that is deployed. Raises `SecretUseDenied` or `SecretUseRefused`.
+        """
+        found = await self._workbench.run(_references, document)
+        self._vault.require_use(actor, found, sensitive_variables(surroundings))
+        used = await self._workbench.uses(document, surroundings)
+        refusals = await self._vault.places.refusals(txn, environment_id, used, actor)
+        if refusals:
+            errors = [FieldError(f"{each.use.component}.{each.use.path}", each.message) for each in refusals]
+            raise SecretUseRefused(refusals[0].message, errors=errors)
+        await self._vault.places.admit(txn, environment_id, used, actor)
+
+    async def stale(self, txn: Transaction, pipeline_id: UUID) -> list[Stale]:
+        """Return what changed after the pipeline's latest revision was made of it."""
+        return (await self._vault.stale(txn, [pipeline_id])).get(pipeline_id, [])
+
+    async def record_uses(
+        self,
+        txn: Transaction,
+        pipeline: PipelineRow,
+        document: Document,
+        surroundings: Lent,
+        actor: Actor,
+        *,
+        revised: bool = False,
+    ) -> None:
+        """Tell the vault what the draft and the revisions of a pipeline refer to, and where secrets go."""
+        revisions = await store.revision_references(txn, pipeline.id) if pipeline.latest_revision else []
+        draft = names_used(document)
+        uses = PipelineUses(
+            pipeline_id=pipeline.id,
+            pipeline_name=pipeline.name,
+            draft=draft,
+            revisions=frozenset((each.kind, each.name) for each in revisions),
+            places=await self._workbench.uses(document, surroundings),
+            variables=frozenset(name for kind, name in draft if kind == "variable"),
+            revised=revised,
+        )
+        await self._vault.record_uses(txn, pipeline.environment_id, uses, actor)
+
+    async def _allowed(
+        self, txn: Transaction, environment_id: UUID, document: Document, actor: Actor
+    ) -> Lent:
+        """Return what the environment lends, if the actor may refer to it. Raises `SecretUseDenied`."""
+        found = await self._workbench.run(_references, document)
+        around = await self._vault.surroundings(txn, environment_id, found)
+        self._vault.require_use(actor, found, sensitive_variables(around))
+        return around
+
+    async def _saved(
+        self,
+        txn: Transaction,
+        pipeline: PipelineRow,
+        document: Document,
+        surroundings: Lent,
+        actor: Actor,
+    ) -> None:
+        await self.record_uses(txn, pipeline, document, surroundings, actor)
         await txn.notify(PIPELINE_TOPIC, {"pipeline_id": pipeline.id})
 
     async def _columns(self, name: str, description: str, document: Document) -> store.DraftColumns:
@@ -223,6 +318,10 @@ class PipelineService:
         if problems:
             raise PipelineInvalid(errors=problems)
         return await self._workbench.run(document_columns, kept, description, document)
+
+
+def _references(document: Document) -> list[Reference]:
+    return list(references(document))
 
 
 def _entry(

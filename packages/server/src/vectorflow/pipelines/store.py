@@ -1,6 +1,7 @@
 """The SQL of pipelines and revisions."""
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -11,6 +12,7 @@ from vectorflow.kernel.ids import new_id
 from vectorflow.pipelines.types import PipelineRow, PlainDocument, RevisionRow
 from vectorflow.platform.database import Transaction
 from vectorflow_topology.catalogue import Resource
+from vectorflow_topology.surroundings import RefKind
 
 
 class DocumentRow(msgspec.Struct, frozen=True):
@@ -24,6 +26,14 @@ class ContentRow(msgspec.Struct, frozen=True):
 
     yaml: bytes
     document: PlainDocument
+    surroundings: dict[str, Any]
+
+
+class NamedReference(msgspec.Struct, frozen=True):
+    """Something that revisions refer to."""
+
+    kind: RefKind
+    name: str
 
 
 class TakenRow(msgspec.Struct, frozen=True):
@@ -60,6 +70,9 @@ class RevisionColumns(msgspec.Struct, frozen=True, kw_only=True):
     document_hash: bytes
     component_count: int
     secrets: tuple[str, ...]
+    files: tuple[str, ...]
+    stores: tuple[str, ...]
+    surroundings: dict[str, Any]
     target: str
     message: str
 
@@ -226,7 +239,7 @@ async def revision_content(txn: Transaction, pipeline_id: UUID, number: int) -> 
     """Return one revision's compiled configuration and document."""
     return await txn.row(
         ContentRow,
-        """select yaml, document from revisions
+        """select yaml, document, surroundings from revisions
         where organization_id = %(organization_id)s and pipeline_id = %(pipeline_id)s and number = %(number)s""",
         {"pipeline_id": pipeline_id, "number": number},
     )
@@ -241,14 +254,28 @@ async def revision_yaml(txn: Transaction, sha256: bytes) -> bytes | None:
     return None if found is None else bytes(found)
 
 
-async def revision_secret_names(txn: Transaction, pipeline_id: UUID) -> list[str]:
-    """Return the names of all secrets that any revision of a pipeline refers to."""
-    names: Sequence[str] | None = await txn.value(
-        """select array_agg(distinct name) from revisions cross join unnest(secrets) as name
-        where organization_id = %(organization_id)s and pipeline_id = %(pipeline_id)s""",
+async def revision_references(txn: Transaction, pipeline_id: UUID) -> list[NamedReference]:
+    """Return everything that any revision of a pipeline refers to by name."""
+    return await txn.rows(
+        NamedReference,
+        """with mine as (select secrets, surroundings from revisions
+            where organization_id = %(organization_id)s and pipeline_id = %(pipeline_id)s)
+        select 'secret' as kind, name from mine cross join unnest(secrets) as name where strpos(name, '.') = 0
+        union select 'secret', name from mine cross join json_object_keys(surroundings -> 'outside') as name
+        union select 'variable', name from mine cross join json_object_keys(surroundings -> 'variables') as name
+        union select 'certificate', name from mine cross join json_object_keys(surroundings -> 'certificates') as name
+        union select 'file', name from mine cross join json_object_keys(surroundings -> 'files') as name""",
         {"pipeline_id": pipeline_id},
     )
-    return list(names or ())
+
+
+async def revision_files(txn: Transaction) -> list[str]:
+    """Return the digests of all files that any revision refers to."""
+    found: Sequence[str] | None = await txn.value(
+        """select array_agg(distinct file) from revisions cross join unnest(files) as file
+        where organization_id = %(organization_id)s"""
+    )
+    return list(found or ())
 
 
 async def revision_insert(txn: Transaction, revision: RevisionColumns, actor: Actor) -> RevisionRow | None:
@@ -256,15 +283,19 @@ async def revision_insert(txn: Transaction, revision: RevisionColumns, actor: Ac
     return await txn.row(
         RevisionRow,
         """insert into revisions (organization_id, id, pipeline_id, number, sha256, yaml, document, document_hash,
-                                  component_count, secrets, target, message, created_by, created_by_id)
+                                  component_count, secrets, files, stores, surroundings, target, message, created_by,
+                                  created_by_id)
         values (%(organization_id)s, %(id)s, %(pipeline_id)s, %(number)s, %(sha256)s, %(yaml)s, %(document)s,
-                %(document_hash)s, %(component_count)s, %(secrets)s::text[], %(target)s, %(message)s,
-                %(actor)s, %(actor_id)s)
+                %(document_hash)s, %(component_count)s, %(secrets)s::text[], %(files)s::text[], %(stores)s::text[],
+                %(surroundings)s, %(target)s, %(message)s, %(actor)s, %(actor_id)s)
         returning id, pipeline_id, number, sha256, message, created_at, created_by, component_count, secrets, target""",
         {
             **msgspec.structs.asdict(revision),
             "document": Json(revision.document),
             "secrets": list(revision.secrets),
+            "files": list(revision.files),
+            "stores": list(revision.stores),
+            "surroundings": Json(revision.surroundings),
             "actor": actor.name,
             "actor_id": actor.account_id,
         },

@@ -8,10 +8,13 @@ from uuid import UUID
 import msgspec
 
 from vectorflow.platform.database import Transaction
+from vectorflow.vault.types import Stale
 from vectorflow_topology.catalogue import Resource
+from vectorflow_topology.destinations import SecretUse
 from vectorflow_topology.diff import Change
 from vectorflow_topology.document import Document
 from vectorflow_topology.findings import Finding
+from vectorflow_topology.surroundings import Surroundings
 
 MOST_COMPONENTS = 1_000
 MOST_DOCUMENT_BYTES = 2 * 1024 * 1024
@@ -88,10 +91,11 @@ class PipelineRow(msgspec.Struct, frozen=True):
 
 
 class PipelineListed(msgspec.Struct, frozen=True):
-    """A pipeline with what is deployed of it."""
+    """A pipeline with what is deployed of it, and what changed around it since its latest revision."""
 
     row: PipelineRow
     deployed: Deployed | None
+    outdated: tuple[Stale, ...] = ()
 
     @property
     def draft_changed(self) -> bool:
@@ -129,6 +133,7 @@ class StoredRevision(msgspec.Struct, frozen=True):
     row: RevisionRow
     yaml: bytes
     document: Document
+    surroundings: Surroundings
 
 
 class Checked(msgspec.Struct, frozen=True):
@@ -140,6 +145,10 @@ class Checked(msgspec.Struct, frozen=True):
     secrets: tuple[str, ...]
     resources: tuple[tuple[str, Resource], ...] = ()
     """What its components take of a node for themselves, by component id."""
+    files: tuple[str, ...] = ()
+    stores: tuple[str, ...] = ()
+    uses: tuple[SecretUse, ...] = ()
+    surroundings: Surroundings = Surroundings()
 
     @property
     def errors(self) -> tuple[Finding, ...]:

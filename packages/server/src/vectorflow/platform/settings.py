@@ -80,6 +80,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     agent_domain: Annotated[
         str | None, _text("Domain of agent hosts, `<slug>.agents.<domain>`; unset: any host is accepted.")
     ] = None
+    lookup_file_bytes: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=60 * 2**20,
+            description="Largest lookup file in bytes; an organisation may keep twenty times as much.",
+        ),
+    ] = 50 * 2**20
     heartbeat_seconds: Annotated[
         float, Meta(ge=1, le=300, description="Seconds between two heartbeats of an agent.")
     ] = 15.0

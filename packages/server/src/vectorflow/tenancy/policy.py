@@ -23,13 +23,22 @@ _VIEW: Final = frozenset(
         Permission.ROLLOUT_READ,
         Permission.NODE_READ,
         Permission.SECRET_READ,
+        Permission.VARIABLE_READ,
+        Permission.CERTIFICATE_READ,
+        Permission.LOOKUP_FILE_READ,
         Permission.TELEMETRY_READ,
     }
 )
-_EDIT: Final = _VIEW | {Permission.PIPELINE_EDIT, Permission.SECRET_USE}
+_EDIT: Final = _VIEW | {
+    Permission.PIPELINE_EDIT,
+    Permission.SECRET_USE,
+    Permission.VARIABLE_WRITE,
+    Permission.LOOKUP_FILE_WRITE,
+}
 _DEPLOY: Final = _VIEW | {
     Permission.PIPELINE_DEPLOY,
     Permission.ROLLOUT_CONTROL,
+    Permission.SECRET_USE,
     Permission.NODE_RESTART,
     Permission.MAINTENANCE_MANAGE,
 }
@@ -41,6 +50,7 @@ _RUN_TEAM: Final = {
     Permission.GROUP_MANAGE,
     Permission.ENROLMENT_MANAGE,
     Permission.SECRET_WRITE,
+    Permission.CERTIFICATE_WRITE,
     Permission.ENVIRONMENT_MANAGE,
 }
 

@@ -1,37 +1,65 @@
-"""Rules of secrets. Every function works in the caller's transaction."""
+"""Rules of secrets, and what documents and the signer are lent. Every function works in the caller's transaction."""
 
-import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from vectorflow.kernel.actor import Actor
 from vectorflow.kernel.audit import AuditAction, AuditEntry
 from vectorflow.kernel.errors import FieldError
 from vectorflow.kernel.ids import new_id
+from vectorflow.kernel.permissions import Permission
 from vectorflow.keys.service import KeyService
-from vectorflow.keys.types import Cell, Resealed, SealedValue
 from vectorflow.platform.database import Transaction
-from vectorflow.vault import store
-from vectorflow.vault.errors import SecretInUse, SecretInvalid, SecretNameTaken, SecretNotFound
+from vectorflow.vault.certificates import CertificateService
+from vectorflow.vault.columns import secret_cell
+from vectorflow.vault.errors import (
+    SecretInUse,
+    SecretInvalid,
+    SecretNameTaken,
+    SecretNotFound,
+    SecretUseDenied,
+    StoreNotFound,
+)
+from vectorflow.vault.lending import Lending, OutsideValues
+from vectorflow.vault.lookup_files import LookupFileService
+from vectorflow.vault.names import description_errors, in_words, limits_errors, name_errors
+from vectorflow.vault.places import SecretPlaces
+from vectorflow.vault.store import secrets, stores, uses
+from vectorflow.vault.stores import StoreService, outside_reference
 from vectorflow.vault.types import (
     MOST_VALUE_BYTES,
-    NAME_PATTERN,
     SECRET_TOPIC,
+    LentValues,
+    Outside,
     PipelineUses,
+    Place,
     Secret,
     SecretListed,
+    SecretSettings,
     SecretUse,
-    SecretValue,
+    Stale,
+    State,
+    VersionInfo,
 )
+from vectorflow.vault.variables import VariableService
+from vectorflow_topology.surroundings import Reference, RefKind, Surroundings
 
-_NAME = re.compile(NAME_PATTERN.replace("$", r"\Z"))
+_MOST_VERSIONS = 100
 
 
 class VaultService:
-    """Keeps secrets: makes, replaces, lists and deletes them, and lends values to the signer."""
+    """Keeps secrets, tells where they are used and where they may go, and lends values to the signer."""
 
-    def __init__(self, keys: KeyService) -> None:
+    def __init__(
+        self, keys: KeyService, *, outside: OutsideValues | None = None, most_file_bytes: int = 50 * 2**20
+    ) -> None:
         self._keys = keys
+        self._lending = Lending(keys, outside)
+        self.places = SecretPlaces()
+        self.variables = VariableService(keys)
+        self.certificates = CertificateService(keys)
+        self.lookup_files = LookupFileService(most_file_bytes)
+        self.stores = StoreService(keys)
 
     async def secrets(
         self,
@@ -41,127 +69,224 @@ class VaultService:
         after: str | None = None,
         limit: int = 50,
         text: str | None = None,
+        state: State | None = None,
     ) -> list[SecretListed]:
         """Return secrets in the order of their names, with the pipelines that use each."""
-        rows = await store.secret_list(txn, environment_id, after=after, limit=limit, text=text)
-        uses: dict[str, list[SecretUse]] = {row.name: [] for row in rows}
-        if rows:
-            for use in await store.secret_use_list(txn, environment_id, list(uses)):
-                uses[use.secret_name].append(store.use_of(use))
-        return [SecretListed(secret=row, used_by=uses[row.name]) for row in rows]
+        rows = await secrets.secret_list(
+            txn, environment_id, after=after, limit=limit, text=text, state=state
+        )
+        used = await self.used_by(txn, environment_id, "secret", [row.name for row in rows])
+        return [SecretListed(secret=row, used_by=used[row.name]) for row in rows]
 
-    async def used_by(self, txn: Transaction, environment_id: UUID, name: str) -> list[SecretUse]:
-        """Return the pipelines that use one secret."""
-        return [store.use_of(use) for use in await store.secret_use_list(txn, environment_id, [name])]
+    async def used_by(
+        self, txn: Transaction, environment_id: UUID, kind: RefKind, names: Sequence[str]
+    ) -> dict[str, list[SecretUse]]:
+        """Return the pipelines that use things of one kind, by their names."""
+        found: dict[str, list[SecretUse]] = {name: [] for name in names}
+        if names:
+            for use in await uses.use_list(txn, environment_id, kind, names):
+                found[use.used].append(uses.use_of(use))
+        return found
+
+    async def versions(self, txn: Transaction, environment_id: UUID, secret_id: UUID) -> list[VersionInfo]:
+        """Return when a secret's values were set and by whom, newest first. Raises `SecretNotFound`."""
+        secret = await self.for_change(txn, environment_id, secret_id)
+        return await secrets.secret_version_list(txn, secret.id, _MOST_VERSIONS)
 
     async def create(
-        self, txn: Transaction, actor: Actor, environment_id: UUID, name: str, value: str
+        self,
+        txn: Transaction,
+        actor: Actor,
+        environment_id: UUID,
+        name: str,
+        value: str,
+        *,
+        settings: SecretSettings | None = None,
     ) -> Secret:
         """Keep a new secret. Raises `SecretInvalid`, `SecretNameTaken` or `KeysUnavailable`."""
-        if not _NAME.fullmatch(name):
-            message = "use 1 to 64 of A-Z, a-z, 0-9, _ and -"
-            raise SecretInvalid(errors=[FieldError("name", message)])
+        kept = settings or SecretSettings()
+        self._check(name, kept)
         content = _content(value)
-        secret = await store.secret_insert(txn, environment_id, new_id(), name)
-        if secret is None:
-            raise SecretNameTaken
+        secret = await self._inserted(txn, actor, environment_id, name, settings=kept, outside=None)
         await self._keep(txn, actor, secret, content)
-        await txn.audit(_entry(AuditAction.SECRET_CREATED, actor, secret, f"Secret {name} was made."))
-        await txn.notify(SECRET_TOPIC, {"environment_id": environment_id, "secret_id": secret.id})
         return secret
+
+    async def create_outside(
+        self,
+        txn: Transaction,
+        actor: Actor,
+        environment_id: UUID,
+        name: str,
+        outside: Outside,
+        *,
+        settings: SecretSettings | None = None,
+    ) -> Secret:
+        """Name a secret that lies in an outside store. Raises `SecretInvalid`, `SecretNameTaken`, `StoreNotFound`."""
+        kept = settings or SecretSettings()
+        self._check(name, kept)
+        store = await stores.store_get(txn, environment_id, outside.store_id)
+        if store is None:
+            raise StoreNotFound
+        problems = outside_reference(store, outside)
+        if problems:
+            raise SecretInvalid(errors=problems)
+        return await self._inserted(txn, actor, environment_id, name, settings=kept, outside=outside)
 
     async def for_change(self, txn: Transaction, environment_id: UUID, secret_id: UUID) -> Secret:
         """Return a secret and hold it, so that nobody else changes it meanwhile. Raises `SecretNotFound`."""
-        secret = await store.secret_lock(txn, environment_id, secret_id)
+        secret = await secrets.secret_lock(txn, environment_id, secret_id)
         if secret is None:
             raise SecretNotFound
         return secret
 
     async def replace(
-        self, txn: Transaction, actor: Actor, environment_id: UUID, secret: Secret, value: str
+        self,
+        txn: Transaction,
+        actor: Actor,
+        environment_id: UUID,
+        secret: Secret,
+        value: str,
+        *,
+        places: Iterable[Place] = (),
     ) -> Secret:
-        """Give a secret that `for_change` returned a new value. Raises `SecretInvalid` or `KeysUnavailable`."""
+        """Give a secret that `for_change` returned a new value, which approves `places`.
+
+        Raises `SecretInvalid`, `PlaceNotAsked` or `KeysUnavailable`.
+        """
+        if secret.store_id is not None:
+            message = "this secret lies in an outside store; change it there"
+            raise SecretInvalid(errors=[FieldError("value", message)])
         content = _content(value)
-        newer = await store.secret_next_version(txn, secret.id)
+        newer = await secrets.secret_next_version(txn, secret.id)
         if newer is None:
             raise SecretNotFound
         await self._keep(txn, actor, newer, content)
+        await self.places.approve_by_value(txn, actor, environment_id, secret.name, places)
         summary = f"Secret {secret.name} got a new value."
         await txn.audit(_entry(AuditAction.SECRET_UPDATED, actor, newer, summary))
         await txn.notify(SECRET_TOPIC, {"environment_id": environment_id, "secret_id": secret.id})
         return newer
 
+    async def change_settings(
+        self, txn: Transaction, actor: Actor, secret: Secret, settings: SecretSettings
+    ) -> Secret:
+        """Change what may be changed without the value. Raises `SecretInvalid`."""
+        self._check(secret.name, settings)
+        newer = await secrets.secret_settings_update(txn, secret.id, settings)
+        if newer is None:
+            raise SecretNotFound
+        await txn.audit(
+            AuditEntry(
+                action=AuditAction.SECRET_SETTINGS_CHANGED,
+                actor=actor,
+                object_type="secret",
+                object_id=str(secret.id),
+                summary=f"The rules of secret {secret.name} were changed.",
+                before=_rules(secret),
+                after=_rules(newer),
+            )
+        )
+        return newer
+
     async def delete(self, txn: Transaction, actor: Actor, environment_id: UUID, secret: Secret) -> None:
         """Remove a secret that `for_change` returned, with all its versions. Raises `SecretInUse`."""
-        uses = await self.used_by(txn, environment_id, secret.name)
-        if uses:
-            names = ", ".join(use.name for use in uses[:5])
-            more = f" and {len(uses) - 5} more" if len(uses) > 5 else ""
-            raise SecretInUse(f"{SecretInUse.title()} They are: {names}{more}.")
-        await store.secret_delete(txn, secret.id)
+        used = (await self.used_by(txn, environment_id, "secret", [secret.name]))[secret.name]
+        if used:
+            names = in_words([use.name for use in used])
+            raise SecretInUse(f"{SecretInUse.title()} They are: {names}.")
+        await secrets.secret_delete(txn, secret.id)
+        await uses.place_delete_of(txn, environment_id, secret.name)
         await txn.audit(
             _entry(AuditAction.SECRET_DELETED, actor, secret, f"Secret {secret.name} was deleted.")
         )
 
-    async def secret_values(
-        self, txn: Transaction, environment_id: UUID, names: Sequence[str]
-    ) -> list[SecretValue]:
+    def require_use(self, actor: Actor, references: Iterable[Reference], sensitive: Iterable[str]) -> None:
+        """Let nobody refer to secrets who may not use them. Raises `SecretUseDenied`, which names one.
+
+        `sensitive` are the variables whose values are secret.
+        """
+        if actor.may(Permission.SECRET_USE):
+            return
+        hidden = set(sensitive)
+        for each in references:
+            is_hidden = each.kind == "variable" and each.name in hidden
+            if each.kind == "secret" or each.private or is_hidden:
+                what = "the private key of" if each.private else "the variable" if is_hidden else "the secret"
+                message = (
+                    f"Referring to {what} {each.name} needs the permission {Permission.SECRET_USE}. "
+                    "Ask for it, or take the reference out."
+                )
+                raise SecretUseDenied(message)
+
+    async def surroundings(
+        self, txn: Transaction, environment_id: UUID, references: Iterable[Reference]
+    ) -> Surroundings:
+        """Return what the environment lends a document that holds these references."""
+        return await self._lending.surroundings(txn, environment_id, references)
+
+    async def secret_values(self, txn: Transaction, environment_id: UUID, names: Sequence[str]) -> LentValues:
         """Return the present values of those names that exist; for the database role signer alone.
 
-        Raises `KeysUnavailable` or `SealBroken`.
+        Names are as the compiler writes them. Raises `KeysUnavailable`, `SealBroken` or `StoreNotAsked`.
         """
-        await self._keys.hold(txn)
-        return [
-            SecretValue(
-                name=row.name,
-                version_id=row.version_id,
-                version=row.version,
-                value=await self._keys.unseal(txn, _cell(row.version_id, row.version), row.value),
-            )
-            for row in await store.secret_version_list_sealed(txn, environment_id, names)
-        ]
+        return await self._lending.values(txn, environment_id, names)
 
     async def missing(self, txn: Transaction, environment_id: UUID, names: Sequence[str]) -> list[str]:
         """Return which names no secret has; the others cannot be deleted until the transaction ends."""
         if not names:
             return []
-        present = set(await store.secret_names_lock(txn, environment_id, names))
+        present = set(await secrets.secret_names_lock(txn, environment_id, names))
         return [name for name in names if name not in present]
 
-    async def record_uses(self, txn: Transaction, environment_id: UUID, uses: PipelineUses) -> None:
+    async def record_uses(
+        self, txn: Transaction, environment_id: UUID, pipeline: PipelineUses, actor: Actor
+    ) -> None:
         """Write down what a pipeline refers to; called whenever its draft or revisions change."""
-        await store.secret_use_replace(txn, environment_id, uses)
+        await uses.use_replace(txn, environment_id, pipeline)
+        await self.places.record(txn, environment_id, pipeline, actor)
+
+    async def stale(self, txn: Transaction, pipeline_ids: Sequence[UUID]) -> dict[UUID, list[Stale]]:
+        """Return what changed after the latest revisions of pipelines were made of it."""
+        found: dict[UUID, list[Stale]] = {}
+        if pipeline_ids:
+            for row in await uses.use_stale_list(txn, pipeline_ids):
+                found.setdefault(row.pipeline_id, []).append(Stale(row.kind, row.name))
+        return found
+
+    def _check(self, name: str, settings: SecretSettings) -> None:
+        problems = [
+            *name_errors(name),
+            *description_errors(settings.description),
+            *limits_errors(settings.limits),
+        ]
+        if settings.rotate_days is not None and not 1 <= settings.rotate_days <= 3650:
+            problems.append(FieldError("rotate_days", "use 1 to 3650 days"))
+        if problems:
+            raise SecretInvalid(errors=problems)
+
+    async def _inserted(
+        self,
+        txn: Transaction,
+        actor: Actor,
+        environment_id: UUID,
+        name: str,
+        *,
+        settings: SecretSettings,
+        outside: Outside | None,
+    ) -> Secret:
+        secret = await secrets.secret_insert(
+            txn, environment_id, name, settings=settings, outside=outside, secret_id=new_id()
+        )
+        if secret is None:
+            raise SecretNameTaken
+        await txn.audit(_entry(AuditAction.SECRET_CREATED, actor, secret, f"Secret {name} was made."))
+        await txn.notify(SECRET_TOPIC, {"environment_id": environment_id, "secret_id": secret.id})
+        return secret
 
     async def _keep(self, txn: Transaction, actor: Actor, secret: Secret, content: bytes) -> None:
         version_id = new_id()
-        sealed = await self._keys.seal(txn, _cell(version_id, secret.version), content)
-        await store.secret_version_insert(txn, secret, version_id, sealed, actor.account_id)
-
-
-class SecretColumn:
-    """The values of secrets, for rotation."""
-
-    name = "secret_versions.value"
-
-    def cell(self, sealed: SealedValue) -> Cell:
-        """Return the value's cell."""
-        return _cell(sealed.id, sealed.row_version)
-
-    async def batch(self, txn: Transaction, after: UUID, limit: int) -> list[SealedValue]:
-        """Return ciphertexts by row id."""
-        return await store.secret_value_batch(txn, after, limit)
-
-    async def of_version(self, txn: Transaction, version: int, after: UUID, limit: int) -> list[SealedValue]:
-        """Return ciphertexts of one key version by row id."""
-        return await store.secret_value_batch(txn, after, limit, version.to_bytes(4, "big"))
-
-    async def swap(self, txn: Transaction, values: Sequence[Resealed]) -> int:
-        """Replace what is still the old ciphertext."""
-        return await store.secret_value_swap(txn, values)
-
-
-def _cell(version_id: UUID, version: int) -> Cell:
-    return Cell("secret", "secret_versions", "value", version_id, version)
+        sealed = await self._keys.seal(txn, secret_cell(version_id, secret.version), content)
+        await secrets.secret_version_insert(txn, secret, version_id, sealed, actor)
 
 
 def _content(value: str) -> bytes:
@@ -180,6 +305,18 @@ def _content(value: str) -> bytes:
     if problem is not None:
         raise SecretInvalid(errors=[FieldError("value", problem)])
     return content
+
+
+def _rules(secret: Secret) -> dict[str, object]:
+    return {
+        "name": secret.name,
+        "description": secret.description,
+        "expires_at": secret.expires_at.isoformat() if secret.expires_at else None,
+        "rotate_days": secret.rotate_days,
+        "types": secret.allowed_types,
+        "paths": secret.allowed_paths,
+        "hosts": secret.allowed_hosts,
+    }
 
 
 def _entry(action: AuditAction, actor: Actor, secret: Secret, summary: str) -> AuditEntry:

@@ -11,6 +11,7 @@ from vectorflow_topology.checks.run import check
 from vectorflow_topology.compiler.types import Target
 from vectorflow_topology.document import Document
 from vectorflow_topology.findings import Finding, ordered
+from vectorflow_topology.surroundings import Surroundings
 from vectorflow_topology.vrl import VrlCompiler
 
 
@@ -26,14 +27,18 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def check_engines(
-    document: Document, engines: Sequence[Engine], *, vrl: VrlCompiler | None = None
+    document: Document,
+    engines: Sequence[Engine],
+    *,
+    vrl: VrlCompiler | None = None,
+    surroundings: Surroundings | None = None,
 ) -> list[Finding]:
     """Return the findings of all engines, each once; what not all say names the versions that do."""
     said: dict[Finding, Finding] = {}
     versions: dict[Finding, list[str]] = {}
     distinct = list({_identity(engine): engine for engine in engines}.values())
     for engine in distinct:
-        for finding in _of_one(document, engine, vrl):
+        for finding in _of_one(document, engine, vrl, surroundings):
             key = _without_place(finding)
             said.setdefault(key, finding)
             versions.setdefault(key, []).append(engine.target.vector_version)
@@ -43,11 +48,13 @@ def check_engines(
     )
 
 
-def _of_one(document: Document, engine: Engine, vrl: VrlCompiler | None) -> list[Finding]:
-    packaged = check(document, target=engine.target, vrl=vrl)
+def _of_one(
+    document: Document, engine: Engine, vrl: VrlCompiler | None, surroundings: Surroundings | None
+) -> list[Finding]:
+    packaged = check(document, target=engine.target, vrl=vrl, surroundings=surroundings)
     if engine.catalogue is None:
         return packaged
-    exact = check(document, target=engine.target, vrl=vrl, known=engine.catalogue)
+    exact = check(document, target=engine.target, vrl=vrl, known=engine.catalogue, surroundings=surroundings)
     if engine.confirmed:
         return exact
     ours = {_without_place(finding) for finding in packaged}

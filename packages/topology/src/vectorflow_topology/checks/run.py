@@ -20,6 +20,7 @@ from vectorflow_topology.compiler.compile import render, write
 from vectorflow_topology.compiler.types import Compiled, Rendered, Target
 from vectorflow_topology.document import Component, Document
 from vectorflow_topology.findings import Finding, Path, has_errors, ordered
+from vectorflow_topology.surroundings import Surroundings
 from vectorflow_topology.vrl import VrlCompiler
 
 
@@ -30,17 +31,18 @@ def check(
     vrl: VrlCompiler | None = None,
     lines: Mapping[tuple[str, Path], tuple[int, int]] | None = None,
     known: Catalogue | None = None,
+    surroundings: Surroundings | None = None,
 ) -> list[Finding]:
     """Return everything there is to say about a document, errors first.
 
     Findings carry line and column of the compiled YAML when the document compiles for the target;
     `lines`, by (component id, option path), takes their place when the text is another one. Without
     a VRL compiler a note says that programs were not compiled. Disabled components are not judged.
-    `known` takes the place of the packaged catalogue.
+    `known` takes the place of the packaged catalogue. `surroundings` are what the environment lends.
     """
     target = target or Target()
     known = known or catalogue()
-    rendered, findings = render(document, target, known)
+    rendered, findings = render(document, target, known, surroundings)
     compiled = None if has_errors(findings) else write(rendered, target)
     enabled = [
         component

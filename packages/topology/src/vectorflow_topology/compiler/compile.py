@@ -12,6 +12,7 @@ from vectorflow_topology.compiler.types import SECTIONS, Compiled, CompileFailed
 from vectorflow_topology.compiler.wiring import Input, Wiring, id_findings
 from vectorflow_topology.document import DEFAULT_PORT, Component, Document, Variable
 from vectorflow_topology.findings import Finding, error, has_errors
+from vectorflow_topology.surroundings import Surroundings
 from vectorflow_topology.text.writer import Inline, write_yaml
 
 NODE_LOCAL = frozenset(("api", "data_dir", "secret"))
@@ -22,10 +23,15 @@ _TYPE = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
 _VARIABLE_TYPES: dict[str, tuple[type, ...]] = {"string": (str,), "number": (int, float), "boolean": (bool,)}
 
 
-def compile_document(document: Document, target: Target | None = None) -> Compiled:
-    """Compile a document for a target. Same input, same bytes. Raises `CompileFailed` with findings."""
+def compile_document(
+    document: Document, target: Target | None = None, surroundings: Surroundings | None = None
+) -> Compiled:
+    """Compile a document for a target. Same input, same bytes. Raises `CompileFailed` with findings.
+
+    `surroundings` are what the environment lends; without them certificates and lookup files are not looked up.
+    """
     target = target or Target()
-    rendered, findings = render(document, target)
+    rendered, findings = render(document, target, surroundings=surroundings)
     if has_errors(findings):
         raise CompileFailed([finding for finding in findings if finding.severity == "error"])
     return write(rendered, target)
@@ -44,15 +50,19 @@ def write(rendered: Rendered, target: Target) -> Compiled:
         component_ids=tuple(rendered.options),
         secrets=rendered.secrets,
         files=rendered.files,
+        stores=rendered.stores,
     )
 
 
 def render(
-    document: Document, target: Target, known: Catalogue | None = None
+    document: Document,
+    target: Target,
+    known: Catalogue | None = None,
+    surroundings: Surroundings | None = None,
 ) -> tuple[Rendered, list[Finding]]:
     """Work out the configuration as values. It may only be written when no finding is an error."""
     known = known or catalogue()
-    resolver = Resolver(document.variables)
+    resolver = Resolver(document.variables, surroundings)
     wiring = Wiring(document, known)
     findings = [*id_findings(document), *_global_findings(document), *_variable_findings(document.variables)]
     config: dict[str, Any] = {key: resolver.root(key, value) for key, value in document.globals.items()}
@@ -72,8 +82,15 @@ def render(
         config["tests"] = resolver.root("tests", list(document.tests))
     findings.extend(wiring.findings)
     findings.extend(resolver.findings)
-    secrets, files = tuple(sorted(resolver.secrets)), tuple(sorted(resolver.files))
-    return Rendered(config=config, inputs=inputs, options=options, secrets=secrets, files=files), findings
+    rendered = Rendered(
+        config=config,
+        inputs=inputs,
+        options=options,
+        secrets=tuple(sorted(resolver.secrets)),
+        files=tuple(sorted(resolver.files)),
+        stores=tuple(sorted(resolver.stores)),
+    )
+    return rendered, findings
 
 
 def input_text(source: str, port: str) -> str:

@@ -56,7 +56,8 @@ class Compiled:
     """A configuration ready for a node.
 
     `sha256` is the hex digest of `yaml`. `secrets` are the names of the secrets used, `files` the
-    digests of the files it refers to as `files/<sha256>`, both sorted.
+    digests of the files it refers to as `files/<sha256>`, `stores` the backends that the node's engine
+    asks by itself, all sorted. A sensitive variable is the secret `var.<name>`, a private key `key.<name>.<version>`.
     """
 
     yaml: bytes
@@ -64,6 +65,7 @@ class Compiled:
     component_ids: tuple[str, ...]
     secrets: tuple[str, ...]
     files: tuple[str, ...]
+    stores: tuple[str, ...] = ()
 
     @functools.cached_property
     def positions(self) -> Positions:
@@ -88,3 +90,4 @@ class Rendered(msgspec.Struct, frozen=True):
     options: dict[str, dict[str, Any]]
     secrets: tuple[str, ...]
     files: tuple[str, ...]
+    stores: tuple[str, ...] = ()

@@ -3,8 +3,8 @@
 import { type InfiniteData, infiniteQueryOptions, queryOptions, type UseMutationOptions } from '@tanstack/react-query';
 
 import { client } from '../client.gen';
-import { admitNode, cancelDecommission, cancelRollout, changeLabels, checkDocument, checkProgram, confirmDrift, confirmEngineSchema, createEnrolmentToken, createGroup, createPipeline, createPolicyRule, createRollout, createSecret, createSession, decideDuplicate, decommissionNode, deleteEngineSchema, deleteGroup, deletePipeline, deletePolicyRule, deleteSecret, deleteSession, endOwnKey, exportAudit, fixDocument, getAuditFacets, getAuditProof, getCatalogue, getDiff, getEncryption, getFleetSettings, getGroup, getLive, getNode, getNodeSummary, getOrganization, getPipeline, getRates, getReady, getRevision, getRollout, getSeries, getSession, importText, listAudit, listDrift, listEngineSchemas, listEnrolmentTokens, listEnvironments, listGroups, listMembers, listNodes, listPipelines, listPolicyRules, listRevisions, listRollouts, listSecrets, listSessions, listStatements, listVrlFunctions, nameOwnKey, type Options, pauseRollout, proveOwnKey, readDocument, rejectNode, restartPipeline, resumeRollout, revokeEnrolmentToken, revokeNode, revokeSession, rollbackRollout, rotateDataKey, runProgram, setGroupMaintenance, setLogLevel, setNodeLabels, setNodeMaintenance, stopPipeline, updateFleetSettings, updateGroup, updatePipeline, updatePolicyRule, updateSecret, writeDocument } from '../sdk.gen';
-import type { AdmitNodeData, AdmitNodeError, AdmitNodeResponse, CancelDecommissionData, CancelDecommissionError, CancelDecommissionResponse, CancelRolloutData, CancelRolloutError, CancelRolloutResponse, ChangeLabelsData, ChangeLabelsError, ChangeLabelsResponse, CheckDocumentData, CheckDocumentError, CheckDocumentResponse, CheckProgramData, CheckProgramError, CheckProgramResponse, ConfirmDriftData, ConfirmDriftError, ConfirmDriftResponse, ConfirmEngineSchemaData, ConfirmEngineSchemaError, ConfirmEngineSchemaResponse, CreateEnrolmentTokenData, CreateEnrolmentTokenError, CreateEnrolmentTokenResponse, CreateGroupData, CreateGroupError, CreateGroupResponse, CreatePipelineData, CreatePipelineError, CreatePipelineResponse, CreatePolicyRuleData, CreatePolicyRuleError, CreatePolicyRuleResponse, CreateRolloutData, CreateRolloutError, CreateRolloutResponse, CreateSecretData, CreateSecretError, CreateSecretResponse, CreateSessionData, CreateSessionError, CreateSessionResponse, DecideDuplicateData, DecideDuplicateError, DecideDuplicateResponse, DecommissionNodeData, DecommissionNodeError, DecommissionNodeResponse, DeleteEngineSchemaData, DeleteEngineSchemaError, DeleteEngineSchemaResponse, DeleteGroupData, DeleteGroupError, DeleteGroupResponse, DeletePipelineData, DeletePipelineError, DeletePipelineResponse, DeletePolicyRuleData, DeletePolicyRuleError, DeletePolicyRuleResponse, DeleteSecretData, DeleteSecretError, DeleteSecretResponse, DeleteSessionData, DeleteSessionError, DeleteSessionResponse, EndOwnKeyData, EndOwnKeyError, EndOwnKeyResponse, ExportAuditData, ExportAuditError, FixDocumentData, FixDocumentError, FixDocumentResponse, GetAuditFacetsData, GetAuditFacetsError, GetAuditFacetsResponse, GetAuditProofData, GetAuditProofError, GetAuditProofResponse, GetCatalogueData, GetCatalogueError, GetCatalogueResponse, GetDiffData, GetDiffError, GetDiffResponse, GetEncryptionData, GetEncryptionError, GetEncryptionResponse, GetFleetSettingsData, GetFleetSettingsError, GetFleetSettingsResponse, GetGroupData, GetGroupError, GetGroupResponse, GetLiveData, GetLiveError, GetLiveResponse, GetNodeData, GetNodeError, GetNodeResponse, GetNodeSummaryData, GetNodeSummaryError, GetNodeSummaryResponse, GetOrganizationData, GetOrganizationError, GetOrganizationResponse, GetPipelineData, GetPipelineError, GetPipelineResponse, GetRatesData, GetRatesError, GetRatesResponse, GetReadyData, GetReadyError, GetReadyResponse, GetRevisionData, GetRevisionError, GetRevisionResponse, GetRolloutData, GetRolloutError, GetRolloutResponse, GetSeriesData, GetSeriesError, GetSeriesResponse, GetSessionData, GetSessionError, GetSessionResponse, ImportTextData, ImportTextError, ImportTextResponse, ListAuditData, ListAuditError, ListAuditResponse, ListDriftData, ListDriftError, ListDriftResponse, ListEngineSchemasData, ListEngineSchemasError, ListEngineSchemasResponse, ListEnrolmentTokensData, ListEnrolmentTokensError, ListEnrolmentTokensResponse, ListEnvironmentsData, ListEnvironmentsError, ListEnvironmentsResponse, ListGroupsData, ListGroupsError, ListGroupsResponse, ListMembersData, ListMembersError, ListMembersResponse, ListNodesData, ListNodesError, ListNodesResponse, ListPipelinesData, ListPipelinesError, ListPipelinesResponse, ListPolicyRulesData, ListPolicyRulesError, ListPolicyRulesResponse, ListRevisionsData, ListRevisionsError, ListRevisionsResponse, ListRolloutsData, ListRolloutsError, ListRolloutsResponse, ListSecretsData, ListSecretsError, ListSecretsResponse, ListSessionsData, ListSessionsError, ListSessionsResponse, ListStatementsData, ListStatementsError, ListStatementsResponse, ListVrlFunctionsData, ListVrlFunctionsError, ListVrlFunctionsResponse, NameOwnKeyData, NameOwnKeyError, NameOwnKeyResponse, PauseRolloutData, PauseRolloutError, PauseRolloutResponse, ProveOwnKeyData, ProveOwnKeyError, ProveOwnKeyResponse, ReadDocumentData, ReadDocumentError, ReadDocumentResponse, RejectNodeData, RejectNodeError, RejectNodeResponse, RestartPipelineData, RestartPipelineError, RestartPipelineResponse, ResumeRolloutData, ResumeRolloutError, ResumeRolloutResponse, RevokeEnrolmentTokenData, RevokeEnrolmentTokenError, RevokeEnrolmentTokenResponse, RevokeNodeData, RevokeNodeError, RevokeNodeResponse, RevokeSessionData, RevokeSessionError, RevokeSessionResponse, RollbackRolloutData, RollbackRolloutError, RollbackRolloutResponse, RotateDataKeyData, RotateDataKeyError, RotateDataKeyResponse, RunProgramData, RunProgramError, RunProgramResponse, SetGroupMaintenanceData, SetGroupMaintenanceError, SetGroupMaintenanceResponse, SetLogLevelData, SetLogLevelError, SetLogLevelResponse, SetNodeLabelsData, SetNodeLabelsError, SetNodeLabelsResponse, SetNodeMaintenanceData, SetNodeMaintenanceError, SetNodeMaintenanceResponse, StopPipelineData, StopPipelineError, UpdateFleetSettingsData, UpdateFleetSettingsError, UpdateFleetSettingsResponse, UpdateGroupData, UpdateGroupError, UpdateGroupResponse, UpdatePipelineData, UpdatePipelineError, UpdatePipelineResponse, UpdatePolicyRuleData, UpdatePolicyRuleError, UpdatePolicyRuleResponse, UpdateSecretData, UpdateSecretError, UpdateSecretResponse, WriteDocumentData, WriteDocumentError, WriteDocumentResponse } from '../types.gen';
+import { admitNode, approveSecretDestination, cancelDecommission, cancelRollout, changeLabels, checkDocument, checkProgram, confirmDrift, confirmEngineSchema, createCertificate, createEnrolmentToken, createGroup, createLookupFile, createPipeline, createPolicyRule, createRollout, createSecret, createSecretStore, createSession, createVariable, decideDuplicate, decommissionNode, deleteCertificate, deleteEngineSchema, deleteGroup, deleteLookupFile, deletePipeline, deletePolicyRule, deleteSecret, deleteSecretStore, deleteSession, deleteVariable, downloadLookupFile, endOwnKey, exportAudit, fixDocument, getAuditFacets, getAuditProof, getCatalogue, getDiff, getEncryption, getFleetSettings, getGroup, getLive, getNode, getNodeSummary, getOrganization, getPipeline, getRates, getReady, getRevision, getRollout, getSeries, getSession, importText, listAudit, listCertificates, listCertificateVersions, listDrift, listEngineSchemas, listEnrolmentTokens, listEnvironments, listGroups, listLookupFiles, listLookupFileVersions, listMembers, listNodes, listPipelines, listPolicyRules, listRevisions, listRollouts, listSecretDestinations, listSecrets, listSecretStores, listSecretVersions, listSessions, listStatements, listVariables, listVrlFunctions, nameOwnKey, type Options, pauseRollout, proveOwnKey, readDocument, rejectNode, renewCertificate, renewLookupFile, restartPipeline, resumeRollout, revokeEnrolmentToken, revokeNode, revokeSecretDestination, revokeSession, rollbackRollout, rotateDataKey, runProgram, setGroupMaintenance, setLogLevel, setNodeLabels, setNodeMaintenance, stopPipeline, updateFleetSettings, updateGroup, updatePipeline, updatePolicyRule, updateSecret, updateSecretSettings, updateSecretStore, updateVariable, writeDocument } from '../sdk.gen';
+import type { AdmitNodeData, AdmitNodeError, AdmitNodeResponse, ApproveSecretDestinationData, ApproveSecretDestinationError, ApproveSecretDestinationResponse, CancelDecommissionData, CancelDecommissionError, CancelDecommissionResponse, CancelRolloutData, CancelRolloutError, CancelRolloutResponse, ChangeLabelsData, ChangeLabelsError, ChangeLabelsResponse, CheckDocumentData, CheckDocumentError, CheckDocumentResponse, CheckProgramData, CheckProgramError, CheckProgramResponse, ConfirmDriftData, ConfirmDriftError, ConfirmDriftResponse, ConfirmEngineSchemaData, ConfirmEngineSchemaError, ConfirmEngineSchemaResponse, CreateCertificateData, CreateCertificateError, CreateCertificateResponse, CreateEnrolmentTokenData, CreateEnrolmentTokenError, CreateEnrolmentTokenResponse, CreateGroupData, CreateGroupError, CreateGroupResponse, CreateLookupFileData, CreateLookupFileError, CreateLookupFileResponse, CreatePipelineData, CreatePipelineError, CreatePipelineResponse, CreatePolicyRuleData, CreatePolicyRuleError, CreatePolicyRuleResponse, CreateRolloutData, CreateRolloutError, CreateRolloutResponse, CreateSecretData, CreateSecretError, CreateSecretResponse, CreateSecretStoreData, CreateSecretStoreError, CreateSecretStoreResponse, CreateSessionData, CreateSessionError, CreateSessionResponse, CreateVariableData, CreateVariableError, CreateVariableResponse, DecideDuplicateData, DecideDuplicateError, DecideDuplicateResponse, DecommissionNodeData, DecommissionNodeError, DecommissionNodeResponse, DeleteCertificateData, DeleteCertificateError, DeleteCertificateResponse, DeleteEngineSchemaData, DeleteEngineSchemaError, DeleteEngineSchemaResponse, DeleteGroupData, DeleteGroupError, DeleteGroupResponse, DeleteLookupFileData, DeleteLookupFileError, DeleteLookupFileResponse, DeletePipelineData, DeletePipelineError, DeletePipelineResponse, DeletePolicyRuleData, DeletePolicyRuleError, DeletePolicyRuleResponse, DeleteSecretData, DeleteSecretError, DeleteSecretResponse, DeleteSecretStoreData, DeleteSecretStoreError, DeleteSecretStoreResponse, DeleteSessionData, DeleteSessionError, DeleteSessionResponse, DeleteVariableData, DeleteVariableError, DeleteVariableResponse, DownloadLookupFileData, DownloadLookupFileError, EndOwnKeyData, EndOwnKeyError, EndOwnKeyResponse, ExportAuditData, ExportAuditError, FixDocumentData, FixDocumentError, FixDocumentResponse, GetAuditFacetsData, GetAuditFacetsError, GetAuditFacetsResponse, GetAuditProofData, GetAuditProofError, GetAuditProofResponse, GetCatalogueData, GetCatalogueError, GetCatalogueResponse, GetDiffData, GetDiffError, GetDiffResponse, GetEncryptionData, GetEncryptionError, GetEncryptionResponse, GetFleetSettingsData, GetFleetSettingsError, GetFleetSettingsResponse, GetGroupData, GetGroupError, GetGroupResponse, GetLiveData, GetLiveError, GetLiveResponse, GetNodeData, GetNodeError, GetNodeResponse, GetNodeSummaryData, GetNodeSummaryError, GetNodeSummaryResponse, GetOrganizationData, GetOrganizationError, GetOrganizationResponse, GetPipelineData, GetPipelineError, GetPipelineResponse, GetRatesData, GetRatesError, GetRatesResponse, GetReadyData, GetReadyError, GetReadyResponse, GetRevisionData, GetRevisionError, GetRevisionResponse, GetRolloutData, GetRolloutError, GetRolloutResponse, GetSeriesData, GetSeriesError, GetSeriesResponse, GetSessionData, GetSessionError, GetSessionResponse, ImportTextData, ImportTextError, ImportTextResponse, ListAuditData, ListAuditError, ListAuditResponse, ListCertificatesData, ListCertificatesError, ListCertificatesResponse, ListCertificateVersionsData, ListCertificateVersionsError, ListCertificateVersionsResponse, ListDriftData, ListDriftError, ListDriftResponse, ListEngineSchemasData, ListEngineSchemasError, ListEngineSchemasResponse, ListEnrolmentTokensData, ListEnrolmentTokensError, ListEnrolmentTokensResponse, ListEnvironmentsData, ListEnvironmentsError, ListEnvironmentsResponse, ListGroupsData, ListGroupsError, ListGroupsResponse, ListLookupFilesData, ListLookupFilesError, ListLookupFilesResponse, ListLookupFileVersionsData, ListLookupFileVersionsError, ListLookupFileVersionsResponse, ListMembersData, ListMembersError, ListMembersResponse, ListNodesData, ListNodesError, ListNodesResponse, ListPipelinesData, ListPipelinesError, ListPipelinesResponse, ListPolicyRulesData, ListPolicyRulesError, ListPolicyRulesResponse, ListRevisionsData, ListRevisionsError, ListRevisionsResponse, ListRolloutsData, ListRolloutsError, ListRolloutsResponse, ListSecretDestinationsData, ListSecretDestinationsError, ListSecretDestinationsResponse, ListSecretsData, ListSecretsError, ListSecretsResponse, ListSecretStoresData, ListSecretStoresError, ListSecretStoresResponse, ListSecretVersionsData, ListSecretVersionsError, ListSecretVersionsResponse, ListSessionsData, ListSessionsError, ListSessionsResponse, ListStatementsData, ListStatementsError, ListStatementsResponse, ListVariablesData, ListVariablesError, ListVariablesResponse, ListVrlFunctionsData, ListVrlFunctionsError, ListVrlFunctionsResponse, NameOwnKeyData, NameOwnKeyError, NameOwnKeyResponse, PauseRolloutData, PauseRolloutError, PauseRolloutResponse, ProveOwnKeyData, ProveOwnKeyError, ProveOwnKeyResponse, ReadDocumentData, ReadDocumentError, ReadDocumentResponse, RejectNodeData, RejectNodeError, RejectNodeResponse, RenewCertificateData, RenewCertificateError, RenewCertificateResponse, RenewLookupFileData, RenewLookupFileError, RenewLookupFileResponse, RestartPipelineData, RestartPipelineError, RestartPipelineResponse, ResumeRolloutData, ResumeRolloutError, ResumeRolloutResponse, RevokeEnrolmentTokenData, RevokeEnrolmentTokenError, RevokeEnrolmentTokenResponse, RevokeNodeData, RevokeNodeError, RevokeNodeResponse, RevokeSecretDestinationData, RevokeSecretDestinationError, RevokeSecretDestinationResponse, RevokeSessionData, RevokeSessionError, RevokeSessionResponse, RollbackRolloutData, RollbackRolloutError, RollbackRolloutResponse, RotateDataKeyData, RotateDataKeyError, RotateDataKeyResponse, RunProgramData, RunProgramError, RunProgramResponse, SetGroupMaintenanceData, SetGroupMaintenanceError, SetGroupMaintenanceResponse, SetLogLevelData, SetLogLevelError, SetLogLevelResponse, SetNodeLabelsData, SetNodeLabelsError, SetNodeLabelsResponse, SetNodeMaintenanceData, SetNodeMaintenanceError, SetNodeMaintenanceResponse, StopPipelineData, StopPipelineError, UpdateFleetSettingsData, UpdateFleetSettingsError, UpdateFleetSettingsResponse, UpdateGroupData, UpdateGroupError, UpdateGroupResponse, UpdatePipelineData, UpdatePipelineError, UpdatePipelineResponse, UpdatePolicyRuleData, UpdatePolicyRuleError, UpdatePolicyRuleResponse, UpdateSecretData, UpdateSecretError, UpdateSecretResponse, UpdateSecretSettingsData, UpdateSecretSettingsError, UpdateSecretSettingsResponse, UpdateSecretStoreData, UpdateSecretStoreError, UpdateSecretStoreResponse, UpdateVariableData, UpdateVariableError, UpdateVariableResponse, WriteDocumentData, WriteDocumentError, WriteDocumentResponse } from '../types.gen';
 
 /**
  * Sign out
@@ -546,6 +546,513 @@ export const updateSecretMutation = (options?: Partial<Options<UpdateSecretData>
     const mutationOptions: UseMutationOptions<UpdateSecretResponse, UpdateSecretError, Options<UpdateSecretData>> = {
         mutationFn: async (fnOptions) => {
             const { data } = await updateSecret({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Change a secret's description, end, reminder and limits
+ */
+export const updateSecretSettingsMutation = (options?: Partial<Options<UpdateSecretSettingsData>>): UseMutationOptions<UpdateSecretSettingsResponse, UpdateSecretSettingsError, Options<UpdateSecretSettingsData>> => {
+    const mutationOptions: UseMutationOptions<UpdateSecretSettingsResponse, UpdateSecretSettingsError, Options<UpdateSecretSettingsData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await updateSecretSettings({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+export const listSecretVersionsQueryKey = (options: Options<ListSecretVersionsData>) => createQueryKey('listSecretVersions', options);
+
+/**
+ * When a secret's values were set, and by whom
+ */
+export const listSecretVersionsOptions = (options: Options<ListSecretVersionsData>) => queryOptions<ListSecretVersionsResponse, ListSecretVersionsError, ListSecretVersionsResponse, ReturnType<typeof listSecretVersionsQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await listSecretVersions({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: listSecretVersionsQueryKey(options)
+});
+
+export const listSecretDestinationsQueryKey = (options: Options<ListSecretDestinationsData>) => createQueryKey('listSecretDestinations', options);
+
+/**
+ * Where a secret may go, and what waits for approval
+ */
+export const listSecretDestinationsOptions = (options: Options<ListSecretDestinationsData>) => queryOptions<ListSecretDestinationsResponse, ListSecretDestinationsError, ListSecretDestinationsResponse, ReturnType<typeof listSecretDestinationsQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await listSecretDestinations({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: listSecretDestinationsQueryKey(options)
+});
+
+/**
+ * Approve a place as somebody who had no hand in it
+ */
+export const approveSecretDestinationMutation = (options?: Partial<Options<ApproveSecretDestinationData>>): UseMutationOptions<ApproveSecretDestinationResponse, ApproveSecretDestinationError, Options<ApproveSecretDestinationData>> => {
+    const mutationOptions: UseMutationOptions<ApproveSecretDestinationResponse, ApproveSecretDestinationError, Options<ApproveSecretDestinationData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await approveSecretDestination({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Take an approval back
+ */
+export const revokeSecretDestinationMutation = (options?: Partial<Options<RevokeSecretDestinationData>>): UseMutationOptions<RevokeSecretDestinationResponse, RevokeSecretDestinationError, Options<RevokeSecretDestinationData>> => {
+    const mutationOptions: UseMutationOptions<RevokeSecretDestinationResponse, RevokeSecretDestinationError, Options<RevokeSecretDestinationData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await revokeSecretDestination({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+export const listVariablesQueryKey = (options: Options<ListVariablesData>) => createQueryKey('listVariables', options);
+
+/**
+ * The environment's variables, by name
+ */
+export const listVariablesOptions = (options: Options<ListVariablesData>) => queryOptions<ListVariablesResponse, ListVariablesError, ListVariablesResponse, ReturnType<typeof listVariablesQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await listVariables({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: listVariablesQueryKey(options)
+});
+
+export const listVariablesInfiniteQueryKey = (options: Options<ListVariablesData>): QueryKey<Options<ListVariablesData>> => createQueryKey('listVariables', options, true);
+
+/**
+ * The environment's variables, by name
+ */
+export const listVariablesInfiniteOptions = (options: Options<ListVariablesData>) => {
+    const opts = infiniteQueryOptions<ListVariablesResponse, ListVariablesError, InfiniteData<ListVariablesResponse>, QueryKey<Options<ListVariablesData>>, string | null | Pick<QueryKey<Options<ListVariablesData>>[0], 'body' | 'headers' | 'path' | 'query'>>(
+    // @ts-ignore
+    {
+        queryFn: async ({ pageParam, queryKey, signal }) => {
+            // @ts-ignore
+            const page: Pick<QueryKey<Options<ListVariablesData>>[0], 'body' | 'headers' | 'path' | 'query'> = typeof pageParam === 'object' ? pageParam : {
+                query: {
+                    cursor: pageParam
+                }
+            };
+            const params = createInfiniteParams(queryKey, page);
+            const { data } = await listVariables({
+                ...options,
+                ...params,
+                signal,
+                throwOnError: true
+            });
+            return data;
+        },
+        queryKey: listVariablesInfiniteQueryKey(options)
+    });
+    return opts as Omit<typeof opts, 'initialData'>;
+};
+
+/**
+ * Keep a new variable
+ */
+export const createVariableMutation = (options?: Partial<Options<CreateVariableData>>): UseMutationOptions<CreateVariableResponse, CreateVariableError, Options<CreateVariableData>> => {
+    const mutationOptions: UseMutationOptions<CreateVariableResponse, CreateVariableError, Options<CreateVariableData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await createVariable({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Delete a variable that nothing uses
+ */
+export const deleteVariableMutation = (options?: Partial<Options<DeleteVariableData>>): UseMutationOptions<DeleteVariableResponse, DeleteVariableError, Options<DeleteVariableData>> => {
+    const mutationOptions: UseMutationOptions<DeleteVariableResponse, DeleteVariableError, Options<DeleteVariableData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await deleteVariable({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Change a variable's value and description
+ */
+export const updateVariableMutation = (options?: Partial<Options<UpdateVariableData>>): UseMutationOptions<UpdateVariableResponse, UpdateVariableError, Options<UpdateVariableData>> => {
+    const mutationOptions: UseMutationOptions<UpdateVariableResponse, UpdateVariableError, Options<UpdateVariableData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await updateVariable({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+export const listCertificatesQueryKey = (options: Options<ListCertificatesData>) => createQueryKey('listCertificates', options);
+
+/**
+ * The environment's certificates, by name
+ */
+export const listCertificatesOptions = (options: Options<ListCertificatesData>) => queryOptions<ListCertificatesResponse, ListCertificatesError, ListCertificatesResponse, ReturnType<typeof listCertificatesQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await listCertificates({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: listCertificatesQueryKey(options)
+});
+
+export const listCertificatesInfiniteQueryKey = (options: Options<ListCertificatesData>): QueryKey<Options<ListCertificatesData>> => createQueryKey('listCertificates', options, true);
+
+/**
+ * The environment's certificates, by name
+ */
+export const listCertificatesInfiniteOptions = (options: Options<ListCertificatesData>) => {
+    const opts = infiniteQueryOptions<ListCertificatesResponse, ListCertificatesError, InfiniteData<ListCertificatesResponse>, QueryKey<Options<ListCertificatesData>>, string | null | Pick<QueryKey<Options<ListCertificatesData>>[0], 'body' | 'headers' | 'path' | 'query'>>(
+    // @ts-ignore
+    {
+        queryFn: async ({ pageParam, queryKey, signal }) => {
+            // @ts-ignore
+            const page: Pick<QueryKey<Options<ListCertificatesData>>[0], 'body' | 'headers' | 'path' | 'query'> = typeof pageParam === 'object' ? pageParam : {
+                query: {
+                    cursor: pageParam
+                }
+            };
+            const params = createInfiniteParams(queryKey, page);
+            const { data } = await listCertificates({
+                ...options,
+                ...params,
+                signal,
+                throwOnError: true
+            });
+            return data;
+        },
+        queryKey: listCertificatesInfiniteQueryKey(options)
+    });
+    return opts as Omit<typeof opts, 'initialData'>;
+};
+
+/**
+ * Upload a certificate
+ */
+export const createCertificateMutation = (options?: Partial<Options<CreateCertificateData>>): UseMutationOptions<CreateCertificateResponse, CreateCertificateError, Options<CreateCertificateData>> => {
+    const mutationOptions: UseMutationOptions<CreateCertificateResponse, CreateCertificateError, Options<CreateCertificateData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await createCertificate({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Delete a certificate that nothing uses, with its keys
+ */
+export const deleteCertificateMutation = (options?: Partial<Options<DeleteCertificateData>>): UseMutationOptions<DeleteCertificateResponse, DeleteCertificateError, Options<DeleteCertificateData>> => {
+    const mutationOptions: UseMutationOptions<DeleteCertificateResponse, DeleteCertificateError, Options<DeleteCertificateData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await deleteCertificate({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Upload a certificate's next version
+ */
+export const renewCertificateMutation = (options?: Partial<Options<RenewCertificateData>>): UseMutationOptions<RenewCertificateResponse, RenewCertificateError, Options<RenewCertificateData>> => {
+    const mutationOptions: UseMutationOptions<RenewCertificateResponse, RenewCertificateError, Options<RenewCertificateData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await renewCertificate({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+export const listCertificateVersionsQueryKey = (options: Options<ListCertificateVersionsData>) => createQueryKey('listCertificateVersions', options);
+
+/**
+ * A certificate's versions
+ */
+export const listCertificateVersionsOptions = (options: Options<ListCertificateVersionsData>) => queryOptions<ListCertificateVersionsResponse, ListCertificateVersionsError, ListCertificateVersionsResponse, ReturnType<typeof listCertificateVersionsQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await listCertificateVersions({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: listCertificateVersionsQueryKey(options)
+});
+
+export const listLookupFilesQueryKey = (options: Options<ListLookupFilesData>) => createQueryKey('listLookupFiles', options);
+
+/**
+ * The environment's lookup files, by name
+ */
+export const listLookupFilesOptions = (options: Options<ListLookupFilesData>) => queryOptions<ListLookupFilesResponse, ListLookupFilesError, ListLookupFilesResponse, ReturnType<typeof listLookupFilesQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await listLookupFiles({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: listLookupFilesQueryKey(options)
+});
+
+export const listLookupFilesInfiniteQueryKey = (options: Options<ListLookupFilesData>): QueryKey<Options<ListLookupFilesData>> => createQueryKey('listLookupFiles', options, true);
+
+/**
+ * The environment's lookup files, by name
+ */
+export const listLookupFilesInfiniteOptions = (options: Options<ListLookupFilesData>) => {
+    const opts = infiniteQueryOptions<ListLookupFilesResponse, ListLookupFilesError, InfiniteData<ListLookupFilesResponse>, QueryKey<Options<ListLookupFilesData>>, string | null | Pick<QueryKey<Options<ListLookupFilesData>>[0], 'body' | 'headers' | 'path' | 'query'>>(
+    // @ts-ignore
+    {
+        queryFn: async ({ pageParam, queryKey, signal }) => {
+            // @ts-ignore
+            const page: Pick<QueryKey<Options<ListLookupFilesData>>[0], 'body' | 'headers' | 'path' | 'query'> = typeof pageParam === 'object' ? pageParam : {
+                query: {
+                    cursor: pageParam
+                }
+            };
+            const params = createInfiniteParams(queryKey, page);
+            const { data } = await listLookupFiles({
+                ...options,
+                ...params,
+                signal,
+                throwOnError: true
+            });
+            return data;
+        },
+        queryKey: listLookupFilesInfiniteQueryKey(options)
+    });
+    return opts as Omit<typeof opts, 'initialData'>;
+};
+
+/**
+ * Upload a lookup file; the body is its content
+ */
+export const createLookupFileMutation = (options?: Partial<Options<CreateLookupFileData>>): UseMutationOptions<CreateLookupFileResponse, CreateLookupFileError, Options<CreateLookupFileData>> => {
+    const mutationOptions: UseMutationOptions<CreateLookupFileResponse, CreateLookupFileError, Options<CreateLookupFileData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await createLookupFile({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+export const downloadLookupFileQueryKey = (options: Options<DownloadLookupFileData>) => createQueryKey('downloadLookupFile', options);
+
+/**
+ * The content of a lookup file's newest version, or of another one
+ */
+export const downloadLookupFileOptions = (options: Options<DownloadLookupFileData>) => queryOptions<unknown, DownloadLookupFileError, unknown, ReturnType<typeof downloadLookupFileQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await downloadLookupFile({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: downloadLookupFileQueryKey(options)
+});
+
+/**
+ * Upload a lookup file's next version; the body is its content
+ */
+export const renewLookupFileMutation = (options?: Partial<Options<RenewLookupFileData>>): UseMutationOptions<RenewLookupFileResponse, RenewLookupFileError, Options<RenewLookupFileData>> => {
+    const mutationOptions: UseMutationOptions<RenewLookupFileResponse, RenewLookupFileError, Options<RenewLookupFileData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await renewLookupFile({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+export const listLookupFileVersionsQueryKey = (options: Options<ListLookupFileVersionsData>) => createQueryKey('listLookupFileVersions', options);
+
+/**
+ * A lookup file's versions
+ */
+export const listLookupFileVersionsOptions = (options: Options<ListLookupFileVersionsData>) => queryOptions<ListLookupFileVersionsResponse, ListLookupFileVersionsError, ListLookupFileVersionsResponse, ReturnType<typeof listLookupFileVersionsQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await listLookupFileVersions({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: listLookupFileVersionsQueryKey(options)
+});
+
+/**
+ * Delete a lookup file that nothing uses
+ */
+export const deleteLookupFileMutation = (options?: Partial<Options<DeleteLookupFileData>>): UseMutationOptions<DeleteLookupFileResponse, DeleteLookupFileError, Options<DeleteLookupFileData>> => {
+    const mutationOptions: UseMutationOptions<DeleteLookupFileResponse, DeleteLookupFileError, Options<DeleteLookupFileData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await deleteLookupFile({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+export const listSecretStoresQueryKey = (options: Options<ListSecretStoresData>) => createQueryKey('listSecretStores', options);
+
+/**
+ * The environment's outside stores, by name
+ */
+export const listSecretStoresOptions = (options: Options<ListSecretStoresData>) => queryOptions<ListSecretStoresResponse, ListSecretStoresError, ListSecretStoresResponse, ReturnType<typeof listSecretStoresQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await listSecretStores({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: listSecretStoresQueryKey(options)
+});
+
+/**
+ * Set an outside store up
+ */
+export const createSecretStoreMutation = (options?: Partial<Options<CreateSecretStoreData>>): UseMutationOptions<CreateSecretStoreResponse, CreateSecretStoreError, Options<CreateSecretStoreData>> => {
+    const mutationOptions: UseMutationOptions<CreateSecretStoreResponse, CreateSecretStoreError, Options<CreateSecretStoreData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await createSecretStore({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Forget an outside store in which no secret lies
+ */
+export const deleteSecretStoreMutation = (options?: Partial<Options<DeleteSecretStoreData>>): UseMutationOptions<DeleteSecretStoreResponse, DeleteSecretStoreError, Options<DeleteSecretStoreData>> => {
+    const mutationOptions: UseMutationOptions<DeleteSecretStoreResponse, DeleteSecretStoreError, Options<DeleteSecretStoreData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await deleteSecretStore({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Change an outside store; its credentials are given anew
+ */
+export const updateSecretStoreMutation = (options?: Partial<Options<UpdateSecretStoreData>>): UseMutationOptions<UpdateSecretStoreResponse, UpdateSecretStoreError, Options<UpdateSecretStoreData>> => {
+    const mutationOptions: UseMutationOptions<UpdateSecretStoreResponse, UpdateSecretStoreError, Options<UpdateSecretStoreData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await updateSecretStore({
                 ...options,
                 ...fnOptions,
                 throwOnError: true

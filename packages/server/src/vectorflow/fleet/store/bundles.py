@@ -34,6 +34,8 @@ class WantedPipeline(msgspec.Struct, frozen=True):
     reason: str
     attempt: int
     secrets: list[str]
+    files: list[str]
+    stores: list[str]
     previous: int | None
     previous_sha256: bytes | None
 
@@ -44,6 +46,7 @@ class RevisionDocument(msgspec.Struct, frozen=True):
     pipeline_id: UUID
     number: int
     document: bytes
+    surroundings: bytes
 
 
 class SealedRow(msgspec.Struct, frozen=True):
@@ -91,6 +94,11 @@ async def organizations_to_sign(txn: Transaction) -> list[UUID]:
     return await txn.rows_of_ids("select vf.organizations_to_sign() as id")
 
 
+async def organizations_with_stores(txn: Transaction) -> list[UUID]:
+    """Return the organisations whose outside stores the server asks."""
+    return await txn.rows_of_ids("select vf.organizations_with_stores() as id")
+
+
 async def organizations_for_keys(txn: Transaction) -> list[UUID]:
     """Return every organisation, for the signer's care of keys."""
     return await txn.rows_of_ids("select vf.organizations_for_keys() as id")
@@ -119,7 +127,7 @@ async def wanted_list(txn: Transaction, node_ids: Sequence[UUID]) -> list[Wanted
     return await txn.rows(
         WantedPipeline,
         """select a.node_id, a.pipeline_id, p.name, a.revision as number, r.sha256, length(r.yaml) as size,
-            a.desired, a.reason, a.attempt, r.secrets, a.previous_revision as previous, old.sha256 as previous_sha256
+            a.desired, a.reason, a.attempt, r.secrets, r.files, r.stores, a.previous_revision as previous, old.sha256 as previous_sha256
         from assignments a
         join pipelines p on p.organization_id = a.organization_id and p.id = a.pipeline_id
         join revisions r on r.organization_id = a.organization_id and r.pipeline_id = a.pipeline_id
@@ -137,7 +145,9 @@ async def revision_documents(txn: Transaction, wanted: Sequence[tuple[UUID, int]
     """Return the documents of revisions named by (pipeline, number)."""
     return await txn.rows(
         RevisionDocument,
-        """select r.pipeline_id, r.number, convert_to(r.document::text, 'UTF8') as document from revisions r
+        """select r.pipeline_id, r.number, convert_to(r.document::text, 'UTF8') as document,
+            convert_to(r.surroundings::text, 'UTF8') as surroundings
+        from revisions r
         join unnest(%(pipelines)s::uuid[], %(numbers)s::integer[]) as w (pipeline_id, number)
             on r.pipeline_id = w.pipeline_id and r.number = w.number
         where r.organization_id = %(organization_id)s""",
@@ -249,3 +259,50 @@ async def file_content(txn: Transaction, node_id: UUID, sha256: str) -> bytes | 
         {"node_id": node_id, "sha256": sha256},
     )
     return bytes(found) if found is not None else None
+
+
+async def file_part(txn: Transaction, node_id: UUID, sha256: str, position: int) -> bytes | None:
+    """Return a piece of a certificate or lookup file, only when the node's present bundle names it."""
+    found = await txn.value(
+        """select p.content from bundles b
+        join vault_file_parts p on p.organization_id = b.organization_id
+            and p.sha256 = decode(%(sha256)s, 'hex') and p.position = %(position)s
+        where b.organization_id = %(organization_id)s and b.node_id = %(node_id)s
+          and %(sha256)s = any(b.hashes)""",
+        {"node_id": node_id, "sha256": sha256, "position": position},
+    )
+    return bytes(found) if found is not None else None
+
+
+async def file_size(txn: Transaction, node_id: UUID, sha256: str) -> int | None:
+    """Return the size of a certificate or lookup file, only when the node's present bundle names it."""
+    found = await txn.value(
+        """select f.size from bundles b
+        join vault_files f on f.organization_id = b.organization_id and f.sha256 = decode(%(sha256)s, 'hex')
+        where b.organization_id = %(organization_id)s and b.node_id = %(node_id)s
+          and %(sha256)s = any(b.hashes)""",
+        {"node_id": node_id, "sha256": sha256},
+    )
+    return int(found) if found is not None else None
+
+
+class DeployedName(msgspec.Struct, frozen=True):
+    """A secret that nodes of an environment are to run with."""
+
+    environment_id: UUID
+    name: str
+
+
+async def secret_names_deployed(txn: Transaction) -> list[DeployedName]:
+    """Return the names of all secrets that nodes are to run with."""
+    return await txn.rows(
+        DeployedName,
+        """select distinct n.environment_id, name from assignments a
+        join nodes n on n.organization_id = a.organization_id and n.id = a.node_id
+        join revisions r on r.organization_id = a.organization_id and r.pipeline_id = a.pipeline_id
+            and r.number = a.revision
+        cross join unnest(r.secrets) as name
+        where a.organization_id = %(organization_id)s and a.desired = 'run' and n.revoked_at is null
+          and strpos(name, '.') = 0
+        order by n.environment_id, name""",
+    )

@@ -7,16 +7,13 @@ from litestar import Response
 from litestar.types import ExceptionHandlersMap
 
 from vectorflow.kernel.clock import rfc3339
-from vectorflow.kernel.permissions import Permission
 from vectorflow.pipelines.errors import DocumentInvalid
-from vectorflow.pipelines.references import secret_names
 from vectorflow.pipelines.types import Deployed, PipelineListed, PipelineRow, RevisionRow, StoredRevision
 from vectorflow.platform.http.asgi import AnyRequest
 from vectorflow.platform.http.etag import etag
 from vectorflow.platform.http.problems import Problem, answer_error
 from vectorflow.platform.http.times import Instant
-from vectorflow.tenancy.errors import PermissionDeniedError
-from vectorflow.tenancy.types import Access
+from vectorflow.vault.types import Stale
 from vectorflow_topology.diff import Change
 from vectorflow_topology.document import Document
 from vectorflow_topology.findings import Finding
@@ -25,7 +22,10 @@ ENVIRONMENT = "/orgs/{org:str}/environments/{env:str}"
 
 
 class PipelineSummary(msgspec.Struct):
-    """A pipeline. `draft_changed` tells whether the draft differs from what is deployed, or made last."""
+    """A pipeline. `draft_changed` tells whether the draft differs from what is deployed, or made last.
+
+    `outdated` is what changed in the environment after the latest revision was made of it.
+    """
 
     id: UUID
     name: str
@@ -36,6 +36,7 @@ class PipelineSummary(msgspec.Struct):
     updated_by: str
     deployed: Deployed | None
     draft_changed: bool
+    outdated: list[Stale]
 
 
 class Pipeline(PipelineSummary):
@@ -117,13 +118,6 @@ def answer_too_deep(request: AnyRequest, _error: Exception) -> Response[Problem]
 DOCUMENT_ERRORS: ExceptionHandlersMap = {RecursionError: answer_too_deep}
 
 
-def require_secret_use(access: Access, document: Document) -> None:
-    """Refer to secrets only where one may use them. Raises `PermissionDeniedError`."""
-    if not access.may(Permission.SECRET_USE) and secret_names(document):
-        message = f"Referring to a secret needs the permission {Permission.SECRET_USE}."
-        raise PermissionDeniedError(message)
-
-
 def pipeline_tag(row: PipelineRow) -> str:
     """Return the entity tag of a draft."""
     return etag("pipeline", row.id, row.draft_version)
@@ -142,6 +136,7 @@ def summary_of(listed: PipelineListed) -> PipelineSummary:
         updated_by=row.updated_by,
         deployed=listed.deployed,
         draft_changed=listed.draft_changed,
+        outdated=list(listed.outdated),
     )
 
 

@@ -10,6 +10,7 @@ from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
+from vectorflow.kernel.actor import Actor
 from vectorflow.kernel.permissions import Permission
 from vectorflow.pipelines.http.answers import (
     DOCUMENT_ERRORS,
@@ -66,6 +67,7 @@ async def check_document(
     env: FromPath[str],
     data: JSONBody[CheckRequest],
     access: NamedDependency[Access],
+    actor: NamedDependency[Actor],
     database: NamedDependency[Database],
     pipelines: NamedDependency[PipelineService],
 ) -> CheckResult:
@@ -73,11 +75,12 @@ async def check_document(
     del org, env
     async with database.transaction(access.organization_id) as txn:
         engines = await pipelines.engines(txn, access.environment_id)
+        around = await pipelines.surroundings(txn, access.environment_id, data.document)
     # Outside of any transaction: a check may take seconds, and a connection is dear.
-    checked = await pipelines.workbench.check(data.document, engines)
+    checked = await pipelines.workbench.check(data.document, engines, around)
     async with database.transaction(access.organization_id) as txn:
         checked = await pipelines.in_environment(
-            txn, access.environment_id, data.document, checked, data.pipeline_id
+            txn, access.environment_id, data.document, checked, actor=actor, pipeline_id=data.pipeline_id
         )
     yaml = checked.yaml.decode() if checked.yaml is not None else None
     return CheckResult(findings=checked.findings, yaml=yaml, sha256=checked.sha256)
