@@ -108,6 +108,7 @@ def outcome(answer: Any) -> str:
     return known.get(name, name if name in unfit else "pass")
 
 
+@pytest.mark.timeout(600)  # thousands of requests, however busy the machine is
 async def test_every_route_for_every_role(walked, signed_in, world, other, browser) -> None:
     app, declared = walked
     people = ["anonymous", *ROLES]
