@@ -25,13 +25,12 @@ export function TopBar({ onOpenDrawer }: { onOpenDrawer: () => void }) {
       <button
         type="button"
         onClick={openCommands}
-        aria-label={t('Go to or do anything')}
         aria-keyshortcuts="Meta+K Control+K"
         className="flex h-7 shrink-0 cursor-pointer items-center gap-2 rounded-md border border-control/50 bg-surface px-2 text-secondary hover:bg-hover hover:text-text"
       >
         <Search aria-hidden size={14} />
-        <span className="max-md:hidden">{t('Go to or do…')}</span>
-        <kbd className="font-mono text-sm max-md:hidden">{commandKey()}K</kbd>
+        <span className="max-md:sr-only">{t('Go to or do…')}</span>
+        <kbd aria-hidden className="font-mono text-sm max-md:hidden">{commandKey()}K</kbd>
       </button>
       <ThemeMenu />
       <AccountMenu />

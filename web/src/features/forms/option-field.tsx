@@ -1,9 +1,9 @@
-import { RotateCcw } from 'lucide-react'
+import { RotateCcw, Wrench } from 'lucide-react'
 import type { ReactNode } from 'react'
 import { useContext } from 'react'
-import type { OptionSpec } from '@/api/gen'
+import type { Finding, OptionSpec } from '@/api/gen'
 import { t } from '@/lib/i18n'
-import { IconButton } from '@/ui/button'
+import { Button, IconButton } from '@/ui/button'
 import { FindingLine } from '@/ui/finding-line'
 import { FormContext, useFindings } from './context'
 import { BooleanControl, CodeControl, EnumControl, NumberControl, TextControl } from './controls'
@@ -25,6 +25,7 @@ export type ControlProps = {
 /** The control for a value by its type; what does not fit is edited as YAML, never lost. */
 export function ValueControl(props: ControlProps) {
   const { spec, value } = props
+  const { program: Program } = useContext(FormContext)
   if (!fits(spec, value)) return <YamlControl {...props} />
   if (spec.sensitive === true && spec.type === 'string') return <SecretControl {...props} />
   if (spec.type === 'string' && spec.enum != null && spec.enum.length > 0) return <EnumControl {...props} />
@@ -36,7 +37,7 @@ export function ValueControl(props: ControlProps) {
       return <NumberControl {...props} />
     case 'vrl':
     case 'condition':
-      return <CodeControl {...props} />
+      return Program === undefined ? <CodeControl {...props} /> : <Program {...props} />
     case 'string':
       return <TextControl {...props} />
     case 'array':
@@ -82,8 +83,25 @@ export function OptionField({ name, isRequired, ...props }: OptionFieldProps) {
       </div>
       {spec.help != null && spec.help !== '' && <p className="text-sm text-secondary">{spec.help}</p>}
       {findings.map((finding, index) => (
-        <FindingLine key={index} finding={finding} />
+        <FieldFinding key={index} finding={finding} />
       ))}
+    </div>
+  )
+}
+
+/** A finding at its field, with the click that settles it where there is one. */
+export function FieldFinding({ finding }: { finding: Finding }) {
+  const { fixes } = useContext(FormContext)
+  const label = fixes?.offer(finding) ?? null
+  return (
+    <div className="flex flex-col items-start gap-1">
+      <FindingLine finding={finding} />
+      {label !== null && (
+        <Button className="ml-5" onPress={() => void fixes?.apply(finding)}>
+          <Wrench aria-hidden size={13} />
+          {label}
+        </Button>
+      )}
     </div>
   )
 }

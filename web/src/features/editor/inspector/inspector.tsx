@@ -1,16 +1,19 @@
 import { Copy, Trash2, X } from 'lucide-react'
-import { useMemo } from 'react'
-import { FindingLine } from '@/ui/finding-line'
+import { useMemo, useState } from 'react'
 import { FormContext } from '@/features/forms/context'
+import { FieldFinding } from '@/features/forms/option-field'
 import { OptionsForm } from '@/features/forms/options-form'
 import type { Options } from '@/features/forms/values'
 import { isRecord } from '@/features/forms/values'
+import { YamlControl } from '@/features/forms/yaml-control'
+import { ProgramControl } from '@/features/vrl/program-control'
 import { t } from '@/lib/i18n'
 import { IconButton } from '@/ui/button'
 import { TextField } from '@/ui/field'
 import { Switch } from '@/ui/switch'
 import { KIND_ICONS, KIND_TINTS } from '../canvas/component-card'
 import { useCheck, useEditor, useEditorState } from '../context'
+import { useFixes } from '../fixes'
 import { duplicate, removeComponents, renamePort, setComment, setEnabled, setOptions } from '../graph/operations'
 import type { Component, Document } from '../graph/types'
 import { ComponentRatesView } from './component-rates'
@@ -38,9 +41,18 @@ export function Inspector({ component }: { component: Component }) {
   const findings = useCheck().result?.findings
   const spec = specs.get(component)
   const own = useMemo(() => (findings ?? []).filter((each) => each.component === component.id), [findings, component.id])
-  const form = useMemo(() => ({ findings: own, readOnly: !canEdit }), [own, canEdit])
+  const fixes = useFixes()
+  const form = useMemo(() => ({ findings: own, readOnly: !canEdit, program: ProgramControl, fixes }), [own, canEdit, fixes])
+  const [asYaml, setAsYaml] = useState(false)
   const edit = (label: string, next: (document: Document) => Document, merge?: string) =>
     change(label, (draft) => ({ ...draft, document: next(draft.document) }), merge)
+  const setOptionsTo = (options: Options) =>
+    edit(t('Change {id}', { id: component.id }), (document) => applyOptions(document, component, options, spec?.ports), `options:${component.id}`)
+  const setAll = (options: unknown) => {
+    if (options === undefined) setOptionsTo({})
+    // Type and inputs are not options: the graph says them.
+    else if (isRecord(options)) setOptionsTo(Object.fromEntries(Object.entries(options).filter(([name]) => name !== 'type' && name !== 'inputs')))
+  }
   const copy = () => {
     let copied = component.id
     edit(t('Duplicate'), (document) => {
@@ -85,16 +97,32 @@ export function Inspector({ component }: { component: Component }) {
         </div>
       </div>
       <ComponentRatesView id={component.id} />
-      {own.filter((each) => (each.path ?? []).length === 0).map((finding, index) => <FindingLine key={index} finding={finding} />)}
       <FormContext value={form}>
+        {own.filter((each) => (each.path ?? []).length === 0).map((finding, index) => (
+          <FieldFinding key={index} finding={finding} />
+        ))}
+        <div className="flex items-center justify-between">
+          <h3 className="text-sm font-medium text-secondary">{t('Options')}</h3>
+          <Switch label={t('As YAML')} isSelected={asYaml} onChange={setAsYaml} />
+        </div>
+        {asYaml ? (
+          <YamlControl
+            key={component.id}
+            label={t('Options')}
+            readOnly={!canEdit}
+            value={Object.keys(component.options).length === 0 ? undefined : component.options}
+            onChange={(options) => setAll(options)}
+          />
+        ) : (
         <OptionsForm
           key={component.id}
           folded
           specs={spec?.options ?? NO_SPECS}
           value={component.options}
           path={[]}
-          onChange={(options) => edit(t('Change {id}', { id: component.id }), (document) => applyOptions(document, component, options, spec?.ports), `options:${component.id}`)}
+          onChange={setOptionsTo}
         />
+        )}
       </FormContext>
       <TextField
         label={t('Note')}

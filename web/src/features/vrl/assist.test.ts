@@ -1,0 +1,30 @@
+import { describe, expect, it } from 'vitest'
+import type { VrlFunctionHelp } from '@/api/gen'
+import { completionsFor } from './assist'
+
+const parse: VrlFunctionHelp = {
+  name: 'parse_json',
+  category: 'Parse',
+  summary: 's',
+  signature: 'parse_json(value: string)',
+  arguments: [{ name: 'value', types: ['string'] }],
+  returns: ['any'],
+  fallible: true,
+  compiles_here: true,
+  since: null,
+  deprecated: false,
+}
+const labels = (before: string) => completionsFor(before, [parse], ['.a', '.a.b'])?.options.map((each) => each.label)
+
+describe('completion in a program', () => {
+  it('offers the fields that were seen after a dot', () => {
+    expect(labels('.x = .a')).toEqual(['.a', '.a.b'])
+    expect(labels('.')).toEqual(['.a', '.a.b'])
+  })
+  it('offers functions at words, and nothing in comments or after values', () => {
+    expect(labels('.x = par')).toContain('parse_json')
+    expect(labels('if')).toContain('if')
+    expect(labels('# par')).toBeUndefined()
+    expect(labels('foo().a')).toBeUndefined()
+  })
+})

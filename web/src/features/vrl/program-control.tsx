@@ -1,0 +1,96 @@
+import { useQuery } from '@tanstack/react-query'
+import { FlaskConical } from 'lucide-react'
+import { lazy, Suspense, useEffect, useMemo, useState } from 'react'
+import type { ProgramDiagnostic, VrlFunctionHelp } from '@/api/gen'
+import { checkProgram } from '@/api/gen'
+import { listVrlFunctionsOptions } from '@/api/gen/@tanstack/react-query.gen'
+import { useScope } from '@/app/scope'
+import type { ControlProps } from '@/features/forms/option-field'
+import { t } from '@/lib/i18n'
+import { Button } from '@/ui/button'
+import { CodeEditor } from '@/ui/code-editor'
+import { vrlAssist } from './assist'
+import { pathsOf } from './fields'
+import { useSamples } from './samples'
+
+// Few programs are tried on events, and the dialog brings the comparison with it.
+const TryDialog = lazy(async () => ({ default: (await import('./try-dialog')).TryDialog }))
+
+export type ProgramKind = 'program' | 'condition'
+
+const PAUSE_MS = 200
+const NONE: readonly VrlFunctionHelp[] = []
+
+/** What the compiler says about a program, shortly after it was changed. */
+export function useDiagnostics(program: string, kind: ProgramKind, enabled: boolean): readonly ProgramDiagnostic[] {
+  const { org, env } = useScope()
+  const [settled, setSettled] = useState(program)
+  useEffect(() => {
+    const timer = setTimeout(() => setSettled(program), PAUSE_MS)
+    return () => clearTimeout(timer)
+  }, [program])
+  const check = useQuery({
+    queryKey: ['program', org, env, kind, settled],
+    enabled: enabled && settled.trim() !== '',
+    queryFn: async ({ signal }) => (await checkProgram({ path: { org, env }, body: { program: settled, kind }, signal, throwOnError: true })).data.diagnostics,
+    staleTime: Infinity,
+    gcTime: 60_000,
+    retry: false,
+  })
+  return settled === program ? (check.data ?? []) : []
+}
+
+/** What the assistance looks at; it changes under an editor that stays. */
+class Sources {
+  private known: { functions: readonly VrlFunctionHelp[]; paths: readonly string[] } = { functions: NONE, paths: [] }
+  readonly functions = () => this.known.functions
+  readonly paths = () => this.known.paths
+
+  update(functions: readonly VrlFunctionHelp[], paths: readonly string[]): void {
+    this.known = { functions, paths }
+  }
+}
+
+/** Completion and hover over the functions of VRL and the fields of this pipeline's samples. */
+export function useVrlAssist(paths: readonly string[]) {
+  const functions = useQuery({ ...listVrlFunctionsOptions(), staleTime: Infinity }).data?.items
+  const [sources] = useState(() => new Sources())
+  useEffect(() => sources.update(functions ?? NONE, paths), [sources, functions, paths])
+  const [extension] = useState(() => vrlAssist(sources.functions, sources.paths))
+  return extension
+}
+
+/** A program or a condition, compiled as it is typed, with a place to try it on events. */
+export function ProgramControl({ label, spec, value, onChange, readOnly }: ControlProps) {
+  const text = typeof value === 'string' ? value : ''
+  const kind: ProgramKind = spec.type === 'condition' ? 'condition' : 'program'
+  const [samples] = useSamples()
+  const paths = useMemo(() => pathsOf(samples.events), [samples.events])
+  const assist = useVrlAssist(paths)
+  const diagnostics = useDiagnostics(text, kind, !readOnly)
+  const [isTrying, setTrying] = useState(false)
+  const marks = useMemo(() => diagnostics.map(({ line, message, severity }) => ({ line, message, severity })), [diagnostics])
+  const take = (next: string) => onChange(next === '' && spec.required !== true ? undefined : next)
+  const [first] = diagnostics
+  return (
+    <div className="flex flex-col gap-1.5">
+      <CodeEditor label={label} language="vrl" value={text} readOnly={readOnly} minLines={kind === 'program' ? 6 : 1} marks={marks} extensions={assist} onChange={take} />
+      {first !== undefined && (
+        <p role="status" className={`text-sm [overflow-wrap:anywhere] ${first.severity === 'error' ? 'text-bad' : 'text-secondary'}`}>
+          {t('Line {line}: {message}', { line: first.line, message: first.message })}
+        </p>
+      )}
+      {!readOnly && (
+        <Button className="self-start" onPress={() => setTrying(true)}>
+          <FlaskConical aria-hidden size={14} />
+          {t('Try on events…')}
+        </Button>
+      )}
+      {isTrying && (
+        <Suspense>
+          <TryDialog title={label} kind={kind} program={text} onChange={take} onClose={() => setTrying(false)} />
+        </Suspense>
+      )}
+    </div>
+  )
+}
