@@ -171,9 +171,33 @@ const rules = createRoute({
   component: lazyRouteComponent(() => import('@/features/rules/rules-page'), 'RulesPage'),
 })
 
+/** The filters of the log, and the record that is open. Days are written as 2026-01-31. */
+export type AuditSearch = {
+  q?: string
+  actor?: string
+  action?: string
+  type?: string
+  object?: string
+  from?: string
+  to?: string
+  record?: number
+}
+
+const day = (value: unknown) => (typeof value === 'string' && /^\d{4}-\d{2}-\d{2}$/.test(value) ? value : undefined)
+
 const audit = createRoute({
   getParentRoute: () => scoped,
   path: '/audit',
+  validateSearch: (search): AuditSearch => ({
+    q: text(search.q),
+    actor: text(search.actor),
+    action: text(search.action),
+    type: text(search.type),
+    object: text(search.object),
+    from: day(search.from),
+    to: day(search.to),
+    record: typeof search.record === 'number' && Number.isInteger(search.record) ? search.record : undefined,
+  }),
   component: lazyRouteComponent(() => import('@/features/audit/audit-page'), 'AuditPage'),
 })
 

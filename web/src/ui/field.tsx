@@ -22,7 +22,7 @@ type TextFieldProps = {
   onChange: (value: string) => void
   hint?: ReactNode
   error?: string | undefined
-  type?: 'text' | 'email' | 'password' | 'number'
+  type?: 'text' | 'email' | 'password' | 'number' | 'date'
   name?: string
   autoComplete?: string
   autoFocus?: boolean

@@ -1,6 +1,10 @@
+import { useNavigate, useSearch } from '@tanstack/react-router'
+import { Download } from 'lucide-react'
+import { useState } from 'react'
 import type { AuditRecord } from '@/api/gen'
 import { listAudit } from '@/api/gen'
 import { listAuditQueryKey } from '@/api/gen/@tanstack/react-query.gen'
+import type { AuditSearch } from '@/app/router'
 import { useScope } from '@/app/scope'
 import { formatTime } from '@/lib/format'
 import { t } from '@/lib/i18n'
@@ -10,35 +14,73 @@ import { Page } from '@/ui/page'
 import { EmptyState, ErrorState, LoadingState } from '@/ui/states'
 import type { Column } from '@/ui/table'
 import { Table } from '@/ui/table'
+import { ExportDialog } from './export-dialog'
+import { AuditFilters } from './filters'
+import { ProofNote } from './proof-note'
+import { queryOf } from './query'
+import { RecordDialog } from './record-dialog'
 
-/** Who did what in the organisation, newest first. */
+/** Who did what in the organisation, newest first, and how far that is proved. */
 export function AuditPage() {
   const { org } = useScope()
+  const search = useSearch({ from: '/signed-in/$org/$env/audit' })
+  const navigate = useNavigate({ from: '/$org/$env/audit' })
+  const [exporting, setExporting] = useState(false)
   const path = { org }
-  const query = { limit: 100 }
+  const filter = queryOf(search)
+  const query = { ...filter, limit: 100 }
   const list = usePages<AuditRecord>({
     queryKey: [...listAuditQueryKey({ path, query }), 'pages'],
     fetchPage: async (cursor, signal) =>
       (await listAudit({ path, query: { ...query, ...(cursor === undefined ? {} : { cursor }) }, signal, throwOnError: true })).data,
   })
+  const set = (change: Partial<AuditSearch>) => void navigate({ search: { ...search, ...change }, replace: true })
+  const isFiltered = Object.keys(filter).length > 0
+  const open = list.items.find((item) => item.sequence === search.record)
   const columns: Column<AuditRecord>[] = [
-    { key: 'at', title: t('When'), render: (row) => <span className="whitespace-nowrap text-secondary">{formatTime(row.at)}</span> },
-    { key: 'actor', title: t('Who'), render: (row) => <span className="break-words">{row.actor}</span> },
-    { key: 'action', title: t('Action'), render: (row) => <span className="font-mono text-sm">{row.action}</span> },
+    { key: 'at', title: t('When'), render: (row) => <span className="whitespace-nowrap text-secondary max-sm:text-sm max-sm:whitespace-normal">{formatTime(row.at)}</span> },
+    { key: 'actor', title: t('Who'), render: (row) => <span className="[overflow-wrap:anywhere]">{row.actor}</span> },
+    {
+      key: 'action',
+      title: t('Action'),
+      render: (row) => (
+        <Button variant="quiet" className="-ml-2 h-auto! max-w-full font-mono text-sm font-normal! [overflow-wrap:anywhere] whitespace-normal! text-left" onPress={() => set({ record: row.sequence })}>
+          {row.action}
+        </Button>
+      ),
+    },
     { key: 'summary', title: t('What'), wideOnly: true, render: (row) => <span className="[overflow-wrap:anywhere]">{row.summary}</span> },
     { key: 'sequence', title: t('Number'), align: 'right', wideOnly: true, render: (row) => row.sequence },
   ]
   return (
-    <Page title={t('Audit')} subtitle={t('The organisation’s own log')}>
+    <Page
+      title={t('Audit')}
+      subtitle={t('The organisation’s own log')}
+      actions={
+        <Button onPress={() => setExporting(true)}>
+          <Download aria-hidden size={14} />
+          {t('Export')}
+        </Button>
+      }
+    >
+      <ProofNote org={org} />
+      <AuditFilters org={org} search={search} onChange={set} />
       {list.isPending && <LoadingState />}
       {list.error !== null && list.items.length === 0 && <ErrorState error={list.error} onRetry={() => void list.refetch()} />}
-      {list.isSuccess && list.items.length === 0 && <EmptyState title={t('Nothing recorded yet')} />}
+      {list.isSuccess && list.items.length === 0 && !list.hasNextPage && (
+        <EmptyState title={isFiltered ? t('No record matches') : t('Nothing recorded yet')}>{isFiltered && t('Change or clear the filters.')}</EmptyState>
+      )}
       {list.items.length > 0 && <Table label={t('Audit')} columns={columns} rows={list.items} rowKey={(row) => String(row.sequence)} />}
       {list.hasNextPage && (
-        <Button className="mt-3" isDisabled={list.isFetchingNextPage} onPress={() => void list.fetchNextPage()}>
-          {t('Load more')}
-        </Button>
+        <div className="mt-3 flex flex-wrap items-center gap-3">
+          <Button isDisabled={list.isFetchingNextPage} onPress={() => void list.fetchNextPage()}>
+            {search.q === undefined ? t('Load more') : t('Search older records')}
+          </Button>
+          {search.q !== undefined && <span className="text-secondary">{t('Each page looks through 20,000 records for the text.')}</span>}
+        </div>
       )}
+      {open !== undefined && <RecordDialog record={open} onClose={() => set({ record: undefined })} onFilter={(change) => set({ ...change, record: undefined })} />}
+      <ExportDialog org={org} filter={filter} isOpen={exporting} onClose={() => setExporting(false)} />
     </Page>
   )
 }
