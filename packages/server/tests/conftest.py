@@ -3,11 +3,12 @@
 import fcntl
 import os
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
+from packages.server.tests.platform.egress.guard import guarding
 from psycopg import sql
 
 from vectorflow.keys.providers import LocalKeyFile
@@ -20,6 +21,13 @@ from vectorflow.platform.scope import ScopeSigner
 
 TEMPLATE = "vectorflow_template"
 _started: list[EmbeddedPostgres] = []  # kept, so that the process is not forgotten while it runs
+
+
+@pytest.fixture(autouse=True)
+def only_vetted_connections() -> Iterator[None]:
+    """Fail every test of the server that opens a connection which egress did not vet; loopback is free."""
+    with guarding():
+        yield
 
 
 def run_directory() -> Path:

@@ -6,7 +6,7 @@ import socket
 
 import httpx2
 import pytest
-from packages.server.tests.platform.egress.guard import UnvettedConnection, guarding
+from packages.server.tests.platform.egress.guard import UnvettedConnection, _guards, guarding
 from packages.server.tests.platform.egress.servers import answer, http_server
 
 from vectorflow.platform.egress.http_message import HttpRequest
@@ -84,3 +84,12 @@ def test_the_fixture_is_usable(egress_guard, strict_egress_guard) -> None:
 def test_unix_sockets_are_left_alone(tmp_path) -> None:
     with guarding(strict=True), socket.socket(socket.AF_UNIX) as opened, pytest.raises(FileNotFoundError):
         opened.connect(str(tmp_path / "none"))
+
+
+def test_every_test_of_the_server_is_guarded() -> None:
+    """This test asks for no guard, and is stopped all the same."""
+    with socket.socket() as opened:
+        opened.settimeout(0.1)
+        with pytest.raises(UnvettedConnection):
+            opened.connect(OUTSIDE)
+    _guards[-1].unvetted.clear()  # it was meant
