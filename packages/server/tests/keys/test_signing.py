@@ -63,10 +63,11 @@ async def test_keys_are_made_once_and_sign(new_organization, app, signing_databa
     assert not await ensured(signing_database, signing, organization_id)
     # Read as role app: what enrolment needs.
     content = await read_list(app, signing, organization_id, clock)
-    assert (content.version, len(content.keys)) == (1, 1)
+    # Never lower than the minute, so that after a restore no node holds a newer list.
+    assert (content.version, len(content.keys)) == (int(clock.now().timestamp()) // 60, 1)
     async with signing_database.transaction(organization_id) as txn:
         online = await signing.signing_key(txn)
-    assert online.keys_version == 1
+    assert online.keys_version == content.version
     named = content.key_find(online.signer.key_id)
     assert named is not None
     signed = envelope.sign("test", {"a": 1}, online.signer)
@@ -79,12 +80,14 @@ async def test_the_list_is_renewed_at_half_its_life(
 ) -> None:
     organization_id = await new_organization()
     await ensured(signing_database, signing, organization_id)
+    first = await read_list(signing_database, signing, organization_id, clock)
     clock.moment += KEY_LIST_LIFETIME / 2 - timedelta(seconds=1)
     assert not await ensured(signing_database, signing, organization_id)
     clock.moment += timedelta(seconds=2)
     assert await ensured(signing_database, signing, organization_id)
     content = await read_list(signing_database, signing, organization_id, clock)
-    assert (content.version, len(content.keys)) == (2, 1)
+    assert content.version > first.version
+    assert len(content.keys) == 1
 
 
 async def test_online_keys_overlap_and_end(new_organization, signing_database, signing, clock) -> None:

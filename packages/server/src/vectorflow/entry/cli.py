@@ -13,6 +13,7 @@ import uvloop
 
 from vectorflow.entry.api import build_litestar
 from vectorflow.entry.audit_cli import register as register_audit
+from vectorflow.entry.backup_cli import register as register_backup
 from vectorflow.entry.files.commands import register as register_files
 from vectorflow.entry.health import version
 from vectorflow.entry.keys_cli import keys
@@ -24,6 +25,8 @@ from vectorflow.entry.services import Services
 from vectorflow.entry.up.launcher import Launcher, UpFailed
 from vectorflow.kernel.errors import VectorFlowError
 from vectorflow.keys.providers import LOCAL_NAME, LocalKeyFile
+from vectorflow.platform.backup.archive import BackupUnreadable
+from vectorflow.platform.backup.restore import RestoreRefused
 from vectorflow.platform.credentials import CredentialsMissing
 from vectorflow.platform.database import Database, DatabaseUnavailable
 from vectorflow.platform.embedded import EmbeddedPostgresFailed
@@ -38,6 +41,7 @@ app.add_typer(user, name="user")
 app.add_typer(keys, name="keys")
 register_files(app)
 register_audit(app)
+register_backup(app)
 
 # What a person can do something about: told in a sentence, without a trace.
 EXPECTED = (
@@ -47,6 +51,8 @@ EXPECTED = (
     MigrationRefused,
     EmbeddedPostgresFailed,
     UpFailed,
+    BackupUnreadable,
+    RestoreRefused,
 )
 
 

@@ -27,6 +27,7 @@ from vectorflow.keys.own_providers import OwnProviders
 from vectorflow.keys.platform_keys import PlatformKeyService
 from vectorflow.keys.service import KeyService
 from vectorflow.platform import credentials
+from vectorflow.platform.backup import journal
 from vectorflow.platform.bus import Bus
 from vectorflow.platform.credentials import Role, role_url
 from vectorflow.platform.database import Database, JobSink
@@ -90,6 +91,7 @@ class Process:
         audit_jobs.register(
             self.jobs, self._worker_database, CheckpointKey(settings.state_dir), self.services.clock
         )
+        journal.register(self.jobs, self._worker_database, settings.state_dir / "revocations")
         self._subscribe()
 
     @classmethod

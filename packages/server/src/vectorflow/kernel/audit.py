@@ -94,6 +94,8 @@ class AuditAction(StrEnum):
     CUSTOMER_KEY_ACTIVATED = "customer-key.activated"
     CUSTOMER_KEY_ENDED = "customer-key.ended"
     SIGNING_KEY_CREATED = "signing-key.created"
+    BACKUP_MADE = "backup.made"
+    BACKUP_RESTORED = "backup.restored"
 
 
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):

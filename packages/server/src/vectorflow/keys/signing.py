@@ -77,7 +77,9 @@ class SigningService:
             and now < newest.issued_at + KEY_LIST_LIFETIME / 2
         ):
             return False
-        await self._sign_list(txn, _root(keys), online, (newest.version if newest else 0) + 1, now)
+        # Never lower than the minute: after a restore of an older database the new list is newer than any a node holds.
+        version = max((newest.version if newest else 0) + 1, int(now.timestamp()) // 60)
+        await self._sign_list(txn, _root(keys), online, version, now)
         return True
 
     async def _sign_list(

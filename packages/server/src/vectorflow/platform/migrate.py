@@ -11,6 +11,7 @@ import psycopg
 import sqlalchemy
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from psycopg import sql
 
 from vectorflow.platform import canaries, credentials, fingerprint, scope
@@ -53,6 +54,24 @@ def migrate(url: str, state_dir: Path) -> None:
         raise MigrationRefused(message) from error
 
 
+def prepare(url: str, state_dir: Path, revision: str) -> None:
+    """Bring an empty database to the schema of an older revision, for a restore; `migrate` has to follow."""
+    known = (credentials.load_all(state_dir) or Credentials.generate()).completed()
+    credentials.store(state_dir, known)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("select pg_advisory_lock(%s)", [_LOCK])
+        _roles(connection, known)
+        _upgrade(url, revision)
+        _scope_keys(connection, known)
+
+
+def known_revisions() -> set[str]:
+    """Return the revisions of the schema that this version knows."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    return {each.revision for each in ScriptDirectory.from_config(config).walk_revisions()}
+
+
 def _roles(connection: psycopg.Connection[tuple[object, ...]], known: Credentials) -> None:
     existing = {
         str(row[0]) for row in connection.execute("select rolname from pg_roles where rolname like 'vf\\_%'")
@@ -89,7 +108,7 @@ def _roles(connection: psycopg.Connection[tuple[object, ...]], known: Credential
     connection.execute("create schema if not exists vf authorization vf_owner")
 
 
-def _upgrade(url: str) -> None:
+def _upgrade(url: str, revision: str = "head") -> None:
     engine = sqlalchemy.create_engine(sqlalchemy.make_url(url).set(drivername="postgresql+psycopg"))
     try:
         with engine.connect() as connection:
@@ -99,7 +118,7 @@ def _upgrade(url: str) -> None:
             config = Config()
             config.set_main_option("script_location", str(MIGRATIONS))
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            command.upgrade(config, revision)
             connection.commit()
     finally:
         engine.dispose()

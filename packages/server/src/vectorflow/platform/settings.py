@@ -155,9 +155,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         int | None,
         Meta(description="Age in days at which data keys are rotated; unset: only by their use."),
     ] = None
-    backup_retention_days: Annotated[
-        int, Meta(ge=0, description="Days after which the last backup that holds a wrapped key is gone.")
-    ] = 35
     aws_credentials_file: Annotated[
         Path | None,
         _text("File with the platform's own AWS access key, in the form of AWS's shared credentials file."),
@@ -209,6 +206,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     audit_ship_kms_endpoint: Annotated[
         str | None, _text("Address of that KMS; unset: AWS in the key's region.")
     ] = None
+    backup_dir: Annotated[
+        Path | None, _text("Folder that `vectorflow backup` writes into; unset: `backups` in STATE_DIR.")
+    ] = None
+    backup_recipients: Annotated[
+        tuple[str, ...],
+        _text("Public keys (`age1…`) that backups are encrypted to, by commas; see `vectorflow backup key`."),
+    ] = ()
+    backup_retention_days: Annotated[
+        int,
+        Meta(ge=1, description="Days after which a backup expires; what was erased is gone for good then."),
+    ] = 35
     cookie_secure: Annotated[
         Literal["auto", "always", "never"],
         _text("Whether session cookies need TLS; `auto` decides by BASE_URL."),
