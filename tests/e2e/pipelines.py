@@ -59,12 +59,18 @@ def create(api: Api, name: str, content: dict[str, Any]) -> str:
 
 
 def deploy(
-    api: Api, pipeline: str, *, seconds: float = 60, revision: int | None = None, expect: str = "done"
+    api: Api,
+    pipeline: str,
+    *,
+    seconds: float = 60,
+    revision: int | None = None,
+    expect: str = "done",
+    batch_size: int | None = None,
 ) -> Any:
     """Roll a pipeline out and wait for the rollout to end in the expected state."""
     rollout = api.post(
         f"{api.base}/pipelines/{pipeline}/rollouts",
-        {"revision": revision, "message": "test", "batch_size": None},
+        {"revision": revision, "message": "test", "batch_size": batch_size},
     )
 
     def ended() -> Any:

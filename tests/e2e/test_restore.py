@@ -150,8 +150,17 @@ def installation(tmp_path: Path) -> Iterator[Installation]:
         made.end()
 
 
-def _pipeline(folder: Path) -> dict[str, Any]:
-    options = {"format": "json", "interval": 0.2}
+def _change(api: Api, pipeline: str, folder: Path, interval: float) -> None:
+    """Draw the pipeline anew, so that the next rollout is of another revision."""
+    current = api.raw("GET", f"{api.base}/pipelines/{pipeline}")
+    body = {"name": "Kept", "description": "", "document": _pipeline(folder, interval)}
+    api.call(
+        "PUT", f"{api.base}/pipelines/{pipeline}", headers={"If-Match": current.headers["etag"]}, json=body
+    )
+
+
+def _pipeline(folder: Path, interval: float) -> dict[str, Any]:
+    options = {"format": "json", "interval": interval}
     target = {"path": str(folder / "out.jsonl"), "encoding": {"codec": "json"}}
     return document(
         [component("made", "source", "demo_logs", **options), component("out", "sink", "file", **target)],
@@ -159,13 +168,14 @@ def _pipeline(folder: Path) -> dict[str, Any]:
     )
 
 
+@pytest.mark.timeout(400)
 async def test_a_backup_of_yesterday_under_live_agents(installation: Installation, tmp_path: Path) -> None:
     await installation.prepare()
     api = installation.start_server()
     for name in ("first", "second", "revoked"):
         installation.start_agent(name)
-    pipeline = create(api, "Kept", _pipeline(tmp_path))
-    deploy(api, pipeline)
+    pipeline = create(api, "Kept", _pipeline(tmp_path, 0.2))
+    deploy(api, pipeline, batch_size=9, seconds=90)
     key = tmp_path / "backup.key"
     public = installation.command("backup", "key", str(key)).stdout.strip()
     installation.set_back(25)
@@ -178,7 +188,8 @@ async def test_a_backup_of_yesterday_under_live_agents(installation: Installatio
     node = api.raw("GET", f"{api.base}/nodes/{revoked}")
     api.call("DELETE", f"{api.base}/nodes/{revoked}", headers={"If-Match": node.headers.get("etag", "*")})
     installation.start_agent("late")
-    deploy(api, pipeline)
+    _change(api, pipeline, tmp_path, 0.3)
+    deploy(api, pipeline, batch_size=9, seconds=90)
     journal = installation.state / "revocations"
     wait_until(
         lambda: any(revoked in each.read_text() for each in journal.glob("*.ndjson")),
@@ -197,8 +208,9 @@ async def test_a_backup_of_yesterday_under_live_agents(installation: Installatio
     api = installation.start_server()
 
     # Nobody refuses the next bundle: the restored state, and a rollout after it.
-    final = deploy(api, pipeline, seconds=90)
-    states = {each["node_id"]: each["state"] for each in final["nodes"]}
+    _change(api, pipeline, tmp_path, 0.4)
+    final = deploy(api, pipeline, batch_size=9, seconds=90)
+    states = {each["id"]: each["state"] for each in final["nodes"]}
     assert states == {installation.node("first"): "applied", installation.node("second"): "applied"}
     for name in ("first", "second"):
         assert installation.agents[name].poll() is None

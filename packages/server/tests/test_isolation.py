@@ -24,6 +24,12 @@ GLOBAL_TABLES = {
 DIRECTORY = {"organizations": "id"}
 # Definer functions: what each may see around row-level security, and why.
 DEFINERS = {
+    "organization_directory": "operators only: ids, slugs and states of all organisations, no content",
+    "organizations_to_erase": "worker only: lists ids whose grace is over",
+    "organizations_to_sign_exports": "signer only: lists ids with an export to sign",
+    "organization_erase": "worker only: removes rows of the organisation in scope, whose grace must be over",
+    "organization_erased": "worker only: removes that organisation itself and writes down what stays",
+    "erasures_list": "operators and worker: what stays of organisations that were erased",
     "revocation_note": "trigger: notes a right that was taken away",
     "revocations_after": "worker only: reads that journal, to keep it outside the database",
     "database_identity": "tells databases apart; no organisation",

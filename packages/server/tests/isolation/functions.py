@@ -92,7 +92,7 @@ DEFINERS = {
     "vf.member_accounts": Function({APP}, "scope"),
     "vf.sign_in_attempt": Function({APP}, "write", lambda _w, _o: (bytes(32), bytes(32), 5, 5, "1 hour")),
     "vf.sign_in_succeeded": Function({APP}, "write", lambda _w, _o: (bytes(32), bytes(32))),
-    "vf.audit_append": Function({APP, WORKER, SIGNER}, "append", _entry),
+    "vf.audit_append": Function({APP, WORKER, SIGNER, OPERATOR}, "append", _entry),
     "vf.audit_sign_in": Function({APP}, "key", _sign_in),
     "vf.audit_people": Function({APP, WORKER}, "write", lambda w, o: ([_account(w, o)],)),
     "vf.platform_audit_append": Function({APP, WORKER, SIGNER, OPERATOR, BACKUP}, "write", _entry),
@@ -115,6 +115,12 @@ DEFINERS = {
     "vf.organizations_for_keys": Function({SIGNER}, "list"),
     "vf.organizations_for_work": Function({WORKER}, "list"),
     "vf.organizations_rolling_out": Function({WORKER}, "list"),
+    "vf.organization_directory": Function({OPERATOR}, "list"),
+    "vf.organizations_to_erase": Function({WORKER}, "list"),
+    "vf.organizations_to_sign_exports": Function({SIGNER}, "list"),
+    "vf.organization_erase": Function({WORKER}, "erase"),
+    "vf.organization_erased": Function({WORKER}, "erased", lambda _w, _o: ("2100-01-01",)),
+    "vf.erasures_list": Function({OPERATOR, WORKER}, "write"),
     "vf.revocations_after": Function({WORKER}, "write", lambda _w, _o: ("0", 9)),
     "vf.database_identity": Function({WORKER, BACKUP}, "write"),
     "vf.backup_record": Function(
@@ -145,6 +151,7 @@ DEFINERS = {
     "vf.counters_update": Function({TELEMETRY}, "counters"),
     "vf.counters_upkeep": Function({WORKER}, "write", lambda _world, _organization: (14, 30)),
 }
+NOT_DUE = Expected("refused", "not due")
 DEFER = "jobs.procrastinate_defer_jobs_v1"
 _FUNCTIONS = """
 select n.nspname || '.' || p.proname, array(select format_type(t, null) from unnest(p.proargtypes) t), p.prosecdef
@@ -285,6 +292,28 @@ def _effect(call: tuple[str, str, Scope], beat: dict[str, Any], probe: sql.Compo
     return Case(role, name, "EXECUTE", scope, statement, values, expected, probe)
 
 
+def _erase(world: World, name: str, role: str) -> Iterator[Case]:
+    """Rows go of the organisation in scope alone, also of what only grows."""
+    statement = sql.SQL("select vf.organization_erase(%s, 1000)")
+    for table in ("public.secret_uses", "public.audit_records"):
+        probe = sql.SQL("select count(*) from {} where organization_id = {}").format(
+            sql.Identifier(*table.split(".")), sql.Literal(str(world.mine))
+        )
+        held = world.counts[table, world.mine]
+        for scope in (right_scope(world), *wrong_scopes(world)):
+            left = Expected("answers", 0 if scope.sees == world.mine else held)
+            expected = BAD_SCOPE if scope.error else left if scope.sees else NOT_DUE
+            yield Case(role, name, "EXECUTE", scope, statement, (table,), expected, probe)
+
+
+def _erased(world: World, name: str, role: str) -> Iterator[Case]:
+    """The organisation itself goes last: while a row refers to it, it stays."""
+    statement, values = _call(world, name, world.mine)
+    for scope in (right_scope(world), *wrong_scopes(world)):
+        held = Expected("fails", "23503") if scope.sees else NOT_DUE
+        yield Case(role, name, "EXECUTE", scope, statement, values, BAD_SCOPE if scope.error else held)
+
+
 def _defer(world: World, role: str) -> Iterator[Case]:
     """A job goes to the organisation in scope, and its arguments cannot say otherwise."""
     statement = sql.SQL(
@@ -316,4 +345,6 @@ KINDS: dict[str, Callable[[World, str, str], Iterator[Case]]] = {
     "revoke": _revoke,
     "presence": _presence,
     "counters": _counters,
+    "erase": _erase,
+    "erased": _erased,
 }

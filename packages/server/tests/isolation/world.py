@@ -36,6 +36,7 @@ CLOSED = {
     "vf.schema_version": "only migrations read it",
     "vf.revocations": "the journal of rights taken away, for restores",
     "vf.backups": "what is known of backups",
+    "vf.erasures": "what stays of organisations that were erased",
 }
 # Of those, what the backup reads.
 BACKED_UP = set(CLOSED) - {"public.sessions", "public.sign_in_counters", "vf.scope_keys"}
@@ -62,6 +63,8 @@ def _online_key(_organization: UUID, number: int) -> Mapping[str, Any]:
     return {"kind": "online", "not_after": _LATER + dt.timedelta(days=number)}  # an organisation has one root
 
 
+_PAST = dt.datetime.now(dt.UTC) - dt.timedelta(days=60)
+
 # Columns whose values a check or an index decides beyond what the catalogue's types say.
 RECIPES: dict[str, Recipe] = {
     "public.signing_keys": _online_key,
@@ -81,6 +84,12 @@ RECIPES: dict[str, Recipe] = {
         "ended_at": _LATER,
     },
     "public.data_key_rotations": lambda _organization, _number: {"done_at": _LATER},
+    # both are due to be erased, so that what erases could reach either
+    "public.organizations": lambda _organization, _number: {
+        "deletion_requested_at": _PAST,
+        "deletion_due_at": _PAST + dt.timedelta(days=30),
+    },
+    "public.organization_exports": lambda _organization, _number: {"state": "signing"},
     "public.nodes": lambda _organization, _number: {"wanted": 5},  # so that a bundle is due
     # so that the signer has a store to ask
     "public.secret_stores": lambda _organization, _number: {
