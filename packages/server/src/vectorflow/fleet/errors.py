@@ -20,7 +20,7 @@ class AgentTokenRefused(VectorFlowError, status=401, code="fleet.agent-token-ref
 
 
 class EnrolmentRefused(VectorFlowError, status=403, code="fleet.enrolment-refused"):
-    """The enrolment token has expired, was revoked or has no uses left; make a new one."""
+    """The enrolment token has expired, was revoked or has no uses left; make a new one. None works while the organisation is suspended."""
 
 
 class AgentRequestInvalid(VectorFlowError, status=400, code="fleet.agent-request-invalid"):

@@ -276,31 +276,29 @@ def test_pg_dump_as_the_app_fails(case: Case) -> None:
     assert str(case.world.mine) not in result.stdout
 
 
-# Columns and deletions that take a right away, but need no journal: why.
+# Tables where a right ends, or whose deleted rows were rights, but that need no journal: why.
 NOT_NOTED = {
     "sessions": "all of them end with a restore",
     "data_keys": "an older backup holds the key that its values are sealed with",
-    "idempotency_keys": "left out of backups",
-    "teams": "a team that is gone takes its memberships with it, which are noted",
-    "secret_uses": "says where a secret is used; made from the documents",
 }
 
 
 def test_every_right_that_can_be_taken_away_is_noted(case: Case) -> None:
     rows = _run(
         case.url,
-        """select c.relname, exists (
-               select 1 from pg_trigger t where t.tgrelid = c.oid and t.tgname like 'revocation%%'),
+        """select c.relname,
+             exists (select 1 from pg_trigger t where t.tgrelid = c.oid and t.tgname like 'revocation%%'),
              exists (select 1 from pg_attribute a where a.attrelid = c.oid and a.attname in
-                     ('revoked_at', 'disabled_at', 'retired_at', 'ended_at', 'removed_at')),
-             has_table_privilege('vf_app', c.oid, 'delete')
+                     ('revoked_at', 'disabled_at', 'retired_at', 'ended_at')),
+             has_table_privilege('vf_app', c.oid, 'delete') and exists (
+                select 1 from pg_attribute a where a.attrelid = c.oid and a.attname in
+                     ('account_id', 'role', 'token_hash', 'secret_hash'))
            from pg_class c join pg_namespace n on n.oid = c.relnamespace
            where n.nspname = 'public' and c.relkind = 'r' and not c.relispartition""",
     )
     assert len(rows) > 20
+    assert {"nodes", "memberships"} <= {name for name, noted, ends, held in rows if noted and (ends or held)}
     faults = [
-        name
-        for name, noted, ends, deleted in rows
-        if (ends or deleted) and not noted and name not in NOT_NOTED
+        name for name, noted, ends, held in rows if (ends or held) and not noted and name not in NOT_NOTED
     ]
     assert not faults, f"call vf.note_revocations for these, or say here why not: {faults}"

@@ -120,11 +120,16 @@ async def enrolment_token_revoke(txn: Transaction, environment_id: UUID, token_i
 
 
 async def enrolment_token_use(txn: Transaction, token_id: UUID) -> dict[str, str] | None:
-    """Use the token once and return its labels; None when it may not be used (any more)."""
+    """Use the token once and return its labels; None when it may not be used (any more).
+
+    An organisation that is suspended, or that is about to be deleted, takes no new nodes.
+    """
     found = await txn.value(
         """update enrolment_tokens set uses = uses + 1
         where organization_id = %(organization_id)s and id = %(id)s
           and revoked_at is null and expires_at > now() and uses < max_uses
+          and exists (select 1 from organizations o where o.id = %(organization_id)s
+                      and o.suspended_at is null and o.deletion_due_at is null)
         returning labels""",
         {"id": token_id},
     )

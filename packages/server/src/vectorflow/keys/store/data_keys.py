@@ -131,7 +131,8 @@ async def data_key_count_not_of(txn: Transaction, providers: Sequence[str]) -> i
 async def data_keys_forgotten_at(txn: Transaction, retention: timedelta) -> datetime:
     """Return when no backup holds any of the organisation's destroyed data keys any more."""
     moment = await txn.value(
-        """select coalesce(max(destroyed_at), now()) + %(retention)s::interval from data_keys
+        """select greatest(coalesce(max(destroyed_at), now()) + %(retention)s::interval, vf.backups_gone_at())
+        from data_keys
         where organization_id = %(organization_id)s""",
         {"retention": retention},
     )

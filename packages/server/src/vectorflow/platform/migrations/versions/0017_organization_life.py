@@ -141,21 +141,6 @@ create function vf.erasures_list()
 returns table (organization uuid, slug text, requested_at timestamptz, erased_at timestamptz, complete_at timestamptz)
 language sql stable security definer set search_path = pg_catalog, pg_temp as
 $$ select e.organization, e.slug, e.requested_at, e.erased_at, e.complete_at from vf.erasures e order by e.erased_at $$;
-
--- A token of an organisation that is suspended or leaving enrols nobody.
-grant create on schema vf to vf_directory;
-set local role vf_directory;
-create or replace function vf.enrolment_token(token uuid)
-returns table (organization_id uuid, slug text, environment_id uuid, secret_hash bytea,
-               expires_at timestamptz, spent boolean, revoked boolean)
-language sql stable security definer set search_path = pg_catalog, pg_temp as
-$$ select t.organization_id, o.slug, t.environment_id, t.secret_hash, t.expires_at,
-          t.uses >= t.max_uses,
-          t.revoked_at is not null or o.suspended_at is not null or o.deletion_due_at is not null
-   from public.enrolment_tokens t join public.organizations o on o.id = t.organization_id
-   where t.id = token $$;
-set local role vf_owner;
-revoke create on schema vf from vf_directory;
 """
 
 OWNERS = r"""
