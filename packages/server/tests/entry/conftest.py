@@ -4,7 +4,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import argon2
@@ -21,7 +21,8 @@ from vectorflow.kernel.ids import new_id
 from vectorflow.keys.providers import LocalKeyFile
 from vectorflow.keys.service import KeyService
 from vectorflow.platform.credentials import Role, role_url
-from vectorflow.platform.database import Database
+from vectorflow.platform.database import Database, JobSink
+from vectorflow.platform.jobs import Jobs
 from vectorflow.platform.rate_limit import TokenBuckets
 from vectorflow.platform.scope import ScopeSigner
 from vectorflow.platform.settings import Settings
@@ -85,7 +86,7 @@ class Client:
 async def database(database_url: str, state_dir: Path, signer: ScopeSigner) -> AsyncIterator[Database]:
     """The database as role app, with the audit log."""
     url = role_url(database_url, Role.APP, state_dir)
-    database = Database(url, signer, size=8, audit_sink=AuditAppender())
+    database = Database(url, signer, size=8, audit_sink=AuditAppender(), job_sink=cast("JobSink", Jobs()))
     await database.open()
     yield database
     await database.close()

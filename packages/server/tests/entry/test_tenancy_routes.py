@@ -20,6 +20,9 @@ async def test_an_organisation_says_what_one_may_do(signed_in, world) -> None:
         "name": world.slug.upper(),
         "role": "AUDITOR",
         "permissions": sorted(policy.organization_permissions(OrganizationRole.AUDITOR)),
+        "state": "active",
+        "suspended_reason": None,
+        "deletion_due_at": None,
     }
 
 

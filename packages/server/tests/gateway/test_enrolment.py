@@ -4,6 +4,7 @@ import asyncio
 import base64
 
 import msgspec
+import psycopg
 import pytest
 
 from vectorflow.delivery.types import NewRollout
@@ -224,3 +225,22 @@ async def test_a_node_that_is_turned_away_is_heard_no_more(world, make_agent) ->
     async with world.scoped() as txn:
         assert (await world.house.fleet.node(txn, world.environment_id, agent.node_id)).status == "rejected"
         assert await world.house.fleet.nodes(txn, world.environment_id) == []
+async def test_a_suspended_organisation_takes_no_new_nodes(world, make_agent, database_url) -> None:
+    token = await world.token()
+    agents = await world.agents(1)
+
+    def suspend(reason: str | None) -> None:
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            connection.execute(
+                "update organizations set suspended_reason = %(r)s, suspended_at = case when %(r)s::text is null "
+                "then null else now() end where id = %(id)s",
+                {"r": reason, "id": world.organization_id},
+            )
+
+    suspend("a test")
+    try:
+        assert (await make_agent("b").try_enroll(token)).status_code == 403
+        assert await agents[0].poll() is not None  # those there are go on
+    finally:
+        suspend(None)
+    assert (await make_agent("c").try_enroll(token)).status_code == 200

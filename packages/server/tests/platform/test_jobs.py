@@ -144,3 +144,13 @@ async def test_the_worker_outlives_its_database_connections(job_database, databa
     async with database.transaction(uuid.uuid4()) as txn:
         await txn.defer("test.outlives")
     await working
+
+
+def test_seconds_in_the_wrong_field_are_refused() -> None:
+    async def nothing() -> None: ...
+
+    with pytest.raises(ValueError, match="last field"):
+        Jobs().periodic(
+            "wrong", nothing, cron="*/30 * * * * *", help="Runs every second of two minutes an hour."
+        )
+    Jobs().periodic("right", nothing, cron="* * * * * */30", help="Runs every thirty seconds.")

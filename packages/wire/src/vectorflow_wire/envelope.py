@@ -21,6 +21,7 @@ REPORT: Final = "application/vnd.vectorflow.report+json"
 STATEMENT: Final = "application/vnd.vectorflow.statement+json"
 ROTATION: Final = "application/vnd.vectorflow.rotation+json"
 REATTACH: Final = "application/vnd.vectorflow.reattach+json"
+EXPORT: Final = "application/vnd.vectorflow.export+json"
 
 CLOCK_TOLERANCE_MS: Final = 5 * 60 * 1000
 

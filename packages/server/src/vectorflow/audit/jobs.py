@@ -25,7 +25,7 @@ def register(jobs: Jobs, database: Database, key: CheckpointKey, clock: Clock) -
     jobs.periodic(
         CHECKPOINTS,
         checkpoints,
-        cron="*/30 * * * * *",
+        cron="* * * * * */30",
         help="Signs the newest record of every log that has grown, so that it cannot be rewritten unseen.",
     )
 

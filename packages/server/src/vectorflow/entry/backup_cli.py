@@ -1,5 +1,6 @@
 """`vectorflow backup` and `vectorflow restore`: for whoever runs the installation, beside the servers."""
 
+# house: test: run as a command: tests/e2e/test_restore.py
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

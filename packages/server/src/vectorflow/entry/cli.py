@@ -18,6 +18,7 @@ from vectorflow.entry.files.commands import register as register_files
 from vectorflow.entry.health import version
 from vectorflow.entry.keys_cli import keys
 from vectorflow.entry.openapi import complete
+from vectorflow.entry.org_cli import org
 from vectorflow.entry.process import Process
 from vectorflow.entry.roles import ROLES
 from vectorflow.entry.serve import serve_roles
@@ -39,6 +40,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 user = typer.Typer(no_args_is_help=True, help="Accounts, for whoever runs the server.")
 app.add_typer(user, name="user")
 app.add_typer(keys, name="keys")
+app.add_typer(org, name="org")
 register_files(app)
 register_audit(app)
 register_backup(app)

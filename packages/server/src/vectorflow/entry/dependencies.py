@@ -24,6 +24,7 @@ SERVICES = (
     "encryption",
     "tenancy",
     "identity",
+    "lifecycle",
     "audit",
     "streams",
     "metrics",

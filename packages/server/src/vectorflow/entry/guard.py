@@ -14,8 +14,12 @@ from vectorflow.kernel.actor import Actor, ActorKind
 from vectorflow.platform.http.context import request_context
 from vectorflow.platform.http.csrf import SAFE_METHODS, check_origin, check_token
 from vectorflow.platform.http.declaration import declaration_of
-from vectorflow.tenancy.errors import PermissionDeniedError
-from vectorflow.tenancy.types import Access
+from vectorflow.tenancy.errors import (
+    OrganizationLeavingError,
+    OrganizationSuspendedError,
+    PermissionDeniedError,
+)
+from vectorflow.tenancy.types import Access, OrganizationState
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
@@ -52,6 +56,8 @@ class RouteGuard:
         if not access.may(declaration.permission):
             message = f"This needs the permission {declaration.permission}. {PermissionDeniedError.title()}"
             raise PermissionDeniedError(message)
+        if not (declaration.permission.reads or handler.opt.get("while_frozen")):
+            _refuse_frozen(access)
         scope[_ACCESS] = access
 
     async def _authenticate(self, connection: Connection) -> LiveSession:
@@ -59,6 +65,14 @@ class RouteGuard:
         if token is None:
             raise NotSignedInError
         return await self._services.sessions.authenticate(token)
+
+
+def _refuse_frozen(access: Access) -> None:
+    """Let nothing be changed in an organisation that is suspended or to be deleted."""
+    if access.state is OrganizationState.SUSPENDED:
+        raise OrganizationSuspendedError
+    if access.state is OrganizationState.LEAVING:
+        raise OrganizationLeavingError
 
 
 def session_of(connection: Connection) -> LiveSession:

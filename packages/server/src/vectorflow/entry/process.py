@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Self, cast
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from vectorflow.audit import jobs as audit_jobs
 from vectorflow.audit.checkpoints import CheckpointKey
 from vectorflow.audit.service import AuditAppender
 from vectorflow.delivery import jobs as delivery_jobs
+from vectorflow.entry.health import version
 from vectorflow.entry.outbound import build_egress
 from vectorflow.entry.services import Services
 from vectorflow.fleet import jobs as fleet_jobs
@@ -30,13 +31,16 @@ from vectorflow.platform import credentials
 from vectorflow.platform.backup import journal
 from vectorflow.platform.bus import Bus
 from vectorflow.platform.credentials import Role, role_url
-from vectorflow.platform.database import Database, JobSink
+from vectorflow.platform.database import Database, JobSink, Transaction
 from vectorflow.platform.jobs import Jobs
 from vectorflow.platform.metrics import Metrics
 from vectorflow.platform.scope import ScopeSigner
 from vectorflow.platform.settings import Settings
 from vectorflow.telemetry import jobs as telemetry_jobs
 from vectorflow.vault import jobs as vault_jobs
+from vectorflow.tenancy.lifecycle import jobs as lifecycle_jobs
+from vectorflow.tenancy.lifecycle.erasing import Eraser
+from vectorflow.tenancy.lifecycle.exporting import Exporter
 
 log = structlog.get_logger()
 
@@ -91,6 +95,11 @@ class Process:
         audit_jobs.register(
             self.jobs, self._worker_database, CheckpointKey(settings.state_dir), self.services.clock
         )
+        lifecycle_jobs.register(
+            self.jobs,
+            Exporter(self.database, self.services.clock, version()),
+            Eraser(self._worker_database, self._shred),
+        )
         journal.register(self.jobs, self._worker_database, settings.state_dir / "revocations")
         self._subscribe()
 
@@ -122,6 +131,9 @@ class Process:
         )
         keys.attach(self.bus)
         return keys
+
+    async def _shred(self, txn: Transaction) -> datetime:
+        return (await self.services.keys.shred(txn)).complete_at
 
     def role_url(self, role: Role, *, direct: bool = False) -> str:
         """Return the database URL of a role; `direct` is for what PgBouncer cannot do."""

@@ -31,6 +31,7 @@ from vectorflow.platform.credentials import Role
 from vectorflow.platform.http.access_log import AccessLog
 from vectorflow.platform.metrics import MetricsApplication
 from vectorflow.vault.outside import OutsideFetcher
+from vectorflow.tenancy.lifecycle.exporting import ExportSigner
 from vectorflow.vault.service import VaultService
 from vectorflow_wire.messages import Intervals
 
@@ -111,10 +112,11 @@ async def run_signer(process: Process) -> None:
         PlatformKeyRotation(database, process.platform_keys, PLATFORM_COLUMNS),
         process.bus,
     )
+    role = SignerRole(signer, statements, process.bus, exports=ExportSigner(database, signing))
 
     async def work() -> None:
         async with asyncio.TaskGroup() as group:
-            group.create_task(SignerRole(signer, statements, process.bus).run())
+            group.create_task(role.run())
             group.create_task(care.run())
 
     try:

@@ -11,11 +11,13 @@ from vectorflow.library import http as library
 from vectorflow.pipelines import http as pipelines
 from vectorflow.telemetry import http as telemetry
 from vectorflow.tenancy import http as tenancy
+from vectorflow.tenancy.lifecycle import http as lifecycle
 from vectorflow.vault import http as vault
 
 ROUTES: list[ControllerRouterHandler] = [
     *identity.routes,
     *tenancy.routes,
+    *lifecycle.routes,
     *audit.routes,
     *keys.routes,
     *vault.routes,

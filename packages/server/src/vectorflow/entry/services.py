@@ -1,6 +1,7 @@
 """The services of one process, built once and handed to routes and roles."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from vectorflow.audit.service import AuditService
 from vectorflow.entry.rooms import Rooms
@@ -17,6 +18,7 @@ from vectorflow.platform.http.events import EventStreams
 from vectorflow.platform.metrics import Metrics
 from vectorflow.platform.rate_limit import TokenBuckets
 from vectorflow.platform.settings import Settings
+from vectorflow.tenancy.lifecycle.service import LifecycleService
 from vectorflow.tenancy.service import TenancyService
 
 
@@ -57,6 +59,7 @@ class Services:
         self.own_keys = own_keys or without_own_keys(settings, database, self.keys.ring)
         self.encryption = EncryptionService(database, self.keys, self.own_keys)
         self.tenancy = TenancyService(database, on_create=[self.keys.create_for_organization])
+        self.lifecycle = LifecycleService(database, grace=timedelta(days=settings.deletion_grace_days))
         self.audit = AuditService(database)
         self.address_buckets = address_buckets or TokenBuckets(burst=600, per_second=100)
         self.rooms = Rooms(

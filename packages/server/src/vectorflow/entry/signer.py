@@ -16,6 +16,7 @@ from vectorflow.fleet.signing import BundleSigner
 from vectorflow.fleet.statement_signing import StatementSigner
 from vectorflow.keys.errors import KeysUnavailable
 from vectorflow.platform.bus import Bus
+from vectorflow.tenancy.lifecycle.exporting import ExportSigner
 
 log = structlog.get_logger()
 
@@ -33,6 +34,7 @@ class SignerRole:
         statements: StatementSigner,
         bus: Bus,
         *,
+        exports: ExportSigner | None = None,
         sweep_seconds: float = SWEEP_SECONDS,
         keys_seconds: float = KEYS_SECONDS,
         stores_seconds: float = STORES_SECONDS,
@@ -40,6 +42,7 @@ class SignerRole:
         self._signer = signer
         self._statements = statements
         self._bus = bus
+        self._exports = exports
         self._sweep_seconds = sweep_seconds
         self._keys_seconds = keys_seconds
         self._stores_seconds = stores_seconds
@@ -67,6 +70,8 @@ class SignerRole:
             await self._ask_stores()
             for organization_id in await self._signer.due_organizations():
                 await self._sign(organization_id)
+            if self._exports is not None:
+                await self._exports.sweep()
         except Exception as error:
             # A database that is down comes back; the next sweep does what this one could not.
             log.warning("signer.sweep-failed", error=type(error).__name__)

@@ -133,6 +133,12 @@ class IdentityService:
             return await self.account_ensure(email, name, password)
         return account_id
 
+    async def account_find(self, email: str) -> UUID | None:
+        """Return the account with this address, if there is one that may sign in."""
+        async with self._database.unscoped() as txn:
+            found = await store.account_for_sign_in(txn, normalize_email(email))
+        return found.id if found else None
+
     async def _count_attempt(self, account_key: bytes, address_key: bytes, address: str) -> None:
         async with self._database.unscoped() as txn:
             wait = await store.sign_in_attempt(

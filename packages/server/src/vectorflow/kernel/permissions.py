@@ -8,6 +8,8 @@ class Permission(StrEnum):
 
     ORGANIZATION_READ = "organization.read"
     ORGANIZATION_MANAGE = "organization.manage"
+    ORGANIZATION_EXPORT = "organization.export"
+    ORGANIZATION_DELETE = "organization.delete"
     MEMBER_READ = "member.read"
     MEMBER_MANAGE = "member.manage"
     TEAM_MANAGE = "team.manage"
@@ -44,3 +46,8 @@ class Permission(StrEnum):
     LOOKUP_FILE_WRITE = "lookup-file.write"
     TELEMETRY_READ = "telemetry.read"
     SESSION_OWN = "session.own"
+
+    @property
+    def reads(self) -> bool:
+        """Whether it is only to look; what is not is refused while an organisation is suspended."""
+        return self.value.endswith(".read") or self is Permission.SESSION_OWN

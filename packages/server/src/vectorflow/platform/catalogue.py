@@ -103,6 +103,21 @@ def read_tables(connection: psycopg.Connection[Any]) -> dict[str, Table]:
     return {row["name"]: _table(row, columns, constraints) for row in found}
 
 
+def ordered(needs: Mapping[str, set[str]]) -> list[str]:
+    """Return names, each after those that it needs. Raises `ValueError` for a circle."""
+    waiting = {name: each & set(needs) - {name} for name, each in needs.items()}
+    done: list[str] = []
+    while waiting:
+        ready = sorted(name for name, each in waiting.items() if each <= set(done))
+        if not ready:
+            message = f"these need each other in a circle: {sorted(waiting)}"
+            raise ValueError(message)
+        done += ready
+        for name in ready:
+            del waiting[name]
+    return done
+
+
 def _table(row: Row, columns: list[Row], constraints: list[Row]) -> Table:
     own = [each for each in constraints if each["oid"] == row["oid"]]
     return Table(
@@ -149,6 +164,11 @@ class RowMaker:
         if place not in self._made:
             self._made[place] = self._make(self._tables[name], organization, number)
         return self._made[place]
+
+    def adopt(self, name: str, organization: UUID, row: Row) -> None:
+        """Take a row that is there already for the one that others refer to."""
+        self._made[name, organization, 0] = row
+        self._inserted.add((name, organization, 0))
 
     def insert(self, connection: psycopg.Connection[Any], name: str, organization: UUID, number: int) -> None:
         """Insert the row and, before it, the rows that it refers to."""

@@ -154,6 +154,20 @@ class _NoSink:
         raise RuntimeError(message)
 
 
+@asynccontextmanager
+async def _isolated(connection: Connection, isolation: psycopg.IsolationLevel | None) -> AsyncIterator[None]:
+    """Have the next transaction begin in another isolation, and only that one."""
+    if isolation is None:
+        yield
+        return
+    await connection.set_isolation_level(isolation)
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            await connection.set_isolation_level(None)
+
+
 async def _configure(connection: Connection) -> None:
     connection.prepare_threshold = None  # PgBouncer's transaction mode has no prepared statements
 
@@ -198,6 +212,10 @@ class Database:
         """Begin a transaction that sees one organisation only."""
         return self._begin(organization_id)
 
+    def snapshot(self, organization_id: UUID) -> AbstractAsyncContextManager[Transaction]:
+        """Begin a transaction that sees one organisation only, all of it as it was when the transaction began."""
+        return self._begin(organization_id, psycopg.IsolationLevel.REPEATABLE_READ)
+
     def unscoped(self) -> AbstractAsyncContextManager[Transaction]:
         """Begin a transaction that sees no tenant row, for look-ups by exact key through schema ``vf``."""
         return self._begin(None)
@@ -212,9 +230,11 @@ class Database:
             raise DatabaseUnavailable(DatabaseUnavailable.__doc__) from error
 
     @asynccontextmanager
-    async def _begin(self, organization_id: UUID | None) -> AsyncIterator[Transaction]:
+    async def _begin(
+        self, organization_id: UUID | None, isolation: psycopg.IsolationLevel | None = None
+    ) -> AsyncIterator[Transaction]:
         try:
-            async with self._pool.connection() as connection:
+            async with self._pool.connection() as connection, _isolated(connection, isolation):
                 txn = Transaction(connection, organization_id, self)
                 async with connection.transaction():
                     if organization_id is not None:

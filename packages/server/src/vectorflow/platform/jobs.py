@@ -46,7 +46,13 @@ class Jobs:
         self.names[name] = help
 
     def periodic(self, name: str, run: PlatformTask, *, cron: str, help: str) -> None:  # noqa: A002
-        """Register platform work on a schedule (UTC cron, optionally with seconds); one process at a time runs it."""
+        """Register platform work on a schedule; one process at a time runs it.
+
+        The schedule is cron in UTC, optionally with seconds as the sixth and last field.
+        """
+        if cron.split()[5:] == ["*"]:
+            message = f"{name}: {cron!r} runs every second of its minutes; seconds are the last field"
+            raise ValueError(message)
 
         async def wrapper(context: JobContext, /, timestamp: int) -> None:
             del context, timestamp

@@ -206,6 +206,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     audit_ship_kms_endpoint: Annotated[
         str | None, _text("Address of that KMS; unset: AWS in the key's region.")
     ] = None
+    deletion_grace_days: Annotated[
+        int,
+        Meta(ge=7, le=365, description="Days for which the deletion of an organisation can be cancelled."),
+    ] = 30
     backup_dir: Annotated[
         Path | None, _text("Folder that `vectorflow backup` writes into; unset: `backups` in STATE_DIR.")
     ] = None

@@ -1,5 +1,6 @@
 """Routes of organisations: what one may do there, environments, members."""
 
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -11,7 +12,7 @@ from vectorflow.kernel.permissions import Permission
 from vectorflow.platform.http.cursors import DEFAULT_LIMIT, Cursor, Limit, Query, decode_cursor, page
 from vectorflow.tenancy.policy import environment_permissions
 from vectorflow.tenancy.service import TenancyService
-from vectorflow.tenancy.types import Access, EnvironmentInfo, TeamRef
+from vectorflow.tenancy.types import Access, EnvironmentInfo, OrganizationState, TeamRef
 
 
 class Organization(msgspec.Struct):
@@ -22,6 +23,9 @@ class Organization(msgspec.Struct):
     name: str
     role: str
     permissions: list[str]
+    state: OrganizationState
+    suspended_reason: str | None
+    deletion_due_at: datetime | None
 
 
 class Environment(msgspec.Struct):
@@ -74,6 +78,9 @@ async def get_organization(org: FromPath[str], access: NamedDependency[Access]) 
         access.organization_name,
         access.role,
         sorted(access.permissions),
+        access.state,
+        access.suspended_reason,
+        access.deletion_due_at,
     )
 
 

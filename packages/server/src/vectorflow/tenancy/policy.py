@@ -13,6 +13,10 @@ from vectorflow.tenancy.types import OrganizationRole, TeamRole
 
 _EVERYTHING: Final = frozenset(Permission) - {Permission.SESSION_OWN}
 
+_OWNERS_ALONE: Final = frozenset(
+    {Permission.KEYS_MANAGE, Permission.ORGANIZATION_EXPORT, Permission.ORGANIZATION_DELETE}
+)
+
 _MEMBER: Final = frozenset({Permission.ORGANIZATION_READ, Permission.MEMBER_READ})
 
 _VIEW: Final = frozenset(
@@ -57,7 +61,7 @@ _RUN_TEAM: Final = {
 ORGANIZATION_POLICY: Final[Mapping[OrganizationRole, frozenset[Permission]]] = MappingProxyType(
     {
         OrganizationRole.OWNER: _EVERYTHING,
-        OrganizationRole.ADMIN: _EVERYTHING - {Permission.KEYS_MANAGE},
+        OrganizationRole.ADMIN: _EVERYTHING - _OWNERS_ALONE,
         OrganizationRole.MEMBER: _MEMBER,
         OrganizationRole.AUDITOR: _MEMBER | _VIEW | {Permission.AUDIT_READ, Permission.KEYS_READ},
     }

@@ -198,7 +198,16 @@ def _access(
         else organization_permissions(member.role)
     )
     return Access(
-        account_id, organization_id, member.slug, member.name, member.role, permissions, environment
+        account_id,
+        organization_id,
+        member.slug,
+        member.name,
+        member.role,
+        permissions,
+        environment,
+        member.state,
+        member.suspended_reason,
+        member.deletion_due_at,
     )
 
 

@@ -40,7 +40,8 @@ async def membership_get(txn: Transaction, account_id: UUID) -> MembershipRow | 
     """Return an account's membership of the transaction's organisation."""
     return await txn.row(
         MembershipRow,
-        """select o.slug, o.name, m.role from organizations o
+        """select o.slug, o.name, m.role, o.suspended_at, o.suspended_reason, o.deletion_due_at
+           from organizations o
            join memberships m on m.organization_id = o.id
            where o.id = %(organization_id)s and m.account_id = %(account_id)s""",
         {"account_id": account_id},

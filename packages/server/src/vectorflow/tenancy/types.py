@@ -1,5 +1,6 @@
 """Who belongs where."""
 
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -25,6 +26,14 @@ class TeamRole(StrEnum):
     EDITOR = "EDITOR"
     DEPLOYER = "DEPLOYER"
     ADMIN = "ADMIN"
+
+
+class OrganizationState(StrEnum):
+    """Whether anything may be changed: a suspended organisation, and one that is to be deleted, can only be read."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    LEAVING = "leaving"
 
 
 class TeamRef(msgspec.Struct, frozen=True):
@@ -56,6 +65,9 @@ class Access(msgspec.Struct, frozen=True):
     role: OrganizationRole
     permissions: frozenset[Permission]
     environment: EnvironmentInfo | None = None
+    state: OrganizationState = OrganizationState.ACTIVE
+    suspended_reason: str | None = None
+    deletion_due_at: datetime | None = None
 
     def may(self, permission: Permission) -> bool:
         """Tell whether the account has a permission here."""
@@ -84,3 +96,13 @@ class MembershipRow(msgspec.Struct, frozen=True):
     slug: str
     name: str
     role: OrganizationRole
+    suspended_at: datetime | None = None
+    suspended_reason: str | None = None
+    deletion_due_at: datetime | None = None
+
+    @property
+    def state(self) -> OrganizationState:
+        """The organisation's state; a suspension outranks a deletion."""
+        if self.suspended_at is not None:
+            return OrganizationState.SUSPENDED
+        return OrganizationState.LEAVING if self.deletion_due_at is not None else OrganizationState.ACTIVE

@@ -55,7 +55,7 @@ def register(jobs: Jobs, database: Database, folder: Path) -> None:
         await keep_journal(database, folder)
 
     jobs.periodic(
-        KEEP, keep, cron="*/10 * * * * *", help="Keeps the journal of rights taken away outside the database."
+        KEEP, keep, cron="* * * * * */10", help="Keeps the journal of rights taken away outside the database."
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import psycopg
 
 from vectorflow.platform.backup.archive import TableHead
-from vectorflow.platform.catalogue import Table, read_tables
+from vectorflow.platform.catalogue import Table, ordered, read_tables
 
 LEFT_OUT: Mapping[str, str] = {
     "public.sessions": "everybody signs in again after a restore",
@@ -49,18 +49,7 @@ def planned(connection: psycopg.Connection[tuple[object, ...]]) -> list[TableHea
 
 def in_order(tables: Iterable[Table]) -> list[str]:
     """Return names of tables, each after those that it refers to. Raises `ValueError` for references in a circle."""
-    waiting = {each.name: {r.target for r in each.references} - {each.name} for each in tables}
-    known = set(waiting)
-    done: list[str] = []
-    while waiting:
-        ready = sorted(name for name, needs in waiting.items() if not (needs & known) - set(done))
-        if not ready:
-            message = f"tables refer to each other in a circle: {sorted(waiting)}"
-            raise ValueError(message)
-        done += ready
-        for name in ready:
-            del waiting[name]
-    return done
+    return ordered({each.name: {r.target for r in each.references} for each in tables})
 
 
 def _wanted(name: str, table: Table) -> bool:

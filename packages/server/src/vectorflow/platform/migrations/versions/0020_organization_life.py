@@ -6,8 +6,8 @@ that may delete what only grows, which looks at the date itself. `vf.erasures` i
 
 from alembic import op
 
-revision = "0017"
-down_revision = "0016"
+revision = "0020"
+down_revision = "0019"
 
 TABLES = r"""
 alter table organizations
