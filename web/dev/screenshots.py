@@ -18,6 +18,7 @@ PAGES = {
     "secrets": "secrets",
     "rules": "rules",
     "audit": "audit",
+    "organization": "organization",
     "rollouts": "rollouts",
     "sessions": "account/sessions",
     "missing": "nodes/none",

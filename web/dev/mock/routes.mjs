@@ -134,7 +134,12 @@ const table = [
     { id: '2', created_at: ago(9e5), last_seen_at: ago(86400), expires_at: ago(-9e4), user_agent: HOSTILE, address: '192.0.2.7', current: false },
   ])],
   ['DELETE', `${API}/sessions/:id`, () => [204]],
-  ['GET', `${API}/orgs/:org`, ({ path }) => (path.org === 'demo' ? [200, { ...session.organizations[0], permissions: ['audit.read', 'member.read'] }] : missing())],
+  ['GET', `${API}/orgs/:org`, ({ path }) => (path.org === 'demo' ? [200, { ...session.organizations[0], state: 'active', suspended_reason: null, deletion_due_at: null, permissions: ['audit.read', 'member.read', 'organization.manage', 'organization.export', 'organization.delete'] }] : missing())],
+  ['GET', `${API}/orgs/:org/settings`, () => [200, { ...session.organizations[0], created_at: ago(9e6), suspended_at: null, suspended_reason: null, deletion_requested_at: null, deletion_due_at: null, grace_days: 30 }]],
+  ['GET', `${API}/orgs/:org/exports`, () => list([
+    { id: '2', state: 'signing', requested_at: ago(20), bytes: 41_000, finished_at: null, expires_at: ago(-86380) },
+    { id: '1', state: 'ready', requested_at: ago(4000), bytes: 7_450_112, finished_at: ago(3990), expires_at: ago(-82400) },
+  ])],
   ['GET', `${API}/orgs/:org/environments`, () => list(environments)],
   ['GET', `${API}/orgs/:org/audit`, () => list([
     { sequence: 2, at: ago(60), actor: 'Demo Owner', action: 'pipeline.deploy', object_type: 'pipeline', object_id: demo.id, summary: 'Deployed revision 1 of Access log' },

@@ -201,6 +201,12 @@ const audit = createRoute({
   component: lazyRouteComponent(() => import('@/features/audit/audit-page'), 'AuditPage'),
 })
 
+const organization = createRoute({
+  getParentRoute: () => scoped,
+  path: '/organization',
+  component: lazyRouteComponent(() => import('@/features/organization/organization-page'), 'OrganizationPage'),
+})
+
 const sessions = createRoute({
   getParentRoute: () => scoped,
   path: '/account/sessions',
@@ -227,6 +233,7 @@ const routeTree = root.addChildren([
       secrets,
       rules,
       audit,
+      organization,
       sessions,
     ]),
   ]),

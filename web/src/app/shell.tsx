@@ -2,6 +2,7 @@ import { Outlet, useMatch } from '@tanstack/react-router'
 import { useState } from 'react'
 import { CommandKeys } from '@/features/commands/command-keys'
 import { t } from '@/lib/i18n'
+import { FrozenBanner } from './frozen-banner'
 import { useNewBuild } from './new-build'
 import { Sidebar } from './sidebar'
 import { TopBar } from './top-bar'
@@ -45,6 +46,7 @@ export function Shell() {
       </a>
       <CommandKeys />
       <TopBar onOpenDrawer={() => setDrawerOpen(!drawerOpen)} />
+      <FrozenBanner />
       <div className="relative flex min-h-0 flex-1">
         <Sidebar
           collapsed={collapsed}
