@@ -225,6 +225,8 @@ async def test_a_node_that_is_turned_away_is_heard_no_more(world, make_agent) ->
     async with world.scoped() as txn:
         assert (await world.house.fleet.node(txn, world.environment_id, agent.node_id)).status == "rejected"
         assert await world.house.fleet.nodes(txn, world.environment_id) == []
+
+
 async def test_a_suspended_organisation_takes_no_new_nodes(world, make_agent, database_url) -> None:
     token = await world.token()
     agents = await world.agents(1)
