@@ -37,10 +37,10 @@ from vectorflow.platform.metrics import Metrics
 from vectorflow.platform.scope import ScopeSigner
 from vectorflow.platform.settings import Settings
 from vectorflow.telemetry import jobs as telemetry_jobs
-from vectorflow.vault import jobs as vault_jobs
 from vectorflow.tenancy.lifecycle import jobs as lifecycle_jobs
 from vectorflow.tenancy.lifecycle.erasing import Eraser
 from vectorflow.tenancy.lifecycle.exporting import Exporter
+from vectorflow.vault import jobs as vault_jobs
 
 log = structlog.get_logger()
 

@@ -30,8 +30,8 @@ from vectorflow.keys.signing import SigningService
 from vectorflow.platform.credentials import Role
 from vectorflow.platform.http.access_log import AccessLog
 from vectorflow.platform.metrics import MetricsApplication
-from vectorflow.vault.outside import OutsideFetcher
 from vectorflow.tenancy.lifecycle.exporting import ExportSigner
+from vectorflow.vault.outside import OutsideFetcher
 from vectorflow.vault.service import VaultService
 from vectorflow_wire.messages import Intervals
 
