@@ -6,8 +6,8 @@ that may delete what only grows, which looks at the date itself. `vf.erasures` i
 
 from alembic import op
 
-revision = "0020"
-down_revision = "0019"
+revision = "0021"
+down_revision = "0020"
 
 TABLES = r"""
 alter table organizations
