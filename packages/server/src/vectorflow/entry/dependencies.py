@@ -24,7 +24,7 @@ SERVICES = (
     "encryption",
     "tenancy",
     "identity",
-    "lifecycle",
+    "organization_life",
     "audit",
     "streams",
     "metrics",

@@ -35,7 +35,7 @@ async def _opened() -> AsyncIterator[tuple[Process, LifecycleService]]:
     settings, _ = load_settings()
     async with Process.running(settings) as process:
         operator = await process.open_database(Role.OPERATOR, size=2)
-        yield process, LifecycleService(operator, grace=process.services.lifecycle.grace)
+        yield process, LifecycleService(operator, grace=process.services.organization_life.grace)
 
 
 def _run(work: Callable[[Process, LifecycleService], Awaitable[None]]) -> None:
@@ -170,7 +170,7 @@ def export(
 
     async def work(process: Process, _: LifecycleService) -> None:
         organization_id = await _id(process, slug)
-        service = process.services.lifecycle
+        service = process.services.organization_life
         async with process.database.transaction(organization_id) as txn:
             made = await service.export_request(txn, SYSTEM, now=True)
         exporter = Exporter(process.database, process.services.clock, version())

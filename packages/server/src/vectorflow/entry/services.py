@@ -59,7 +59,9 @@ class Services:
         self.own_keys = own_keys or without_own_keys(settings, database, self.keys.ring)
         self.encryption = EncryptionService(database, self.keys, self.own_keys)
         self.tenancy = TenancyService(database, on_create=[self.keys.create_for_organization])
-        self.lifecycle = LifecycleService(database, grace=timedelta(days=settings.deletion_grace_days))
+        self.organization_life = LifecycleService(
+            database, grace=timedelta(days=settings.deletion_grace_days)
+        )
         self.audit = AuditService(database)
         self.address_buckets = address_buckets or TokenBuckets(burst=600, per_second=100)
         self.rooms = Rooms(

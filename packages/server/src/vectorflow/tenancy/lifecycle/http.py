@@ -74,11 +74,11 @@ class ExportList(msgspec.Struct):
     permission=Permission.ORGANIZATION_READ,
 )
 async def get_settings(
-    org: FromPath[str], access: NamedDependency[Access], lifecycle: NamedDependency[LifecycleService]
+    org: FromPath[str], access: NamedDependency[Access], organization_life: NamedDependency[LifecycleService]
 ) -> OrganizationSettings:
     """Answer with the organisation."""
     del org
-    return await _settings(access, lifecycle)
+    return await _settings(access, organization_life)
 
 
 @put(
@@ -93,12 +93,12 @@ async def rename(
     data: JSONBody[OrganizationChange],
     access: NamedDependency[Access],
     actor: NamedDependency[Actor],
-    lifecycle: NamedDependency[LifecycleService],
+    organization_life: NamedDependency[LifecycleService],
 ) -> OrganizationSettings:
     """Rename."""
     del org
-    await lifecycle.rename(access.organization_id, data.name.strip(), actor)
-    return await _settings(access, lifecycle)
+    await organization_life.rename(access.organization_id, data.name.strip(), actor)
+    return await _settings(access, organization_life)
 
 
 @get(
@@ -110,11 +110,11 @@ async def rename(
     while_frozen=True,
 )
 async def list_exports(
-    org: FromPath[str], access: NamedDependency[Access], lifecycle: NamedDependency[LifecycleService]
+    org: FromPath[str], access: NamedDependency[Access], organization_life: NamedDependency[LifecycleService]
 ) -> ExportList:
     """List exports."""
     del org
-    return ExportList([_export(each) for each in await lifecycle.exports(access.organization_id)])
+    return ExportList([_export(each) for each in await organization_life.exports(access.organization_id)])
 
 
 @post(
@@ -132,14 +132,14 @@ async def create_export(
     access: NamedDependency[Access],
     actor: NamedDependency[Actor],
     database: NamedDependency[Database],
-    lifecycle: NamedDependency[LifecycleService],
+    organization_life: NamedDependency[LifecycleService],
     idempotency: NamedDependency[Idempotency],
 ) -> Export:
     """Ask for an export; the worker makes it."""
     del org
     async with database.transaction(access.organization_id) as txn:
         await idempotency.begin(txn)
-        made = _export(await lifecycle.export_request(txn, actor))
+        made = _export(await organization_life.export_request(txn, actor))
         await idempotency.finish(txn, 202, made)
     return made
 
@@ -158,10 +158,10 @@ async def fetch_export(
     id: FromPath[UUID],  # noqa: A002 - the path's own word
     access: NamedDependency[Access],
     actor: NamedDependency[Actor],
-    lifecycle: NamedDependency[LifecycleService],
+    organization_life: NamedDependency[LifecycleService],
 ) -> Stream:
     """Stream the archive."""
-    parts = await lifecycle.export_fetch(access.organization_id, id, actor)
+    parts = await organization_life.export_fetch(access.organization_id, id, actor)
     return Stream(
         parts,
         media_type="application/gzip",
@@ -182,12 +182,12 @@ async def request_deletion(
     data: JSONBody[DeletionRequest],
     access: NamedDependency[Access],
     actor: NamedDependency[Actor],
-    lifecycle: NamedDependency[LifecycleService],
+    organization_life: NamedDependency[LifecycleService],
 ) -> OrganizationSettings:
     """Ask for deletion."""
     del org
-    await lifecycle.delete(access.organization_id, data.slug, actor)
-    return await _settings(access, lifecycle)
+    await organization_life.delete(access.organization_id, data.slug, actor)
+    return await _settings(access, organization_life)
 
 
 @delete(
@@ -202,11 +202,11 @@ async def cancel_deletion(
     org: FromPath[str],
     access: NamedDependency[Access],
     actor: NamedDependency[Actor],
-    lifecycle: NamedDependency[LifecycleService],
+    organization_life: NamedDependency[LifecycleService],
 ) -> None:
     """Cancel the deletion."""
     del org
-    await lifecycle.cancel_deletion(access.organization_id, actor)
+    await organization_life.cancel_deletion(access.organization_id, actor)
 
 
 async def _settings(access: Access, lifecycle: LifecycleService) -> OrganizationSettings:
