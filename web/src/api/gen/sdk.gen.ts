@@ -2,7 +2,7 @@
 
 import type { Client, ClientMeta, Options as Options2, RequestResult, ServerSentEventsResult, TDataShape } from './client';
 import { client } from './client.gen';
-import type { AdmitNodeData, AdmitNodeErrors, AdmitNodeResponses, ApproveSecretDestinationData, ApproveSecretDestinationErrors, ApproveSecretDestinationResponses, CancelDecommissionData, CancelDecommissionErrors, CancelDecommissionResponses, CancelRolloutData, CancelRolloutErrors, CancelRolloutResponses, ChangeLabelsData, ChangeLabelsErrors, ChangeLabelsResponses, CheckDocumentData, CheckDocumentErrors, CheckDocumentResponses, CheckProgramData, CheckProgramErrors, CheckProgramResponses, ConfirmDriftData, ConfirmDriftErrors, ConfirmDriftResponses, ConfirmEngineSchemaData, ConfirmEngineSchemaErrors, ConfirmEngineSchemaResponses, CreateCertificateData, CreateCertificateErrors, CreateCertificateResponses, CreateEnrolmentTokenData, CreateEnrolmentTokenErrors, CreateEnrolmentTokenResponses, CreateGroupData, CreateGroupErrors, CreateGroupResponses, CreateLookupFileData, CreateLookupFileErrors, CreateLookupFileResponses, CreatePipelineData, CreatePipelineErrors, CreatePipelineResponses, CreatePolicyRuleData, CreatePolicyRuleErrors, CreatePolicyRuleResponses, CreateRolloutData, CreateRolloutErrors, CreateRolloutResponses, CreateSecretData, CreateSecretErrors, CreateSecretResponses, CreateSecretStoreData, CreateSecretStoreErrors, CreateSecretStoreResponses, CreateSessionData, CreateSessionErrors, CreateSessionResponses, CreateVariableData, CreateVariableErrors, CreateVariableResponses, DecideDuplicateData, DecideDuplicateErrors, DecideDuplicateResponses, DecommissionNodeData, DecommissionNodeErrors, DecommissionNodeResponses, DeleteCertificateData, DeleteCertificateErrors, DeleteCertificateResponses, DeleteEngineSchemaData, DeleteEngineSchemaErrors, DeleteEngineSchemaResponses, DeleteGroupData, DeleteGroupErrors, DeleteGroupResponses, DeleteLookupFileData, DeleteLookupFileErrors, DeleteLookupFileResponses, DeletePipelineData, DeletePipelineErrors, DeletePipelineResponses, DeletePolicyRuleData, DeletePolicyRuleErrors, DeletePolicyRuleResponses, DeleteSecretData, DeleteSecretErrors, DeleteSecretResponses, DeleteSecretStoreData, DeleteSecretStoreErrors, DeleteSecretStoreResponses, DeleteSessionData, DeleteSessionErrors, DeleteSessionResponses, DeleteVariableData, DeleteVariableErrors, DeleteVariableResponses, DownloadLookupFileData, DownloadLookupFileErrors, DownloadLookupFileResponses, EndOwnKeyData, EndOwnKeyErrors, EndOwnKeyResponses, ExportAuditData, ExportAuditErrors, ExportAuditResponses, FixDocumentData, FixDocumentErrors, FixDocumentResponses, GetAuditFacetsData, GetAuditFacetsErrors, GetAuditFacetsResponses, GetAuditProofData, GetAuditProofErrors, GetAuditProofResponses, GetCatalogueData, GetCatalogueErrors, GetCatalogueResponses, GetDiffData, GetDiffErrors, GetDiffResponses, GetEncryptionData, GetEncryptionErrors, GetEncryptionResponses, GetFleetSettingsData, GetFleetSettingsErrors, GetFleetSettingsResponses, GetGroupData, GetGroupErrors, GetGroupResponses, GetLiveData, GetLiveErrors, GetLiveResponses, GetNodeData, GetNodeErrors, GetNodeResponses, GetNodeSummaryData, GetNodeSummaryErrors, GetNodeSummaryResponses, GetOrganizationData, GetOrganizationErrors, GetOrganizationResponses, GetPipelineData, GetPipelineErrors, GetPipelineResponses, GetRatesData, GetRatesErrors, GetRatesResponses, GetReadyData, GetReadyErrors, GetReadyResponses, GetRevisionData, GetRevisionErrors, GetRevisionResponses, GetRolloutData, GetRolloutErrors, GetRolloutResponses, GetSeriesData, GetSeriesErrors, GetSeriesResponses, GetSessionData, GetSessionErrors, GetSessionResponses, ImportTextData, ImportTextErrors, ImportTextResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListCertificatesData, ListCertificatesErrors, ListCertificatesResponses, ListCertificateVersionsData, ListCertificateVersionsErrors, ListCertificateVersionsResponses, ListDriftData, ListDriftErrors, ListDriftResponses, ListEngineSchemasData, ListEngineSchemasErrors, ListEngineSchemasResponses, ListEnrolmentTokensData, ListEnrolmentTokensErrors, ListEnrolmentTokensResponses, ListEnvironmentsData, ListEnvironmentsErrors, ListEnvironmentsResponses, ListGroupsData, ListGroupsErrors, ListGroupsResponses, ListLookupFilesData, ListLookupFilesErrors, ListLookupFilesResponses, ListLookupFileVersionsData, ListLookupFileVersionsErrors, ListLookupFileVersionsResponses, ListMembersData, ListMembersErrors, ListMembersResponses, ListNodesData, ListNodesErrors, ListNodesResponses, ListPipelinesData, ListPipelinesErrors, ListPipelinesResponses, ListPolicyRulesData, ListPolicyRulesErrors, ListPolicyRulesResponses, ListRevisionsData, ListRevisionsErrors, ListRevisionsResponses, ListRolloutsData, ListRolloutsErrors, ListRolloutsResponses, ListSecretDestinationsData, ListSecretDestinationsErrors, ListSecretDestinationsResponses, ListSecretsData, ListSecretsErrors, ListSecretsResponses, ListSecretStoresData, ListSecretStoresErrors, ListSecretStoresResponses, ListSecretVersionsData, ListSecretVersionsErrors, ListSecretVersionsResponses, ListSessionsData, ListSessionsErrors, ListSessionsResponses, ListStatementsData, ListStatementsErrors, ListStatementsResponses, ListVariablesData, ListVariablesErrors, ListVariablesResponses, ListVrlFunctionsData, ListVrlFunctionsErrors, ListVrlFunctionsResponses, NameOwnKeyData, NameOwnKeyErrors, NameOwnKeyResponses, PauseRolloutData, PauseRolloutErrors, PauseRolloutResponses, ProveOwnKeyData, ProveOwnKeyErrors, ProveOwnKeyResponses, ReadDocumentData, ReadDocumentErrors, ReadDocumentResponses, RejectNodeData, RejectNodeErrors, RejectNodeResponses, RenewCertificateData, RenewCertificateErrors, RenewCertificateResponses, RenewLookupFileData, RenewLookupFileErrors, RenewLookupFileResponses, RestartPipelineData, RestartPipelineErrors, RestartPipelineResponses, ResumeRolloutData, ResumeRolloutErrors, ResumeRolloutResponses, RevokeEnrolmentTokenData, RevokeEnrolmentTokenErrors, RevokeEnrolmentTokenResponses, RevokeNodeData, RevokeNodeErrors, RevokeNodeResponses, RevokeSecretDestinationData, RevokeSecretDestinationErrors, RevokeSecretDestinationResponses, RevokeSessionData, RevokeSessionErrors, RevokeSessionResponses, RollbackRolloutData, RollbackRolloutErrors, RollbackRolloutResponses, RotateDataKeyData, RotateDataKeyErrors, RotateDataKeyResponses, RunProgramData, RunProgramErrors, RunProgramResponses, SetGroupMaintenanceData, SetGroupMaintenanceErrors, SetGroupMaintenanceResponses, SetLogLevelData, SetLogLevelErrors, SetLogLevelResponses, SetNodeLabelsData, SetNodeLabelsErrors, SetNodeLabelsResponses, SetNodeMaintenanceData, SetNodeMaintenanceErrors, SetNodeMaintenanceResponses, StopPipelineData, StopPipelineErrors, StopPipelineResponses, StreamEventsData, StreamEventsErrors, StreamEventsResponses, UpdateFleetSettingsData, UpdateFleetSettingsErrors, UpdateFleetSettingsResponses, UpdateGroupData, UpdateGroupErrors, UpdateGroupResponses, UpdatePipelineData, UpdatePipelineErrors, UpdatePipelineResponses, UpdatePolicyRuleData, UpdatePolicyRuleErrors, UpdatePolicyRuleResponses, UpdateSecretData, UpdateSecretErrors, UpdateSecretResponses, UpdateSecretSettingsData, UpdateSecretSettingsErrors, UpdateSecretSettingsResponses, UpdateSecretStoreData, UpdateSecretStoreErrors, UpdateSecretStoreResponses, UpdateVariableData, UpdateVariableErrors, UpdateVariableResponses, WriteDocumentData, WriteDocumentErrors, WriteDocumentResponses } from './types.gen';
+import type { AdmitNodeData, AdmitNodeErrors, AdmitNodeResponses, ApproveSecretDestinationData, ApproveSecretDestinationErrors, ApproveSecretDestinationResponses, CancelDecommissionData, CancelDecommissionErrors, CancelDecommissionResponses, CancelDeletionData, CancelDeletionErrors, CancelDeletionResponses, CancelRolloutData, CancelRolloutErrors, CancelRolloutResponses, ChangeLabelsData, ChangeLabelsErrors, ChangeLabelsResponses, CheckDocumentData, CheckDocumentErrors, CheckDocumentResponses, CheckProgramData, CheckProgramErrors, CheckProgramResponses, ConfirmDriftData, ConfirmDriftErrors, ConfirmDriftResponses, ConfirmEngineSchemaData, ConfirmEngineSchemaErrors, ConfirmEngineSchemaResponses, CreateCertificateData, CreateCertificateErrors, CreateCertificateResponses, CreateEnrolmentTokenData, CreateEnrolmentTokenErrors, CreateEnrolmentTokenResponses, CreateExportData, CreateExportErrors, CreateExportResponses, CreateGroupData, CreateGroupErrors, CreateGroupResponses, CreateLookupFileData, CreateLookupFileErrors, CreateLookupFileResponses, CreatePipelineData, CreatePipelineErrors, CreatePipelineResponses, CreatePolicyRuleData, CreatePolicyRuleErrors, CreatePolicyRuleResponses, CreateRolloutData, CreateRolloutErrors, CreateRolloutResponses, CreateSecretData, CreateSecretErrors, CreateSecretResponses, CreateSecretStoreData, CreateSecretStoreErrors, CreateSecretStoreResponses, CreateSessionData, CreateSessionErrors, CreateSessionResponses, CreateVariableData, CreateVariableErrors, CreateVariableResponses, DecideDuplicateData, DecideDuplicateErrors, DecideDuplicateResponses, DecommissionNodeData, DecommissionNodeErrors, DecommissionNodeResponses, DeleteCertificateData, DeleteCertificateErrors, DeleteCertificateResponses, DeleteEngineSchemaData, DeleteEngineSchemaErrors, DeleteEngineSchemaResponses, DeleteGroupData, DeleteGroupErrors, DeleteGroupResponses, DeleteLookupFileData, DeleteLookupFileErrors, DeleteLookupFileResponses, DeletePipelineData, DeletePipelineErrors, DeletePipelineResponses, DeletePolicyRuleData, DeletePolicyRuleErrors, DeletePolicyRuleResponses, DeleteSecretData, DeleteSecretErrors, DeleteSecretResponses, DeleteSecretStoreData, DeleteSecretStoreErrors, DeleteSecretStoreResponses, DeleteSessionData, DeleteSessionErrors, DeleteSessionResponses, DeleteVariableData, DeleteVariableErrors, DeleteVariableResponses, DownloadLookupFileData, DownloadLookupFileErrors, DownloadLookupFileResponses, EndOwnKeyData, EndOwnKeyErrors, EndOwnKeyResponses, ExportAuditData, ExportAuditErrors, ExportAuditResponses, FetchExportData, FetchExportErrors, FetchExportResponses, FixDocumentData, FixDocumentErrors, FixDocumentResponses, GetAuditFacetsData, GetAuditFacetsErrors, GetAuditFacetsResponses, GetAuditProofData, GetAuditProofErrors, GetAuditProofResponses, GetCatalogueData, GetCatalogueErrors, GetCatalogueResponses, GetDiffData, GetDiffErrors, GetDiffResponses, GetEncryptionData, GetEncryptionErrors, GetEncryptionResponses, GetFleetSettingsData, GetFleetSettingsErrors, GetFleetSettingsResponses, GetGroupData, GetGroupErrors, GetGroupResponses, GetLiveData, GetLiveErrors, GetLiveResponses, GetNodeData, GetNodeErrors, GetNodeResponses, GetNodeSummaryData, GetNodeSummaryErrors, GetNodeSummaryResponses, GetOrganizationData, GetOrganizationErrors, GetOrganizationResponses, GetOrganizationSettingsData, GetOrganizationSettingsErrors, GetOrganizationSettingsResponses, GetPipelineData, GetPipelineErrors, GetPipelineResponses, GetRatesData, GetRatesErrors, GetRatesResponses, GetReadyData, GetReadyErrors, GetReadyResponses, GetRevisionData, GetRevisionErrors, GetRevisionResponses, GetRolloutData, GetRolloutErrors, GetRolloutResponses, GetSeriesData, GetSeriesErrors, GetSeriesResponses, GetSessionData, GetSessionErrors, GetSessionResponses, ImportTextData, ImportTextErrors, ImportTextResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListCertificatesData, ListCertificatesErrors, ListCertificatesResponses, ListCertificateVersionsData, ListCertificateVersionsErrors, ListCertificateVersionsResponses, ListDriftData, ListDriftErrors, ListDriftResponses, ListEngineSchemasData, ListEngineSchemasErrors, ListEngineSchemasResponses, ListEnrolmentTokensData, ListEnrolmentTokensErrors, ListEnrolmentTokensResponses, ListEnvironmentsData, ListEnvironmentsErrors, ListEnvironmentsResponses, ListExportsData, ListExportsErrors, ListExportsResponses, ListGroupsData, ListGroupsErrors, ListGroupsResponses, ListLookupFilesData, ListLookupFilesErrors, ListLookupFilesResponses, ListLookupFileVersionsData, ListLookupFileVersionsErrors, ListLookupFileVersionsResponses, ListMembersData, ListMembersErrors, ListMembersResponses, ListNodesData, ListNodesErrors, ListNodesResponses, ListPipelinesData, ListPipelinesErrors, ListPipelinesResponses, ListPolicyRulesData, ListPolicyRulesErrors, ListPolicyRulesResponses, ListRevisionsData, ListRevisionsErrors, ListRevisionsResponses, ListRolloutsData, ListRolloutsErrors, ListRolloutsResponses, ListSecretDestinationsData, ListSecretDestinationsErrors, ListSecretDestinationsResponses, ListSecretsData, ListSecretsErrors, ListSecretsResponses, ListSecretStoresData, ListSecretStoresErrors, ListSecretStoresResponses, ListSecretVersionsData, ListSecretVersionsErrors, ListSecretVersionsResponses, ListSessionsData, ListSessionsErrors, ListSessionsResponses, ListStatementsData, ListStatementsErrors, ListStatementsResponses, ListVariablesData, ListVariablesErrors, ListVariablesResponses, ListVrlFunctionsData, ListVrlFunctionsErrors, ListVrlFunctionsResponses, NameOwnKeyData, NameOwnKeyErrors, NameOwnKeyResponses, PauseRolloutData, PauseRolloutErrors, PauseRolloutResponses, ProveOwnKeyData, ProveOwnKeyErrors, ProveOwnKeyResponses, ReadDocumentData, ReadDocumentErrors, ReadDocumentResponses, RejectNodeData, RejectNodeErrors, RejectNodeResponses, RenameOrganizationData, RenameOrganizationErrors, RenameOrganizationResponses, RenewCertificateData, RenewCertificateErrors, RenewCertificateResponses, RenewLookupFileData, RenewLookupFileErrors, RenewLookupFileResponses, RequestDeletionData, RequestDeletionErrors, RequestDeletionResponses, RestartPipelineData, RestartPipelineErrors, RestartPipelineResponses, ResumeRolloutData, ResumeRolloutErrors, ResumeRolloutResponses, RevokeEnrolmentTokenData, RevokeEnrolmentTokenErrors, RevokeEnrolmentTokenResponses, RevokeNodeData, RevokeNodeErrors, RevokeNodeResponses, RevokeSecretDestinationData, RevokeSecretDestinationErrors, RevokeSecretDestinationResponses, RevokeSessionData, RevokeSessionErrors, RevokeSessionResponses, RollbackRolloutData, RollbackRolloutErrors, RollbackRolloutResponses, RotateDataKeyData, RotateDataKeyErrors, RotateDataKeyResponses, RunProgramData, RunProgramErrors, RunProgramResponses, SetGroupMaintenanceData, SetGroupMaintenanceErrors, SetGroupMaintenanceResponses, SetLogLevelData, SetLogLevelErrors, SetLogLevelResponses, SetNodeLabelsData, SetNodeLabelsErrors, SetNodeLabelsResponses, SetNodeMaintenanceData, SetNodeMaintenanceErrors, SetNodeMaintenanceResponses, StopPipelineData, StopPipelineErrors, StopPipelineResponses, StreamEventsData, StreamEventsErrors, StreamEventsResponses, UpdateFleetSettingsData, UpdateFleetSettingsErrors, UpdateFleetSettingsResponses, UpdateGroupData, UpdateGroupErrors, UpdateGroupResponses, UpdatePipelineData, UpdatePipelineErrors, UpdatePipelineResponses, UpdatePolicyRuleData, UpdatePolicyRuleErrors, UpdatePolicyRuleResponses, UpdateSecretData, UpdateSecretErrors, UpdateSecretResponses, UpdateSecretSettingsData, UpdateSecretSettingsErrors, UpdateSecretSettingsResponses, UpdateSecretStoreData, UpdateSecretStoreErrors, UpdateSecretStoreResponses, UpdateVariableData, UpdateVariableErrors, UpdateVariableResponses, WriteDocumentData, WriteDocumentErrors, WriteDocumentResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -119,6 +119,105 @@ export const listMembers = <ThrowOnError extends boolean = false>(options: Optio
         }],
     url: '/api/v1/orgs/{org}/members',
     ...options
+});
+
+/**
+ * The organisation as a whole: name, suspension, deletion
+ */
+export const getOrganizationSettings = <ThrowOnError extends boolean = false>(options: Options<GetOrganizationSettingsData, ThrowOnError>): RequestResult<GetOrganizationSettingsResponses, GetOrganizationSettingsErrors, ThrowOnError> => (options.client ?? client).get<GetOrganizationSettingsResponses, GetOrganizationSettingsErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/orgs/{org}/settings',
+    ...options
+});
+
+/**
+ * Give the organisation another name
+ */
+export const renameOrganization = <ThrowOnError extends boolean = false>(options: Options<RenameOrganizationData, ThrowOnError>): RequestResult<RenameOrganizationResponses, RenameOrganizationErrors, ThrowOnError> => (options.client ?? client).put<RenameOrganizationResponses, RenameOrganizationErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/settings',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Exports of the organisation that are still there, newest first
+ */
+export const listExports = <ThrowOnError extends boolean = false>(options: Options<ListExportsData, ThrowOnError>): RequestResult<ListExportsResponses, ListExportsErrors, ThrowOnError> => (options.client ?? client).get<ListExportsResponses, ListExportsErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/orgs/{org}/exports',
+    ...options
+});
+
+/**
+ * Have everything the organisation owns put into one signed file, without secrets
+ */
+export const createExport = <ThrowOnError extends boolean = false>(options: Options<CreateExportData, ThrowOnError>): RequestResult<CreateExportResponses, CreateExportErrors, ThrowOnError> => (options.client ?? client).post<CreateExportResponses, CreateExportErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/exports',
+    ...options
+});
+
+/**
+ * The export's file, a compressed tar that `vectorflow org verify` checks
+ */
+export const fetchExport = <ThrowOnError extends boolean = false>(options: Options<FetchExportData, ThrowOnError>): RequestResult<FetchExportResponses, FetchExportErrors, ThrowOnError> => (options.client ?? client).get<FetchExportResponses, FetchExportErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/orgs/{org}/exports/{id}/archive',
+    ...options
+});
+
+/**
+ * Keep the organisation after all
+ */
+export const cancelDeletion = <ThrowOnError extends boolean = false>(options: Options<CancelDeletionData, ThrowOnError>): RequestResult<CancelDeletionResponses, CancelDeletionErrors, ThrowOnError> => (options.client ?? client).delete<CancelDeletionResponses, CancelDeletionErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/deletion',
+    ...options
+});
+
+/**
+ * Have the organisation deleted when the grace is over; until then it can only be read
+ */
+export const requestDeletion = <ThrowOnError extends boolean = false>(options: Options<RequestDeletionData, ThrowOnError>): RequestResult<RequestDeletionResponses, RequestDeletionErrors, ThrowOnError> => (options.client ?? client).post<RequestDeletionResponses, RequestDeletionErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/deletion',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
 });
 
 /**

@@ -311,6 +311,13 @@ export type DecommissionNew = {
 };
 
 /**
+ * DeletionRequest
+ */
+export type DeletionRequest = {
+    slug: string;
+};
+
+/**
  * Deployed
  */
 export type Deployed = {
@@ -614,6 +621,32 @@ export type EnvironmentList = {
     items: Array<Environment>;
     next_cursor: string | null;
 };
+
+/**
+ * Export
+ */
+export type Export = {
+    id: string;
+    state: ExportState;
+    requested_at: string;
+    bytes: number;
+    finished_at: string | null;
+    expires_at: string;
+};
+
+/**
+ * ExportList
+ */
+export type ExportList = {
+    items: Array<Export>;
+};
+
+/**
+ * ExportState
+ *
+ * Where an export stands.
+ */
+export type ExportState = 'waiting' | 'making' | 'signing' | 'ready' | 'failed';
 
 /**
  * Finding
@@ -1041,6 +1074,16 @@ export type Organization = {
     name: string;
     role: string;
     permissions: Array<string>;
+    state: OrganizationState;
+    suspended_reason: string | null;
+    deletion_due_at: string | null;
+};
+
+/**
+ * OrganizationChange
+ */
+export type OrganizationChange = {
+    name: string;
 };
 
 /**
@@ -1052,6 +1095,28 @@ export type OrganizationRef = {
     name: string;
     role: string;
 };
+
+/**
+ * OrganizationSettings
+ */
+export type OrganizationSettings = {
+    id: string;
+    slug: string;
+    name: string;
+    created_at: string;
+    suspended_at: string | null;
+    suspended_reason: string | null;
+    deletion_requested_at: string | null;
+    deletion_due_at: string | null;
+    grace_days: number;
+};
+
+/**
+ * OrganizationState
+ *
+ * Whether anything may be changed: a suspended organisation, and one that is to be deleted, can only be read.
+ */
+export type OrganizationState = 'active' | 'suspended' | 'leaving';
 
 /**
  * Outside
@@ -2136,6 +2201,194 @@ export type ListMembersResponses = {
 };
 
 export type ListMembersResponse = ListMembersResponses[keyof ListMembersResponses];
+
+export type GetOrganizationSettingsData = {
+    body?: never;
+    path: {
+        org: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/settings';
+};
+
+export type GetOrganizationSettingsErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type GetOrganizationSettingsError = GetOrganizationSettingsErrors[keyof GetOrganizationSettingsErrors];
+
+export type GetOrganizationSettingsResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: OrganizationSettings;
+};
+
+export type GetOrganizationSettingsResponse = GetOrganizationSettingsResponses[keyof GetOrganizationSettingsResponses];
+
+export type RenameOrganizationData = {
+    body: OrganizationChange;
+    path: {
+        org: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/settings';
+};
+
+export type RenameOrganizationErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type RenameOrganizationError = RenameOrganizationErrors[keyof RenameOrganizationErrors];
+
+export type RenameOrganizationResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: OrganizationSettings;
+};
+
+export type RenameOrganizationResponse = RenameOrganizationResponses[keyof RenameOrganizationResponses];
+
+export type ListExportsData = {
+    body?: never;
+    path: {
+        org: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/exports';
+};
+
+export type ListExportsErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type ListExportsError = ListExportsErrors[keyof ListExportsErrors];
+
+export type ListExportsResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: ExportList;
+};
+
+export type ListExportsResponse = ListExportsResponses[keyof ListExportsResponses];
+
+export type CreateExportData = {
+    body?: never;
+    path: {
+        org: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/exports';
+};
+
+export type CreateExportErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type CreateExportError = CreateExportErrors[keyof CreateExportErrors];
+
+export type CreateExportResponses = {
+    /**
+     * Request accepted, processing continues off-line
+     */
+    202: Export;
+};
+
+export type CreateExportResponse = CreateExportResponses[keyof CreateExportResponses];
+
+export type FetchExportData = {
+    body?: never;
+    path: {
+        org: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/exports/{id}/archive';
+};
+
+export type FetchExportErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type FetchExportError = FetchExportErrors[keyof FetchExportErrors];
+
+export type FetchExportResponses = {
+    /**
+     * Stream Response
+     */
+    200: unknown;
+};
+
+export type CancelDeletionData = {
+    body?: never;
+    path: {
+        org: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/deletion';
+};
+
+export type CancelDeletionErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type CancelDeletionError = CancelDeletionErrors[keyof CancelDeletionErrors];
+
+export type CancelDeletionResponses = {
+    /**
+     * Request fulfilled, nothing follows
+     */
+    204: void;
+};
+
+export type CancelDeletionResponse = CancelDeletionResponses[keyof CancelDeletionResponses];
+
+export type RequestDeletionData = {
+    body: DeletionRequest;
+    path: {
+        org: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/deletion';
+};
+
+export type RequestDeletionErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type RequestDeletionError = RequestDeletionErrors[keyof RequestDeletionErrors];
+
+export type RequestDeletionResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: OrganizationSettings;
+};
+
+export type RequestDeletionResponse = RequestDeletionResponses[keyof RequestDeletionResponses];
 
 export type ListAuditData = {
     body?: never;

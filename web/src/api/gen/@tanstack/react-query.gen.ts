@@ -3,8 +3,8 @@
 import { type InfiniteData, infiniteQueryOptions, queryOptions, type UseMutationOptions } from '@tanstack/react-query';
 
 import { client } from '../client.gen';
-import { admitNode, approveSecretDestination, cancelDecommission, cancelRollout, changeLabels, checkDocument, checkProgram, confirmDrift, confirmEngineSchema, createCertificate, createEnrolmentToken, createGroup, createLookupFile, createPipeline, createPolicyRule, createRollout, createSecret, createSecretStore, createSession, createVariable, decideDuplicate, decommissionNode, deleteCertificate, deleteEngineSchema, deleteGroup, deleteLookupFile, deletePipeline, deletePolicyRule, deleteSecret, deleteSecretStore, deleteSession, deleteVariable, downloadLookupFile, endOwnKey, exportAudit, fixDocument, getAuditFacets, getAuditProof, getCatalogue, getDiff, getEncryption, getFleetSettings, getGroup, getLive, getNode, getNodeSummary, getOrganization, getPipeline, getRates, getReady, getRevision, getRollout, getSeries, getSession, importText, listAudit, listCertificates, listCertificateVersions, listDrift, listEngineSchemas, listEnrolmentTokens, listEnvironments, listGroups, listLookupFiles, listLookupFileVersions, listMembers, listNodes, listPipelines, listPolicyRules, listRevisions, listRollouts, listSecretDestinations, listSecrets, listSecretStores, listSecretVersions, listSessions, listStatements, listVariables, listVrlFunctions, nameOwnKey, type Options, pauseRollout, proveOwnKey, readDocument, rejectNode, renewCertificate, renewLookupFile, restartPipeline, resumeRollout, revokeEnrolmentToken, revokeNode, revokeSecretDestination, revokeSession, rollbackRollout, rotateDataKey, runProgram, setGroupMaintenance, setLogLevel, setNodeLabels, setNodeMaintenance, stopPipeline, updateFleetSettings, updateGroup, updatePipeline, updatePolicyRule, updateSecret, updateSecretSettings, updateSecretStore, updateVariable, writeDocument } from '../sdk.gen';
-import type { AdmitNodeData, AdmitNodeError, AdmitNodeResponse, ApproveSecretDestinationData, ApproveSecretDestinationError, ApproveSecretDestinationResponse, CancelDecommissionData, CancelDecommissionError, CancelDecommissionResponse, CancelRolloutData, CancelRolloutError, CancelRolloutResponse, ChangeLabelsData, ChangeLabelsError, ChangeLabelsResponse, CheckDocumentData, CheckDocumentError, CheckDocumentResponse, CheckProgramData, CheckProgramError, CheckProgramResponse, ConfirmDriftData, ConfirmDriftError, ConfirmDriftResponse, ConfirmEngineSchemaData, ConfirmEngineSchemaError, ConfirmEngineSchemaResponse, CreateCertificateData, CreateCertificateError, CreateCertificateResponse, CreateEnrolmentTokenData, CreateEnrolmentTokenError, CreateEnrolmentTokenResponse, CreateGroupData, CreateGroupError, CreateGroupResponse, CreateLookupFileData, CreateLookupFileError, CreateLookupFileResponse, CreatePipelineData, CreatePipelineError, CreatePipelineResponse, CreatePolicyRuleData, CreatePolicyRuleError, CreatePolicyRuleResponse, CreateRolloutData, CreateRolloutError, CreateRolloutResponse, CreateSecretData, CreateSecretError, CreateSecretResponse, CreateSecretStoreData, CreateSecretStoreError, CreateSecretStoreResponse, CreateSessionData, CreateSessionError, CreateSessionResponse, CreateVariableData, CreateVariableError, CreateVariableResponse, DecideDuplicateData, DecideDuplicateError, DecideDuplicateResponse, DecommissionNodeData, DecommissionNodeError, DecommissionNodeResponse, DeleteCertificateData, DeleteCertificateError, DeleteCertificateResponse, DeleteEngineSchemaData, DeleteEngineSchemaError, DeleteEngineSchemaResponse, DeleteGroupData, DeleteGroupError, DeleteGroupResponse, DeleteLookupFileData, DeleteLookupFileError, DeleteLookupFileResponse, DeletePipelineData, DeletePipelineError, DeletePipelineResponse, DeletePolicyRuleData, DeletePolicyRuleError, DeletePolicyRuleResponse, DeleteSecretData, DeleteSecretError, DeleteSecretResponse, DeleteSecretStoreData, DeleteSecretStoreError, DeleteSecretStoreResponse, DeleteSessionData, DeleteSessionError, DeleteSessionResponse, DeleteVariableData, DeleteVariableError, DeleteVariableResponse, DownloadLookupFileData, DownloadLookupFileError, EndOwnKeyData, EndOwnKeyError, EndOwnKeyResponse, ExportAuditData, ExportAuditError, FixDocumentData, FixDocumentError, FixDocumentResponse, GetAuditFacetsData, GetAuditFacetsError, GetAuditFacetsResponse, GetAuditProofData, GetAuditProofError, GetAuditProofResponse, GetCatalogueData, GetCatalogueError, GetCatalogueResponse, GetDiffData, GetDiffError, GetDiffResponse, GetEncryptionData, GetEncryptionError, GetEncryptionResponse, GetFleetSettingsData, GetFleetSettingsError, GetFleetSettingsResponse, GetGroupData, GetGroupError, GetGroupResponse, GetLiveData, GetLiveError, GetLiveResponse, GetNodeData, GetNodeError, GetNodeResponse, GetNodeSummaryData, GetNodeSummaryError, GetNodeSummaryResponse, GetOrganizationData, GetOrganizationError, GetOrganizationResponse, GetPipelineData, GetPipelineError, GetPipelineResponse, GetRatesData, GetRatesError, GetRatesResponse, GetReadyData, GetReadyError, GetReadyResponse, GetRevisionData, GetRevisionError, GetRevisionResponse, GetRolloutData, GetRolloutError, GetRolloutResponse, GetSeriesData, GetSeriesError, GetSeriesResponse, GetSessionData, GetSessionError, GetSessionResponse, ImportTextData, ImportTextError, ImportTextResponse, ListAuditData, ListAuditError, ListAuditResponse, ListCertificatesData, ListCertificatesError, ListCertificatesResponse, ListCertificateVersionsData, ListCertificateVersionsError, ListCertificateVersionsResponse, ListDriftData, ListDriftError, ListDriftResponse, ListEngineSchemasData, ListEngineSchemasError, ListEngineSchemasResponse, ListEnrolmentTokensData, ListEnrolmentTokensError, ListEnrolmentTokensResponse, ListEnvironmentsData, ListEnvironmentsError, ListEnvironmentsResponse, ListGroupsData, ListGroupsError, ListGroupsResponse, ListLookupFilesData, ListLookupFilesError, ListLookupFilesResponse, ListLookupFileVersionsData, ListLookupFileVersionsError, ListLookupFileVersionsResponse, ListMembersData, ListMembersError, ListMembersResponse, ListNodesData, ListNodesError, ListNodesResponse, ListPipelinesData, ListPipelinesError, ListPipelinesResponse, ListPolicyRulesData, ListPolicyRulesError, ListPolicyRulesResponse, ListRevisionsData, ListRevisionsError, ListRevisionsResponse, ListRolloutsData, ListRolloutsError, ListRolloutsResponse, ListSecretDestinationsData, ListSecretDestinationsError, ListSecretDestinationsResponse, ListSecretsData, ListSecretsError, ListSecretsResponse, ListSecretStoresData, ListSecretStoresError, ListSecretStoresResponse, ListSecretVersionsData, ListSecretVersionsError, ListSecretVersionsResponse, ListSessionsData, ListSessionsError, ListSessionsResponse, ListStatementsData, ListStatementsError, ListStatementsResponse, ListVariablesData, ListVariablesError, ListVariablesResponse, ListVrlFunctionsData, ListVrlFunctionsError, ListVrlFunctionsResponse, NameOwnKeyData, NameOwnKeyError, NameOwnKeyResponse, PauseRolloutData, PauseRolloutError, PauseRolloutResponse, ProveOwnKeyData, ProveOwnKeyError, ProveOwnKeyResponse, ReadDocumentData, ReadDocumentError, ReadDocumentResponse, RejectNodeData, RejectNodeError, RejectNodeResponse, RenewCertificateData, RenewCertificateError, RenewCertificateResponse, RenewLookupFileData, RenewLookupFileError, RenewLookupFileResponse, RestartPipelineData, RestartPipelineError, RestartPipelineResponse, ResumeRolloutData, ResumeRolloutError, ResumeRolloutResponse, RevokeEnrolmentTokenData, RevokeEnrolmentTokenError, RevokeEnrolmentTokenResponse, RevokeNodeData, RevokeNodeError, RevokeNodeResponse, RevokeSecretDestinationData, RevokeSecretDestinationError, RevokeSecretDestinationResponse, RevokeSessionData, RevokeSessionError, RevokeSessionResponse, RollbackRolloutData, RollbackRolloutError, RollbackRolloutResponse, RotateDataKeyData, RotateDataKeyError, RotateDataKeyResponse, RunProgramData, RunProgramError, RunProgramResponse, SetGroupMaintenanceData, SetGroupMaintenanceError, SetGroupMaintenanceResponse, SetLogLevelData, SetLogLevelError, SetLogLevelResponse, SetNodeLabelsData, SetNodeLabelsError, SetNodeLabelsResponse, SetNodeMaintenanceData, SetNodeMaintenanceError, SetNodeMaintenanceResponse, StopPipelineData, StopPipelineError, UpdateFleetSettingsData, UpdateFleetSettingsError, UpdateFleetSettingsResponse, UpdateGroupData, UpdateGroupError, UpdateGroupResponse, UpdatePipelineData, UpdatePipelineError, UpdatePipelineResponse, UpdatePolicyRuleData, UpdatePolicyRuleError, UpdatePolicyRuleResponse, UpdateSecretData, UpdateSecretError, UpdateSecretResponse, UpdateSecretSettingsData, UpdateSecretSettingsError, UpdateSecretSettingsResponse, UpdateSecretStoreData, UpdateSecretStoreError, UpdateSecretStoreResponse, UpdateVariableData, UpdateVariableError, UpdateVariableResponse, WriteDocumentData, WriteDocumentError, WriteDocumentResponse } from '../types.gen';
+import { admitNode, approveSecretDestination, cancelDecommission, cancelDeletion, cancelRollout, changeLabels, checkDocument, checkProgram, confirmDrift, confirmEngineSchema, createCertificate, createEnrolmentToken, createExport, createGroup, createLookupFile, createPipeline, createPolicyRule, createRollout, createSecret, createSecretStore, createSession, createVariable, decideDuplicate, decommissionNode, deleteCertificate, deleteEngineSchema, deleteGroup, deleteLookupFile, deletePipeline, deletePolicyRule, deleteSecret, deleteSecretStore, deleteSession, deleteVariable, downloadLookupFile, endOwnKey, exportAudit, fetchExport, fixDocument, getAuditFacets, getAuditProof, getCatalogue, getDiff, getEncryption, getFleetSettings, getGroup, getLive, getNode, getNodeSummary, getOrganization, getOrganizationSettings, getPipeline, getRates, getReady, getRevision, getRollout, getSeries, getSession, importText, listAudit, listCertificates, listCertificateVersions, listDrift, listEngineSchemas, listEnrolmentTokens, listEnvironments, listExports, listGroups, listLookupFiles, listLookupFileVersions, listMembers, listNodes, listPipelines, listPolicyRules, listRevisions, listRollouts, listSecretDestinations, listSecrets, listSecretStores, listSecretVersions, listSessions, listStatements, listVariables, listVrlFunctions, nameOwnKey, type Options, pauseRollout, proveOwnKey, readDocument, rejectNode, renameOrganization, renewCertificate, renewLookupFile, requestDeletion, restartPipeline, resumeRollout, revokeEnrolmentToken, revokeNode, revokeSecretDestination, revokeSession, rollbackRollout, rotateDataKey, runProgram, setGroupMaintenance, setLogLevel, setNodeLabels, setNodeMaintenance, stopPipeline, updateFleetSettings, updateGroup, updatePipeline, updatePolicyRule, updateSecret, updateSecretSettings, updateSecretStore, updateVariable, writeDocument } from '../sdk.gen';
+import type { AdmitNodeData, AdmitNodeError, AdmitNodeResponse, ApproveSecretDestinationData, ApproveSecretDestinationError, ApproveSecretDestinationResponse, CancelDecommissionData, CancelDecommissionError, CancelDecommissionResponse, CancelDeletionData, CancelDeletionError, CancelDeletionResponse, CancelRolloutData, CancelRolloutError, CancelRolloutResponse, ChangeLabelsData, ChangeLabelsError, ChangeLabelsResponse, CheckDocumentData, CheckDocumentError, CheckDocumentResponse, CheckProgramData, CheckProgramError, CheckProgramResponse, ConfirmDriftData, ConfirmDriftError, ConfirmDriftResponse, ConfirmEngineSchemaData, ConfirmEngineSchemaError, ConfirmEngineSchemaResponse, CreateCertificateData, CreateCertificateError, CreateCertificateResponse, CreateEnrolmentTokenData, CreateEnrolmentTokenError, CreateEnrolmentTokenResponse, CreateExportData, CreateExportError, CreateExportResponse, CreateGroupData, CreateGroupError, CreateGroupResponse, CreateLookupFileData, CreateLookupFileError, CreateLookupFileResponse, CreatePipelineData, CreatePipelineError, CreatePipelineResponse, CreatePolicyRuleData, CreatePolicyRuleError, CreatePolicyRuleResponse, CreateRolloutData, CreateRolloutError, CreateRolloutResponse, CreateSecretData, CreateSecretError, CreateSecretResponse, CreateSecretStoreData, CreateSecretStoreError, CreateSecretStoreResponse, CreateSessionData, CreateSessionError, CreateSessionResponse, CreateVariableData, CreateVariableError, CreateVariableResponse, DecideDuplicateData, DecideDuplicateError, DecideDuplicateResponse, DecommissionNodeData, DecommissionNodeError, DecommissionNodeResponse, DeleteCertificateData, DeleteCertificateError, DeleteCertificateResponse, DeleteEngineSchemaData, DeleteEngineSchemaError, DeleteEngineSchemaResponse, DeleteGroupData, DeleteGroupError, DeleteGroupResponse, DeleteLookupFileData, DeleteLookupFileError, DeleteLookupFileResponse, DeletePipelineData, DeletePipelineError, DeletePipelineResponse, DeletePolicyRuleData, DeletePolicyRuleError, DeletePolicyRuleResponse, DeleteSecretData, DeleteSecretError, DeleteSecretResponse, DeleteSecretStoreData, DeleteSecretStoreError, DeleteSecretStoreResponse, DeleteSessionData, DeleteSessionError, DeleteSessionResponse, DeleteVariableData, DeleteVariableError, DeleteVariableResponse, DownloadLookupFileData, DownloadLookupFileError, EndOwnKeyData, EndOwnKeyError, EndOwnKeyResponse, ExportAuditData, ExportAuditError, FetchExportData, FetchExportError, FixDocumentData, FixDocumentError, FixDocumentResponse, GetAuditFacetsData, GetAuditFacetsError, GetAuditFacetsResponse, GetAuditProofData, GetAuditProofError, GetAuditProofResponse, GetCatalogueData, GetCatalogueError, GetCatalogueResponse, GetDiffData, GetDiffError, GetDiffResponse, GetEncryptionData, GetEncryptionError, GetEncryptionResponse, GetFleetSettingsData, GetFleetSettingsError, GetFleetSettingsResponse, GetGroupData, GetGroupError, GetGroupResponse, GetLiveData, GetLiveError, GetLiveResponse, GetNodeData, GetNodeError, GetNodeResponse, GetNodeSummaryData, GetNodeSummaryError, GetNodeSummaryResponse, GetOrganizationData, GetOrganizationError, GetOrganizationResponse, GetOrganizationSettingsData, GetOrganizationSettingsError, GetOrganizationSettingsResponse, GetPipelineData, GetPipelineError, GetPipelineResponse, GetRatesData, GetRatesError, GetRatesResponse, GetReadyData, GetReadyError, GetReadyResponse, GetRevisionData, GetRevisionError, GetRevisionResponse, GetRolloutData, GetRolloutError, GetRolloutResponse, GetSeriesData, GetSeriesError, GetSeriesResponse, GetSessionData, GetSessionError, GetSessionResponse, ImportTextData, ImportTextError, ImportTextResponse, ListAuditData, ListAuditError, ListAuditResponse, ListCertificatesData, ListCertificatesError, ListCertificatesResponse, ListCertificateVersionsData, ListCertificateVersionsError, ListCertificateVersionsResponse, ListDriftData, ListDriftError, ListDriftResponse, ListEngineSchemasData, ListEngineSchemasError, ListEngineSchemasResponse, ListEnrolmentTokensData, ListEnrolmentTokensError, ListEnrolmentTokensResponse, ListEnvironmentsData, ListEnvironmentsError, ListEnvironmentsResponse, ListExportsData, ListExportsError, ListExportsResponse, ListGroupsData, ListGroupsError, ListGroupsResponse, ListLookupFilesData, ListLookupFilesError, ListLookupFilesResponse, ListLookupFileVersionsData, ListLookupFileVersionsError, ListLookupFileVersionsResponse, ListMembersData, ListMembersError, ListMembersResponse, ListNodesData, ListNodesError, ListNodesResponse, ListPipelinesData, ListPipelinesError, ListPipelinesResponse, ListPolicyRulesData, ListPolicyRulesError, ListPolicyRulesResponse, ListRevisionsData, ListRevisionsError, ListRevisionsResponse, ListRolloutsData, ListRolloutsError, ListRolloutsResponse, ListSecretDestinationsData, ListSecretDestinationsError, ListSecretDestinationsResponse, ListSecretsData, ListSecretsError, ListSecretsResponse, ListSecretStoresData, ListSecretStoresError, ListSecretStoresResponse, ListSecretVersionsData, ListSecretVersionsError, ListSecretVersionsResponse, ListSessionsData, ListSessionsError, ListSessionsResponse, ListStatementsData, ListStatementsError, ListStatementsResponse, ListVariablesData, ListVariablesError, ListVariablesResponse, ListVrlFunctionsData, ListVrlFunctionsError, ListVrlFunctionsResponse, NameOwnKeyData, NameOwnKeyError, NameOwnKeyResponse, PauseRolloutData, PauseRolloutError, PauseRolloutResponse, ProveOwnKeyData, ProveOwnKeyError, ProveOwnKeyResponse, ReadDocumentData, ReadDocumentError, ReadDocumentResponse, RejectNodeData, RejectNodeError, RejectNodeResponse, RenameOrganizationData, RenameOrganizationError, RenameOrganizationResponse, RenewCertificateData, RenewCertificateError, RenewCertificateResponse, RenewLookupFileData, RenewLookupFileError, RenewLookupFileResponse, RequestDeletionData, RequestDeletionError, RequestDeletionResponse, RestartPipelineData, RestartPipelineError, RestartPipelineResponse, ResumeRolloutData, ResumeRolloutError, ResumeRolloutResponse, RevokeEnrolmentTokenData, RevokeEnrolmentTokenError, RevokeEnrolmentTokenResponse, RevokeNodeData, RevokeNodeError, RevokeNodeResponse, RevokeSecretDestinationData, RevokeSecretDestinationError, RevokeSecretDestinationResponse, RevokeSessionData, RevokeSessionError, RevokeSessionResponse, RollbackRolloutData, RollbackRolloutError, RollbackRolloutResponse, RotateDataKeyData, RotateDataKeyError, RotateDataKeyResponse, RunProgramData, RunProgramError, RunProgramResponse, SetGroupMaintenanceData, SetGroupMaintenanceError, SetGroupMaintenanceResponse, SetLogLevelData, SetLogLevelError, SetLogLevelResponse, SetNodeLabelsData, SetNodeLabelsError, SetNodeLabelsResponse, SetNodeMaintenanceData, SetNodeMaintenanceError, SetNodeMaintenanceResponse, StopPipelineData, StopPipelineError, UpdateFleetSettingsData, UpdateFleetSettingsError, UpdateFleetSettingsResponse, UpdateGroupData, UpdateGroupError, UpdateGroupResponse, UpdatePipelineData, UpdatePipelineError, UpdatePipelineResponse, UpdatePolicyRuleData, UpdatePolicyRuleError, UpdatePolicyRuleResponse, UpdateSecretData, UpdateSecretError, UpdateSecretResponse, UpdateSecretSettingsData, UpdateSecretSettingsError, UpdateSecretSettingsResponse, UpdateSecretStoreData, UpdateSecretStoreError, UpdateSecretStoreResponse, UpdateVariableData, UpdateVariableError, UpdateVariableResponse, WriteDocumentData, WriteDocumentError, WriteDocumentResponse } from '../types.gen';
 
 /**
  * Sign out
@@ -267,6 +267,128 @@ export const listMembersInfiniteOptions = (options: Options<ListMembersData>) =>
         queryKey: listMembersInfiniteQueryKey(options)
     });
     return opts as Omit<typeof opts, 'initialData'>;
+};
+
+export const getOrganizationSettingsQueryKey = (options: Options<GetOrganizationSettingsData>) => createQueryKey('getOrganizationSettings', options);
+
+/**
+ * The organisation as a whole: name, suspension, deletion
+ */
+export const getOrganizationSettingsOptions = (options: Options<GetOrganizationSettingsData>) => queryOptions<GetOrganizationSettingsResponse, GetOrganizationSettingsError, GetOrganizationSettingsResponse, ReturnType<typeof getOrganizationSettingsQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await getOrganizationSettings({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: getOrganizationSettingsQueryKey(options)
+});
+
+/**
+ * Give the organisation another name
+ */
+export const renameOrganizationMutation = (options?: Partial<Options<RenameOrganizationData>>): UseMutationOptions<RenameOrganizationResponse, RenameOrganizationError, Options<RenameOrganizationData>> => {
+    const mutationOptions: UseMutationOptions<RenameOrganizationResponse, RenameOrganizationError, Options<RenameOrganizationData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await renameOrganization({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+export const listExportsQueryKey = (options: Options<ListExportsData>) => createQueryKey('listExports', options);
+
+/**
+ * Exports of the organisation that are still there, newest first
+ */
+export const listExportsOptions = (options: Options<ListExportsData>) => queryOptions<ListExportsResponse, ListExportsError, ListExportsResponse, ReturnType<typeof listExportsQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await listExports({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: listExportsQueryKey(options)
+});
+
+/**
+ * Have everything the organisation owns put into one signed file, without secrets
+ */
+export const createExportMutation = (options?: Partial<Options<CreateExportData>>): UseMutationOptions<CreateExportResponse, CreateExportError, Options<CreateExportData>> => {
+    const mutationOptions: UseMutationOptions<CreateExportResponse, CreateExportError, Options<CreateExportData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await createExport({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+export const fetchExportQueryKey = (options: Options<FetchExportData>) => createQueryKey('fetchExport', options);
+
+/**
+ * The export's file, a compressed tar that `vectorflow org verify` checks
+ */
+export const fetchExportOptions = (options: Options<FetchExportData>) => queryOptions<unknown, FetchExportError, unknown, ReturnType<typeof fetchExportQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await fetchExport({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: fetchExportQueryKey(options)
+});
+
+/**
+ * Keep the organisation after all
+ */
+export const cancelDeletionMutation = (options?: Partial<Options<CancelDeletionData>>): UseMutationOptions<CancelDeletionResponse, CancelDeletionError, Options<CancelDeletionData>> => {
+    const mutationOptions: UseMutationOptions<CancelDeletionResponse, CancelDeletionError, Options<CancelDeletionData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await cancelDeletion({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Have the organisation deleted when the grace is over; until then it can only be read
+ */
+export const requestDeletionMutation = (options?: Partial<Options<RequestDeletionData>>): UseMutationOptions<RequestDeletionResponse, RequestDeletionError, Options<RequestDeletionData>> => {
+    const mutationOptions: UseMutationOptions<RequestDeletionResponse, RequestDeletionError, Options<RequestDeletionData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await requestDeletion({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
 };
 
 export const listAuditQueryKey = (options: Options<ListAuditData>) => createQueryKey('listAudit', options);
