@@ -13,7 +13,7 @@ import gc
 import os
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import uvloop
@@ -49,10 +49,18 @@ async def main() -> int:
                 run.row("part", "figure", "to reach")
                 for part in PARTS:
                     if not options.parts or part.__name__ in (*options.parts, "enrolments"):
-                        await part(run)
+                        await _tried(part, run)
                 for agent in run.agents:
                     agent.close()
                 return 1 if run.failed else 0
+
+
+async def _tried(part: Callable[[Run], Awaitable[None]], run: Run) -> None:
+    """Run a part; one that fails is a row that was not reached, and the others are measured all the same."""
+    try:
+        await part(run)
+    except Exception as error:
+        run.row(part.__name__, f"failed: {type(error).__name__} {error}"[:120], "-", reached=False)
 
 
 def _options() -> argparse.Namespace:

@@ -46,10 +46,14 @@ class Agent:
         self._poll = b""
 
     async def call(self, request: bytes) -> Answer:
-        """Send a request on the agent's connection."""
-        if not self._wire.open:
-            loop = asyncio.get_running_loop()
-            _, self._wire = await loop.create_connection(Wire, "127.0.0.1", self._port)
+        """Send a request on the agent's connection; once more where the gateway closed that while it was idle."""
+        if self._wire.open:
+            try:
+                return await self._wire.send(request)
+            except ConnectionResetError:
+                pass
+        loop = asyncio.get_running_loop()
+        _, self._wire = await loop.create_connection(Wire, "127.0.0.1", self._port)
         return await self._wire.send(request)
 
     async def enrol(self, token: str) -> None:

@@ -73,8 +73,7 @@ class House:
     @contextlib.contextmanager
     def standing(self) -> Iterator[None]:
         """Start the database on its core; at the end stop everything."""
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65_536) if hard > 0 else soft, hard))
+        _allow_files(65_536)
         try:
             self.pin(-1)  # inherited by all but the gateway
             # PostgreSQL gives way to gateway and generator, and all of them to nobody else.
@@ -292,6 +291,15 @@ async def assign(process: Process, organization: Organization, nodes: list[UUID]
     async with process.database.transaction(organization.id) as txn:
         for pipeline_id, revision in organization.pipelines:
             await fleet.assign(txn, nodes, pipeline_id, revision=revision, desired="run")
+
+
+def _allow_files(count: int) -> None:
+    """Allow this process, and those it starts, so many open files, or as many as the machine gives."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for limits in ((count, max(hard, count)), (min(hard, count), hard)):
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits if hard > 0 else (soft, hard))
+            return
 
 
 def children(pid: int) -> list[int]:
