@@ -216,6 +216,15 @@ class Agent:
             sum(each["sent_events"]["_default"] for each in self._components),
         )
 
+    def hang_up(self) -> None:
+        """Close the connection of requests."""
+        self._wire.close()
+
+    def quiet(self) -> None:
+        """Close the stream."""
+        if self._stream is not None:
+            self._stream.close()
+
     def close(self) -> None:
         """Close both connections."""
         self._wire.close()

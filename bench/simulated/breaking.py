@@ -72,6 +72,7 @@ async def herd(run: Run) -> None:
     """Restart the gateway; every agent comes back in the same moment, with its stream and a poll."""
     for agent in run.agents:
         agent.close()
+    await asyncio.sleep(1)
     await run.house.kill("gateway")
     await run.house.revive("gateway")
     refused: Counter[int] = Counter()
@@ -82,11 +83,12 @@ async def herd(run: Run) -> None:
     async def one(agent: Agent) -> None:
         while True:
             try:
-                status = await agent.listen()
-                status = await agent.poll() if status == 200 else status
+                status = await agent.poll()
+                agent.hang_up()
+                status = await agent.listen() if status in (200, 304) else status
             except OSError:
                 status = 0
-            if status in (200, 304):
+            if status == 200:
                 break
             refused[status] += 1
             agent.close()

@@ -9,6 +9,7 @@ from simulated.house import Organization, assign, hint
 from simulated.measure import Run, Spent, flat_out, for_all, latencies, memory, percentile
 
 _ENROLLING_AT_ONCE = 16
+_FETCHING_AT_ONCE = 1000
 _SHORT_SECONDS = 10.0
 
 
@@ -29,6 +30,9 @@ async def enrolments(run: Run) -> None:
 
 async def streams(run: Run) -> None:
     """Open every agent's stream and look at the gateway's memory."""
+    for agent in run.agents:
+        agent.hang_up()  # a machine may allow 20,000 open files
+    await asyncio.sleep(2)
     gateway = run.house.pids()["gateway"]
     before, began = memory(gateway), time.monotonic()
     await for_all(run.agents, Agent.listen)
@@ -60,9 +64,13 @@ async def bundles(run: Run) -> None:
         await assign(run.process, organization, mine)
         committed[organization.id] = time.monotonic()
 
+    lines = asyncio.Semaphore(_FETCHING_AT_ONCE)
+
     async def follow(agent: Agent) -> None:
         await agent.told.wait()
-        await agent.fetch()
+        async with lines:
+            await agent.fetch()
+            agent.hang_up()
         taken.append(time.monotonic())
 
     async with asyncio.timeout(120):
@@ -117,6 +125,9 @@ async def tell(run: Run) -> None:
 
 async def polls(run: Run) -> None:
     """Poll without news from 64 connections at once."""
+    for agent in run.agents:
+        agent.quiet()
+    await asyncio.sleep(2)
     await for_all(run.agents, Agent.poll)  # the versions are in memory again
     statuses: dict[int, int] = {}
 
