@@ -1,5 +1,5 @@
 import type { LucideIcon } from 'lucide-react'
-import { Building2, Cpu, KeyRound, Rocket, Scale, ScrollText, Server, TicketPlus, Workflow } from 'lucide-react'
+import { Building2, Cpu, KeyRound, LockKeyhole, Rocket, Scale, ScrollText, Server, TicketPlus, Workflow } from 'lucide-react'
 import { t } from '@/lib/i18n'
 
 export type Entry = { to: string; label: string; icon: LucideIcon; permission?: string }
@@ -14,6 +14,7 @@ export function entries(): Entry[] {
     { to: '/$org/$env/enrolment', label: t('Enrolment'), icon: TicketPlus, permission: 'enrolment.manage' },
     { to: '/$org/$env/secrets', label: t('Secrets'), icon: KeyRound, permission: 'secret.read' },
     { to: '/$org/$env/rules', label: t('Rules'), icon: Scale },
+    { to: '/$org/$env/encryption', label: t('Encryption'), icon: LockKeyhole, permission: 'keys.read' },
     { to: '/$org/$env/audit', label: t('Audit'), icon: ScrollText, permission: 'audit.read' },
     { to: '/$org/$env/organization', label: t('Organisation'), icon: Building2, permission: 'organization.manage' },
   ]

@@ -185,6 +185,12 @@ export type AuditSearch = {
 
 const day = (value: unknown) => (typeof value === 'string' && /^\d{4}-\d{2}-\d{2}$/.test(value) ? value : undefined)
 
+const encryption = createRoute({
+  getParentRoute: () => scoped,
+  path: '/encryption',
+  component: lazyRouteComponent(() => import('@/features/encryption/encryption-page'), 'EncryptionPage'),
+})
+
 const audit = createRoute({
   getParentRoute: () => scoped,
   path: '/audit',
@@ -232,6 +238,7 @@ const routeTree = root.addChildren([
       enrolment,
       secrets,
       rules,
+      encryption,
       audit,
       organization,
       sessions,
