@@ -152,6 +152,8 @@ DEFINERS = {
     "vf.counters_upkeep": Function({WORKER}, "write", lambda _world, _organization: (14, 30)),
 }
 NOT_DUE = Expected("refused", "not due")
+# Functions that run with the rights and in the scope of whoever calls them.
+PLAIN = {"vf.sealed_changed": {APP, SIGNER}}
 DEFER = "jobs.procrastinate_defer_jobs_v1"
 _FUNCTIONS = """
 select n.nspname || '.' || p.proname, array(select format_type(t, null) from unnest(p.proargtypes) t), p.prosecdef
@@ -164,6 +166,8 @@ def callers(name: str) -> set[str]:
     """The roles that may call a function."""
     if name in DEFINERS:
         return DEFINERS[name].callers
+    if name in PLAIN:
+        return PLAIN[name]
     if name == DEFER:
         return {APP, SIGNER, WORKER}
     return {WORKER} if name.startswith("jobs.") else set()
@@ -295,7 +299,7 @@ def _effect(call: tuple[str, str, Scope], beat: dict[str, Any], probe: sql.Compo
 def _erase(world: World, name: str, role: str) -> Iterator[Case]:
     """Rows go of the organisation in scope alone, also of what only grows."""
     statement = sql.SQL("select vf.organization_erase(%s, 1000)")
-    for table in ("public.secret_uses", "public.audit_records"):
+    for table in ("public.team_memberships", "public.audit_records"):
         probe = sql.SQL("select count(*) from {} where organization_id = {}").format(
             sql.Identifier(*table.split(".")), sql.Literal(str(world.mine))
         )

@@ -141,7 +141,7 @@ def test_nothing_revoked_since_returns(case: Case) -> None:
     _run(case.url, "update nodes set revoked_at = now() where id = %s", node)
     _run(case.url, "update enrolment_tokens set uses = max_uses where id = %s", enrolment)
     _run(case.url, "update accounts set disabled_at = now(), password_hash = 'new' where id = %s", account)
-    _run(case.url, "delete from secret_uses where organization_id = %s", other)
+    _run(case.url, "delete from vault_uses where organization_id = %s", other)
     _run(case.url, "delete from secrets where id = %s", secret)
     _run(case.url, "delete from memberships where organization_id = %s and account_id = %s", other, account)
     # the control: what is not noted returns, so it is the journal that keeps the rest away

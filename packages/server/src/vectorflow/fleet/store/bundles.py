@@ -297,12 +297,12 @@ async def secret_names_deployed(txn: Transaction) -> list[DeployedName]:
     """Return the names of all secrets that nodes are to run with."""
     return await txn.rows(
         DeployedName,
-        """select distinct n.environment_id, name from assignments a
+        """select distinct n.environment_id, used.name from assignments a
         join nodes n on n.organization_id = a.organization_id and n.id = a.node_id
         join revisions r on r.organization_id = a.organization_id and r.pipeline_id = a.pipeline_id
             and r.number = a.revision
-        cross join unnest(r.secrets) as name
+        cross join unnest(r.secrets) as used (name)
         where a.organization_id = %(organization_id)s and a.desired = 'run' and n.revoked_at is null
-          and strpos(name, '.') = 0
-        order by n.environment_id, name""",
+          and strpos(used.name, '.') = 0
+        order by n.environment_id, used.name""",
     )
