@@ -221,6 +221,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         int,
         Meta(ge=1, description="Days after which a backup expires; what was erased is gone for good then."),
     ] = 35
+    smtp_host: Annotated[
+        str | None, _text("Mail server that messages to people go out by; unset: no mail is sent.")
+    ] = None
+    smtp_port: Annotated[Port, _text("Port of the mail server.")] = 587
+    smtp_security: Annotated[
+        Literal["starttls", "tls", "plain"],
+        _text("Encryption towards the mail server; `plain` only to servers in EGRESS_ALLOW, without a password."),
+    ] = "starttls"
+    smtp_username: Annotated[str | None, _text("User name at the mail server.")] = None
+    smtp_password_file: Annotated[Path | None, _text("File with the password for the mail server.")] = None
+    mail_from: Annotated[
+        str | None, _text("Address that mail comes from; unset: vectorflow at the mail server.")
+    ] = None
     cookie_secure: Annotated[
         Literal["auto", "always", "never"],
         _text("Whether session cookies need TLS; `auto` decides by BASE_URL."),

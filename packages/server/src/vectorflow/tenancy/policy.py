@@ -31,6 +31,7 @@ _VIEW: Final = frozenset(
         Permission.CERTIFICATE_READ,
         Permission.LOOKUP_FILE_READ,
         Permission.TELEMETRY_READ,
+        Permission.ALERT_READ,
     }
 )
 _EDIT: Final = _VIEW | {
@@ -55,6 +56,7 @@ _RUN_TEAM: Final = {
     Permission.ENROLMENT_MANAGE,
     Permission.SECRET_WRITE,
     Permission.CERTIFICATE_WRITE,
+    Permission.ALERT_MANAGE,
     Permission.ENVIRONMENT_MANAGE,
 }
 

@@ -1,0 +1,1 @@
+"""The SQL of alerts, a file for each noun."""
