@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from collections.abc import Sequence
 from uuid import UUID
 
 import msgspec
@@ -77,17 +78,13 @@ class ChannelService:
         sealed = await self._keys.seal(
             txn, target_cell(channel_id, version), msgspec.json.encode(Sealed(target, secret))
         )
-        await store.channel_put(
-            txn,
-            environment_id,
-            channel_id,
-            name=name,
-            kind=_kind(target),
-            shown=shown,
-            target=sealed,
-            version=version,
-            by=actor.name,
+        columns = store.ChannelColumns(
+            name=name, shown=shown, target=sealed, version=version, updated_by=actor.name[:200]
         )
+        if before is None:
+            await store.channel_insert(txn, environment_id, channel_id, _kind(target), columns)
+        else:
+            await store.channel_update(txn, channel_id, columns)
         row = await self.for_change(txn, environment_id, channel_id)
         action = AuditAction.CHANNEL_UPDATED if before else AuditAction.CHANNEL_CREATED
         await _tell(txn, action, actor, row, f"The channel {name} was {'changed' if before else 'made'}.")
@@ -149,7 +146,7 @@ class ChannelColumn:
         """Return ciphertexts of one key version by row id."""
         return await store.channel_targets(txn, after, limit, version.to_bytes(4, "big"))
 
-    async def swap(self, txn: Transaction, values: "list[Resealed] | tuple[Resealed, ...]") -> int:
+    async def swap(self, txn: Transaction, values: Sequence[Resealed]) -> int:
         """Replace what is still the old ciphertext."""
         return await store.channel_target_swap(txn, values)
 

@@ -9,6 +9,7 @@ from vectorflow.alerts.channels import NOTIFY
 from vectorflow.alerts.store import incidents
 from vectorflow.alerts.store import rules as store
 from vectorflow.alerts.types import ComponentErrors, Firing, NodeSilent, RuleRow
+from vectorflow.fleet.groups import GroupService
 from vectorflow.platform.database import Database, Transaction
 
 log = structlog.get_logger()
@@ -20,8 +21,11 @@ QUIET_SECONDS = 30.0
 class Evaluator:
     """Looks at every rule of an organisation. Runs with the role worker."""
 
-    def __init__(self, database: Database, *, quiet_seconds: float = QUIET_SECONDS) -> None:
+    def __init__(
+        self, database: Database, groups: GroupService, *, quiet_seconds: float = QUIET_SECONDS
+    ) -> None:
         self._database = database
+        self._groups = groups
         self._quiet = quiet_seconds
 
     async def evaluate_all(self) -> None:
@@ -48,6 +52,10 @@ class Evaluator:
 
     async def _evaluate(self, txn: Transaction, rule: RuleRow) -> None:
         firing = await firing_of(txn, rule) if rule.enabled else []
+        if any(each.node_id is not None for each in firing):
+            # What is under maintenance is expected to be quiet or broken; its incidents end with it.
+            resting = set(await self._groups.resting_nodes(txn, rule.environment_id))
+            firing = [each for each in firing if each.node_id not in resting]
         if firing:
             seen = await incidents.incident_seen(txn, rule.environment_id, rule.id, firing)
             opened = [each for each in seen if each is not None]

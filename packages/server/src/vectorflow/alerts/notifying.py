@@ -102,7 +102,9 @@ class Notifier:
                 body = messages.webhook_body(due, self._page, now)
                 headers = messages.webhook_headers(due.id, body, sealed.secret, int(now.timestamp()))
                 async with self._egress.http(Caller("alerts.webhook", organization_id)) as client:
-                    answer = await client.request(HttpRequest(url=url, method="POST", headers=headers, body=body))
+                    answer = await client.request(
+                        HttpRequest(url=url, method="POST", headers=headers, body=body)
+                    )
                 if answer.status not in _SENT:
                     raise NotSent(f"The receiver answered {answer.status}.")
 

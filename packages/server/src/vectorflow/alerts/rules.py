@@ -56,7 +56,9 @@ class AlertService:
         """
         if not 1 <= len(name.strip()) <= _MOST_NAME or name != name.strip() or not name.isprintable():
             raise RuleInvalid(errors=[FieldError("name", f"use 1 to {_MOST_NAME} printable characters")])
-        others = [each for each in await store.rule_list(txn, environment_id) if not before or each.id != before.id]
+        others = [
+            each for each in await store.rule_list(txn, environment_id) if not before or each.id != before.id
+        ]
         if before is None and len(others) >= MOST_RULES:
             raise TooManyAlerts
         if any(each.name == name for each in others):
@@ -73,7 +75,9 @@ class AlertService:
             by=actor.name,
         )
         if await store.rule_channels_set(txn, environment_id, rule_id, channels) != len(set(channels)):
-            raise RuleInvalid(errors=[FieldError("channels", "one of them is not a channel of this environment")])
+            raise RuleInvalid(
+                errors=[FieldError("channels", "one of them is not a channel of this environment")]
+            )
         row = await self.for_change(txn, environment_id, rule_id)
         action = AuditAction.ALERT_RULE_UPDATED if before else AuditAction.ALERT_RULE_CREATED
         await _tell(txn, action, actor, before, row)

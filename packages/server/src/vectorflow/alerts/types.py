@@ -50,7 +50,9 @@ class Sealed(msgspec.Struct, frozen=True):
         return "Sealed(…)"
 
 
-class NodeSilent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="node_silent", tag_field="kind"):
+class NodeSilent(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="node_silent", tag_field="kind"
+):
     """A node was not heard of for so long."""
 
     seconds: Silence = 120

@@ -10,6 +10,9 @@ from uuid import UUID
 
 import structlog
 
+from vectorflow.alerts import jobs as alert_jobs
+from vectorflow.alerts.evaluating import Evaluator
+from vectorflow.alerts.notifying import Notifier
 from vectorflow.audit import jobs as audit_jobs
 from vectorflow.audit.checkpoints import CheckpointKey
 from vectorflow.audit.service import AuditAppender
@@ -33,6 +36,7 @@ from vectorflow.platform.bus import Bus
 from vectorflow.platform.credentials import Role, role_url
 from vectorflow.platform.database import Database, JobSink, Transaction
 from vectorflow.platform.jobs import Jobs
+from vectorflow.platform.mail import build_mail
 from vectorflow.platform.metrics import Metrics
 from vectorflow.platform.scope import ScopeSigner
 from vectorflow.platform.settings import Settings
@@ -92,6 +96,18 @@ class Process:
         fleet_jobs.register(self.jobs, self._worker_database, self.services.rooms.lifecycle)
         telemetry_jobs.register(self.jobs, self._worker_database)
         vault_jobs.register(self.jobs, self._worker_database)
+        alert_jobs.register(
+            self.jobs,
+            Evaluator(self._worker_database, self.services.rooms.groups),
+            Notifier(
+                self._worker_database,
+                self.new_keys(self._worker_database),
+                self.egress,
+                self.services.clock,
+                mail=build_mail(settings, self.egress),
+                page=settings.base_url,
+            ),
+        )
         audit_jobs.register(
             self.jobs, self._worker_database, CheckpointKey(settings.state_dir), self.services.clock
         )

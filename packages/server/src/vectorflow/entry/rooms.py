@@ -4,6 +4,8 @@
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
+from vectorflow.alerts.channels import ChannelService
+from vectorflow.alerts.rules import AlertService
 from vectorflow.delivery.live import LiveEvents
 from vectorflow.delivery.service import DeliveryService
 from vectorflow.fleet.engines import EnginesOfNodes
@@ -44,6 +46,8 @@ SERVICES: Sequence[str] = (
     "groups",
     "telemetry",
     "delivery",
+    "channels",
+    "alerts",
     "live",
 )
 
@@ -79,6 +83,8 @@ class Rooms:
         self.groups = GroupService(clock)
         self.telemetry = TelemetryService(database, self.pipelines, clock)
         self.delivery = DeliveryService(self.pipelines, self.revisions, self.groups, clock)
+        self.channels = ChannelService(self.keys, mail=settings.smtp_host is not None)
+        self.alerts = AlertService()
         self.live = LiveEvents(database, tenancy, self.telemetry, streams)
 
     async def close(self) -> None:

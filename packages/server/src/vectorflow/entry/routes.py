@@ -2,6 +2,7 @@
 
 from litestar.types import ControllerRouterHandler
 
+from vectorflow.alerts import http as alerts
 from vectorflow.audit import http as audit
 from vectorflow.delivery import http as delivery
 from vectorflow.fleet import http as fleet
@@ -26,4 +27,5 @@ ROUTES: list[ControllerRouterHandler] = [
     *fleet.routes,
     *telemetry.routes,
     *delivery.routes,
+    *alerts.routes,
 ]

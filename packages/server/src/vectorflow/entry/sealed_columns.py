@@ -7,11 +7,12 @@ A room that adds a sealed column adds its declaration here; a rotation refuses t
 from collections.abc import Sequence
 from typing import Final
 
+from vectorflow.alerts.channels import ChannelColumn
 from vectorflow.keys.own_keys import OwnKeyColumn
 from vectorflow.keys.platform_keys import PlatformColumn
 from vectorflow.keys.signing import SigningKeyColumn
 from vectorflow.keys.types import SealedColumn
 from vectorflow.vault.columns import vault_columns
 
-SEALED_COLUMNS: Final[Sequence[SealedColumn]] = (SigningKeyColumn(), *vault_columns())
+SEALED_COLUMNS: Final[Sequence[SealedColumn]] = (SigningKeyColumn(), *vault_columns(), ChannelColumn())
 PLATFORM_COLUMNS: Final[Sequence[PlatformColumn]] = (OwnKeyColumn(),)

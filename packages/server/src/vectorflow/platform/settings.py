@@ -227,7 +227,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     smtp_port: Annotated[Port, _text("Port of the mail server.")] = 587
     smtp_security: Annotated[
         Literal["starttls", "tls", "plain"],
-        _text("Encryption towards the mail server; `plain` only to servers in EGRESS_ALLOW, without a password."),
+        _text(
+            "Encryption towards the mail server; `plain` only to servers in EGRESS_ALLOW, without a password."
+        ),
     ] = "starttls"
     smtp_username: Annotated[str | None, _text("User name at the mail server.")] = None
     smtp_password_file: Annotated[Path | None, _text("File with the password for the mail server.")] = None

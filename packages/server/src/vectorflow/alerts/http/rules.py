@@ -32,7 +32,9 @@ from vectorflow.tenancy.types import Access
 _RULES = "/orgs/{org:str}/environments/{env:str}/alert-rules"
 _INCIDENTS = "/orgs/{org:str}/environments/{env:str}/incidents"
 
-State = Annotated[IncidentState | None, QueryParameter(name="state", description="Only incidents in this state.")]
+State = Annotated[
+    IncidentState | None, QueryParameter(name="state", description="Only incidents in this state.")
+]
 
 
 class AlertRuleInput(msgspec.Struct, forbid_unknown_fields=True):

@@ -3,9 +3,21 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+import msgspec
+
 from vectorflow.alerts.types import ChannelKind, ChannelRow
 from vectorflow.keys.types import Resealed, SealedValue
 from vectorflow.platform.database import Transaction
+
+
+class ChannelColumns(msgspec.Struct, frozen=True, kw_only=True):
+    """What keeping a channel writes."""
+
+    name: str
+    shown: str
+    target: bytes
+    version: int
+    updated_by: str
 
 
 async def channel_list(txn: Transaction, environment_id: UUID) -> list[ChannelRow]:
@@ -56,36 +68,30 @@ async def channel_names(txn: Transaction, environment_id: UUID, but: UUID) -> li
     return list(found or ())
 
 
-async def channel_put(
-    txn: Transaction,
-    environment_id: UUID,
-    channel_id: UUID,
-    *,
-    name: str,
-    kind: ChannelKind,
-    shown: str,
-    target: bytes,
-    version: int,
-    by: str,
+async def channel_insert(
+    txn: Transaction, environment_id: UUID, channel_id: UUID, kind: ChannelKind, channel: ChannelColumns
 ) -> None:
-    """Store a channel, new or in its next version."""
+    """Store a new channel."""
     await txn.execute(
         """insert into channels (organization_id, id, environment_id, name, kind, shown, target, version, updated_by)
         values (%(organization_id)s, %(id)s, %(environment_id)s, %(name)s, %(kind)s, %(shown)s, %(target)s,
-            %(version)s, %(by)s)
-        on conflict (organization_id, id) do update set name = excluded.name, shown = excluded.shown,
-            target = excluded.target, version = excluded.version, updated_at = now(),
-            updated_by = excluded.updated_by""",
+            %(version)s, %(updated_by)s)""",
         {
             "environment_id": environment_id,
             "id": channel_id,
-            "name": name,
             "kind": kind,
-            "shown": shown,
-            "target": target,
-            "version": version,
-            "by": by[:200],
+            **msgspec.structs.asdict(channel),
         },
+    )
+
+
+async def channel_update(txn: Transaction, channel_id: UUID, channel: ChannelColumns) -> None:
+    """Store a channel's next version."""
+    await txn.execute(
+        """update channels set name = %(name)s, shown = %(shown)s, target = %(target)s, version = %(version)s,
+            updated_at = now(), updated_by = %(updated_by)s
+        where organization_id = %(organization_id)s and id = %(id)s""",
+        {"id": channel_id, **msgspec.structs.asdict(channel)},
     )
 
 

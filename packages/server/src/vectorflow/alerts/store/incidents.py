@@ -166,7 +166,12 @@ async def notification_due(txn: Transaction, notification_id: UUID) -> Due | Non
 
 
 async def notification_done(
-    txn: Transaction, notification_id: UUID, state: DeliveryState, *, error: str = "", next_at: datetime | None = None
+    txn: Transaction,
+    notification_id: UUID,
+    state: DeliveryState,
+    *,
+    error: str = "",
+    next_at: datetime | None = None,
 ) -> None:
     """Note how sending a message went, and when it is tried again if it waits."""
     await txn.execute(

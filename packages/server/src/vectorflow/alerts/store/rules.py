@@ -76,7 +76,9 @@ async def rule_put(
     )
 
 
-async def rule_channels_set(txn: Transaction, environment_id: UUID, rule_id: UUID, channels: Sequence[UUID]) -> int:
+async def rule_channels_set(
+    txn: Transaction, environment_id: UUID, rule_id: UUID, channels: Sequence[UUID]
+) -> int:
     """Let a rule tell these channels and no others; return how many of them exist here."""
     await txn.execute(
         """delete from alert_rule_channels where organization_id = %(organization_id)s and rule_id = %(id)s""",
@@ -109,7 +111,7 @@ async def silent_nodes(txn: Transaction, environment_id: UUID, seconds: int) -> 
         from nodes n
         left join node_presence p on p.organization_id = n.organization_id and p.node_id = n.id
         where n.organization_id = %(organization_id)s and n.environment_id = %(environment_id)s
-          and n.revoked_at is null
+          and n.revoked_at is null and n.decommission_requested_at is null and n.admission <> 'pending'
           and coalesce(p.last_seen_at, n.enrolled_at) < now() - make_interval(secs => %(seconds)s)
         order by n.id limit 1000""",
         {"environment_id": environment_id, "seconds": seconds},
