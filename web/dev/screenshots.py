@@ -17,6 +17,7 @@ PAGES = {
     "enrolment": "enrolment",
     "secrets": "secrets",
     "rules": "rules",
+    "alerts": "alerts",
     "audit": "audit",
     "organization": "organization",
     "rollouts": "rollouts",

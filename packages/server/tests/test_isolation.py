@@ -78,6 +78,7 @@ DEFINERS = {
     "organizations_with_stores": "signer only: lists ids whose outside stores are asked",
     "organizations_for_keys": "signer only: lists ids for the care of signing keys",
     "organizations_rolling_out": "worker only: lists ids with a rollout under way",
+    "organizations_with_alerts": "worker only: lists ids with an alert rule",
     "presence_update": "telemetry writer only: updates presence of nodes named with their organisation",
     "counters_update": "telemetry writer only: keeps counters of pipelines assigned to the node",
     "counters_upkeep": "worker only: makes and drops partitions of counters",

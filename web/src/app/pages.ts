@@ -1,5 +1,5 @@
 import type { LucideIcon } from 'lucide-react'
-import { Building2, Cpu, KeyRound, LockKeyhole, Rocket, Scale, ScrollText, Server, TicketPlus, Workflow } from 'lucide-react'
+import { BellRing, Building2, Cpu, KeyRound, LockKeyhole, Rocket, Scale, ScrollText, Server, TicketPlus, Workflow } from 'lucide-react'
 import { t } from '@/lib/i18n'
 
 export type Entry = { to: string; label: string; icon: LucideIcon; permission?: string }
@@ -9,6 +9,7 @@ export function entries(): Entry[] {
   return [
     { to: '/$org/$env/pipelines', label: t('Pipelines'), icon: Workflow },
     { to: '/$org/$env/rollouts', label: t('Rollouts'), icon: Rocket, permission: 'rollout.read' },
+    { to: '/$org/$env/alerts', label: t('Alerts'), icon: BellRing, permission: 'alert.read' },
     { to: '/$org/$env/nodes', label: t('Nodes'), icon: Server, permission: 'node.read' },
     { to: '/$org/$env/engines', label: t('Engines'), icon: Cpu, permission: 'node.read' },
     { to: '/$org/$env/enrolment', label: t('Enrolment'), icon: TicketPlus, permission: 'enrolment.manage' },

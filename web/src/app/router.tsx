@@ -184,6 +184,15 @@ export type AuditSearch = {
 }
 
 const day = (value: unknown) => (typeof value === 'string' && /^\d{4}-\d{2}-\d{2}$/.test(value) ? value : undefined)
+const alerts = createRoute({
+  getParentRoute: () => scoped,
+  path: '/alerts',
+  validateSearch: (search): { show?: 'all'; incident?: string } => ({
+    ...(search.show === 'all' ? { show: 'all' as const } : {}),
+    ...(text(search.incident) === undefined ? {} : { incident: String(search.incident) }),
+  }),
+  component: lazyRouteComponent(() => import('@/features/alerts/alerts-page'), 'AlertsPage'),
+})
 
 const encryption = createRoute({
   getParentRoute: () => scoped,
@@ -239,6 +248,7 @@ const routeTree = root.addChildren([
       secrets,
       rules,
       encryption,
+      alerts,
       audit,
       organization,
       sessions,

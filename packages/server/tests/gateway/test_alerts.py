@@ -11,7 +11,8 @@ import hashlib
 import hmac
 import json
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import msgspec
 import pytest
@@ -19,6 +20,7 @@ from packages.server.tests.platform.egress.servers import answer, http_server
 from packages.server.tests.platform.egress.test_smtp import mail_server
 
 from vectorflow.alerts import jobs as alert_jobs
+from vectorflow.alerts import messages as alert_messages
 from vectorflow.alerts import notifying
 from vectorflow.alerts.channels import ChannelService
 from vectorflow.alerts.errors import (
@@ -31,7 +33,7 @@ from vectorflow.alerts.errors import (
 from vectorflow.alerts.evaluating import Evaluator
 from vectorflow.alerts.notifying import Notifier
 from vectorflow.alerts.rules import AlertService
-from vectorflow.alerts.types import ComponentErrors, EmailTarget, NodeSilent, PipelineFailed, WebhookTarget
+from vectorflow.alerts.types import ComponentErrors, Due, EmailTarget, NodeSilent, PipelineFailed, WebhookTarget
 from vectorflow.entry.outbound import OutboundAudit
 from vectorflow.fleet.groups import GroupService
 from vectorflow.kernel.actor import SYSTEM
@@ -385,3 +387,14 @@ async def test_the_jobs_reach_every_organisation_with_rules(world, bell) -> None
     await bell.rule(PipelineFailed())
     await bell.evaluator.evaluate_all()
     assert len(await bell.incidents("open")) == 1
+
+
+def test_no_line_of_a_message_can_become_two() -> None:
+    due = Due(
+        id=uuid4(), channel_id=uuid4(), channel_name="a\r\nBcc: b@c.example", channel_version=1, target=b"",
+        event="test", attempts=1, incident=None, organization="acme", environment="prod",
+    )  # fmt: skip
+    sent = alert_messages.email(due, sender="v@example.com", to=["a@b.example"], page=None, at=datetime.now(UTC))
+    assert sent["Bcc"] is None
+    assert "\n" not in sent["Subject"]
+    assert "Bcc: b@c.example" in sent["Subject"]

@@ -121,6 +121,7 @@ DEFINERS = {
     "vf.organization_erase": Function({WORKER}, "erase"),
     "vf.organization_erased": Function({WORKER}, "erased", lambda _w, _o: ("2100-01-01",)),
     "vf.erasures_list": Function({OPERATOR, WORKER}, "write"),
+    "vf.organizations_with_alerts": Function({WORKER}, "list"),
     "vf.revocations_after": Function({WORKER}, "write", lambda _w, _o: ("0", 9)),
     "vf.database_identity": Function({WORKER, BACKUP}, "write"),
     "vf.backup_record": Function(

@@ -212,7 +212,7 @@ async def list_incidents(
     access: NamedDependency[Access],
     database: NamedDependency[Database],
     alerts: NamedDependency[AlertService],
-    state: State = None,
+    of_state: State = None,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> IncidentList:
@@ -221,7 +221,7 @@ async def list_incidents(
     key = decode_cursor(cursor, str)
     async with database.transaction(access.organization_id) as txn:
         rows = await alerts.incidents(
-            txn, access.environment_id, state=state, after=UUID(key[0]) if key else None, limit=limit + 1
+            txn, access.environment_id, state=of_state, after=UUID(key[0]) if key else None, limit=limit + 1
         )
     items, next_cursor = page(rows, limit, lambda row: (str(row.id),))
     return IncidentList([_incident(row) for row in items], next_cursor)

@@ -1,0 +1,122 @@
+import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
+import type { Incident } from '@/api/gen'
+import { acknowledgeIncident, listIncidents } from '@/api/gen'
+import { listIncidentsQueryKey } from '@/api/gen/@tanstack/react-query.gen'
+import { useCan, useScope } from '@/app/scope'
+import { formatAge, formatTime } from '@/lib/format'
+import { t } from '@/lib/i18n'
+import { useNow } from '@/lib/now'
+import { usePages } from '@/lib/use-pages'
+import { StateBadge } from '@/ui/badge'
+import { Button } from '@/ui/button'
+import { EmptyState, ErrorState, LoadingState } from '@/ui/states'
+import type { Column } from '@/ui/table'
+import { Table } from '@/ui/table'
+
+const REFRESH_MS = 5_000
+
+type IncidentsProps = { state: 'open' | undefined; chosen: string | undefined; hasRules: boolean }
+
+/** What alert rules found, newest first. */
+export function Incidents({ state, chosen, hasRules }: IncidentsProps) {
+  const { org, env } = useScope()
+  const path = { org, env }
+  const query = { limit: 50, ...(state === undefined ? {} : { state }) }
+  const can = useCan()
+  const now = useNow(10_000)
+  const queryClient = useQueryClient()
+  const list = usePages<Incident>({
+    queryKey: [...listIncidentsQueryKey({ path, query }), 'pages'],
+    fetchPage: async (cursor, signal) =>
+      (await listIncidents({ path, query: { ...query, ...(cursor === undefined ? {} : { cursor }) }, signal, throwOnError: true })).data,
+    refetchInterval: REFRESH_MS,
+  })
+  const acknowledge = useMutation({
+    mutationFn: async (id: string) => {
+      await acknowledgeIncident({ path: { ...path, id }, throwOnError: true })
+    },
+    onSettled: () => void queryClient.invalidateQueries({ queryKey: listIncidentsQueryKey({ path }).slice(0, 1) }),
+  })
+  const columns: Column<Incident>[] = [
+    { key: 'state', title: t('State'), render: (row) => <IncidentState incident={row} /> },
+    {
+      key: 'what',
+      title: t('What'),
+      render: (row) => (
+        <span className={`block py-1.5 [overflow-wrap:anywhere] ${row.id === chosen ? 'font-medium' : ''}`} aria-current={row.id === chosen ? 'true' : undefined}>
+          {row.summary} <Where incident={row} />
+        </span>
+      ),
+    },
+    { key: 'rule', title: t('Rule'), wideOnly: true, render: (row) => <span className="text-secondary">{row.rule_name}</span> },
+    {
+      key: 'since',
+      title: t('Since'),
+      wideOnly: true,
+      render: (row) => (
+        <span className="whitespace-nowrap text-secondary" title={formatTime(row.opened_at)}>
+          {formatAge(row.opened_at, now)}
+        </span>
+      ),
+    },
+    {
+      key: 'action',
+      title: '',
+      align: 'right',
+      render: (row) =>
+        row.acknowledged_at !== null ? (
+          <span className="text-sm text-secondary">{t('{name} looks after it', { name: row.acknowledged_by })}</span>
+        ) : (
+          row.state === 'open' &&
+          can('alert.manage') && (
+            <Button isDisabled={acknowledge.isPending} onPress={() => acknowledge.mutate(row.id)}>
+              {t('I look after it')}
+            </Button>
+          )
+        ),
+    },
+  ]
+  if (list.isPending) return <LoadingState />
+  if (list.error !== null && list.items.length === 0) return <ErrorState error={list.error} onRetry={() => void list.refetch()} />
+  if (list.items.length === 0) {
+    return (
+      <EmptyState title={state === 'open' ? t('No open incident') : t('No incident yet')}>
+        {hasRules ? t('None of the rules below is broken.') : t('There is no rule yet, so nothing is watched.')}
+      </EmptyState>
+    )
+  }
+  return (
+    <>
+      <Table label={t('Incidents')} columns={columns} rows={list.items} rowKey={(row) => row.id} />
+      {list.hasNextPage && (
+        <Button className="mt-3" isDisabled={list.isFetchingNextPage} onPress={() => void list.fetchNextPage()}>
+          {t('Load more')}
+        </Button>
+      )}
+    </>
+  )
+}
+
+function IncidentState({ incident }: { incident: Incident }) {
+  if (incident.state === 'resolved') return <StateBadge tone="good" label={t('over')} />
+  return incident.acknowledged_at === null ? <StateBadge tone="bad" label={t('open')} /> : <StateBadge tone="warn" label={t('taken')} />
+}
+
+function Where({ incident }: { incident: Incident }) {
+  const scope = useScope()
+  return (
+    <span className="inline-flex gap-3 text-sm font-normal">
+      {incident.node_id !== null && (
+        <Link to="/$org/$env/nodes/$nodeId" params={{ ...scope, nodeId: incident.node_id }} className="text-focus hover:underline">
+          {t('Node')}
+        </Link>
+      )}
+      {incident.pipeline_id !== null && (
+        <Link to="/$org/$env/pipelines/$pipelineId" params={{ ...scope, pipelineId: incident.pipeline_id }} className="text-focus hover:underline">
+          {t('Pipeline')}
+        </Link>
+      )}
+    </span>
+  )
+}

@@ -1,0 +1,79 @@
+import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { useState } from 'react'
+import type { AlertRule, Channel } from '@/api/gen'
+import { deleteAlertRule } from '@/api/gen'
+import { listAlertRulesQueryKey, listIncidentsQueryKey } from '@/api/gen/@tanstack/react-query.gen'
+import { useScope } from '@/app/scope'
+import { t } from '@/lib/i18n'
+import { Button } from '@/ui/button'
+import { ConfirmDialog } from '@/ui/dialog'
+import { InlineError } from '@/ui/states'
+import type { Column } from '@/ui/table'
+import { Table } from '@/ui/table'
+import { conditionText } from './words'
+
+type RuleTableProps = { rules: AlertRule[]; channels: Channel[]; mayManage: boolean; onChange: (rule: AlertRule) => void }
+
+/** What is watched, and who is told. */
+export function RuleTable({ rules, channels, mayManage, onChange }: RuleTableProps) {
+  const [removing, setRemoving] = useState<AlertRule | null>(null)
+  const names = new Map(channels.map((channel) => [channel.id, channel.name]))
+  const columns: Column<AlertRule>[] = [
+    { key: 'name', title: t('Rule'), render: (row) => <span className="font-medium [overflow-wrap:anywhere]">{row.name}</span> },
+    { key: 'when', title: t('When'), wideOnly: true, render: (row) => <span className="text-secondary">{conditionText(row.condition)}</span> },
+    {
+      key: 'told',
+      title: t('Tells'),
+      render: (row) =>
+        row.enabled ? (
+          <span className={row.channels.length === 0 ? 'text-warn' : ''}>
+            {row.channels.length === 0 ? t('nobody') : row.channels.map((id) => names.get(id) ?? '…').join(', ')}
+          </span>
+        ) : (
+          <span className="text-secondary">{t('switched off')}</span>
+        ),
+    },
+    {
+      key: 'action',
+      title: '',
+      align: 'right',
+      render: (row) =>
+        mayManage && (
+          <span className="inline-flex gap-2 py-1 max-sm:flex-col">
+            <Button onPress={() => onChange(row)}>{t('Change…')}</Button>
+            <Button variant="danger" onPress={() => setRemoving(row)}>
+              {t('Delete…')}
+            </Button>
+          </span>
+        ),
+    },
+  ]
+  return (
+    <>
+      <Table label={t('Alert rules')} columns={columns} rows={rules} rowKey={(row) => row.id} />
+      {removing !== null && <DeleteDialog rule={removing} onClose={() => setRemoving(null)} />}
+    </>
+  )
+}
+
+function DeleteDialog({ rule, onClose }: { rule: AlertRule; onClose: () => void }) {
+  const { org, env } = useScope()
+  const path = { org, env }
+  const queryClient = useQueryClient()
+  const remove = useMutation({
+    mutationFn: async () => {
+      await deleteAlertRule({ path: { ...path, id: rule.id }, headers: { 'If-Match': rule.etag }, throwOnError: true })
+    },
+    onSuccess: () => {
+      void queryClient.invalidateQueries({ queryKey: listAlertRulesQueryKey({ path }).slice(0, 1) })
+      void queryClient.invalidateQueries({ queryKey: listIncidentsQueryKey({ path }).slice(0, 1) })
+      onClose()
+    },
+  })
+  return (
+    <ConfirmDialog isOpen onClose={onClose} title={t('Delete {name}?', { name: rule.name })} confirmLabel={t('Delete')} isPending={remove.isPending} onConfirm={() => remove.mutate()}>
+      <p>{t('Its incidents go with it, also those that are over.')}</p>
+      {remove.error !== null && <InlineError error={remove.error} />}
+    </ConfirmDialog>
+  )
+}
