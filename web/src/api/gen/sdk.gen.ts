@@ -2,7 +2,7 @@
 
 import type { Client, ClientMeta, Options as Options2, RequestResult, ServerSentEventsResult, TDataShape } from './client';
 import { client } from './client.gen';
-import type { AdmitNodeData, AdmitNodeErrors, AdmitNodeResponses, ApproveSecretDestinationData, ApproveSecretDestinationErrors, ApproveSecretDestinationResponses, CancelDecommissionData, CancelDecommissionErrors, CancelDecommissionResponses, CancelDeletionData, CancelDeletionErrors, CancelDeletionResponses, CancelRolloutData, CancelRolloutErrors, CancelRolloutResponses, ChangeLabelsData, ChangeLabelsErrors, ChangeLabelsResponses, CheckDocumentData, CheckDocumentErrors, CheckDocumentResponses, CheckProgramData, CheckProgramErrors, CheckProgramResponses, ConfirmDriftData, ConfirmDriftErrors, ConfirmDriftResponses, ConfirmEngineSchemaData, ConfirmEngineSchemaErrors, ConfirmEngineSchemaResponses, CreateCertificateData, CreateCertificateErrors, CreateCertificateResponses, CreateEnrolmentTokenData, CreateEnrolmentTokenErrors, CreateEnrolmentTokenResponses, CreateExportData, CreateExportErrors, CreateExportResponses, CreateGroupData, CreateGroupErrors, CreateGroupResponses, CreateLookupFileData, CreateLookupFileErrors, CreateLookupFileResponses, CreatePipelineData, CreatePipelineErrors, CreatePipelineResponses, CreatePolicyRuleData, CreatePolicyRuleErrors, CreatePolicyRuleResponses, CreateRolloutData, CreateRolloutErrors, CreateRolloutResponses, CreateSecretData, CreateSecretErrors, CreateSecretResponses, CreateSecretStoreData, CreateSecretStoreErrors, CreateSecretStoreResponses, CreateSessionData, CreateSessionErrors, CreateSessionResponses, CreateVariableData, CreateVariableErrors, CreateVariableResponses, DecideDuplicateData, DecideDuplicateErrors, DecideDuplicateResponses, DecommissionNodeData, DecommissionNodeErrors, DecommissionNodeResponses, DeleteCertificateData, DeleteCertificateErrors, DeleteCertificateResponses, DeleteEngineSchemaData, DeleteEngineSchemaErrors, DeleteEngineSchemaResponses, DeleteGroupData, DeleteGroupErrors, DeleteGroupResponses, DeleteLookupFileData, DeleteLookupFileErrors, DeleteLookupFileResponses, DeletePipelineData, DeletePipelineErrors, DeletePipelineResponses, DeletePolicyRuleData, DeletePolicyRuleErrors, DeletePolicyRuleResponses, DeleteSecretData, DeleteSecretErrors, DeleteSecretResponses, DeleteSecretStoreData, DeleteSecretStoreErrors, DeleteSecretStoreResponses, DeleteSessionData, DeleteSessionErrors, DeleteSessionResponses, DeleteVariableData, DeleteVariableErrors, DeleteVariableResponses, DownloadLookupFileData, DownloadLookupFileErrors, DownloadLookupFileResponses, EndOwnKeyData, EndOwnKeyErrors, EndOwnKeyResponses, ExportAuditData, ExportAuditErrors, ExportAuditResponses, FetchExportData, FetchExportErrors, FetchExportResponses, FixDocumentData, FixDocumentErrors, FixDocumentResponses, GetAuditFacetsData, GetAuditFacetsErrors, GetAuditFacetsResponses, GetAuditProofData, GetAuditProofErrors, GetAuditProofResponses, GetCatalogueData, GetCatalogueErrors, GetCatalogueResponses, GetDiffData, GetDiffErrors, GetDiffResponses, GetEncryptionData, GetEncryptionErrors, GetEncryptionResponses, GetFleetSettingsData, GetFleetSettingsErrors, GetFleetSettingsResponses, GetGroupData, GetGroupErrors, GetGroupResponses, GetLiveData, GetLiveErrors, GetLiveResponses, GetNodeData, GetNodeErrors, GetNodeResponses, GetNodeSummaryData, GetNodeSummaryErrors, GetNodeSummaryResponses, GetOrganizationData, GetOrganizationErrors, GetOrganizationResponses, GetOrganizationSettingsData, GetOrganizationSettingsErrors, GetOrganizationSettingsResponses, GetPipelineData, GetPipelineErrors, GetPipelineResponses, GetRatesData, GetRatesErrors, GetRatesResponses, GetReadyData, GetReadyErrors, GetReadyResponses, GetRevisionData, GetRevisionErrors, GetRevisionResponses, GetRolloutData, GetRolloutErrors, GetRolloutResponses, GetSeriesData, GetSeriesErrors, GetSeriesResponses, GetSessionData, GetSessionErrors, GetSessionResponses, ImportTextData, ImportTextErrors, ImportTextResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListCertificatesData, ListCertificatesErrors, ListCertificatesResponses, ListCertificateVersionsData, ListCertificateVersionsErrors, ListCertificateVersionsResponses, ListDriftData, ListDriftErrors, ListDriftResponses, ListEngineSchemasData, ListEngineSchemasErrors, ListEngineSchemasResponses, ListEnrolmentTokensData, ListEnrolmentTokensErrors, ListEnrolmentTokensResponses, ListEnvironmentsData, ListEnvironmentsErrors, ListEnvironmentsResponses, ListExportsData, ListExportsErrors, ListExportsResponses, ListGroupsData, ListGroupsErrors, ListGroupsResponses, ListLookupFilesData, ListLookupFilesErrors, ListLookupFilesResponses, ListLookupFileVersionsData, ListLookupFileVersionsErrors, ListLookupFileVersionsResponses, ListMembersData, ListMembersErrors, ListMembersResponses, ListNodesData, ListNodesErrors, ListNodesResponses, ListPipelinesData, ListPipelinesErrors, ListPipelinesResponses, ListPolicyRulesData, ListPolicyRulesErrors, ListPolicyRulesResponses, ListRevisionsData, ListRevisionsErrors, ListRevisionsResponses, ListRolloutsData, ListRolloutsErrors, ListRolloutsResponses, ListSecretDestinationsData, ListSecretDestinationsErrors, ListSecretDestinationsResponses, ListSecretsData, ListSecretsErrors, ListSecretsResponses, ListSecretStoresData, ListSecretStoresErrors, ListSecretStoresResponses, ListSecretVersionsData, ListSecretVersionsErrors, ListSecretVersionsResponses, ListSessionsData, ListSessionsErrors, ListSessionsResponses, ListStatementsData, ListStatementsErrors, ListStatementsResponses, ListVariablesData, ListVariablesErrors, ListVariablesResponses, ListVrlFunctionsData, ListVrlFunctionsErrors, ListVrlFunctionsResponses, NameOwnKeyData, NameOwnKeyErrors, NameOwnKeyResponses, PauseRolloutData, PauseRolloutErrors, PauseRolloutResponses, ProveOwnKeyData, ProveOwnKeyErrors, ProveOwnKeyResponses, ReadDocumentData, ReadDocumentErrors, ReadDocumentResponses, RejectNodeData, RejectNodeErrors, RejectNodeResponses, RenameOrganizationData, RenameOrganizationErrors, RenameOrganizationResponses, RenewCertificateData, RenewCertificateErrors, RenewCertificateResponses, RenewLookupFileData, RenewLookupFileErrors, RenewLookupFileResponses, RequestDeletionData, RequestDeletionErrors, RequestDeletionResponses, RestartPipelineData, RestartPipelineErrors, RestartPipelineResponses, ResumeRolloutData, ResumeRolloutErrors, ResumeRolloutResponses, RevokeEnrolmentTokenData, RevokeEnrolmentTokenErrors, RevokeEnrolmentTokenResponses, RevokeNodeData, RevokeNodeErrors, RevokeNodeResponses, RevokeSecretDestinationData, RevokeSecretDestinationErrors, RevokeSecretDestinationResponses, RevokeSessionData, RevokeSessionErrors, RevokeSessionResponses, RollbackRolloutData, RollbackRolloutErrors, RollbackRolloutResponses, RotateDataKeyData, RotateDataKeyErrors, RotateDataKeyResponses, RunProgramData, RunProgramErrors, RunProgramResponses, SetGroupMaintenanceData, SetGroupMaintenanceErrors, SetGroupMaintenanceResponses, SetLogLevelData, SetLogLevelErrors, SetLogLevelResponses, SetNodeLabelsData, SetNodeLabelsErrors, SetNodeLabelsResponses, SetNodeMaintenanceData, SetNodeMaintenanceErrors, SetNodeMaintenanceResponses, StopPipelineData, StopPipelineErrors, StopPipelineResponses, StreamEventsData, StreamEventsErrors, StreamEventsResponses, UpdateFleetSettingsData, UpdateFleetSettingsErrors, UpdateFleetSettingsResponses, UpdateGroupData, UpdateGroupErrors, UpdateGroupResponses, UpdatePipelineData, UpdatePipelineErrors, UpdatePipelineResponses, UpdatePolicyRuleData, UpdatePolicyRuleErrors, UpdatePolicyRuleResponses, UpdateSecretData, UpdateSecretErrors, UpdateSecretResponses, UpdateSecretSettingsData, UpdateSecretSettingsErrors, UpdateSecretSettingsResponses, UpdateSecretStoreData, UpdateSecretStoreErrors, UpdateSecretStoreResponses, UpdateVariableData, UpdateVariableErrors, UpdateVariableResponses, WriteDocumentData, WriteDocumentErrors, WriteDocumentResponses } from './types.gen';
+import type { AcknowledgeIncidentData, AcknowledgeIncidentErrors, AcknowledgeIncidentResponses, AdmitNodeData, AdmitNodeErrors, AdmitNodeResponses, ApproveSecretDestinationData, ApproveSecretDestinationErrors, ApproveSecretDestinationResponses, CancelDecommissionData, CancelDecommissionErrors, CancelDecommissionResponses, CancelDeletionData, CancelDeletionErrors, CancelDeletionResponses, CancelRolloutData, CancelRolloutErrors, CancelRolloutResponses, ChangeLabelsData, ChangeLabelsErrors, ChangeLabelsResponses, CheckDocumentData, CheckDocumentErrors, CheckDocumentResponses, CheckProgramData, CheckProgramErrors, CheckProgramResponses, ConfirmDriftData, ConfirmDriftErrors, ConfirmDriftResponses, ConfirmEngineSchemaData, ConfirmEngineSchemaErrors, ConfirmEngineSchemaResponses, CreateAlertRuleData, CreateAlertRuleErrors, CreateAlertRuleResponses, CreateCertificateData, CreateCertificateErrors, CreateCertificateResponses, CreateChannelData, CreateChannelErrors, CreateChannelResponses, CreateEnrolmentTokenData, CreateEnrolmentTokenErrors, CreateEnrolmentTokenResponses, CreateExportData, CreateExportErrors, CreateExportResponses, CreateGroupData, CreateGroupErrors, CreateGroupResponses, CreateLookupFileData, CreateLookupFileErrors, CreateLookupFileResponses, CreatePipelineData, CreatePipelineErrors, CreatePipelineResponses, CreatePolicyRuleData, CreatePolicyRuleErrors, CreatePolicyRuleResponses, CreateRolloutData, CreateRolloutErrors, CreateRolloutResponses, CreateSecretData, CreateSecretErrors, CreateSecretResponses, CreateSecretStoreData, CreateSecretStoreErrors, CreateSecretStoreResponses, CreateSessionData, CreateSessionErrors, CreateSessionResponses, CreateVariableData, CreateVariableErrors, CreateVariableResponses, DecideDuplicateData, DecideDuplicateErrors, DecideDuplicateResponses, DecommissionNodeData, DecommissionNodeErrors, DecommissionNodeResponses, DeleteAlertRuleData, DeleteAlertRuleErrors, DeleteAlertRuleResponses, DeleteCertificateData, DeleteCertificateErrors, DeleteCertificateResponses, DeleteChannelData, DeleteChannelErrors, DeleteChannelResponses, DeleteEngineSchemaData, DeleteEngineSchemaErrors, DeleteEngineSchemaResponses, DeleteGroupData, DeleteGroupErrors, DeleteGroupResponses, DeleteLookupFileData, DeleteLookupFileErrors, DeleteLookupFileResponses, DeletePipelineData, DeletePipelineErrors, DeletePipelineResponses, DeletePolicyRuleData, DeletePolicyRuleErrors, DeletePolicyRuleResponses, DeleteSecretData, DeleteSecretErrors, DeleteSecretResponses, DeleteSecretStoreData, DeleteSecretStoreErrors, DeleteSecretStoreResponses, DeleteSessionData, DeleteSessionErrors, DeleteSessionResponses, DeleteVariableData, DeleteVariableErrors, DeleteVariableResponses, DownloadLookupFileData, DownloadLookupFileErrors, DownloadLookupFileResponses, EndOwnKeyData, EndOwnKeyErrors, EndOwnKeyResponses, ExportAuditData, ExportAuditErrors, ExportAuditResponses, FetchExportData, FetchExportErrors, FetchExportResponses, FixDocumentData, FixDocumentErrors, FixDocumentResponses, GetAuditFacetsData, GetAuditFacetsErrors, GetAuditFacetsResponses, GetAuditProofData, GetAuditProofErrors, GetAuditProofResponses, GetCatalogueData, GetCatalogueErrors, GetCatalogueResponses, GetDiffData, GetDiffErrors, GetDiffResponses, GetEncryptionData, GetEncryptionErrors, GetEncryptionResponses, GetFleetSettingsData, GetFleetSettingsErrors, GetFleetSettingsResponses, GetGroupData, GetGroupErrors, GetGroupResponses, GetLiveData, GetLiveErrors, GetLiveResponses, GetNodeData, GetNodeErrors, GetNodeResponses, GetNodeSummaryData, GetNodeSummaryErrors, GetNodeSummaryResponses, GetOrganizationData, GetOrganizationErrors, GetOrganizationResponses, GetOrganizationSettingsData, GetOrganizationSettingsErrors, GetOrganizationSettingsResponses, GetPipelineData, GetPipelineErrors, GetPipelineResponses, GetRatesData, GetRatesErrors, GetRatesResponses, GetReadyData, GetReadyErrors, GetReadyResponses, GetRevisionData, GetRevisionErrors, GetRevisionResponses, GetRolloutData, GetRolloutErrors, GetRolloutResponses, GetSeriesData, GetSeriesErrors, GetSeriesResponses, GetSessionData, GetSessionErrors, GetSessionResponses, ImportTextData, ImportTextErrors, ImportTextResponses, ListAlertRulesData, ListAlertRulesErrors, ListAlertRulesResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListCertificatesData, ListCertificatesErrors, ListCertificatesResponses, ListCertificateVersionsData, ListCertificateVersionsErrors, ListCertificateVersionsResponses, ListChannelsData, ListChannelsErrors, ListChannelsResponses, ListDriftData, ListDriftErrors, ListDriftResponses, ListEngineSchemasData, ListEngineSchemasErrors, ListEngineSchemasResponses, ListEnrolmentTokensData, ListEnrolmentTokensErrors, ListEnrolmentTokensResponses, ListEnvironmentsData, ListEnvironmentsErrors, ListEnvironmentsResponses, ListExportsData, ListExportsErrors, ListExportsResponses, ListGroupsData, ListGroupsErrors, ListGroupsResponses, ListIncidentsData, ListIncidentsErrors, ListIncidentsResponses, ListLookupFilesData, ListLookupFilesErrors, ListLookupFilesResponses, ListLookupFileVersionsData, ListLookupFileVersionsErrors, ListLookupFileVersionsResponses, ListMembersData, ListMembersErrors, ListMembersResponses, ListNodesData, ListNodesErrors, ListNodesResponses, ListPipelinesData, ListPipelinesErrors, ListPipelinesResponses, ListPolicyRulesData, ListPolicyRulesErrors, ListPolicyRulesResponses, ListRevisionsData, ListRevisionsErrors, ListRevisionsResponses, ListRolloutsData, ListRolloutsErrors, ListRolloutsResponses, ListSecretDestinationsData, ListSecretDestinationsErrors, ListSecretDestinationsResponses, ListSecretsData, ListSecretsErrors, ListSecretsResponses, ListSecretStoresData, ListSecretStoresErrors, ListSecretStoresResponses, ListSecretVersionsData, ListSecretVersionsErrors, ListSecretVersionsResponses, ListSessionsData, ListSessionsErrors, ListSessionsResponses, ListStatementsData, ListStatementsErrors, ListStatementsResponses, ListVariablesData, ListVariablesErrors, ListVariablesResponses, ListVrlFunctionsData, ListVrlFunctionsErrors, ListVrlFunctionsResponses, NameOwnKeyData, NameOwnKeyErrors, NameOwnKeyResponses, PauseRolloutData, PauseRolloutErrors, PauseRolloutResponses, ProveOwnKeyData, ProveOwnKeyErrors, ProveOwnKeyResponses, ReadDocumentData, ReadDocumentErrors, ReadDocumentResponses, RejectNodeData, RejectNodeErrors, RejectNodeResponses, RenameOrganizationData, RenameOrganizationErrors, RenameOrganizationResponses, RenewCertificateData, RenewCertificateErrors, RenewCertificateResponses, RenewLookupFileData, RenewLookupFileErrors, RenewLookupFileResponses, RequestDeletionData, RequestDeletionErrors, RequestDeletionResponses, RestartPipelineData, RestartPipelineErrors, RestartPipelineResponses, ResumeRolloutData, ResumeRolloutErrors, ResumeRolloutResponses, RevokeEnrolmentTokenData, RevokeEnrolmentTokenErrors, RevokeEnrolmentTokenResponses, RevokeNodeData, RevokeNodeErrors, RevokeNodeResponses, RevokeSecretDestinationData, RevokeSecretDestinationErrors, RevokeSecretDestinationResponses, RevokeSessionData, RevokeSessionErrors, RevokeSessionResponses, RollbackRolloutData, RollbackRolloutErrors, RollbackRolloutResponses, RotateDataKeyData, RotateDataKeyErrors, RotateDataKeyResponses, RunProgramData, RunProgramErrors, RunProgramResponses, SetGroupMaintenanceData, SetGroupMaintenanceErrors, SetGroupMaintenanceResponses, SetLogLevelData, SetLogLevelErrors, SetLogLevelResponses, SetNodeLabelsData, SetNodeLabelsErrors, SetNodeLabelsResponses, SetNodeMaintenanceData, SetNodeMaintenanceErrors, SetNodeMaintenanceResponses, StopPipelineData, StopPipelineErrors, StopPipelineResponses, StreamEventsData, StreamEventsErrors, StreamEventsResponses, TestChannelData, TestChannelErrors, TestChannelResponses, UpdateAlertRuleData, UpdateAlertRuleErrors, UpdateAlertRuleResponses, UpdateChannelData, UpdateChannelErrors, UpdateChannelResponses, UpdateFleetSettingsData, UpdateFleetSettingsErrors, UpdateFleetSettingsResponses, UpdateGroupData, UpdateGroupErrors, UpdateGroupResponses, UpdatePipelineData, UpdatePipelineErrors, UpdatePipelineResponses, UpdatePolicyRuleData, UpdatePolicyRuleErrors, UpdatePolicyRuleResponses, UpdateSecretData, UpdateSecretErrors, UpdateSecretResponses, UpdateSecretSettingsData, UpdateSecretSettingsErrors, UpdateSecretSettingsResponses, UpdateSecretStoreData, UpdateSecretStoreErrors, UpdateSecretStoreResponses, UpdateVariableData, UpdateVariableErrors, UpdateVariableResponses, WriteDocumentData, WriteDocumentErrors, WriteDocumentResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -1669,6 +1669,165 @@ export const streamEvents = <ThrowOnError extends boolean = false>(options: Opti
             type: 'apiKey'
         }],
     url: '/api/v1/orgs/{org}/events',
+    ...options
+});
+
+/**
+ * The environment's channels, by name
+ */
+export const listChannels = <ThrowOnError extends boolean = false>(options: Options<ListChannelsData, ThrowOnError>): RequestResult<ListChannelsResponses, ListChannelsErrors, ThrowOnError> => (options.client ?? client).get<ListChannelsResponses, ListChannelsErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/orgs/{org}/environments/{env}/channels',
+    ...options
+});
+
+/**
+ * Make a channel
+ */
+export const createChannel = <ThrowOnError extends boolean = false>(options: Options<CreateChannelData, ThrowOnError>): RequestResult<CreateChannelResponses, CreateChannelErrors, ThrowOnError> => (options.client ?? client).post<CreateChannelResponses, CreateChannelErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/environments/{env}/channels',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Delete a channel that no rule tells
+ */
+export const deleteChannel = <ThrowOnError extends boolean = false>(options: Options<DeleteChannelData, ThrowOnError>): RequestResult<DeleteChannelResponses, DeleteChannelErrors, ThrowOnError> => (options.client ?? client).delete<DeleteChannelResponses, DeleteChannelErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/environments/{env}/channels/{id}',
+    ...options
+});
+
+/**
+ * Change a channel; a webhook gets a new signing secret
+ */
+export const updateChannel = <ThrowOnError extends boolean = false>(options: Options<UpdateChannelData, ThrowOnError>): RequestResult<UpdateChannelResponses, UpdateChannelErrors, ThrowOnError> => (options.client ?? client).put<UpdateChannelResponses, UpdateChannelErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/environments/{env}/channels/{id}',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Send a message by a channel; the list tells how it went
+ */
+export const testChannel = <ThrowOnError extends boolean = false>(options: Options<TestChannelData, ThrowOnError>): RequestResult<TestChannelResponses, TestChannelErrors, ThrowOnError> => (options.client ?? client).post<TestChannelResponses, TestChannelErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/environments/{env}/channels/{id}/test',
+    ...options
+});
+
+/**
+ * The environment's alert rules, by name
+ */
+export const listAlertRules = <ThrowOnError extends boolean = false>(options: Options<ListAlertRulesData, ThrowOnError>): RequestResult<ListAlertRulesResponses, ListAlertRulesErrors, ThrowOnError> => (options.client ?? client).get<ListAlertRulesResponses, ListAlertRulesErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/orgs/{org}/environments/{env}/alert-rules',
+    ...options
+});
+
+/**
+ * Make an alert rule
+ */
+export const createAlertRule = <ThrowOnError extends boolean = false>(options: Options<CreateAlertRuleData, ThrowOnError>): RequestResult<CreateAlertRuleResponses, CreateAlertRuleErrors, ThrowOnError> => (options.client ?? client).post<CreateAlertRuleResponses, CreateAlertRuleErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/environments/{env}/alert-rules',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Delete an alert rule with its incidents
+ */
+export const deleteAlertRule = <ThrowOnError extends boolean = false>(options: Options<DeleteAlertRuleData, ThrowOnError>): RequestResult<DeleteAlertRuleResponses, DeleteAlertRuleErrors, ThrowOnError> => (options.client ?? client).delete<DeleteAlertRuleResponses, DeleteAlertRuleErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/environments/{env}/alert-rules/{id}',
+    ...options
+});
+
+/**
+ * Change an alert rule
+ */
+export const updateAlertRule = <ThrowOnError extends boolean = false>(options: Options<UpdateAlertRuleData, ThrowOnError>): RequestResult<UpdateAlertRuleResponses, UpdateAlertRuleErrors, ThrowOnError> => (options.client ?? client).put<UpdateAlertRuleResponses, UpdateAlertRuleErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/environments/{env}/alert-rules/{id}',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * What alert rules found, newest first
+ */
+export const listIncidents = <ThrowOnError extends boolean = false>(options: Options<ListIncidentsData, ThrowOnError>): RequestResult<ListIncidentsResponses, ListIncidentsErrors, ThrowOnError> => (options.client ?? client).get<ListIncidentsResponses, ListIncidentsErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/orgs/{org}/environments/{env}/incidents',
+    ...options
+});
+
+/**
+ * Say that somebody looks after an incident
+ */
+export const acknowledgeIncident = <ThrowOnError extends boolean = false>(options: Options<AcknowledgeIncidentData, ThrowOnError>): RequestResult<AcknowledgeIncidentResponses, AcknowledgeIncidentErrors, ThrowOnError> => (options.client ?? client).post<AcknowledgeIncidentResponses, AcknowledgeIncidentErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/environments/{env}/incidents/{id}/acknowledge',
     ...options
 });
 

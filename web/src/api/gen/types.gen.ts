@@ -26,6 +26,37 @@ export type ActualState = {
 };
 
 /**
+ * AlertRule
+ */
+export type AlertRule = {
+    id: string;
+    name: string;
+    condition: NodeSilent | PipelineFailed | ComponentErrors;
+    channels: Array<string>;
+    enabled: boolean;
+    updated_at: string;
+    updated_by: string;
+    etag: string;
+};
+
+/**
+ * AlertRuleInput
+ */
+export type AlertRuleInput = {
+    name: string;
+    condition: NodeSilent | PipelineFailed | ComponentErrors;
+    channels?: Array<string>;
+    enabled?: boolean;
+};
+
+/**
+ * AlertRuleList
+ */
+export type AlertRuleList = {
+    items: Array<AlertRule>;
+};
+
+/**
  * ApprovedPlace
  */
 export type ApprovedPlace = {
@@ -215,6 +246,44 @@ export type Change = {
 };
 
 /**
+ * Channel
+ */
+export type Channel = {
+    id: string;
+    name: string;
+    kind: 'email' | 'webhook';
+    shown: string;
+    updated_at: string;
+    updated_by: string;
+    last_message: LastMessage | null;
+    etag: string;
+};
+
+/**
+ * ChannelInput
+ */
+export type ChannelInput = {
+    name: string;
+    target: EmailTarget | WebhookTarget;
+};
+
+/**
+ * ChannelKept
+ */
+export type ChannelKept = {
+    channel: Channel;
+    signing_secret: string | null;
+};
+
+/**
+ * ChannelList
+ */
+export type ChannelList = {
+    items: Array<Channel>;
+    mail: boolean;
+};
+
+/**
  * CheckRequest
  */
 export type CheckRequest = {
@@ -243,6 +312,17 @@ export type Component = {
     };
     enabled?: boolean;
     comment?: string;
+};
+
+/**
+ * ComponentErrors
+ */
+export type ComponentErrors = {
+    /**
+     * Errors a minute, over all nodes.
+     */
+    per_minute?: number;
+    kind: 'component_errors';
 };
 
 /**
@@ -481,6 +561,14 @@ export type Edge = {
 export type EditedDocument = {
     document: Document | null;
     findings: Array<Finding>;
+};
+
+/**
+ * EmailTarget
+ */
+export type EmailTarget = {
+    to: Array<string>;
+    kind: 'email';
 };
 
 /**
@@ -751,6 +839,35 @@ export type ImportedDocument = {
 };
 
 /**
+ * Incident
+ */
+export type Incident = {
+    id: string;
+    rule_id: string;
+    rule_name: string;
+    kind: 'node_silent' | 'pipeline_failed' | 'component_errors';
+    summary: string;
+    node_id: string | null;
+    node_name: string | null;
+    pipeline_id: string | null;
+    pipeline_name: string | null;
+    component: string;
+    state: 'open' | 'resolved';
+    opened_at: string;
+    resolved_at: string | null;
+    acknowledged_at: string | null;
+    acknowledged_by: string;
+};
+
+/**
+ * IncidentList
+ */
+export type IncidentList = {
+    items: Array<Incident>;
+    next_cursor: string | null;
+};
+
+/**
  * LabelsChanged
  */
 export type LabelsChanged = {
@@ -775,6 +892,15 @@ export type LabelsOfMany = {
         [key: string]: string;
     };
     remove?: Array<string>;
+};
+
+/**
+ * LastMessage
+ */
+export type LastMessage = {
+    state: 'waiting' | 'sent' | 'failed';
+    at: string;
+    error: string;
 };
 
 /**
@@ -1021,6 +1147,17 @@ export type NodeRates = {
 };
 
 /**
+ * NodeSilent
+ */
+export type NodeSilent = {
+    /**
+     * Seconds without a heartbeat.
+     */
+    seconds?: number;
+    kind: 'node_silent';
+};
+
+/**
  * NodeSummary
  */
 export type NodeSummary = {
@@ -1194,6 +1331,13 @@ export type PipelineDraft = {
     name: string;
     description: string;
     document: Document;
+};
+
+/**
+ * PipelineFailed
+ */
+export type PipelineFailed = {
+    kind: 'pipeline_failed';
 };
 
 /**
@@ -1907,6 +2051,14 @@ export type WaitingPlace = {
     pipeline_id: string;
     pipeline_name: string;
     yours: boolean;
+};
+
+/**
+ * WebhookTarget
+ */
+export type WebhookTarget = {
+    url: string;
+    kind: 'webhook';
 };
 
 /**
@@ -5519,6 +5671,331 @@ export type StreamEventsResponses = {
      */
     200: unknown;
 };
+
+export type ListChannelsData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/channels';
+};
+
+export type ListChannelsErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type ListChannelsError = ListChannelsErrors[keyof ListChannelsErrors];
+
+export type ListChannelsResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: ChannelList;
+};
+
+export type ListChannelsResponse = ListChannelsResponses[keyof ListChannelsResponses];
+
+export type CreateChannelData = {
+    body: ChannelInput;
+    path: {
+        org: string;
+        env: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/channels';
+};
+
+export type CreateChannelErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type CreateChannelError = CreateChannelErrors[keyof CreateChannelErrors];
+
+export type CreateChannelResponses = {
+    /**
+     * Document created, URL follows
+     */
+    201: ChannelKept;
+};
+
+export type CreateChannelResponse = CreateChannelResponses[keyof CreateChannelResponses];
+
+export type DeleteChannelData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/channels/{id}';
+};
+
+export type DeleteChannelErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type DeleteChannelError = DeleteChannelErrors[keyof DeleteChannelErrors];
+
+export type DeleteChannelResponses = {
+    /**
+     * Request fulfilled, nothing follows
+     */
+    204: void;
+};
+
+export type DeleteChannelResponse = DeleteChannelResponses[keyof DeleteChannelResponses];
+
+export type UpdateChannelData = {
+    body: ChannelInput;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/channels/{id}';
+};
+
+export type UpdateChannelErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type UpdateChannelError = UpdateChannelErrors[keyof UpdateChannelErrors];
+
+export type UpdateChannelResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: ChannelKept;
+};
+
+export type UpdateChannelResponse = UpdateChannelResponses[keyof UpdateChannelResponses];
+
+export type TestChannelData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/channels/{id}/test';
+};
+
+export type TestChannelErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type TestChannelError = TestChannelErrors[keyof TestChannelErrors];
+
+export type TestChannelResponses = {
+    /**
+     * Request accepted, processing continues off-line
+     */
+    202: unknown;
+};
+
+export type ListAlertRulesData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/alert-rules';
+};
+
+export type ListAlertRulesErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type ListAlertRulesError = ListAlertRulesErrors[keyof ListAlertRulesErrors];
+
+export type ListAlertRulesResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: AlertRuleList;
+};
+
+export type ListAlertRulesResponse = ListAlertRulesResponses[keyof ListAlertRulesResponses];
+
+export type CreateAlertRuleData = {
+    body: AlertRuleInput;
+    path: {
+        org: string;
+        env: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/alert-rules';
+};
+
+export type CreateAlertRuleErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type CreateAlertRuleError = CreateAlertRuleErrors[keyof CreateAlertRuleErrors];
+
+export type CreateAlertRuleResponses = {
+    /**
+     * Document created, URL follows
+     */
+    201: AlertRule;
+};
+
+export type CreateAlertRuleResponse = CreateAlertRuleResponses[keyof CreateAlertRuleResponses];
+
+export type DeleteAlertRuleData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/alert-rules/{id}';
+};
+
+export type DeleteAlertRuleErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type DeleteAlertRuleError = DeleteAlertRuleErrors[keyof DeleteAlertRuleErrors];
+
+export type DeleteAlertRuleResponses = {
+    /**
+     * Request fulfilled, nothing follows
+     */
+    204: void;
+};
+
+export type DeleteAlertRuleResponse = DeleteAlertRuleResponses[keyof DeleteAlertRuleResponses];
+
+export type UpdateAlertRuleData = {
+    body: AlertRuleInput;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/alert-rules/{id}';
+};
+
+export type UpdateAlertRuleErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type UpdateAlertRuleError = UpdateAlertRuleErrors[keyof UpdateAlertRuleErrors];
+
+export type UpdateAlertRuleResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: AlertRule;
+};
+
+export type UpdateAlertRuleResponse = UpdateAlertRuleResponses[keyof UpdateAlertRuleResponses];
+
+export type ListIncidentsData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+    };
+    query?: {
+        /**
+         * Only incidents in this state.
+         */
+        state?: 'open' | 'resolved' | null;
+        /**
+         * Most items of one answer.
+         */
+        limit?: number;
+        /**
+         * `next_cursor` of the answer before.
+         */
+        cursor?: string | null;
+    };
+    url: '/api/v1/orgs/{org}/environments/{env}/incidents';
+};
+
+export type ListIncidentsErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type ListIncidentsError = ListIncidentsErrors[keyof ListIncidentsErrors];
+
+export type ListIncidentsResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: IncidentList;
+};
+
+export type ListIncidentsResponse = ListIncidentsResponses[keyof ListIncidentsResponses];
+
+export type AcknowledgeIncidentData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/incidents/{id}/acknowledge';
+};
+
+export type AcknowledgeIncidentErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type AcknowledgeIncidentError = AcknowledgeIncidentErrors[keyof AcknowledgeIncidentErrors];
+
+export type AcknowledgeIncidentResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: Incident;
+};
+
+export type AcknowledgeIncidentResponse = AcknowledgeIncidentResponses[keyof AcknowledgeIncidentResponses];
 
 export type GetLiveData = {
     body?: never;

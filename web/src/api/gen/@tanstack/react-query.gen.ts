@@ -3,8 +3,8 @@
 import { type InfiniteData, infiniteQueryOptions, queryOptions, type UseMutationOptions } from '@tanstack/react-query';
 
 import { client } from '../client.gen';
-import { admitNode, approveSecretDestination, cancelDecommission, cancelDeletion, cancelRollout, changeLabels, checkDocument, checkProgram, confirmDrift, confirmEngineSchema, createCertificate, createEnrolmentToken, createExport, createGroup, createLookupFile, createPipeline, createPolicyRule, createRollout, createSecret, createSecretStore, createSession, createVariable, decideDuplicate, decommissionNode, deleteCertificate, deleteEngineSchema, deleteGroup, deleteLookupFile, deletePipeline, deletePolicyRule, deleteSecret, deleteSecretStore, deleteSession, deleteVariable, downloadLookupFile, endOwnKey, exportAudit, fetchExport, fixDocument, getAuditFacets, getAuditProof, getCatalogue, getDiff, getEncryption, getFleetSettings, getGroup, getLive, getNode, getNodeSummary, getOrganization, getOrganizationSettings, getPipeline, getRates, getReady, getRevision, getRollout, getSeries, getSession, importText, listAudit, listCertificates, listCertificateVersions, listDrift, listEngineSchemas, listEnrolmentTokens, listEnvironments, listExports, listGroups, listLookupFiles, listLookupFileVersions, listMembers, listNodes, listPipelines, listPolicyRules, listRevisions, listRollouts, listSecretDestinations, listSecrets, listSecretStores, listSecretVersions, listSessions, listStatements, listVariables, listVrlFunctions, nameOwnKey, type Options, pauseRollout, proveOwnKey, readDocument, rejectNode, renameOrganization, renewCertificate, renewLookupFile, requestDeletion, restartPipeline, resumeRollout, revokeEnrolmentToken, revokeNode, revokeSecretDestination, revokeSession, rollbackRollout, rotateDataKey, runProgram, setGroupMaintenance, setLogLevel, setNodeLabels, setNodeMaintenance, stopPipeline, updateFleetSettings, updateGroup, updatePipeline, updatePolicyRule, updateSecret, updateSecretSettings, updateSecretStore, updateVariable, writeDocument } from '../sdk.gen';
-import type { AdmitNodeData, AdmitNodeError, AdmitNodeResponse, ApproveSecretDestinationData, ApproveSecretDestinationError, ApproveSecretDestinationResponse, CancelDecommissionData, CancelDecommissionError, CancelDecommissionResponse, CancelDeletionData, CancelDeletionError, CancelDeletionResponse, CancelRolloutData, CancelRolloutError, CancelRolloutResponse, ChangeLabelsData, ChangeLabelsError, ChangeLabelsResponse, CheckDocumentData, CheckDocumentError, CheckDocumentResponse, CheckProgramData, CheckProgramError, CheckProgramResponse, ConfirmDriftData, ConfirmDriftError, ConfirmDriftResponse, ConfirmEngineSchemaData, ConfirmEngineSchemaError, ConfirmEngineSchemaResponse, CreateCertificateData, CreateCertificateError, CreateCertificateResponse, CreateEnrolmentTokenData, CreateEnrolmentTokenError, CreateEnrolmentTokenResponse, CreateExportData, CreateExportError, CreateExportResponse, CreateGroupData, CreateGroupError, CreateGroupResponse, CreateLookupFileData, CreateLookupFileError, CreateLookupFileResponse, CreatePipelineData, CreatePipelineError, CreatePipelineResponse, CreatePolicyRuleData, CreatePolicyRuleError, CreatePolicyRuleResponse, CreateRolloutData, CreateRolloutError, CreateRolloutResponse, CreateSecretData, CreateSecretError, CreateSecretResponse, CreateSecretStoreData, CreateSecretStoreError, CreateSecretStoreResponse, CreateSessionData, CreateSessionError, CreateSessionResponse, CreateVariableData, CreateVariableError, CreateVariableResponse, DecideDuplicateData, DecideDuplicateError, DecideDuplicateResponse, DecommissionNodeData, DecommissionNodeError, DecommissionNodeResponse, DeleteCertificateData, DeleteCertificateError, DeleteCertificateResponse, DeleteEngineSchemaData, DeleteEngineSchemaError, DeleteEngineSchemaResponse, DeleteGroupData, DeleteGroupError, DeleteGroupResponse, DeleteLookupFileData, DeleteLookupFileError, DeleteLookupFileResponse, DeletePipelineData, DeletePipelineError, DeletePipelineResponse, DeletePolicyRuleData, DeletePolicyRuleError, DeletePolicyRuleResponse, DeleteSecretData, DeleteSecretError, DeleteSecretResponse, DeleteSecretStoreData, DeleteSecretStoreError, DeleteSecretStoreResponse, DeleteSessionData, DeleteSessionError, DeleteSessionResponse, DeleteVariableData, DeleteVariableError, DeleteVariableResponse, DownloadLookupFileData, DownloadLookupFileError, EndOwnKeyData, EndOwnKeyError, EndOwnKeyResponse, ExportAuditData, ExportAuditError, FetchExportData, FetchExportError, FixDocumentData, FixDocumentError, FixDocumentResponse, GetAuditFacetsData, GetAuditFacetsError, GetAuditFacetsResponse, GetAuditProofData, GetAuditProofError, GetAuditProofResponse, GetCatalogueData, GetCatalogueError, GetCatalogueResponse, GetDiffData, GetDiffError, GetDiffResponse, GetEncryptionData, GetEncryptionError, GetEncryptionResponse, GetFleetSettingsData, GetFleetSettingsError, GetFleetSettingsResponse, GetGroupData, GetGroupError, GetGroupResponse, GetLiveData, GetLiveError, GetLiveResponse, GetNodeData, GetNodeError, GetNodeResponse, GetNodeSummaryData, GetNodeSummaryError, GetNodeSummaryResponse, GetOrganizationData, GetOrganizationError, GetOrganizationResponse, GetOrganizationSettingsData, GetOrganizationSettingsError, GetOrganizationSettingsResponse, GetPipelineData, GetPipelineError, GetPipelineResponse, GetRatesData, GetRatesError, GetRatesResponse, GetReadyData, GetReadyError, GetReadyResponse, GetRevisionData, GetRevisionError, GetRevisionResponse, GetRolloutData, GetRolloutError, GetRolloutResponse, GetSeriesData, GetSeriesError, GetSeriesResponse, GetSessionData, GetSessionError, GetSessionResponse, ImportTextData, ImportTextError, ImportTextResponse, ListAuditData, ListAuditError, ListAuditResponse, ListCertificatesData, ListCertificatesError, ListCertificatesResponse, ListCertificateVersionsData, ListCertificateVersionsError, ListCertificateVersionsResponse, ListDriftData, ListDriftError, ListDriftResponse, ListEngineSchemasData, ListEngineSchemasError, ListEngineSchemasResponse, ListEnrolmentTokensData, ListEnrolmentTokensError, ListEnrolmentTokensResponse, ListEnvironmentsData, ListEnvironmentsError, ListEnvironmentsResponse, ListExportsData, ListExportsError, ListExportsResponse, ListGroupsData, ListGroupsError, ListGroupsResponse, ListLookupFilesData, ListLookupFilesError, ListLookupFilesResponse, ListLookupFileVersionsData, ListLookupFileVersionsError, ListLookupFileVersionsResponse, ListMembersData, ListMembersError, ListMembersResponse, ListNodesData, ListNodesError, ListNodesResponse, ListPipelinesData, ListPipelinesError, ListPipelinesResponse, ListPolicyRulesData, ListPolicyRulesError, ListPolicyRulesResponse, ListRevisionsData, ListRevisionsError, ListRevisionsResponse, ListRolloutsData, ListRolloutsError, ListRolloutsResponse, ListSecretDestinationsData, ListSecretDestinationsError, ListSecretDestinationsResponse, ListSecretsData, ListSecretsError, ListSecretsResponse, ListSecretStoresData, ListSecretStoresError, ListSecretStoresResponse, ListSecretVersionsData, ListSecretVersionsError, ListSecretVersionsResponse, ListSessionsData, ListSessionsError, ListSessionsResponse, ListStatementsData, ListStatementsError, ListStatementsResponse, ListVariablesData, ListVariablesError, ListVariablesResponse, ListVrlFunctionsData, ListVrlFunctionsError, ListVrlFunctionsResponse, NameOwnKeyData, NameOwnKeyError, NameOwnKeyResponse, PauseRolloutData, PauseRolloutError, PauseRolloutResponse, ProveOwnKeyData, ProveOwnKeyError, ProveOwnKeyResponse, ReadDocumentData, ReadDocumentError, ReadDocumentResponse, RejectNodeData, RejectNodeError, RejectNodeResponse, RenameOrganizationData, RenameOrganizationError, RenameOrganizationResponse, RenewCertificateData, RenewCertificateError, RenewCertificateResponse, RenewLookupFileData, RenewLookupFileError, RenewLookupFileResponse, RequestDeletionData, RequestDeletionError, RequestDeletionResponse, RestartPipelineData, RestartPipelineError, RestartPipelineResponse, ResumeRolloutData, ResumeRolloutError, ResumeRolloutResponse, RevokeEnrolmentTokenData, RevokeEnrolmentTokenError, RevokeEnrolmentTokenResponse, RevokeNodeData, RevokeNodeError, RevokeNodeResponse, RevokeSecretDestinationData, RevokeSecretDestinationError, RevokeSecretDestinationResponse, RevokeSessionData, RevokeSessionError, RevokeSessionResponse, RollbackRolloutData, RollbackRolloutError, RollbackRolloutResponse, RotateDataKeyData, RotateDataKeyError, RotateDataKeyResponse, RunProgramData, RunProgramError, RunProgramResponse, SetGroupMaintenanceData, SetGroupMaintenanceError, SetGroupMaintenanceResponse, SetLogLevelData, SetLogLevelError, SetLogLevelResponse, SetNodeLabelsData, SetNodeLabelsError, SetNodeLabelsResponse, SetNodeMaintenanceData, SetNodeMaintenanceError, SetNodeMaintenanceResponse, StopPipelineData, StopPipelineError, UpdateFleetSettingsData, UpdateFleetSettingsError, UpdateFleetSettingsResponse, UpdateGroupData, UpdateGroupError, UpdateGroupResponse, UpdatePipelineData, UpdatePipelineError, UpdatePipelineResponse, UpdatePolicyRuleData, UpdatePolicyRuleError, UpdatePolicyRuleResponse, UpdateSecretData, UpdateSecretError, UpdateSecretResponse, UpdateSecretSettingsData, UpdateSecretSettingsError, UpdateSecretSettingsResponse, UpdateSecretStoreData, UpdateSecretStoreError, UpdateSecretStoreResponse, UpdateVariableData, UpdateVariableError, UpdateVariableResponse, WriteDocumentData, WriteDocumentError, WriteDocumentResponse } from '../types.gen';
+import { acknowledgeIncident, admitNode, approveSecretDestination, cancelDecommission, cancelDeletion, cancelRollout, changeLabels, checkDocument, checkProgram, confirmDrift, confirmEngineSchema, createAlertRule, createCertificate, createChannel, createEnrolmentToken, createExport, createGroup, createLookupFile, createPipeline, createPolicyRule, createRollout, createSecret, createSecretStore, createSession, createVariable, decideDuplicate, decommissionNode, deleteAlertRule, deleteCertificate, deleteChannel, deleteEngineSchema, deleteGroup, deleteLookupFile, deletePipeline, deletePolicyRule, deleteSecret, deleteSecretStore, deleteSession, deleteVariable, downloadLookupFile, endOwnKey, exportAudit, fetchExport, fixDocument, getAuditFacets, getAuditProof, getCatalogue, getDiff, getEncryption, getFleetSettings, getGroup, getLive, getNode, getNodeSummary, getOrganization, getOrganizationSettings, getPipeline, getRates, getReady, getRevision, getRollout, getSeries, getSession, importText, listAlertRules, listAudit, listCertificates, listCertificateVersions, listChannels, listDrift, listEngineSchemas, listEnrolmentTokens, listEnvironments, listExports, listGroups, listIncidents, listLookupFiles, listLookupFileVersions, listMembers, listNodes, listPipelines, listPolicyRules, listRevisions, listRollouts, listSecretDestinations, listSecrets, listSecretStores, listSecretVersions, listSessions, listStatements, listVariables, listVrlFunctions, nameOwnKey, type Options, pauseRollout, proveOwnKey, readDocument, rejectNode, renameOrganization, renewCertificate, renewLookupFile, requestDeletion, restartPipeline, resumeRollout, revokeEnrolmentToken, revokeNode, revokeSecretDestination, revokeSession, rollbackRollout, rotateDataKey, runProgram, setGroupMaintenance, setLogLevel, setNodeLabels, setNodeMaintenance, stopPipeline, testChannel, updateAlertRule, updateChannel, updateFleetSettings, updateGroup, updatePipeline, updatePolicyRule, updateSecret, updateSecretSettings, updateSecretStore, updateVariable, writeDocument } from '../sdk.gen';
+import type { AcknowledgeIncidentData, AcknowledgeIncidentError, AcknowledgeIncidentResponse, AdmitNodeData, AdmitNodeError, AdmitNodeResponse, ApproveSecretDestinationData, ApproveSecretDestinationError, ApproveSecretDestinationResponse, CancelDecommissionData, CancelDecommissionError, CancelDecommissionResponse, CancelDeletionData, CancelDeletionError, CancelDeletionResponse, CancelRolloutData, CancelRolloutError, CancelRolloutResponse, ChangeLabelsData, ChangeLabelsError, ChangeLabelsResponse, CheckDocumentData, CheckDocumentError, CheckDocumentResponse, CheckProgramData, CheckProgramError, CheckProgramResponse, ConfirmDriftData, ConfirmDriftError, ConfirmDriftResponse, ConfirmEngineSchemaData, ConfirmEngineSchemaError, ConfirmEngineSchemaResponse, CreateAlertRuleData, CreateAlertRuleError, CreateAlertRuleResponse, CreateCertificateData, CreateCertificateError, CreateCertificateResponse, CreateChannelData, CreateChannelError, CreateChannelResponse, CreateEnrolmentTokenData, CreateEnrolmentTokenError, CreateEnrolmentTokenResponse, CreateExportData, CreateExportError, CreateExportResponse, CreateGroupData, CreateGroupError, CreateGroupResponse, CreateLookupFileData, CreateLookupFileError, CreateLookupFileResponse, CreatePipelineData, CreatePipelineError, CreatePipelineResponse, CreatePolicyRuleData, CreatePolicyRuleError, CreatePolicyRuleResponse, CreateRolloutData, CreateRolloutError, CreateRolloutResponse, CreateSecretData, CreateSecretError, CreateSecretResponse, CreateSecretStoreData, CreateSecretStoreError, CreateSecretStoreResponse, CreateSessionData, CreateSessionError, CreateSessionResponse, CreateVariableData, CreateVariableError, CreateVariableResponse, DecideDuplicateData, DecideDuplicateError, DecideDuplicateResponse, DecommissionNodeData, DecommissionNodeError, DecommissionNodeResponse, DeleteAlertRuleData, DeleteAlertRuleError, DeleteAlertRuleResponse, DeleteCertificateData, DeleteCertificateError, DeleteCertificateResponse, DeleteChannelData, DeleteChannelError, DeleteChannelResponse, DeleteEngineSchemaData, DeleteEngineSchemaError, DeleteEngineSchemaResponse, DeleteGroupData, DeleteGroupError, DeleteGroupResponse, DeleteLookupFileData, DeleteLookupFileError, DeleteLookupFileResponse, DeletePipelineData, DeletePipelineError, DeletePipelineResponse, DeletePolicyRuleData, DeletePolicyRuleError, DeletePolicyRuleResponse, DeleteSecretData, DeleteSecretError, DeleteSecretResponse, DeleteSecretStoreData, DeleteSecretStoreError, DeleteSecretStoreResponse, DeleteSessionData, DeleteSessionError, DeleteSessionResponse, DeleteVariableData, DeleteVariableError, DeleteVariableResponse, DownloadLookupFileData, DownloadLookupFileError, EndOwnKeyData, EndOwnKeyError, EndOwnKeyResponse, ExportAuditData, ExportAuditError, FetchExportData, FetchExportError, FixDocumentData, FixDocumentError, FixDocumentResponse, GetAuditFacetsData, GetAuditFacetsError, GetAuditFacetsResponse, GetAuditProofData, GetAuditProofError, GetAuditProofResponse, GetCatalogueData, GetCatalogueError, GetCatalogueResponse, GetDiffData, GetDiffError, GetDiffResponse, GetEncryptionData, GetEncryptionError, GetEncryptionResponse, GetFleetSettingsData, GetFleetSettingsError, GetFleetSettingsResponse, GetGroupData, GetGroupError, GetGroupResponse, GetLiveData, GetLiveError, GetLiveResponse, GetNodeData, GetNodeError, GetNodeResponse, GetNodeSummaryData, GetNodeSummaryError, GetNodeSummaryResponse, GetOrganizationData, GetOrganizationError, GetOrganizationResponse, GetOrganizationSettingsData, GetOrganizationSettingsError, GetOrganizationSettingsResponse, GetPipelineData, GetPipelineError, GetPipelineResponse, GetRatesData, GetRatesError, GetRatesResponse, GetReadyData, GetReadyError, GetReadyResponse, GetRevisionData, GetRevisionError, GetRevisionResponse, GetRolloutData, GetRolloutError, GetRolloutResponse, GetSeriesData, GetSeriesError, GetSeriesResponse, GetSessionData, GetSessionError, GetSessionResponse, ImportTextData, ImportTextError, ImportTextResponse, ListAlertRulesData, ListAlertRulesError, ListAlertRulesResponse, ListAuditData, ListAuditError, ListAuditResponse, ListCertificatesData, ListCertificatesError, ListCertificatesResponse, ListCertificateVersionsData, ListCertificateVersionsError, ListCertificateVersionsResponse, ListChannelsData, ListChannelsError, ListChannelsResponse, ListDriftData, ListDriftError, ListDriftResponse, ListEngineSchemasData, ListEngineSchemasError, ListEngineSchemasResponse, ListEnrolmentTokensData, ListEnrolmentTokensError, ListEnrolmentTokensResponse, ListEnvironmentsData, ListEnvironmentsError, ListEnvironmentsResponse, ListExportsData, ListExportsError, ListExportsResponse, ListGroupsData, ListGroupsError, ListGroupsResponse, ListIncidentsData, ListIncidentsError, ListIncidentsResponse, ListLookupFilesData, ListLookupFilesError, ListLookupFilesResponse, ListLookupFileVersionsData, ListLookupFileVersionsError, ListLookupFileVersionsResponse, ListMembersData, ListMembersError, ListMembersResponse, ListNodesData, ListNodesError, ListNodesResponse, ListPipelinesData, ListPipelinesError, ListPipelinesResponse, ListPolicyRulesData, ListPolicyRulesError, ListPolicyRulesResponse, ListRevisionsData, ListRevisionsError, ListRevisionsResponse, ListRolloutsData, ListRolloutsError, ListRolloutsResponse, ListSecretDestinationsData, ListSecretDestinationsError, ListSecretDestinationsResponse, ListSecretsData, ListSecretsError, ListSecretsResponse, ListSecretStoresData, ListSecretStoresError, ListSecretStoresResponse, ListSecretVersionsData, ListSecretVersionsError, ListSecretVersionsResponse, ListSessionsData, ListSessionsError, ListSessionsResponse, ListStatementsData, ListStatementsError, ListStatementsResponse, ListVariablesData, ListVariablesError, ListVariablesResponse, ListVrlFunctionsData, ListVrlFunctionsError, ListVrlFunctionsResponse, NameOwnKeyData, NameOwnKeyError, NameOwnKeyResponse, PauseRolloutData, PauseRolloutError, PauseRolloutResponse, ProveOwnKeyData, ProveOwnKeyError, ProveOwnKeyResponse, ReadDocumentData, ReadDocumentError, ReadDocumentResponse, RejectNodeData, RejectNodeError, RejectNodeResponse, RenameOrganizationData, RenameOrganizationError, RenameOrganizationResponse, RenewCertificateData, RenewCertificateError, RenewCertificateResponse, RenewLookupFileData, RenewLookupFileError, RenewLookupFileResponse, RequestDeletionData, RequestDeletionError, RequestDeletionResponse, RestartPipelineData, RestartPipelineError, RestartPipelineResponse, ResumeRolloutData, ResumeRolloutError, ResumeRolloutResponse, RevokeEnrolmentTokenData, RevokeEnrolmentTokenError, RevokeEnrolmentTokenResponse, RevokeNodeData, RevokeNodeError, RevokeNodeResponse, RevokeSecretDestinationData, RevokeSecretDestinationError, RevokeSecretDestinationResponse, RevokeSessionData, RevokeSessionError, RevokeSessionResponse, RollbackRolloutData, RollbackRolloutError, RollbackRolloutResponse, RotateDataKeyData, RotateDataKeyError, RotateDataKeyResponse, RunProgramData, RunProgramError, RunProgramResponse, SetGroupMaintenanceData, SetGroupMaintenanceError, SetGroupMaintenanceResponse, SetLogLevelData, SetLogLevelError, SetLogLevelResponse, SetNodeLabelsData, SetNodeLabelsError, SetNodeLabelsResponse, SetNodeMaintenanceData, SetNodeMaintenanceError, SetNodeMaintenanceResponse, StopPipelineData, StopPipelineError, TestChannelData, TestChannelError, UpdateAlertRuleData, UpdateAlertRuleError, UpdateAlertRuleResponse, UpdateChannelData, UpdateChannelError, UpdateChannelResponse, UpdateFleetSettingsData, UpdateFleetSettingsError, UpdateFleetSettingsResponse, UpdateGroupData, UpdateGroupError, UpdateGroupResponse, UpdatePipelineData, UpdatePipelineError, UpdatePipelineResponse, UpdatePolicyRuleData, UpdatePolicyRuleError, UpdatePolicyRuleResponse, UpdateSecretData, UpdateSecretError, UpdateSecretResponse, UpdateSecretSettingsData, UpdateSecretSettingsError, UpdateSecretSettingsResponse, UpdateSecretStoreData, UpdateSecretStoreError, UpdateSecretStoreResponse, UpdateVariableData, UpdateVariableError, UpdateVariableResponse, WriteDocumentData, WriteDocumentError, WriteDocumentResponse } from '../types.gen';
 
 /**
  * Sign out
@@ -2491,6 +2491,226 @@ export const stopPipelineMutation = (options?: Partial<Options<StopPipelineData>
     const mutationOptions: UseMutationOptions<unknown, StopPipelineError, Options<StopPipelineData>> = {
         mutationFn: async (fnOptions) => {
             const { data } = await stopPipeline({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+export const listChannelsQueryKey = (options: Options<ListChannelsData>) => createQueryKey('listChannels', options);
+
+/**
+ * The environment's channels, by name
+ */
+export const listChannelsOptions = (options: Options<ListChannelsData>) => queryOptions<ListChannelsResponse, ListChannelsError, ListChannelsResponse, ReturnType<typeof listChannelsQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await listChannels({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: listChannelsQueryKey(options)
+});
+
+/**
+ * Make a channel
+ */
+export const createChannelMutation = (options?: Partial<Options<CreateChannelData>>): UseMutationOptions<CreateChannelResponse, CreateChannelError, Options<CreateChannelData>> => {
+    const mutationOptions: UseMutationOptions<CreateChannelResponse, CreateChannelError, Options<CreateChannelData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await createChannel({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Delete a channel that no rule tells
+ */
+export const deleteChannelMutation = (options?: Partial<Options<DeleteChannelData>>): UseMutationOptions<DeleteChannelResponse, DeleteChannelError, Options<DeleteChannelData>> => {
+    const mutationOptions: UseMutationOptions<DeleteChannelResponse, DeleteChannelError, Options<DeleteChannelData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await deleteChannel({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Change a channel; a webhook gets a new signing secret
+ */
+export const updateChannelMutation = (options?: Partial<Options<UpdateChannelData>>): UseMutationOptions<UpdateChannelResponse, UpdateChannelError, Options<UpdateChannelData>> => {
+    const mutationOptions: UseMutationOptions<UpdateChannelResponse, UpdateChannelError, Options<UpdateChannelData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await updateChannel({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Send a message by a channel; the list tells how it went
+ */
+export const testChannelMutation = (options?: Partial<Options<TestChannelData>>): UseMutationOptions<unknown, TestChannelError, Options<TestChannelData>> => {
+    const mutationOptions: UseMutationOptions<unknown, TestChannelError, Options<TestChannelData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await testChannel({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+export const listAlertRulesQueryKey = (options: Options<ListAlertRulesData>) => createQueryKey('listAlertRules', options);
+
+/**
+ * The environment's alert rules, by name
+ */
+export const listAlertRulesOptions = (options: Options<ListAlertRulesData>) => queryOptions<ListAlertRulesResponse, ListAlertRulesError, ListAlertRulesResponse, ReturnType<typeof listAlertRulesQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await listAlertRules({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: listAlertRulesQueryKey(options)
+});
+
+/**
+ * Make an alert rule
+ */
+export const createAlertRuleMutation = (options?: Partial<Options<CreateAlertRuleData>>): UseMutationOptions<CreateAlertRuleResponse, CreateAlertRuleError, Options<CreateAlertRuleData>> => {
+    const mutationOptions: UseMutationOptions<CreateAlertRuleResponse, CreateAlertRuleError, Options<CreateAlertRuleData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await createAlertRule({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Delete an alert rule with its incidents
+ */
+export const deleteAlertRuleMutation = (options?: Partial<Options<DeleteAlertRuleData>>): UseMutationOptions<DeleteAlertRuleResponse, DeleteAlertRuleError, Options<DeleteAlertRuleData>> => {
+    const mutationOptions: UseMutationOptions<DeleteAlertRuleResponse, DeleteAlertRuleError, Options<DeleteAlertRuleData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await deleteAlertRule({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Change an alert rule
+ */
+export const updateAlertRuleMutation = (options?: Partial<Options<UpdateAlertRuleData>>): UseMutationOptions<UpdateAlertRuleResponse, UpdateAlertRuleError, Options<UpdateAlertRuleData>> => {
+    const mutationOptions: UseMutationOptions<UpdateAlertRuleResponse, UpdateAlertRuleError, Options<UpdateAlertRuleData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await updateAlertRule({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+export const listIncidentsQueryKey = (options: Options<ListIncidentsData>) => createQueryKey('listIncidents', options);
+
+/**
+ * What alert rules found, newest first
+ */
+export const listIncidentsOptions = (options: Options<ListIncidentsData>) => queryOptions<ListIncidentsResponse, ListIncidentsError, ListIncidentsResponse, ReturnType<typeof listIncidentsQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await listIncidents({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: listIncidentsQueryKey(options)
+});
+
+export const listIncidentsInfiniteQueryKey = (options: Options<ListIncidentsData>): QueryKey<Options<ListIncidentsData>> => createQueryKey('listIncidents', options, true);
+
+/**
+ * What alert rules found, newest first
+ */
+export const listIncidentsInfiniteOptions = (options: Options<ListIncidentsData>) => {
+    const opts = infiniteQueryOptions<ListIncidentsResponse, ListIncidentsError, InfiniteData<ListIncidentsResponse>, QueryKey<Options<ListIncidentsData>>, string | null | Pick<QueryKey<Options<ListIncidentsData>>[0], 'body' | 'headers' | 'path' | 'query'>>(
+    // @ts-ignore
+    {
+        queryFn: async ({ pageParam, queryKey, signal }) => {
+            // @ts-ignore
+            const page: Pick<QueryKey<Options<ListIncidentsData>>[0], 'body' | 'headers' | 'path' | 'query'> = typeof pageParam === 'object' ? pageParam : {
+                query: {
+                    cursor: pageParam
+                }
+            };
+            const params = createInfiniteParams(queryKey, page);
+            const { data } = await listIncidents({
+                ...options,
+                ...params,
+                signal,
+                throwOnError: true
+            });
+            return data;
+        },
+        queryKey: listIncidentsInfiniteQueryKey(options)
+    });
+    return opts as Omit<typeof opts, 'initialData'>;
+};
+
+/**
+ * Say that somebody looks after an incident
+ */
+export const acknowledgeIncidentMutation = (options?: Partial<Options<AcknowledgeIncidentData>>): UseMutationOptions<AcknowledgeIncidentResponse, AcknowledgeIncidentError, Options<AcknowledgeIncidentData>> => {
+    const mutationOptions: UseMutationOptions<AcknowledgeIncidentResponse, AcknowledgeIncidentError, Options<AcknowledgeIncidentData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await acknowledgeIncident({
                 ...options,
                 ...fnOptions,
                 throwOnError: true
