@@ -5,8 +5,8 @@ Where a channel leads is sealed; the app role writes it and cannot read it. Only
 
 from alembic import op
 
-revision = "0020"
-down_revision = "0019"
+revision = "0022"
+down_revision = "0021"
 
 SQL = r"""
 create table channels (
