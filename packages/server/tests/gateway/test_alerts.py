@@ -33,7 +33,14 @@ from vectorflow.alerts.errors import (
 from vectorflow.alerts.evaluating import Evaluator
 from vectorflow.alerts.notifying import Notifier
 from vectorflow.alerts.rules import AlertService
-from vectorflow.alerts.types import ComponentErrors, Due, EmailTarget, NodeSilent, PipelineFailed, WebhookTarget
+from vectorflow.alerts.types import (
+    ComponentErrors,
+    Due,
+    EmailTarget,
+    NodeSilent,
+    PipelineFailed,
+    WebhookTarget,
+)
 from vectorflow.entry.outbound import OutboundAudit
 from vectorflow.fleet.groups import GroupService
 from vectorflow.kernel.actor import SYSTEM
@@ -394,7 +401,9 @@ def test_no_line_of_a_message_can_become_two() -> None:
         id=uuid4(), channel_id=uuid4(), channel_name="a\r\nBcc: b@c.example", channel_version=1, target=b"",
         event="test", attempts=1, incident=None, organization="acme", environment="prod",
     )  # fmt: skip
-    sent = alert_messages.email(due, sender="v@example.com", to=["a@b.example"], page=None, at=datetime.now(UTC))
+    sent = alert_messages.email(
+        due, sender="v@example.com", to=["a@b.example"], page=None, at=datetime.now(UTC)
+    )
     assert sent["Bcc"] is None
     assert "\n" not in sent["Subject"]
     assert "Bcc: b@c.example" in sent["Subject"]
