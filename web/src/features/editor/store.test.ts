@@ -14,6 +14,7 @@ const pipeline: Pipeline = {
   updated_by: 'Someone',
   deployed: null,
   draft_changed: false,
+  outdated: [],
   document: emptyDocument(),
   etag: '"1"',
 }
