@@ -23,6 +23,6 @@ def register(jobs: Jobs, evaluator: Evaluator, notifier: Notifier) -> None:
         await notifier.send_all(organization_id)
 
     jobs.periodic(
-        EVALUATE, evaluate, cron="*/10 * * * * *", help="Opens and resolves incidents of every alert rule."
+        EVALUATE, evaluate, cron="* * * * * */10", help="Opens and resolves incidents of every alert rule."
     )
     jobs.task(NOTIFY, notify, help="Sends the messages about incidents that are due.")
