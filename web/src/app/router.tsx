@@ -84,8 +84,35 @@ const pipelines = createRoute({
 })
 
 /** The states that a node can be in, in the order of the filter. */
-export const NODE_STATUSES = ['healthy', 'degraded', 'unreachable', 'pending', 'revoked'] as const
+export const NODE_STATUSES = [
+  'healthy',
+  'degraded',
+  'unreachable',
+  'stale',
+  'pending',
+  'waiting',
+  'leaving',
+  'decommissioned',
+  'rejected',
+  'revoked',
+] as const
 export type NodeStatus = (typeof NODE_STATUSES)[number]
+
+/** Why a node is degraded: the words that the server knows. */
+export const NODE_REASONS = ['crash_loop', 'refused', 'stale', 'clock', 'behind', 'clone'] as const
+export type NodeReason = (typeof NODE_REASONS)[number]
+
+/** What the list of nodes is filtered by; it stands in the address. */
+export type NodeSearch = {
+  q?: string
+  status?: NodeStatus
+  reason?: NodeReason
+  group?: string
+  selector?: string
+  version?: string
+  maintenance?: boolean
+  duplicates?: boolean
+}
 
 export type EditorPane = 'yaml' | 'outline' | 'findings'
 
@@ -134,9 +161,15 @@ const rollout = createRoute({
 const nodes = createRoute({
   getParentRoute: () => scoped,
   path: '/nodes',
-  validateSearch: (search): { q?: string; status?: NodeStatus } => ({
+  validateSearch: (search): NodeSearch => ({
     q: text(search.q),
     status: NODE_STATUSES.find((status) => status === search.status),
+    reason: NODE_REASONS.find((reason) => reason === search.reason),
+    group: text(search.group),
+    selector: text(search.selector),
+    version: text(search.version),
+    maintenance: search.maintenance === true ? true : undefined,
+    duplicates: search.duplicates === true ? true : undefined,
   }),
   component: lazyRouteComponent(() => import('@/features/nodes/list-page'), 'NodeListPage'),
 })
@@ -145,6 +178,12 @@ const node = createRoute({
   getParentRoute: () => scoped,
   path: '/nodes/$nodeId',
   component: lazyRouteComponent(() => import('@/features/nodes/node-page'), 'NodePage'),
+})
+
+const groups = createRoute({
+  getParentRoute: () => scoped,
+  path: '/groups',
+  component: lazyRouteComponent(() => import('@/features/groups/groups-page'), 'GroupsPage'),
 })
 
 const engines = createRoute({
@@ -243,6 +282,7 @@ const routeTree = root.addChildren([
       rollout,
       nodes,
       node,
+      groups,
       engines,
       enrolment,
       secrets,

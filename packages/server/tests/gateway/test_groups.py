@@ -167,6 +167,9 @@ async def test_a_rollout_to_fewer_nodes_leaves_the_others_as_drift(world, make_a
     await world.change(pipeline, "other")
     await roll(world, pipeline, [made["a"]], selector="env=prod")
     assert await drift(world) == {"b": "extra"}
+    await world.change(pipeline, "third")
+    again = await roll(world, pipeline, [made["a"]])  # for whom it was before, unless said otherwise
+    assert ([node.name for node in again.nodes], again.selector) == (["a"], "env=prod")
     assert [each.state for each in (await made["b"].poll() or made["b"].bundle).pipelines] == ["run"]
 
 

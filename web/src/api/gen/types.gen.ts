@@ -660,6 +660,8 @@ export type EnrolmentTokenCreated = {
     etag: string;
     token: string;
     install_command: string;
+    agent_url: string;
+    root_fingerprint: string;
 };
 
 /**
@@ -1675,9 +1677,9 @@ export type RolloutNew = {
      */
     batch_size?: number | null;
     /**
-     * Only nodes with these labels: env=prod, !canary.
+     * Only nodes with these labels: env=prod, !canary. Empty: every node. Null: as it was before.
      */
-    selector?: string;
+    selector?: string | null;
     /**
      * Only nodes of this group.
      */

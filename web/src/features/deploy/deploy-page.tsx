@@ -16,6 +16,7 @@ import { Page, Section } from '@/ui/page'
 import { EmptyState, ErrorState, InlineError, LoadingState } from '@/ui/states'
 import { ChangeList } from './change-list'
 import { TextDiff } from './text-diff'
+import { AS_BEFORE, TargetSelect, targetBody } from './target-select'
 import { useVersions } from './use-versions'
 
 /** What a deploy would change, on which nodes, with which checks; then the deploy itself. */
@@ -24,16 +25,17 @@ export function DeployPage() {
   const { pipelineId } = useParams({ from: '/signed-in/$org/$env/pipelines/$pipelineId/deploy' })
   const { revision } = useSearch({ from: '/signed-in/$org/$env/pipelines/$pipelineId/deploy' })
   const path = { org, env, id: pipelineId }
+  const [target, setTarget] = useState(AS_BEFORE)
   const pipeline = useQuery({ ...getPipelineOptions({ path }), staleTime: 0 })
   const plan = useQuery({
-    queryKey: ['deploy-plan', org, env, pipelineId, revision],
+    queryKey: ['deploy-plan', org, env, pipelineId, revision, target],
     staleTime: 0,
     gcTime: 0,
     queryFn: async () => {
       const { data } = await createRollout({
         path,
         query: { dry_run: true },
-        body: { revision: revision ?? null, message: '', batch_size: null },
+        body: { revision: revision ?? null, message: '', batch_size: null, ...targetBody(target) },
         throwOnError: true,
       })
       return data as DryRun
@@ -50,10 +52,11 @@ export function DeployPage() {
       }
     >
       <UnsavedNote pipelineId={pipelineId} />
+      <TargetSelect value={target} onChange={setTarget} />
       {plan.isPending && <LoadingState />}
       {plan.error !== null && <ErrorState error={plan.error} onRetry={() => void plan.refetch()} />}
       {plan.data !== undefined && pipeline.data !== undefined && (
-        <Plan plan={plan.data} pipeline={pipeline.data} revision={revision ?? null} />
+        <Plan plan={plan.data} pipeline={pipeline.data} revision={revision ?? null} target={target} />
       )}
     </Page>
   )
@@ -69,9 +72,10 @@ function UnsavedNote({ pipelineId }: { pipelineId: string }) {
   )
 }
 
-type PlanProps = { plan: DryRun; pipeline: PipelineSummary; revision: number | null }
+type VersionsProps = { plan: DryRun; pipeline: PipelineSummary; revision: number | null }
+type PlanProps = VersionsProps & { target: string }
 
-function Plan({ plan, pipeline, revision }: PlanProps) {
+function Plan({ plan, pipeline, revision, target }: PlanProps) {
   const errors = plan.findings.filter((each) => each.severity === 'error')
   return (
     <div className="grid gap-x-10 lg:grid-cols-[minmax(0,1fr)_300px]">
@@ -93,13 +97,13 @@ function Plan({ plan, pipeline, revision }: PlanProps) {
           </div>
         </Section>
         <Targets plan={plan} />
-        <DeployForm plan={plan} pipelineId={pipeline.id} revision={revision} isBlocked={errors.length > 0} />
+        <DeployForm plan={plan} pipelineId={pipeline.id} revision={revision} target={target} isBlocked={errors.length > 0} />
       </aside>
     </div>
   )
 }
 
-function ConfigurationDiff({ plan, pipeline, revision }: PlanProps) {
+function ConfigurationDiff({ plan, pipeline, revision }: VersionsProps) {
   const deployed = pipeline.deployed?.revision
   const to = revision === null ? 'draft' : String(revision)
   if (deployed === undefined) return <TextDiff text={plan.text ?? ''} />
@@ -146,6 +150,7 @@ function Targets({ plan }: { plan: DryRun }) {
           <li key={node.id} className="flex justify-between gap-3 py-0.5">
             <span className="min-w-0 truncate font-mono text-sm">{node.name}</span>
             <span className="shrink-0 text-secondary tabular-nums">
+              {node.in_maintenance && `${t('under maintenance')} · `}
               {node.current_revision === null ? t('new') : t('now revision {revision}', { revision: node.current_revision })}
             </span>
           </li>
@@ -156,9 +161,9 @@ function Targets({ plan }: { plan: DryRun }) {
   )
 }
 
-type DeployFormProps = { plan: DryRun; pipelineId: string; revision: number | null; isBlocked: boolean }
+type DeployFormProps = { plan: DryRun; pipelineId: string; revision: number | null; target: string; isBlocked: boolean }
 
-function DeployForm({ plan, pipelineId, revision, isBlocked }: DeployFormProps) {
+function DeployForm({ plan, pipelineId, revision, target, isBlocked }: DeployFormProps) {
   const { org, env } = useScope()
   const can = useCan()
   const navigate = useNavigate()
@@ -170,7 +175,7 @@ function DeployForm({ plan, pipelineId, revision, isBlocked }: DeployFormProps) 
     mutationFn: async () => {
       const { data } = await createRollout({
         path: { org, env, id: pipelineId },
-        body: { revision, message, batch_size: batch === '' ? null : size },
+        body: { revision, message, batch_size: batch === '' ? null : size, ...targetBody(target) },
         throwOnError: true,
       })
       return data as Rollout

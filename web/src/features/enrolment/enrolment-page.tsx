@@ -16,7 +16,10 @@ import { Page } from '@/ui/page'
 import { EmptyState, ErrorState, LoadingState } from '@/ui/states'
 import type { Column } from '@/ui/table'
 import { Table } from '@/ui/table'
+import { TabbedPane } from '@/ui/tabs'
 import { notifyError } from '@/ui/toast'
+import type { InstallWay } from './install'
+import { systemdScript } from './install'
 import { TokenDialog } from './token-dialog'
 
 function TokenState({ token, now }: { token: EnrolmentToken; now: number }) {
@@ -50,6 +53,16 @@ export function EnrolmentPage() {
     { key: 'state', title: t('State'), render: (row) => <TokenState token={row} now={now} /> },
     { key: 'uses', title: t('Used'), align: 'right', render: (row) => (row.max_uses === null ? row.uses : `${row.uses} / ${row.max_uses}`) },
     { key: 'labels', title: t('Labels'), wideOnly: true, render: (row) => <Labels labels={row.labels} /> },
+    {
+      key: 'limits',
+      title: t('Limits'),
+      wideOnly: true,
+      render: (row) => (
+        <span className="text-sm text-secondary">
+          {[...(row.approval ? [t('to be admitted')] : []), ...row.allowed_addresses].join(', ')}
+        </span>
+      ),
+    },
     { key: 'created', title: t('Made'), wideOnly: true, render: (row) => <span className="text-secondary">{formatAge(row.created_at, now)}</span> },
     { key: 'expires', title: t('Expires'), wideOnly: true, render: (row) => <span className="text-secondary">{formatTime(row.expires_at)}</span> },
     {
@@ -106,10 +119,24 @@ function Labels({ labels }: { labels: Record<string, string> }) {
 }
 
 function CreatedToken({ created, onDone }: { created: EnrolmentTokenCreated; onDone: () => void }) {
+  const [way, setWay] = useState<InstallWay>('command')
   return (
     <section aria-label={t('New token')} className="mb-6 flex flex-col gap-2 border-l-2 border-good pl-4">
       <h2 className="font-semibold">{t('Run this on each machine. It is shown only now.')}</h2>
-      <CodeBlock label={t('Install command')} text={created.install_command} />
+      <TabbedPane
+        label={t('Ways to install')}
+        value={way}
+        onChange={setWay}
+        tabs={[
+          { id: 'command', label: t('In a terminal') },
+          { id: 'systemd', label: t('systemd') },
+        ]}
+      >
+        <CodeBlock label={t('Install command')} text={way === 'command' ? created.install_command : systemdScript(created)} />
+      </TabbedPane>
+      <p className="text-secondary">
+        {t('The fingerprint of the root key lets the agent refuse any other control plane:')} <code className="[overflow-wrap:anywhere]">{created.root_fingerprint}</code>
+      </p>
       <p className="text-secondary">{t('The token alone, for your own automation:')}</p>
       <CodeBlock label={t('Token')} text={created.token} />
       <div>

@@ -9,6 +9,7 @@ import { Dialog } from '@/ui/dialog'
 import { TextField } from '@/ui/field'
 import { Select } from '@/ui/select'
 import { InlineError } from '@/ui/states'
+import { Switch } from '@/ui/switch'
 
 const HOUR = 3600
 
@@ -33,6 +34,8 @@ export function TokenDialog({ isOpen, onClose, onCreated }: TokenDialogProps) {
   const [lifetime, setLifetime] = useState(String(24 * HOUR))
   const [uses, setUses] = useState('1')
   const [labelText, setLabelText] = useState('')
+  const [networks, setNetworks] = useState('')
+  const [approval, setApproval] = useState(false)
   const create = useMutation({ ...createEnrolmentTokenMutation(), onSuccess: onCreated })
   const labels = parseLabels(labelText)
   const maxUses = Number(uses)
@@ -40,7 +43,14 @@ export function TokenDialog({ isOpen, onClose, onCreated }: TokenDialogProps) {
   const submit = () =>
     create.mutate({
       path: { org, env },
-      body: { name: name.trim(), expires_in_seconds: Number(lifetime), max_uses: maxUses, labels: labels ?? {} },
+      body: {
+        name: name.trim(),
+        expires_in_seconds: Number(lifetime),
+        max_uses: maxUses,
+        labels: labels ?? {},
+        allowed_addresses: networks.split(/[\s,]+/).filter((each) => each !== ''),
+        approval,
+      },
     })
   const footer = (
     <>
@@ -81,6 +91,15 @@ export function TokenDialog({ isOpen, onClose, onCreated }: TokenDialogProps) {
           placeholder="region=eu, role=web"
           error={labels === null ? t('Write name=value, separated by commas.') : undefined}
         />
+        <TextField
+          label={t('Only from these networks')}
+          value={networks}
+          onChange={setNetworks}
+          mono
+          placeholder="192.0.2.0/24, 2001:db8::/32"
+          hint={t('Empty: from anywhere.')}
+        />
+        <Switch label={t('Nodes wait until somebody admits them')} isSelected={approval} onChange={setApproval} />
         {create.error !== null && <InlineError error={create.error} />}
       </div>
     </Dialog>

@@ -1,12 +1,15 @@
 import { Link } from '@tanstack/react-router'
 import type { Assignment } from '@/api/gen'
-import { useScope } from '@/app/scope'
+import { restartPipeline } from '@/api/gen'
+import { useCan, useScope } from '@/app/scope'
 import { formatAge } from '@/lib/format'
 import { t } from '@/lib/i18n'
 import { useNow } from '@/lib/now'
 import { StateBadge } from '@/ui/badge'
+import { Button } from '@/ui/button'
 import type { Column } from '@/ui/table'
 import { Table } from '@/ui/table'
+import { useNodeChange } from './use-node-change'
 
 function desiredLabel(row: Assignment): string {
   const words = { run: t('run'), hold: t('hold'), stop: t('stop') }[row.desired] ?? row.desired
@@ -27,8 +30,10 @@ function Actual({ row }: { row: Assignment }) {
 }
 
 /** What a node should run beside what it says it runs. */
-export function Assignments({ assignments }: { assignments: Assignment[] }) {
+export function Assignments({ assignments, nodeId }: { assignments: Assignment[]; nodeId: string }) {
   const scope = useScope()
+  const can = useCan()
+  const restart = useNodeChange(nodeId, t('The node was asked to restart it.'))
   const now = useNow(5000)
   const columns: Column<Assignment>[] = [
     {
@@ -51,6 +56,22 @@ export function Assignments({ assignments }: { assignments: Assignment[] }) {
     },
     { key: 'restarts', title: t('Restarts'), align: 'right', wideOnly: true, render: (row) => row.actual?.restarts ?? '–' },
   ]
+  if (can('node.restart')) {
+    columns.push({
+      key: 'action',
+      title: '',
+      align: 'right',
+      render: (row) =>
+        row.desired === 'run' && (
+          <Button
+            isDisabled={restart.isPending}
+            onPress={() => restart.mutate((path) => restartPipeline({ path, body: { pipeline_id: row.pipeline.id }, throwOnError: true }))}
+          >
+            {t('Restart')}
+          </Button>
+        ),
+    })
+  }
   if (assignments.length === 0) return <p className="text-secondary">{t('Nothing is assigned to this node.')}</p>
   return <Table label={t('Pipelines')} columns={columns} rows={assignments} rowKey={(row) => row.pipeline.id} />
 }

@@ -3,21 +3,17 @@ import { TicketPlus } from 'lucide-react'
 import type { Node } from '@/api/gen'
 import { listNodes } from '@/api/gen'
 import { listNodesQueryKey } from '@/api/gen/@tanstack/react-query.gen'
-import type { NodeStatus } from '@/app/router'
-import { NODE_STATUSES } from '@/app/router'
 import { useCan, useScope } from '@/app/scope'
 import { t } from '@/lib/i18n'
 import { usePages } from '@/lib/use-pages'
 import { Button, buttonClass } from '@/ui/button'
-import { SearchField } from '@/ui/field'
 import { Page } from '@/ui/page'
-import { Select } from '@/ui/select'
 import { EmptyState, ErrorState, LoadingState } from '@/ui/states'
+import { FleetNotices } from './notices'
+import { NodeFilters } from './filters'
 import { NodeTable } from './node-table'
-import { statusLabel } from './node-status'
 
 const REFRESH_MS = 10_000
-const ALL = 'all'
 
 /** The nodes of an environment: what is wrong, what runs, when each was last heard. */
 export function NodeListPage() {
@@ -33,7 +29,7 @@ export function NodeListPage() {
       (await listNodes({ path, query: { ...query, ...(cursor === undefined ? {} : { cursor }) }, signal, throwOnError: true })).data,
     refetchInterval: REFRESH_MS,
   })
-  const isFiltered = search.q !== undefined || search.status !== undefined
+  const isFiltered = Object.values(search).some((value) => value !== undefined)
   const set = (change: typeof search) => void navigate({ search: { ...search, ...change }, replace: true })
   const enrol = can('enrolment.manage') && (
     <Link to="/$org/$env/enrolment" params={path} className={buttonClass('secondary')}>
@@ -43,25 +39,14 @@ export function NodeListPage() {
   )
   return (
     <Page title={t('Nodes')} actions={enrol}>
-      {(list.items.length > 0 || isFiltered) && (
-        <div className="mb-3 flex flex-wrap items-center gap-2">
-          <SearchField label={t('Search nodes')} className="w-72 max-sm:w-full" value={search.q ?? ''} onChange={(q) => set({ q: q === '' ? undefined : q })} />
-          <Select
-            label={t('Status')}
-            hideLabel
-            className="w-40"
-            value={search.status ?? ALL}
-            onChange={(status) => set({ status: status === ALL ? undefined : (status as NodeStatus) })}
-            choices={[{ id: ALL, label: t('Any status') }, ...NODE_STATUSES.map((status) => ({ id: status, label: statusLabel(status) }))]}
-          />
-        </div>
-      )}
+      <FleetNotices />
+      {(list.items.length > 0 || isFiltered) && <NodeFilters search={search} onChange={set} />}
       {list.isPending && <LoadingState />}
       {list.error !== null && list.items.length === 0 && <ErrorState error={list.error} onRetry={() => void list.refetch()} />}
       {list.isSuccess && list.items.length === 0 && (
         <EmptyState title={isFiltered ? t('No node matches') : t('No nodes yet')} action={!isFiltered && enrol}>
           {isFiltered
-            ? t('Change the search or the status.')
+            ? t('Change the search or the filters.')
             : t('A node is a machine with an agent. Make an enrolment token and run the command it gives you.')}
         </EmptyState>
       )}

@@ -1,20 +1,18 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { useParams } from '@tanstack/react-router'
-import { useState } from 'react'
+import { useQuery } from '@tanstack/react-query'
+import { Link, useParams } from '@tanstack/react-router'
 import type { NodeDetail } from '@/api/gen'
-import { getNode, revokeNode } from '@/api/gen'
-import { getNodeOptions, getNodeQueryKey } from '@/api/gen/@tanstack/react-query.gen'
-import { useCan, useScope } from '@/app/scope'
+import { getNodeOptions } from '@/api/gen/@tanstack/react-query.gen'
+import { useScope } from '@/app/scope'
 import { formatBytes, formatRate } from '@/lib/format'
 import { t } from '@/lib/i18n'
-import { Tag } from '@/ui/badge'
-import { Button } from '@/ui/button'
-import { ConfirmDialog } from '@/ui/dialog'
 import { Facts, Page, Section } from '@/ui/page'
-import { ErrorState, InlineError, LoadingState } from '@/ui/states'
-import { notify } from '@/ui/toast'
+import { ErrorState, LoadingState } from '@/ui/states'
 import { Assignments } from './assignments'
-import { LastSeen, NodeStatus, engineLabel } from './node-status'
+import { Decisions } from './decisions'
+import { NodeActions } from './node-actions'
+import { NodeLabels } from './node-labels'
+import { LastSeen, NodeStatus, engineLabel, reasonLabel } from './node-status'
+import { Orders } from './orders'
 import { Reports } from './reports'
 
 const REFRESH_MS = 5000
@@ -42,19 +40,23 @@ export function NodePage() {
           <LastSeen at={node.last_seen_at} />
         </span>
       }
-      actions={<RevokeButton node={node} />}
+      actions={<NodeActions node={node} />}
     >
       {node.reasons.length > 0 && (
         <ul className="mb-4 rounded-md bg-warn-tint px-3 py-2 text-warn">
           {node.reasons.map((reason) => (
-            <li key={reason}>{reason}</li>
+            <li key={reason}>{reasonLabel(reason)}</li>
           ))}
         </ul>
       )}
+      <Decisions node={node} />
       <div className="grid gap-x-10 lg:grid-cols-[minmax(0,1fr)_320px]">
         <div className="min-w-0">
           <Section title={t('Pipelines')}>
-            <Assignments assignments={node.assignments} />
+            <Assignments assignments={node.assignments} nodeId={node.id} />
+          </Section>
+          <Section title={t('Orders')}>
+            <Orders nodeId={node.id} />
           </Section>
           <Section title={t('Reports')}>
             <Reports reports={node.reports} assignments={node.assignments} />
@@ -65,13 +67,21 @@ export function NodePage() {
             <MachineFacts node={node} />
           </Section>
           <Section title={t('Labels')}>
-            <div className="flex flex-wrap gap-1.5">
-              {Object.entries(node.labels).map(([name, value]) => (
-                <Tag key={name}>{`${name}=${value}`}</Tag>
-              ))}
-              {Object.keys(node.labels).length === 0 && <span className="text-secondary">{t('none')}</span>}
-            </div>
+            <NodeLabels node={node} />
           </Section>
+          {node.groups.length > 0 && (
+            <Section title={t('Groups')}>
+              <ul>
+                {node.groups.map((group) => (
+                  <li key={group.id}>
+                    <Link to="/$org/$env/nodes" params={{ org, env }} search={{ group: group.id }} className="hover:underline">
+                      {group.name}
+                    </Link>
+                  </li>
+                ))}
+              </ul>
+            </Section>
+          )}
           {Object.keys(node.facts).length > 0 && (
             <Section title={t('Reported facts')}>
               <Facts items={Object.entries(node.facts).map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)])} />
@@ -102,43 +112,4 @@ function MachineFacts({ node }: { node: NodeDetail }) {
     if (load1 != null) items.push([t('Load'), load1.toFixed(2)])
   }
   return <Facts items={items} />
-}
-
-function RevokeButton({ node }: { node: NodeDetail }) {
-  const { org, env } = useScope()
-  const can = useCan()
-  const queryClient = useQueryClient()
-  const [asks, setAsks] = useState(false)
-  const path = { org, env, id: node.id }
-  const revoke = useMutation({
-    mutationFn: async () => {
-      const { data, response } = await getNode({ path, throwOnError: true })
-      const etag = data.etag ?? response.headers.get('ETag') ?? ''
-      await revokeNode({ path, headers: { 'If-Match': etag }, throwOnError: true })
-    },
-    onSuccess: () => {
-      setAsks(false)
-      notify(t('{name} is revoked.', { name: node.name }))
-      void queryClient.invalidateQueries({ queryKey: getNodeQueryKey({ path }) })
-    },
-  })
-  if (!can('node.manage') || node.status === 'revoked') return null
-  return (
-    <>
-      <Button variant="danger" onPress={() => setAsks(true)}>
-        {t('Revoke…')}
-      </Button>
-      <ConfirmDialog
-        isOpen={asks}
-        onClose={() => setAsks(false)}
-        title={t('Revoke {name}?', { name: node.name })}
-        confirmLabel={t('Revoke')}
-        isPending={revoke.isPending}
-        onConfirm={() => revoke.mutate()}
-      >
-        <p>{t('Its token stops working at once. What runs there goes on until somebody stops it on the machine.')}</p>
-        {revoke.error !== null && <InlineError error={revoke.error} />}
-      </ConfirmDialog>
-    </>
-  )
 }

@@ -22,6 +22,19 @@ export function statusLabel(status: Node['status']): string {
   return words[status] ?? status
 }
 
+/** Why a node is degraded, in words. */
+export function reasonLabel(reason: string): string {
+  const words: Record<string, string> = {
+    crash_loop: t('a pipeline keeps crashing'),
+    refused: t('it refused what was deployed'),
+    stale: t('its orders were not renewed'),
+    clock: t('its clock is wrong'),
+    behind: t('it has not taken its newest orders'),
+    clone: t('two machines speak as this node'),
+  }
+  return words[reason] ?? reason
+}
+
 const TONES: Record<Node['status'], Tone> = {
   healthy: 'good',
   degraded: 'warn',

@@ -1,11 +1,12 @@
 import { Link } from '@tanstack/react-router'
 import { useVirtualizer } from '@tanstack/react-virtual'
+import { Copy, Wrench } from 'lucide-react'
 import { useRef } from 'react'
 import type { Node } from '@/api/gen'
 import { useScope } from '@/app/scope'
 import { formatRate } from '@/lib/format'
 import { t } from '@/lib/i18n'
-import { LastSeen, NodeStatus, engineLabel } from './node-status'
+import { LastSeen, NodeStatus, engineLabel, reasonLabel } from './node-status'
 
 const ROW = 40
 const GRID =
@@ -23,8 +24,10 @@ function Row({ node }: { node: Node }) {
       </div>
       <div role="cell" className="flex min-w-0 items-center gap-2">
         <NodeStatus status={node.status} />
-        <span className="truncate text-sm text-secondary max-lg:hidden" title={node.reasons.join('\n')}>
-          {node.reasons.join('; ')}
+        {node.in_maintenance && <Wrench aria-label={t('Under maintenance')} size={13} className="shrink-0 text-secondary" />}
+        {node.duplicate !== null && <Copy aria-label={t('Possible duplicate')} size={13} className="shrink-0 text-warn" />}
+        <span className="truncate text-sm text-secondary max-lg:hidden" title={node.reasons.map(reasonLabel).join('\n')}>
+          {node.reasons.map(reasonLabel).join('; ')}
         </span>
       </div>
       <div role="cell" className="text-right tabular-nums max-lg:hidden">

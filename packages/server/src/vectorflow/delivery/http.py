@@ -59,8 +59,11 @@ class RolloutNew(msgspec.Struct, forbid_unknown_fields=True):
         msgspec.Meta(description="Nodes of the first batch; later ones are three times as many."),
     ] = None
     selector: Annotated[
-        str, msgspec.Meta(max_length=1000, description="Only nodes with these labels: env=prod, !canary.")
-    ] = ""
+        Annotated[str, msgspec.Meta(max_length=1000)] | None,
+        msgspec.Meta(
+            description="Only nodes with these labels: env=prod, !canary. Empty: every node. Null: as it was before."
+        ),
+    ] = None
     group_id: Annotated[UUID | None, msgspec.Meta(description="Only nodes of this group.")] = None
     timeout_seconds: Annotated[
         float, msgspec.Meta(ge=1, le=86_400, description="Silence of a node that halts the rollout.")

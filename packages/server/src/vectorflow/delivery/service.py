@@ -79,7 +79,8 @@ class DeliveryService:
         else:
             made = await self._revisions.admit(txn, pipeline, new.revision, actor)
         before = await fleet.deployment(txn, environment_id, pipeline_id)
-        asked = await self._groups.requirements(txn, environment_id, new.group_id, new.selector)
+        selector, group_id = _asked(new, before)
+        asked = await self._groups.requirements(txn, environment_id, group_id, selector)
         targets = await fleet.targets(txn, environment_id, pipeline_id, asked)
         row = RolloutRow(
             id=new_id(),
@@ -94,9 +95,9 @@ class DeliveryService:
             batch_size=new.batch_size,
             timeout_seconds=new.timeout_seconds,
             watch_seconds=new.watch_seconds,
-            selector=new.selector if new.group_id is None else "",
+            selector=selector,
             requirements=asked,
-            group_id=new.group_id,
+            group_id=group_id,
             created_at=self._clock.now(),
             created_by=actor.name[:200],
             finished_at=None,
@@ -114,7 +115,8 @@ class DeliveryService:
         pipeline = await self._pipelines.pipeline(txn, environment_id, pipeline_id)
         before = await fleet.deployment(txn, environment_id, pipeline_id)
         deployed = before.revision if before else None
-        asked = await self._groups.requirements(txn, environment_id, new.group_id, new.selector)
+        selector, group_id = _asked(new, before)
+        asked = await self._groups.requirements(txn, environment_id, group_id, selector)
         targets = await fleet.targets(txn, environment_id, pipeline_id, asked)
         resting = set(await self._groups.resting_nodes(txn, environment_id))
         findings = []
@@ -336,6 +338,15 @@ class DeliveryService:
             )
         )
         await txn.notify(PIPELINE_TOPIC, {"pipeline_id": pipeline.id})
+
+
+def _asked(new: NewRollout, before: Deployment | None) -> tuple[str, UUID | None]:
+    """Return the selector and the group that a rollout goes to."""
+    if new.group_id is not None:
+        return "", new.group_id
+    if new.selector is not None:
+        return new.selector, None
+    return (before.selector, before.group_id) if before else ("", None)
 
 
 def _deployment(row: RolloutRow) -> Deployment:

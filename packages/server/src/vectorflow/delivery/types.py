@@ -139,13 +139,14 @@ class RolloutNodeRow(msgspec.Struct, frozen=True, kw_only=True):
 class NewRollout(msgspec.Struct, frozen=True, kw_only=True):
     """A rollout to be started. Without a revision one is made from the draft.
 
-    It goes to the nodes of the group, or to those that the selector finds; with neither to every node.
+    It goes to the nodes of the group, or to those that the selector finds, an empty one finding all. Where neither is
+    said it goes to those that the pipeline was for before; at first to every node.
     """
 
     revision: int | None = None
     message: str = ""
     batch_size: int | None = None
-    selector: str = ""
+    selector: str | None = None
     group_id: UUID | None = None
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
     watch_seconds: float = DEFAULT_WATCH_SECONDS

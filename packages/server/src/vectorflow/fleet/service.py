@@ -189,6 +189,8 @@ class FleetService:
             **{field: getattr(shown, field) for field in shown.__struct_fields__},
             token=token.text,
             install_command=install_command(self._agent_url(slug), token.text, root.fingerprint),
+            agent_url=self._agent_url(slug),
+            root_fingerprint=root.fingerprint,
         )
 
     async def enrolment_token_revoke(

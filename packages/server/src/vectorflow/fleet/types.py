@@ -236,6 +236,8 @@ class EnrolmentTokenCreated(EnrolmentToken, frozen=True, kw_only=True):
 
     token: str
     install_command: str
+    agent_url: str
+    root_fingerprint: str
 
 
 class EnrolmentTokenList(msgspec.Struct, frozen=True):

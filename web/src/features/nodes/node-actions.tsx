@@ -1,0 +1,175 @@
+import { Ellipsis } from 'lucide-react'
+import { useState } from 'react'
+import type { NodeDetail } from '@/api/gen'
+import { cancelDecommission, decommissionNode, revokeNode, setLogLevel, setNodeMaintenance } from '@/api/gen'
+import { useCan } from '@/app/scope'
+import { t } from '@/lib/i18n'
+import { Button } from '@/ui/button'
+import { ConfirmDialog } from '@/ui/dialog'
+import { TextField } from '@/ui/field'
+import type { MenuAction } from '@/ui/menu'
+import { Menu } from '@/ui/menu'
+import { Select } from '@/ui/select'
+import { InlineError } from '@/ui/states'
+import { useNodeChange } from './use-node-change'
+
+type Asked = 'log' | 'maintenance' | 'decommission' | 'revoke' | null
+const LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const
+const GONE = ['revoked', 'rejected', 'decommissioned']
+
+/** What a person may have a node do. */
+export function NodeActions({ node }: { node: NodeDetail }) {
+  const can = useCan()
+  const [asked, setAsked] = useState<Asked>(null)
+  const close = () => setAsked(null)
+  const change = useNodeChange(node.id, t('Done.'), close)
+  if (GONE.includes(node.status)) return null
+  const actions: MenuAction[] = []
+  const offer = (permission: string, id: string, label: string, onAction: () => void, danger = false) => {
+    if (can(permission)) actions.push({ id, label, onAction, danger })
+  }
+  if (node.maintenance === null) offer('maintenance.manage', 'maintenance', t('Begin maintenance…'), () => setAsked('maintenance'))
+  else {
+    const end = () => change.mutate((path) => setNodeMaintenance({ path, body: { on: false }, throwOnError: true }))
+    offer('maintenance.manage', 'maintenance', t('End maintenance'), end)
+  }
+  if (node.status !== 'waiting') offer('node.manage', 'log', t('Log level…'), () => setAsked('log'))
+  if (node.status === 'leaving') {
+    offer('node.decommission', 'stay', t('Let it stay'), () => change.mutate((path) => cancelDecommission({ path, throwOnError: true })))
+  } else if (node.status !== 'waiting') offer('node.decommission', 'leave', t('Decommission…'), () => setAsked('decommission'), true)
+  offer('node.manage', 'revoke', t('Revoke…'), () => setAsked('revoke'), true)
+  if (actions.length === 0) return null
+  return (
+    <>
+      <Menu
+        label={t('Actions')}
+        actions={actions}
+        trigger={
+          <Button>
+            <Ellipsis aria-hidden size={14} />
+            {t('Actions')}
+          </Button>
+        }
+      />
+      <LogLevelDialog node={node} isOpen={asked === 'log'} onClose={close} />
+      <MaintenanceDialog node={node} isOpen={asked === 'maintenance'} onClose={close} />
+      <DecommissionDialog node={node} isOpen={asked === 'decommission'} onClose={close} />
+      <ConfirmDialog
+        isOpen={asked === 'revoke'}
+        onClose={close}
+        title={t('Revoke {name}?', { name: node.name })}
+        confirmLabel={t('Revoke')}
+        isPending={change.isPending}
+        onConfirm={() => change.mutate((path, etag) => revokeNode({ path, headers: { 'If-Match': etag }, throwOnError: true }))}
+      >
+        <p>{t('Its token stops working at once. What runs there goes on until somebody stops it on the machine.')}</p>
+        {change.error !== null && <InlineError error={change.error} />}
+      </ConfirmDialog>
+    </>
+  )
+}
+
+type NodeDialogProps = { node: NodeDetail; isOpen: boolean; onClose: () => void }
+
+function LogLevelDialog({ node, isOpen, onClose }: NodeDialogProps) {
+  const [level, setLevel] = useState<(typeof LEVELS)[number]>('debug')
+  const [minutes, setMinutes] = useState('60')
+  const change = useNodeChange(node.id, t('The node was asked.'), onClose)
+  const body = { level, minutes: Number(minutes) }
+  return (
+    <ConfirmDialog
+      isOpen={isOpen}
+      onClose={onClose}
+      title={t('Log level of {name}', { name: node.name })}
+      confirmLabel={t('Ask the node')}
+      isPending={change.isPending}
+      onConfirm={() => change.mutate((path) => setLogLevel({ path, body, throwOnError: true }))}
+    >
+      <div className="flex flex-col gap-3">
+        <Select
+          label={t('Level')}
+          value={level}
+          onChange={(value) => setLevel(LEVELS.find((each) => each === value) ?? 'info')}
+          choices={LEVELS.map((id) => ({ id, label: id }))}
+        />
+        <Select
+          label={t('For')}
+          value={minutes}
+          onChange={setMinutes}
+          choices={[
+            { id: '10', label: t('10 minutes') },
+            { id: '60', label: t('1 hour') },
+            { id: '1440', label: t('1 day') },
+            { id: '0', label: t('Until told otherwise') },
+          ]}
+        />
+      </div>
+    </ConfirmDialog>
+  )
+}
+
+function MaintenanceDialog({ node, isOpen, onClose }: NodeDialogProps) {
+  const [hours, setHours] = useState('4')
+  const [note, setNote] = useState('')
+  const change = useNodeChange(node.id, t('Maintenance has begun.'), onClose)
+  const begin = () => {
+    const until = hours === '0' ? null : new Date(Date.now() + Number(hours) * 3_600_000).toISOString()
+    change.mutate((path) => setNodeMaintenance({ path, body: { on: true, until, note }, throwOnError: true }))
+  }
+  return (
+    <ConfirmDialog
+      isOpen={isOpen}
+      onClose={onClose}
+      title={t('Maintenance of {name}', { name: node.name })}
+      confirmLabel={t('Begin')}
+      isPending={change.isPending}
+      onConfirm={begin}
+    >
+      <div className="flex flex-col gap-3">
+        <p>{t('No rollout starts on this node until it ends. What runs goes on.')}</p>
+        <Select
+          label={t('For')}
+          value={hours}
+          onChange={setHours}
+          choices={[
+            { id: '1', label: t('1 hour') },
+            { id: '4', label: t('4 hours') },
+            { id: '24', label: t('1 day') },
+            { id: '0', label: t('Until somebody ends it') },
+          ]}
+        />
+        <TextField label={t('Why')} value={note} onChange={setNote} maxLength={500} />
+      </div>
+    </ConfirmDialog>
+  )
+}
+
+function DecommissionDialog({ node, isOpen, onClose }: NodeDialogProps) {
+  const [engines, setEngines] = useState<'keep' | 'stop'>('keep')
+  const change = useNodeChange(node.id, t('The node is told to leave.'), onClose)
+  return (
+    <ConfirmDialog
+      isOpen={isOpen}
+      onClose={onClose}
+      title={t('Decommission {name}?', { name: node.name })}
+      confirmLabel={t('Decommission')}
+      isPending={change.isPending}
+      onConfirm={() =>
+        change.mutate((path, etag) => decommissionNode({ path, body: { engines }, headers: { 'If-Match': etag }, throwOnError: true }))
+      }
+    >
+      <div className="flex flex-col gap-3">
+        <p>{t('It removes its configurations, secrets, keys and token, and says so. Until it has said so its wipe is pending.')}</p>
+        <Select
+          label={t('What runs there')}
+          value={engines}
+          onChange={(value) => setEngines(value === 'stop' ? 'stop' : 'keep')}
+          choices={[
+            { id: 'keep', label: t('goes on, on its own') },
+            { id: 'stop', label: t('is drained and stopped') },
+          ]}
+        />
+      </div>
+    </ConfirmDialog>
+  )
+}
