@@ -15,6 +15,7 @@ from vectorflow.entry.api import build_litestar
 from vectorflow.entry.audit_cli import register as register_audit
 from vectorflow.entry.backup_cli import register as register_backup
 from vectorflow.entry.files.commands import register as register_files
+from vectorflow.entry.fleet_cli import register as register_fleet
 from vectorflow.entry.health import version
 from vectorflow.entry.keys_cli import keys
 from vectorflow.entry.openapi import complete
@@ -44,6 +45,7 @@ app.add_typer(org, name="org")
 register_files(app)
 register_audit(app)
 register_backup(app)
+register_fleet(app)
 
 # What a person can do something about: told in a sentence, without a trace.
 EXPECTED = (

@@ -49,6 +49,15 @@ class ApiClient:
         self._csrf = session["csrf_token"]
         return dict(session)
 
+    def cookies(self) -> dict[str, str]:
+        """Return the session's cookies, to be resumed later."""
+        return {cookie.name: cookie.value or "" for cookie in self._http.cookies.jar}
+
+    def resume(self, cookies: dict[str, str], csrf_token: str) -> None:
+        """Go on with a session that was opened before."""
+        self._http.cookies.update(cookies)
+        self._csrf = csrf_token
+
     def request(
         self,
         method: str,
