@@ -5,7 +5,7 @@ The session that `login` opens is kept in a file that only its owner may read; p
 
 import getpass
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -319,7 +319,7 @@ def _one(items: Iterator[dict[str, Any]], name: str) -> dict[str, Any] | None:
     return found[0] if len(found) == 1 else None
 
 
-def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     widths = [max(len(row[column]) for row in [heads, *rows]) for column in range(len(heads))]
     for row in [heads, *rows]:
         typer.echo(
