@@ -19,6 +19,10 @@ class ApiRefused(Exception):
         super().__init__(f"{title} ({status}). {problem.get('detail', '')}".strip())
 
 
+class ApiUnreachable(Exception):
+    """The server cannot be reached."""
+
+
 class ApiClient:
     """A signed-in session with one VectorFlow server."""
 
@@ -67,11 +71,17 @@ class ApiClient:
         params: dict[str, Any] | None = None,
         etag: str | None = None,
     ) -> Any:
-        """Send a request and return the decoded answer, or None for an empty one. Raises `ApiRefused`."""
+        """Send a request and return the decoded answer, or None for an empty one.
+
+        Raises `ApiRefused`, `ApiUnreachable`.
+        """
         headers = {"X-CSRF-Token": self._csrf} if self._csrf else {}
         if etag is not None:
             headers["If-Match"] = etag
-        response = self._http.request(method, path, json=json, params=params, headers=headers)
+        try:
+            response = self._http.request(method, path, json=json, params=params, headers=headers)
+        except httpx2.TransportError as error:
+            raise ApiUnreachable(str(error)) from error
         if response.is_error:
             try:
                 problem = response.json()

@@ -10,11 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-import httpx2
 import msgspec
 import typer
 
-from vectorflow.entry.client import ApiClient, ApiRefused
+from vectorflow.entry.client import ApiClient, ApiRefused, ApiUnreachable
 
 nodes = typer.Typer(no_args_is_help=True, help="Nodes of an environment.")
 groups = typer.Typer(no_args_is_help=True, help="Groups of nodes.")
@@ -279,7 +278,7 @@ def _said() -> Iterator[None]:
     except ApiRefused as error:
         hint = "; sign in again with: vectorflow login" if error.status == 401 else ""
         raise _stopped(f"{error}{hint}") from None
-    except httpx2.TransportError as error:
+    except ApiUnreachable as error:
         raise _stopped(f"the server cannot be reached: {error}") from None
 
 
