@@ -119,11 +119,12 @@ export type EditorPane = 'yaml' | 'outline' | 'findings'
 const editor = createRoute({
   getParentRoute: () => scoped,
   path: '/pipelines/$pipelineId',
-  validateSearch: (search): { component?: string; pane?: EditorPane; line?: number; at?: string } => ({
+  validateSearch: (search): { component?: string; pane?: EditorPane; line?: number; at?: string; restore?: number } => ({
     component: text(search.component),
     pane: (['yaml', 'outline', 'findings'] as const).find((pane) => pane === search.pane),
     line: typeof search.line === 'number' && Number.isInteger(search.line) && search.line > 0 ? search.line : undefined,
     at: text(search.at),
+    restore: typeof search.restore === 'number' && Number.isInteger(search.restore) && search.restore > 0 ? search.restore : undefined,
   }),
   component: lazyRouteComponent(() => import('@/features/editor/editor-page'), 'EditorPage'),
 })

@@ -19,6 +19,7 @@ import { SpecIndex } from './graph/types'
 import { createEditorStore, draftOf } from './store'
 import type { Translator } from './text/session'
 import { TextSession } from './text/session'
+import { useRestore } from './use-restore'
 import { Workbench } from './workbench'
 
 /** The editor of one pipeline; everything in it is made anew for another one. */
@@ -68,9 +69,10 @@ function Editor({ pipeline, catalogue, account }: EditorProps) {
   const specs = useMemo(() => new SpecIndex(catalogue), [catalogue])
   const [restored] = useState(() => keptDraft(account, pipeline.id))
   const [store] = useState(() => createEditorStore(pipeline, restored))
-  const [text] = useState(() => new TextSession(store, translator({ org, env })))
-  const [showsRestored, setShowsRestored] = useState(restored !== null)
   const canEdit = can('pipeline.edit')
+  const [text] = useState(() => new TextSession(store, translator({ org, env })))
+  useRestore(store, canEdit)
+  const [showsRestored, setShowsRestored] = useState(restored !== null)
   const value = useMemo<EditorContextValue>(
     () => ({
       store,

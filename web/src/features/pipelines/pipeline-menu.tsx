@@ -1,10 +1,11 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
-import { CircleStop, Ellipsis, History, Rocket, Trash2 } from 'lucide-react'
+import { CircleStop, CopyPlus, Ellipsis, History, Rocket, Trash2 } from 'lucide-react'
 import { useState } from 'react'
 import type { PipelineSummary } from '@/api/gen'
-import { deletePipeline, getPipeline, stopPipeline } from '@/api/gen'
+import { createPipeline, deletePipeline, getPipeline, listPipelines, stopPipeline } from '@/api/gen'
 import { listPipelinesQueryKey } from '@/api/gen/@tanstack/react-query.gen'
+import { copyName } from './copy-name'
 import { useCan, useScope } from '@/app/scope'
 import { t } from '@/lib/i18n'
 import { IconButton } from '@/ui/button'
@@ -12,7 +13,7 @@ import { ConfirmDialog } from '@/ui/dialog'
 import { TextField } from '@/ui/field'
 import { Menu } from '@/ui/menu'
 import { InlineError } from '@/ui/states'
-import { notify } from '@/ui/toast'
+import { notify, notifyError } from '@/ui/toast'
 
 /** What can be done with a pipeline in the list. */
 export function PipelineMenu({ pipeline }: { pipeline: PipelineSummary }) {
@@ -21,6 +22,7 @@ export function PipelineMenu({ pipeline }: { pipeline: PipelineSummary }) {
   const navigate = useNavigate()
   const [asks, setAsks] = useState<'delete' | 'stop' | null>(null)
   const params = { org, env, pipelineId: pipeline.id }
+  const clone = useClone(pipeline)
   return (
     <>
       <Menu
@@ -45,6 +47,13 @@ export function PipelineMenu({ pipeline }: { pipeline: PipelineSummary }) {
             onAction: () => void navigate({ to: '/$org/$env/pipelines/$pipelineId/revisions', params }),
           },
           {
+            id: 'clone',
+            label: t('Clone'),
+            icon: <CopyPlus size={14} />,
+            disabled: !can('pipeline.edit'),
+            onAction: () => clone.mutate(),
+          },
+          {
             id: 'stop',
             label: t('Stop on all nodes…'),
             icon: <CircleStop size={14} />,
@@ -65,6 +74,27 @@ export function PipelineMenu({ pipeline }: { pipeline: PipelineSummary }) {
       {asks === 'stop' && <StopDialog pipeline={pipeline} onClose={() => setAsks(null)} />}
     </>
   )
+}
+
+/** Makes a pipeline with the same draft under another name, and opens it. */
+function useClone(pipeline: PipelineSummary) {
+  const { org, env } = useScope()
+  const navigate = useNavigate()
+  const refresh = useRefresh()
+  return useMutation({
+    mutationFn: async () => {
+      const { data } = await getPipeline({ path: { org, env, id: pipeline.id }, throwOnError: true })
+      const { data: found } = await listPipelines({ path: { org, env }, query: { q: pipeline.name, limit: 200 }, throwOnError: true })
+      const name = copyName(pipeline.name, found.items.map((each) => each.name))
+      return (await createPipeline({ path: { org, env }, body: { name, description: data.description, document: data.document }, throwOnError: true })).data
+    },
+    onSuccess: async (made) => {
+      notify(t('{name} is made.', { name: made.name }))
+      refresh()
+      await navigate({ to: '/$org/$env/pipelines/$pipelineId', params: { org, env, pipelineId: made.id } })
+    },
+    onError: notifyError,
+  })
 }
 
 type AskProps = { pipeline: PipelineSummary; onClose: () => void }

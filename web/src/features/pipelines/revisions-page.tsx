@@ -75,21 +75,27 @@ function RevisionTable({ rows, deployed, pipelineId }: RevisionTableProps) {
       key: 'action',
       title: '',
       align: 'right',
-      render: (row) =>
-        row.number === deployed ? (
-          <span className="text-good">{t('deployed')}</span>
-        ) : (
-          can('pipeline.deploy') && (
+      render: (row) => (
+        <div className="flex flex-wrap items-center justify-end gap-2 py-1">
+          {can('pipeline.edit') && (
             <Link
-              to="/$org/$env/pipelines/$pipelineId/deploy"
+              to="/$org/$env/pipelines/$pipelineId"
               params={{ ...scope, pipelineId }}
-              search={{ revision: row.number }}
-              className={buttonClass('secondary')}
+              search={{ restore: row.number }}
+              className={buttonClass('quiet')}
+              title={t('Brings it into the draft; nothing is saved or deployed by it')}
             >
+              {t('Restore into the draft')}
+            </Link>
+          )}
+          {row.number === deployed && <span className="px-2.5 text-good">{t('deployed')}</span>}
+          {row.number !== deployed && can('pipeline.deploy') && (
+            <Link to="/$org/$env/pipelines/$pipelineId/deploy" params={{ ...scope, pipelineId }} search={{ revision: row.number }} className={buttonClass('secondary')}>
               {t('Deploy this revision…')}
             </Link>
-          )
-        ),
+          )}
+        </div>
+      ),
     },
   ]
   return <Table label={t('Revisions')} columns={columns} rows={rows} rowKey={(row) => String(row.number)} />
