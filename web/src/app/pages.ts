@@ -14,7 +14,7 @@ export function entries(): Entry[] {
     { to: '/$org/$env/groups', label: t('Groups'), icon: Boxes, permission: 'node.read' },
     { to: '/$org/$env/engines', label: t('Engines'), icon: Cpu, permission: 'node.read' },
     { to: '/$org/$env/enrolment', label: t('Enrolment'), icon: TicketPlus, permission: 'enrolment.manage' },
-    { to: '/$org/$env/secrets', label: t('Secrets'), icon: KeyRound, permission: 'secret.read' },
+    { to: '/$org/$env/secrets', label: t('Vault'), icon: KeyRound, permission: 'secret.read' },
     { to: '/$org/$env/rules', label: t('Rules'), icon: Scale },
     { to: '/$org/$env/encryption', label: t('Encryption'), icon: LockKeyhole, permission: 'keys.read' },
     { to: '/$org/$env/audit', label: t('Audit'), icon: ScrollText, permission: 'audit.read' },

@@ -114,6 +114,10 @@ export type NodeSearch = {
   duplicates?: boolean
 }
 
+/** The tabs of the vault. */
+export const VAULT_TABS = ['secrets', 'variables', 'certificates', 'files', 'stores'] as const
+export type VaultTab = (typeof VAULT_TABS)[number]
+
 export type EditorPane = 'yaml' | 'outline' | 'findings'
 
 const editor = createRoute({
@@ -202,7 +206,8 @@ const enrolment = createRoute({
 const secrets = createRoute({
   getParentRoute: () => scoped,
   path: '/secrets',
-  component: lazyRouteComponent(() => import('@/features/secrets/secrets-page'), 'SecretsPage'),
+  validateSearch: (search): { tab?: VaultTab } => ({ tab: VAULT_TABS.find((each) => each === search.tab) }),
+  component: lazyRouteComponent(() => import('@/features/vault/vault-page'), 'VaultPage'),
 })
 
 const rules = createRoute({

@@ -443,7 +443,7 @@ export type Document = {
     };
     tests?: Array<unknown>;
     variables?: {
-        [key: string]: VectorflowTopologyDocumentVariable;
+        [key: string]: Variable;
     };
     comments?: {
         [key: string]: Remark;
@@ -841,6 +841,7 @@ export type ImportedDocument = {
 };
 
 /**
+<<<<<<< HEAD
  * Incident
  */
 export type Incident = {
@@ -867,6 +868,23 @@ export type Incident = {
 export type IncidentList = {
     items: Array<Incident>;
     next_cursor: string | null;
+=======
+ * KeptVariable
+ */
+export type KeptVariable = {
+    id: string;
+    name: string;
+    type: 'string' | 'number' | 'boolean' | 'duration' | 'bytes' | 'list';
+    value: string | number | number | boolean | Array<string> | null;
+    sensitive: boolean;
+    description: string;
+    version: number;
+    created_at: string;
+    updated_at: string;
+    updated_by: string;
+    used_by: Array<SecretUse>;
+    etag: string;
+>>>>>>> 7277db4 (Give the vault a page with a tab for each kind, and forms their certificates, files and variables)
 };
 
 /**
@@ -1962,10 +1980,18 @@ export type TeamRef = {
 };
 
 /**
+ * Variable
+ */
+export type Variable = {
+    type: 'string' | 'number' | 'boolean';
+    value: string | number | number | boolean;
+};
+
+/**
  * VariableList
  */
 export type VariableList = {
-    items: Array<VectorflowVaultHttpVariablesVariable>;
+    items: Array<KeptVariable>;
     next_cursor: string | null;
 };
 
@@ -2070,32 +2096,6 @@ export type Window = {
     days: Array<'mon' | 'tue' | 'wed' | 'thu' | 'fri' | 'sat' | 'sun'>;
     start: string;
     minutes: number;
-};
-
-/**
- * Variable
- */
-export type VectorflowTopologyDocumentVariable = {
-    type: 'string' | 'number' | 'boolean';
-    value: string | number | number | boolean;
-};
-
-/**
- * Variable
- */
-export type VectorflowVaultHttpVariablesVariable = {
-    id: string;
-    name: string;
-    type: 'string' | 'number' | 'boolean' | 'duration' | 'bytes' | 'list';
-    value: string | number | number | boolean | Array<string> | null;
-    sensitive: boolean;
-    description: string;
-    version: number;
-    created_at: string;
-    updated_at: string;
-    updated_by: string;
-    used_by: Array<SecretUse>;
-    etag: string;
 };
 
 /**
@@ -3200,7 +3200,7 @@ export type CreateVariableResponses = {
     /**
      * Document created, URL follows
      */
-    201: VectorflowVaultHttpVariablesVariable;
+    201: KeptVariable;
 };
 
 export type CreateVariableResponse = CreateVariableResponses[keyof CreateVariableResponses];
@@ -3258,7 +3258,7 @@ export type UpdateVariableResponses = {
     /**
      * Request fulfilled, document follows
      */
-    200: VectorflowVaultHttpVariablesVariable;
+    200: KeptVariable;
 };
 
 export type UpdateVariableResponse = UpdateVariableResponses[keyof UpdateVariableResponses];

@@ -1,11 +1,12 @@
-import { RotateCcw, Wrench } from 'lucide-react'
+import { Braces, RotateCcw, Wrench } from 'lucide-react'
 import type { ReactNode } from 'react'
-import { useContext } from 'react'
+import { useContext, useState } from 'react'
 import type { Finding, OptionSpec } from '@/api/gen'
 import { t } from '@/lib/i18n'
 import { Button, IconButton } from '@/ui/button'
 import { FindingLine } from '@/ui/finding-line'
 import { FormContext, useFindings } from './context'
+import { HeldControl, heldKind, VariablePicker } from './held-control'
 import { BooleanControl, CodeControl, EnumControl, NumberControl, TextControl } from './controls'
 import { ListControl, MapControl, ObjectControl, UnionControl } from './nested'
 import { SecretControl } from './secret-control'
@@ -28,6 +29,7 @@ export function ValueControl(props: ControlProps) {
   const { program: Program } = useContext(FormContext)
   if (!fits(spec, value)) return <YamlControl {...props} />
   if (spec.sensitive === true && spec.type === 'string') return <SecretControl {...props} />
+  if (spec.type === 'string' && heldKind(props.path) !== null) return <HeldControl {...props} />
   if (spec.type === 'string' && spec.enum != null && spec.enum.length > 0) return <EnumControl {...props} />
   switch (spec.type) {
     case 'boolean':
@@ -63,6 +65,8 @@ export function OptionField({ name, isRequired, ...props }: OptionFieldProps) {
   const findings = useFindings(path, false)
   const label = titleOf(name, spec)
   const isSet = value !== undefined
+  const [picking, setPicking] = useState(false)
+  const mayVary = !readOnly && spec.sensitive !== true && ['string', 'integer', 'number'].includes(spec.type)
   return (
     <div data-option={path.join('.')} className="flex min-w-0 flex-col gap-1">
       <div className="flex min-h-5 items-center gap-1.5">
@@ -72,6 +76,11 @@ export function OptionField({ name, isRequired, ...props }: OptionFieldProps) {
         {isRequired && <span className="text-sm text-secondary">{t('required')}</span>}
         <span className="flex-1" />
         <FieldNote spec={spec} />
+        {mayVary && (
+          <IconButton label={t('Use a variable for {label}', { label })} className="h-5! w-5!" onPress={() => setPicking(!picking)}>
+            <Braces aria-hidden size={12} />
+          </IconButton>
+        )}
         {isSet && !readOnly && !isRequired && (
           <IconButton label={t('Remove {label}', { label })} className="h-5! w-5!" onPress={() => onChange(undefined)}>
             <RotateCcw aria-hidden size={12} />
@@ -81,6 +90,7 @@ export function OptionField({ name, isRequired, ...props }: OptionFieldProps) {
       <div className={nested ? 'border-l border-line pl-3' : ''}>
         <ValueControl {...props} label={label} readOnly={readOnly} />
       </div>
+      {picking && <VariablePicker label={label} onChange={onChange} />}
       {spec.help != null && spec.help !== '' && <p className="text-sm text-secondary">{spec.help}</p>}
       {findings.map((finding, index) => (
         <FieldFinding key={index} finding={finding} />

@@ -59,7 +59,7 @@ class VariableReplacement(msgspec.Struct, forbid_unknown_fields=True):
         return "VariableReplacement(…)"
 
 
-class Variable(msgspec.Struct):
+class KeptVariable(msgspec.Struct):
     """A variable; `value` is null for a sensitive one."""
 
     id: UUID
@@ -79,7 +79,7 @@ class Variable(msgspec.Struct):
 class VariableList(msgspec.Struct):
     """A page of variables, by name."""
 
-    items: list[Variable]
+    items: list[KeptVariable]
     next_cursor: str | None
 
 
@@ -131,7 +131,7 @@ async def create_variable(
     database: NamedDependency[Database],
     vault: NamedDependency[VaultService],
     idempotency: NamedDependency[Idempotency],
-) -> Response[Variable]:
+) -> Response[KeptVariable]:
     """Keep a new variable."""
     del org, env
     async with database.transaction(access.organization_id) as txn:
@@ -170,7 +170,7 @@ async def update_variable(
     actor: NamedDependency[Actor],
     database: NamedDependency[Database],
     vault: NamedDependency[VaultService],
-) -> Response[Variable]:
+) -> Response[KeptVariable]:
     """Change a variable."""
     del org, env
     environment_id, given = access.environment_id, if_match(request)
@@ -219,7 +219,7 @@ async def delete_variable(
 
 async def _answered(
     txn: Transaction, vault: VaultService, environment_id: UUID, row: VariableRow
-) -> Variable:
+) -> KeptVariable:
     used = await vault.used_by(txn, environment_id, "variable", [row.name])
     return _variable(row, used[row.name])
 
@@ -228,8 +228,8 @@ def _tag(row: VariableRow) -> str:
     return etag("variable", row.id, row.version)
 
 
-def _variable(row: VariableRow, used_by: list[SecretUse]) -> Variable:
-    return Variable(
+def _variable(row: VariableRow, used_by: list[SecretUse]) -> KeptVariable:
+    return KeptVariable(
         id=row.id,
         name=row.name,
         type=msgspec.convert(row.type, VariableType),

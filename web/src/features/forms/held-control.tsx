@@ -1,0 +1,67 @@
+import { useQuery } from '@tanstack/react-query'
+import { listCertificatesOptions, listLookupFilesOptions, listVariablesOptions } from '@/api/gen/@tanstack/react-query.gen'
+import { useCan, useScope } from '@/app/scope'
+import { t } from '@/lib/i18n'
+import { Select } from '@/ui/select'
+import type { ControlProps } from './option-field'
+import { TextControl } from './controls'
+
+/** Which kind of thing of the vault an option that names a file can hold. */
+export function heldKind(path: readonly (string | number)[]): 'CERT' | 'KEY' | 'FILE' | null {
+  const last = path.findLast((step) => typeof step === 'string')
+  if (last === undefined) return null
+  if (/^(crt_file|ca_file|certificate_file|cert_file)$/.test(last)) return 'CERT'
+  if (last === 'key_file') return 'KEY'
+  return last === 'path' && path[0] === 'enrichment_tables' ? 'FILE' : null
+}
+
+/** A path on the node, or a certificate, a private key or a lookup file of this environment by name. */
+export function HeldControl(props: ControlProps) {
+  const { value, onChange, path, readOnly, label } = props
+  const { org, env } = useScope()
+  const can = useCan()
+  const kind = heldKind(path)
+  const query = { path: { org, env }, query: { limit: 200 } }
+  const certificates = useQuery({ ...listCertificatesOptions(query), enabled: (kind === 'CERT' || kind === 'KEY') && can('certificate.read') }).data
+  const files = useQuery({ ...listLookupFilesOptions(query), enabled: kind === 'FILE' && can('lookup-file.read') }).data
+  const held = kind === 'KEY' ? (certificates?.items ?? []).filter((each) => each.has_key) : (certificates?.items ?? [])
+  const names = (kind === 'FILE' ? (files?.items ?? []) : held).map((each) => each.name)
+  const current = typeof value === 'string' && kind !== null && value.startsWith(`${kind}[`) ? value : null
+  const choices = [...new Set([...(current === null ? [] : [current]), ...names.map((name) => `${kind ?? ''}[${name}]`)])]
+  return (
+    <div className="flex flex-col gap-1.5">
+      <TextControl {...props} />
+      {choices.length > 0 && !readOnly && (
+        <Select
+          label={t('{label} from the vault', { label })}
+          hideLabel
+          mono
+          value={current}
+          placeholder={t('Or choose from the vault…')}
+          choices={choices.map((id) => ({ id, label: id }))}
+          onChange={onChange}
+        />
+      )}
+    </div>
+  )
+}
+
+/** Puts a variable of this environment in the place of a value. */
+export function VariablePicker({ label, onChange }: { label: string; onChange: (value: string) => void }) {
+  const { org, env } = useScope()
+  const can = useCan()
+  const variables = useQuery({ ...listVariablesOptions({ path: { org, env }, query: { limit: 200 } }), enabled: can('variable.read') }).data
+  const items = variables?.items ?? []
+  if (items.length === 0) return null
+  return (
+    <Select
+      label={t('{label}: a variable', { label })}
+      hideLabel
+      mono
+      value={null}
+      placeholder={t('Use a variable…')}
+      choices={items.map((each) => ({ id: `VAR[${each.name}]`, label: each.name, hint: each.sensitive ? t('sensitive') : String(each.value) }))}
+      onChange={onChange}
+    />
+  )
+}

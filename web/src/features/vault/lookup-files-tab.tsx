@@ -1,0 +1,134 @@
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { Download } from 'lucide-react'
+import { useState } from 'react'
+import type { LookupFile } from '@/api/gen'
+import { createLookupFile, deleteLookupFile, renewLookupFile } from '@/api/gen'
+import { listLookupFilesOptions, listLookupFilesQueryKey } from '@/api/gen/@tanstack/react-query.gen'
+import { useCan, useScope } from '@/app/scope'
+import { formatAge, formatBytes, shortHash } from '@/lib/format'
+import { t } from '@/lib/i18n'
+import { useNow } from '@/lib/now'
+import { Button } from '@/ui/button'
+import { Dialog } from '@/ui/dialog'
+import { TextField } from '@/ui/field'
+import { InlineError } from '@/ui/states'
+import type { Column } from '@/ui/table'
+import { Table } from '@/ui/table'
+import { DeleteNamed, FileButton, KindList, Name, UsedBy } from './parts'
+
+// The description of the API has no name for a body that is a file; it is sent as it is.
+function asBody(file: File): { body: never; bodySerializer: null } {
+  return { body: file as never, bodySerializer: null }
+}
+
+const BYTES = { 'Content-Type': 'application/octet-stream' }
+
+export function LookupFilesTab() {
+  const { org, env } = useScope()
+  const path = { org, env }
+  const can = useCan()
+  const now = useNow(10_000)
+  const queryClient = useQueryClient()
+  const files = useQuery(listLookupFilesOptions({ path, query: { limit: 200 } }))
+  const [uploading, setUploading] = useState<{ file: LookupFile | null } | null>(null)
+  const [removing, setRemoving] = useState<LookupFile | null>(null)
+  const mayWrite = can('lookup-file.write')
+  const remove = useMutation({
+    mutationFn: (row: LookupFile) => deleteLookupFile({ path: { ...path, id: row.id }, headers: { 'If-Match': row.etag }, throwOnError: true }),
+    onSuccess: () => {
+      void queryClient.invalidateQueries({ queryKey: listLookupFilesQueryKey({ path }).slice(0, 1) })
+      setRemoving(null)
+    },
+  })
+  const columns: Column<LookupFile>[] = [
+    { key: 'name', title: t('Name'), render: (row) => <Name note={row.detail}>{row.name}</Name> },
+    { key: 'size', title: t('Size'), align: 'right', render: (row) => formatBytes(row.size) },
+    { key: 'version', title: t('Version'), align: 'right', wideOnly: true, render: (row) => row.version },
+    { key: 'hash', title: t('SHA-256'), wideOnly: true, render: (row) => <span className="font-mono text-sm">{shortHash(row.sha256)}</span> },
+    { key: 'used', title: t('Used by'), wideOnly: true, render: (row) => <UsedBy uses={row.used_by} /> },
+    { key: 'updated', title: t('Uploaded'), wideOnly: true, render: (row) => <span className="text-secondary">{t('{age} by {name}', { age: formatAge(row.updated_at, now), name: row.uploaded_by })}</span> },
+    {
+      key: 'action',
+      title: '',
+      align: 'right',
+      render: (row) => (
+        <span className="inline-flex items-center gap-2 py-1 max-sm:flex-col">
+          <a href={`/api/v1/orgs/${org}/environments/${env}/lookup-files/${row.id}/content`} className="inline-flex items-center gap-1 hover:underline" download>
+            <Download aria-hidden size={14} />
+            {t('Download')}
+          </a>
+          {mayWrite && <Button onPress={() => setUploading({ file: row })}>{t('New version…')}</Button>}
+          {mayWrite && (
+            <Button variant="danger" onPress={() => setRemoving(row)}>
+              {t('Delete…')}
+            </Button>
+          )}
+        </span>
+      ),
+    },
+  ]
+  return (
+    <>
+      <KindList
+        query={files}
+        isEmpty={files.isSuccess && files.data.items.length === 0}
+        emptyTitle={t('No lookup files yet')}
+        about={t('Tables that events are enriched from: CSV, or a MaxMind database. An enrichment table names one as FILE[name]; nodes fetch it by its hash.')}
+        newLabel={mayWrite ? t('Upload file') : null}
+        onNew={() => setUploading({ file: null })}
+      >
+        <Table label={t('Lookup files')} columns={columns} rows={files.data?.items ?? []} rowKey={(row) => row.id} />
+      </KindList>
+      {uploading !== null && <UploadDialog file={uploading.file} mostBytes={files.data?.most_bytes ?? 0} onClose={() => setUploading(null)} />}
+      {removing !== null && (
+        <DeleteNamed name={removing.name} error={remove.error} isPending={remove.isPending} onClose={() => setRemoving(null)} onConfirm={() => remove.mutate(removing)} />
+      )}
+    </>
+  )
+}
+
+function UploadDialog({ file, mostBytes, onClose }: { file: LookupFile | null; mostBytes: number; onClose: () => void }) {
+  const { org, env } = useScope()
+  const path = { org, env }
+  const queryClient = useQueryClient()
+  const [name, setName] = useState(file?.name ?? '')
+  const [description, setDescription] = useState('')
+  const [chosen, setChosen] = useState<File | null>(null)
+  const tooLarge = chosen !== null && mostBytes > 0 && chosen.size > mostBytes
+  const save = useMutation({
+    mutationFn: async (content: File) => {
+      if (file === null) await createLookupFile({ path, query: { name, description }, headers: BYTES, ...asBody(content), throwOnError: true })
+      else await renewLookupFile({ path: { ...path, id: file.id }, headers: { ...BYTES, 'If-Match': file.etag }, ...asBody(content), throwOnError: true })
+    },
+    onSuccess: () => {
+      void queryClient.invalidateQueries({ queryKey: listLookupFilesQueryKey({ path }).slice(0, 1) })
+      onClose()
+    },
+  })
+  const choose = (next: File) => {
+    setChosen(next)
+    if (name === '') setName(next.name.replace(/\.[^.]*$/, '').replace(/[^A-Za-z0-9_-]+/g, '_').slice(0, 64))
+  }
+  const footer = (
+    <>
+      <Button onPress={onClose}>{t('Cancel')}</Button>
+      <Button variant="primary" isDisabled={name === '' || chosen === null || tooLarge || save.isPending} onPress={() => chosen !== null && save.mutate(chosen)}>
+        {save.isPending ? t('Uploading…') : t('Upload')}
+      </Button>
+    </>
+  )
+  return (
+    <Dialog title={file === null ? t('Upload file') : t('New version of {name}', { name: file.name })} isOpen onClose={onClose} footer={footer}>
+      <div className="flex flex-col gap-3">
+        <span className="flex flex-wrap items-center gap-2">
+          <FileButton label={t('Choose file…')} onFile={choose} />
+          <span className="text-secondary">{chosen === null ? t('at most {size}', { size: formatBytes(mostBytes) }) : `${chosen.name}, ${formatBytes(chosen.size)}`}</span>
+        </span>
+        {tooLarge && <p className="text-sm text-bad">{t('This file is too large.')}</p>}
+        {file === null && <TextField label={t('Name')} mono autoComplete="off" value={name} onChange={setName} />}
+        {file === null && <TextField label={t('Description')} value={description} onChange={setDescription} maxLength={500} />}
+        {save.error !== null && <InlineError error={save.error} />}
+      </div>
+    </Dialog>
+  )
+}

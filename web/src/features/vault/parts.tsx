@@ -1,0 +1,113 @@
+import { Link } from '@tanstack/react-router'
+import { Plus } from 'lucide-react'
+import type { ReactNode } from 'react'
+import { useRef } from 'react'
+import type { SecretUse } from '@/api/gen'
+import { useScope } from '@/app/scope'
+import { t } from '@/lib/i18n'
+import { StateBadge } from '@/ui/badge'
+import { Button } from '@/ui/button'
+import { ConfirmDialog } from '@/ui/dialog'
+import { EmptyState, ErrorState, InlineError, LoadingState } from '@/ui/states'
+
+/** Whether something is fine, due or over, as shape, colour and word. */
+export function TimeState({ state }: { state: 'ok' | 'due' | 'expired' }) {
+  if (state === 'ok') return <StateBadge tone="good" label={t('in date')} />
+  return state === 'due' ? <StateBadge tone="warn" label={t('due')} /> : <StateBadge tone="bad" label={t('expired')} />
+}
+
+/** The pipelines that use something, as links. */
+export function UsedBy({ uses }: { uses: SecretUse[] }) {
+  const scope = useScope()
+  if (uses.length === 0) return <span className="text-secondary">{t('nothing')}</span>
+  return (
+    <span className="flex flex-wrap gap-x-3">
+      {uses.map((use) => (
+        <Link key={use.pipeline_id} to="/$org/$env/pipelines/$pipelineId" params={{ ...scope, pipelineId: use.pipeline_id }} className="hover:underline">
+          {use.name}
+        </Link>
+      ))}
+    </span>
+  )
+}
+
+export function Name({ children, note }: { children: string; note?: string }) {
+  return (
+    <span className="flex min-w-0 flex-col py-1">
+      <span className="font-mono text-sm font-medium [overflow-wrap:anywhere]">{children}</span>
+      {note !== undefined && note !== '' && <span className="text-sm text-secondary [overflow-wrap:anywhere]">{note}</span>}
+    </span>
+  )
+}
+
+type ListProps = {
+  query: { isPending: boolean; isSuccess: boolean; error: unknown; refetch: () => unknown }
+  isEmpty: boolean
+  about: string
+  emptyTitle: string
+  newLabel: string | null
+  onNew: () => void
+  children: ReactNode
+}
+
+/** One kind of thing: a sentence about it, the way to a new one, and the list or what stands for it. */
+export function KindList({ query, isEmpty, about, emptyTitle, newLabel, onNew, children }: ListProps) {
+  const make = newLabel !== null && (
+    <Button variant="primary" onPress={onNew}>
+      <Plus aria-hidden size={14} />
+      {newLabel}
+    </Button>
+  )
+  if (query.isPending) return <LoadingState />
+  if (query.error != null) return <ErrorState error={query.error} onRetry={() => void query.refetch()} />
+  if (isEmpty) {
+    return (
+      <EmptyState title={emptyTitle} action={make}>
+        {about}
+      </EmptyState>
+    )
+  }
+  return (
+    <>
+      <div className="mb-2 flex flex-wrap items-start gap-3">
+        <p className="min-w-0 flex-1 basis-72 text-secondary">{about}</p>
+        {make}
+      </div>
+      {children}
+    </>
+  )
+}
+
+type DeleteProps = { name: string; error: unknown; isPending: boolean; onClose: () => void; onConfirm: () => void }
+
+export function DeleteNamed({ name, error, isPending, onClose, onConfirm }: DeleteProps) {
+  return (
+    <ConfirmDialog isOpen title={t('Delete {name}?', { name })} confirmLabel={t('Delete')} isPending={isPending} onClose={onClose} onConfirm={onConfirm}>
+      <p>{t('What a pipeline names cannot be deleted.')}</p>
+      {error !== null && <InlineError error={error} />}
+    </ConfirmDialog>
+  )
+}
+
+/** A button that opens the system's choice of a file. */
+export function FileButton({ label, accept, onFile }: { label: string; accept?: string; onFile: (file: File) => void }) {
+  const input = useRef<HTMLInputElement>(null)
+  return (
+    <>
+      <Button onPress={() => input.current?.click()}>{label}</Button>
+      <input
+        ref={input}
+        type="file"
+        aria-label={label}
+        tabIndex={-1}
+        accept={accept}
+        className="hidden"
+        onChange={(event) => {
+          const file = event.target.files?.[0]
+          if (file !== undefined) onFile(file)
+          event.target.value = ''
+        }}
+      />
+    </>
+  )
+}
