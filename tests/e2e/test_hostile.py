@@ -39,6 +39,37 @@ def _content(source: Path, url: str) -> dict[str, object]:
     )
 
 
+def _fill_the_vault(api: Api, canary: str, text: str) -> None:
+    """Put the canary into every sealed field of the vault, and the hostile string into every other one."""
+    api.post(
+        f"{api.base}/variables",
+        {"name": "hidden", "type": "string", "value": canary, "sensitive": True, "description": text},
+    )
+    api.post(f"{api.base}/variables", {"name": "shown", "type": "list", "value": [text], "description": text})
+    api.post(
+        f"{api.base}/secret-stores",
+        {
+            "name": "corp",
+            "resolve": "server",
+            "vault": {"address": "https://vault.example.com"},
+            "credentials": {"token": canary},
+        },
+    )
+    refused = api.raw(
+        "POST",
+        f"{api.base}/certificates",
+        json={"name": "c", "chain": text, "private_key": canary, "passphrase": canary, "description": text},
+    )
+    assert refused.status_code == 422
+    uploaded = api.raw(
+        "POST",
+        f"{api.base}/lookup-files",
+        params={"name": "f", "description": text},
+        content=HOSTILE.encode(),
+    )
+    assert uploaded.status_code == 201, uploaded.text
+
+
 def _answers(api: Api, pipeline: str) -> str:
     """Everything the API says about this environment, as one text."""
     base = f"{api.base}/pipelines/{pipeline}"
@@ -55,6 +86,12 @@ def _answers(api: Api, pipeline: str) -> str:
         *(f"{api.base}/nodes/{node['id']}" for node in nodes),
         f"{api.base}/enrolment-tokens",
         f"{api.base}/secrets",
+        *(f"{api.base}/secrets/{each['id']}/versions" for each in api.get(f"{api.base}/secrets")["items"]),
+        f"{api.base}/secret-destinations?secret=canary",
+        f"{api.base}/variables",
+        f"{api.base}/certificates",
+        f"{api.base}/lookup-files",
+        f"{api.base}/secret-stores",
         f"{api.organization}/audit?limit=200",
         "/session",
         "/sessions",
@@ -68,7 +105,9 @@ def test_no_canary_and_nothing_live_anywhere(
     canary = f"canary{uuid.uuid4().hex}"
     source = tmp_path / "hostile.log"
     source.write_text(HOSTILE.replace("\r\n", " ") + "\n")
-    api.post(f"{api.base}/secrets", {"name": "canary", "value": canary})
+    clean = CONTROL.sub("", HOSTILE).replace("\r\n", " ")
+    api.post(f"{api.base}/secrets", {"name": "canary", "value": canary, "settings": {"description": clean}})
+    _fill_the_vault(api, canary, clean)
     made = api.raw(
         "POST",
         f"{api.base}/pipelines",
@@ -137,7 +176,7 @@ def _pages(stack: Stack, api: Api, pipeline: str) -> list[str]:
         f"{base}/rollouts/{rollout}",
         f"{base}/nodes",
         f"{base}/nodes/{node}",
-        f"{base}/secrets",
+        *(f"{base}/secrets?tab={tab}" for tab in ("secrets", "variables", "certificates", "files", "stores")),
     ]
 
 

@@ -1,6 +1,7 @@
 import pytest
 
-from vectorflow_agent.core.policy import Policy, reserved, violations
+from vectorflow_agent.core.policy import Policy, reserved, store_violations, violations
+from vectorflow_wire.bundles import StoreRef
 
 
 def config(kind="sources", **options):
@@ -59,3 +60,18 @@ def test_what_belongs_to_the_agent_is_reserved():
     found = reserved({"data_dir": "/x", "api": {}, "sinks": {"vf_x": {"type": "http"}, "ok": {}}})
     assert len(found) == 3
     assert "vf_x" in found[2]
+
+
+def test_a_key_that_the_agent_writes_is_inside_but_no_other_secret_is_a_path() -> None:
+    policy = Policy(file_roots=("/var/log",))
+    held = {"SECRET[vectorflow.key.web.1]"}
+    assert violations(policy, config(type="http", key_file="SECRET[vectorflow.key.web.1]"), held) == []
+    assert violations(policy, config(type="http", key_file="SECRET[vectorflow.other]"), held)
+    assert violations(policy, config(type="file", include=["SECRET[vectorflow.other]"]), held)
+
+
+def test_stores_are_asked_only_where_the_node_says_so() -> None:
+    store = StoreRef(name="store-own", type="aws_secrets_manager")
+    assert store_violations(Policy(), [store])
+    assert store_violations(Policy(secret_stores=("aws_secrets_manager",)), [store]) == []
+    assert store_violations(Policy(secret_stores=("aws_secrets_manager",)), [StoreRef(name="x", type="exec")])

@@ -6,6 +6,7 @@ from vectorflow_agent.settings import Settings
 from vectorflow_agent.shell.secrets import (
     SecretsUnusable,
     escaped,
+    put_in_place,
     resolved_check,
     runtime_folder,
     secrets_write,
@@ -48,6 +49,29 @@ def test_values_are_written_escaped_private_and_stale_ones_go(tmp_path):
     assert (folder / "k").read_text() == escaped(HOSTILE) == r"a\"b\\c\nd: e #"
     assert stat.S_IMODE((folder / "k").stat().st_mode) == 0o600
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_a_private_key_is_a_file_and_the_engine_is_given_its_path(tmp_path):
+    folder, pem = tmp_path / "secrets", "-----BEGIN PRIVATE KEY-----\nabc\n"
+    values = {"key.web.2": pem, "k": "v"}
+    secrets_write(folder, {"key.web.1": pem}, files={"key.web.1"})
+    secrets_write(folder, values, files={"key.web.2"})
+    assert sorted(file.name for file in folder.iterdir()) == ["k", "key.web.2", "key.web.2.file"]
+    assert (folder / "key.web.2.file").read_text() == pem
+    assert (folder / "key.web.2").read_text() == str(folder / "key.web.2.file")
+    assert stat.S_IMODE((folder / "key.web.2.file").stat().st_mode) == 0o600
+    placed = put_in_place(folder, values, {"key.web.2"})
+    assert placed == {"key.web.2": str(folder / "key.web.2.file"), "k": "v"}
+    resolved_check('key_file: "SECRET[vectorflow.key.web.2]"', placed)
+    with pytest.raises(SecretsUnusable):
+        secrets_write(folder, {"key.web.2.file": "x"})
+
+
+def test_what_a_store_holds_must_stand_in_double_quotes_too():
+    resolved_check('a: "SECRET[store-own.api_key]"', {}, {"store-own"})
+    for text in ("a: SECRET[store-own.api_key]", "a: 'SECRET[store-own.api_key]'"):
+        with pytest.raises(SecretsUnusable, match="double-quoted"):
+            resolved_check(text, {}, {"store-own"})
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "", ".hidden", "a\nb"])

@@ -3,10 +3,11 @@ import { readFileSync } from 'node:fs'
 import { parse } from 'yaml'
 import { check, compile, ratesOf } from './answers.mjs'
 import { ago, demoDocument, emptyDocument, HOSTILE, newId, nodes } from './data.mjs'
+import { secret, vaultRoutes } from './vault.mjs'
 
 const API = '/api/v1'
 const E = `${API}/orgs/:org/environments/:env`
-const PERMISSIONS = ['pipeline.read', 'pipeline.edit', 'pipeline.deploy', 'revision.read', 'rollout.read', 'rollout.control', 'node.read', 'node.manage', 'enrolment.manage', 'secret.read', 'secret.write', 'telemetry.read']
+const PERMISSIONS = ['pipeline.read', 'pipeline.edit', 'pipeline.deploy', 'revision.read', 'rollout.read', 'rollout.control', 'node.read', 'node.manage', 'enrolment.manage', 'secret.read', 'secret.write', 'variable.read', 'variable.write', 'certificate.read', 'certificate.write', 'lookup-file.read', 'lookup-file.write', 'telemetry.read']
 const account = { id: newId(), email: 'owner@example.org', name: 'Demo Owner' }
 const session = { account, csrf_token: 'csrf', expires_at: ago(-86400), organizations: [{ id: newId(), slug: 'demo', name: 'Demo', role: 'OWNER' }] }
 const team = { id: newId(), slug: 'core', name: 'Core' }
@@ -19,11 +20,11 @@ const COOKIE = 'vf_session=mock'
 const pipelines = new Map()
 const rollouts = new Map()
 const tokens = []
-const secrets = ['receiver_token', 'loki_password'].map((name, index) => ({ id: newId(), name, version: index + 1, created_at: ago(9e5), updated_at: ago(4e4), used_by: [], etag: `"s${index}"` }))
+const secrets = [secret('receiver_token', { description: 'Of the log receiver' }), secret('loki_password', { version: 2, state: 'due', rotate_days: 90 }), secret('old_key', { state: 'expired', expires_at: ago(9e4) })]
 
 function pipeline(name, description, document, deployed) {
   const id = newId()
-  const value = { id, name, description, component_count: document.components.length, draft_version: 1, updated_at: ago(7200), updated_by: 'Demo Owner', deployed, draft_changed: false, document, etag: '"1"', revisions: [] }
+  const value = { id, name, description, component_count: document.components.length, draft_version: 1, updated_at: ago(7200), updated_by: 'Demo Owner', deployed, draft_changed: false, outdated: [], document, etag: '"1"', revisions: [] }
   pipelines.set(id, value)
   if (deployed) addRevision(value, 'First form')
   return value
@@ -192,9 +193,10 @@ const table = [
     return [201, { ...token, token: 'vfe_demo_mock_notarealtoken', install_command: 'curl -fsS http://127.0.0.1:8484/install | sh -s -- --token vfe_demo_mock_notarealtoken' }]
   }],
   ['DELETE', `${E}/enrolment-tokens/:id`, ({ path }) => { tokens.find((each) => each.id === path.id).revoked_at = new Date().toISOString(); return [204] }],
+  ...vaultRoutes(E, list),
   ['GET', `${E}/secrets`, () => list(secrets)],
-  ['POST', `${E}/secrets`, ({ body }) => { const secret = { id: newId(), name: body.name, version: 1, created_at: ago(0), updated_at: ago(0), used_by: [], etag: '"1"' }; secrets.push(secret); return [201, secret] }],
-  ['PUT', `${E}/secrets/:id`, ({ path }) => { const secret = secrets.find((each) => each.id === path.id); secret.version += 1; return [200, secret] }],
+  ['POST', `${E}/secrets`, ({ body }) => { const made = secret(body.name); secrets.push(made); return [201, made] }],
+  ['PUT', `${E}/secrets/:id`, ({ path }) => { const found = secrets.find((each) => each.id === path.id); found.version += 1; return [200, found] }],
   ['DELETE', `${E}/secrets/:id`, () => problem(409, 'vault.in-use', 'In use', 'Access log uses this secret.')],
 ]
 

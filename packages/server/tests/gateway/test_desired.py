@@ -270,3 +270,43 @@ async def test_a_revoked_node_is_cut_off_within_a_second(world) -> None:
         assert time.monotonic() - began < 1.0
     assert (await agent.call("GET", "/agent/v1/desired")).status_code == 401
     assert (await agent.call("POST", "/agent/v1/heartbeat", content=b"{}")).status_code == 401
+
+
+async def test_a_lookup_file_goes_in_pieces_to_the_nodes_whose_bundle_names_it(world, new_world) -> None:
+    content = bytes(range(256)) * 6000  # more than one piece
+    digest = hashlib.sha256(content).hexdigest()
+    named, other = await world.agents(2)
+    stranger = (await (await new_world()).agents(1))[0]
+    vault, tables = (
+        world.house.vault,
+        {"t": {"type": "file", "file": {"path": "FILE[table]", "encoding": {"type": "csv"}}}},
+    )
+
+    async def body():
+        yield content
+
+    async with vault.lookup_files.upload() as upload:
+        await upload.take(body())
+        async with world.scoped() as txn:
+            await vault.lookup_files.create(
+                txn, SYSTEM, world.environment_id, name="table", description="", upload=upload
+            )
+    pipeline_id = await world.pipeline()
+    async with world.scoped() as txn:
+        row = await world.house.pipelines.for_change(txn, world.environment_id, pipeline_id)
+        draft = await world.house.pipelines.draft(txn, world.environment_id, pipeline_id)
+        document = msgspec.structs.replace(draft.document, enrichment_tables=tables)
+        await world.house.pipelines.update(txn, SYSTEM, row, name=row.name, description="", document=document)
+        new = NewRollout(batch_size=1)
+        await world.house.delivery.start_rollout(txn, SYSTEM, world.environment_id, pipeline_id, new)
+    await world.sign()
+    for agent in (named, other):
+        await agent.poll()
+    has = [agent for agent in (named, other) if agent.bundle.pipelines]
+    assert len(has) == 1
+    assert digest in {each.sha256 for each in has[0].bundle.pipelines[0].files}
+    answer = await has[0].call("GET", f"/agent/v1/files/{digest}")
+    assert (answer.status_code, answer.headers["content-length"]) == (200, str(len(content)))
+    assert answer.content == content
+    for agent in [each for each in (named, other) if each not in has] + [stranger]:
+        assert (await agent.call("GET", f"/agent/v1/files/{digest}")).status_code == 404

@@ -33,7 +33,7 @@ export function UsedBy({ uses }: { uses: SecretUse[] }) {
 
 export function Name({ children, note }: { children: string; note?: string }) {
   return (
-    <span className="flex min-w-0 flex-col py-1">
+    <span className="flex min-w-24 flex-col py-1">
       <span className="font-mono text-sm font-medium [overflow-wrap:anywhere]">{children}</span>
       {note !== undefined && note !== '' && <span className="text-sm text-secondary [overflow-wrap:anywhere]">{note}</span>}
     </span>

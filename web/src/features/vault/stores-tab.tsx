@@ -20,7 +20,14 @@ import { DeleteNamed, KindList, Name } from './parts'
 function LookUp({ store, now }: { store: SecretStore; now: number }) {
   if (store.resolve === 'node') return <span className="text-secondary">{t('by the nodes')}</span>
   if (store.last_used_at === null) return <span className="text-secondary">{t('never asked')}</span>
-  if (store.last_error !== '') return <StateBadge tone="bad" label={store.last_error} />
+  if (store.last_error !== '') {
+    return (
+      <span className="flex flex-col">
+        <StateBadge tone="bad" label={t('no answer')} />
+        <span className="text-sm text-secondary">{store.last_error}</span>
+      </span>
+    )
+  }
   return <StateBadge tone="good" label={t('answered {age}', { age: formatAge(store.last_used_at, now) })} />
 }
 
