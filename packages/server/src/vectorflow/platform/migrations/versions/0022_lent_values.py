@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0021"
-down_revision = "0020"
+revision = "0022"
+down_revision = "0021"
 
 SQL = r"""
 -- Runs with the rights and the scope of whoever changed the variable, or noted what a store told.
