@@ -841,7 +841,6 @@ export type ImportedDocument = {
 };
 
 /**
-<<<<<<< HEAD
  * Incident
  */
 export type Incident = {
@@ -868,7 +867,9 @@ export type Incident = {
 export type IncidentList = {
     items: Array<Incident>;
     next_cursor: string | null;
-=======
+};
+
+/**
  * KeptVariable
  */
 export type KeptVariable = {
@@ -884,7 +885,6 @@ export type KeptVariable = {
     updated_by: string;
     used_by: Array<SecretUse>;
     etag: string;
->>>>>>> 7277db4 (Give the vault a page with a tab for each kind, and forms their certificates, files and variables)
 };
 
 /**
