@@ -1,5 +1,8 @@
+import contextlib
 import os
 import stat
+
+import pytest
 
 from vectorflow_agent.shell import spool as spool_module
 from vectorflow_agent.shell.spool import Spool
@@ -14,13 +17,57 @@ async def loaded(path):
     return spool
 
 
+def numbers(spool):
+    return [report.sequence for report in spool.waiting(99)]
+
+
 async def test_numbers_grow_over_restarts_and_acknowledgements(tmp_path):
     spool = await loaded(tmp_path)
-    assert [(await spool.add(REPORT)).sequence for _ in range(3)] == [1, 2, 3]
+    for _ in range(3):
+        await spool.add(REPORT)
+    assert numbers(spool) == [1, 2, 3]
     await spool.done([1, 2, 3])
     spool = await loaded(tmp_path)
     assert len(spool) == 0
-    assert (await spool.add(REPORT)).sequence == 4
+    await spool.add(REPORT)
+    assert numbers(spool) == [4]
+
+
+@pytest.mark.parametrize("written", range(4))
+async def test_whenever_it_is_killed_a_report_has_one_number_and_no_number_is_left_out(
+    tmp_path, monkeypatch, written
+):
+    """The agent is killed after each of the writes that belong to what is applied and its report."""
+    spool = await loaded(tmp_path / "spool")
+    await spool.add(REPORT)
+    kept = []
+
+    async def keep(numbered):
+        count(None)
+        kept.extend(numbered)
+
+    done = 0
+
+    def count(_):
+        nonlocal done
+        if done == written:
+            raise KeyboardInterrupt
+        done += 1
+
+    write = spool_module.write_atomic
+    monkeypatch.setattr(spool_module, "write_atomic", lambda *a, **k: (count(None), write(*a, **k)))
+    with contextlib.suppress(KeyboardInterrupt):
+        await spool.add(REPORT, before=keep)
+    monkeypatch.setattr(spool_module, "write_atomic", write)
+    again = await loaded(tmp_path / "spool")
+    await again.restore(kept)
+    await again.add(REPORT)
+    # Killed before anything was on disk, nothing was applied either; else the report is there, once.
+    assert numbers(again) == ([1, 2] if written == 0 else [1, 2, 3])
+    await again.done(numbers(again))
+    later = await loaded(tmp_path / "spool")
+    await later.restore(kept)
+    assert numbers(later) == []
 
 
 async def test_what_was_not_acknowledged_is_there_after_a_restart(tmp_path):

@@ -9,10 +9,11 @@ from typing import Final, TypeVar
 import msgspec
 
 from vectorflow_agent.core.counters import CounterBook
-from vectorflow_agent.shell.disk import PipelineLayout, read_optional, remove_tree
+from vectorflow_agent.shell.disk import Layout, PipelineLayout, read_optional, remove_tree
 from vectorflow_agent.shell.prepare import Instance
 from vectorflow_agent.shell.processes import Process, ProcessId, find_by_argument, identify
 from vectorflow_wire.bundles import BundlePipeline
+from vectorflow_wire.messages import Report
 
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
@@ -20,11 +21,16 @@ _KEPT_LOGS: Final = 3
 
 
 class Applied(msgspec.Struct, frozen=True, kw_only=True):
-    """What was last found healthy, with its sealed secrets, and which instance runs it."""
+    """What was last found healthy, with its sealed secrets, and which instance runs it.
+
+    `telling` are the reports about it, written here together with it: an agent that is killed before they
+    are in the spool finds them here.
+    """
 
     spec: BundlePipeline | None = None
     live: int | None = None
     stopped: bool = False
+    telling: tuple[Report, ...] = ()
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -44,6 +50,12 @@ class Instances(msgspec.Struct, frozen=True):
 def applied_read(layout: PipelineLayout) -> Applied:
     """What is applied; nothing when it was never written or is damaged."""
     return _read(layout.applied, Applied) or Applied()
+
+
+def untold(layout: Layout) -> list[Report]:
+    """Reports that stand with what is applied; the spool knows which of them it has had."""
+    folders = [path for path in layout.pipelines.glob("*") if path.is_dir()]
+    return [report for path in folders for report in applied_read(PipelineLayout(path)).telling]
 
 
 def find_instances(

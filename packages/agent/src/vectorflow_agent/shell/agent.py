@@ -10,7 +10,7 @@ import msgspec
 from vectorflow_agent import __version__
 from vectorflow_agent.core.policy import Policy
 from vectorflow_agent.settings import Settings
-from vectorflow_agent.shell.adoption import applied_read
+from vectorflow_agent.shell.adoption import applied_read, untold
 from vectorflow_agent.shell.client import Gateway
 from vectorflow_agent.shell.confinement import confiner_open
 from vectorflow_agent.shell.context import Context
@@ -81,6 +81,7 @@ class Agent:
     async def _begin(self, layout: Layout, gateway: Gateway) -> None:
         spool = Spool(layout.spool)
         await spool.load()
+        await spool.restore(await asyncio.to_thread(untold, layout))
         runtime = runtime_folder(self._settings)
         self._context = context = Context(
             self._settings,

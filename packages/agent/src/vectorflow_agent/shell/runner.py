@@ -10,7 +10,8 @@ import logging
 import os
 import random
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
+from itertools import takewhile
 from typing import Any, Final
 
 import msgspec
@@ -91,8 +92,16 @@ class Runner:
 
     async def _take(self, event: Event) -> None:
         self.state, commands = step(self.state, event)
-        for command in commands:
-            await self._carry_out(command)
+        following = list(commands)
+        while following:
+            command = following.pop(0)
+            if isinstance(command, Save):
+                # What is applied and the word of it belong together, whenever the agent is killed.
+                told = list(takewhile(lambda each: isinstance(each, Tell), following))
+                del following[: len(told)]
+                await self._save(command, [each for each in told if isinstance(each, Tell)])
+            else:
+                await self._carry_out(command)
 
     async def stop_engines(self) -> None:
         """Drain and end all engines of the pipeline; `run` must have ended."""
@@ -175,10 +184,8 @@ class Runner:
                     self._task(self._drain(found, command.drain_seconds))
             case Wake():
                 self._task(self._wake(command))
-            case Save():
-                await self._save(command)
             case Tell():
-                await self._tell(command)
+                await self._context.spool.add(self._report(command))
 
     def _task(self, work: Coroutine[Any, Any, None], instance: int | None = None) -> None:
         task = asyncio.create_task(self._guarded(work, instance))
@@ -314,33 +321,38 @@ class Runner:
         instances = {*self._running, *self._prepared, *([state.instance] if state.instance else [])}
         await asyncio.to_thread(tidy, self._layout, instances, specs)
 
-    async def _save(self, command: Save) -> None:
-        applied = Applied(spec=command.applied, live=command.live, stopped=command.stopped)
-        try:
-            await asyncio.to_thread(write_atomic, self._layout.applied, msgspec.json.encode(applied))
-        except OSError as error:
-            _log.error("pipeline %s: what is applied cannot be kept: %s", self.pipeline, error)
-
-    async def _tell(self, command: Tell) -> None:
-        context, spec = self._context, command.spec
-        generation, issue = context.order
-        await context.spool.add(
-            Report(
-                node="",
-                sequence=0,
-                at=now_ms(),
-                kind=command.kind,
-                pipeline=self.pipeline,
-                revision=spec.revision,
-                number=spec.number,
-                generation=generation,
-                issue=issue,
-                reason=command.reason,
-                message=command.message,
-                engine_output=command.output,
+    async def _save(self, command: Save, told: Sequence[Tell]) -> None:
+        async def keep(telling: tuple[Report, ...]) -> None:
+            applied = Applied(
+                spec=command.applied, live=command.live, stopped=command.stopped, telling=telling
             )
-        )
+            try:
+                await asyncio.to_thread(write_atomic, self._layout.applied, msgspec.json.encode(applied))
+            except OSError as error:
+                _log.error("pipeline %s: what is applied cannot be kept: %s", self.pipeline, error)
+
+        if told:
+            await self._context.spool.add(*map(self._report, told), before=keep)
+        else:
+            await keep(())
+
+    def _report(self, command: Tell) -> Report:
+        (generation, issue), spec = self._context.order, command.spec
         _log.info("pipeline %s: %s revision %d %s", self.pipeline, command.kind, spec.number, command.message)
+        return Report(
+            node="",
+            sequence=0,
+            at=now_ms(),
+            kind=command.kind,
+            pipeline=self.pipeline,
+            revision=spec.revision,
+            number=spec.number,
+            generation=generation,
+            issue=issue,
+            reason=command.reason,
+            message=command.message,
+            engine_output=command.output,
+        )
 
 
 def _process_name(found: Found) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -34,16 +34,42 @@ class Spool:
         if self._waiting:
             self.added.set()
 
-    async def add(self, report: Report) -> Report:
-        """Number a report and keep it. With a full disk it is kept in memory and written later."""
+    async def restore(self, reports: Iterable[Report]) -> None:
+        """Take in reports that an earlier agent had numbered, but was killed before it wrote them here.
+
+        Numbers are given and written one after another, so only the last ones can be missing.
+        """
         async with self._lock:
-            self._last += 1
-            report = msgspec.structs.replace(report, sequence=self._last)
-            self._waiting[report.sequence] = report
-            self._unwritten.add(report.sequence)
+            for report in sorted(reports, key=lambda each: each.sequence):
+                if report.sequence > self._last:
+                    self._last = report.sequence
+                    self._waiting[report.sequence] = report
+                    self._unwritten.add(report.sequence)
+            await self._write()
+        if self._waiting:
+            self.added.set()
+
+    async def add(
+        self, *reports: Report, before: Callable[[tuple[Report, ...]], Awaitable[None]] | None = None
+    ) -> None:
+        """Number reports and keep them. With a full disk they are kept in memory and written later.
+
+        `before` is done with the numbered reports before they are kept: what it writes down with them is
+        the same to a later agent, whenever this one is killed (see `restore`).
+        """
+        async with self._lock:
+            numbered = tuple(
+                msgspec.structs.replace(report, sequence=self._last + place)
+                for place, report in enumerate(reports, start=1)
+            )
+            if before is not None:
+                await before(numbered)
+            for report in numbered:
+                self._last = report.sequence
+                self._waiting[report.sequence] = report
+                self._unwritten.add(report.sequence)
             await self._write()
         self.added.set()
-        return report
 
     def waiting(self, limit: int) -> list[Report]:
         """The oldest reports, in order."""
@@ -81,9 +107,9 @@ class Spool:
                 self._waiting.pop(sequence)
 
     def _write_one(self, report: Report) -> None:
-        # The counter first: a number may be skipped, but never used twice.
-        write_atomic(self._counter, str(report.sequence).encode())
+        # The report first: its number is not given again while it is here, and none is left out.
         write_atomic(self._file(report.sequence), msgspec.json.encode(report))
+        write_atomic(self._counter, str(report.sequence).encode())
 
     def _file(self, sequence: int) -> Path:
         return self._path / f"{sequence:012d}.json"
@@ -99,4 +125,8 @@ class Spool:
                 _log.error("the report in %s cannot be read and is left aside", file.name)
                 continue
             self._waiting[report.sequence] = report
-        self._last = max(self._last, *self._waiting, 0)
+        newest = max((self._last, *self._waiting))
+        if newest > self._last:
+            # Before any of them can be acknowledged and removed.
+            write_atomic(self._counter, str(newest).encode())
+            self._last = newest
