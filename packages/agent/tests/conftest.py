@@ -20,7 +20,7 @@ import pytest
 import uvicorn
 from nacl.signing import SigningKey
 
-from vectorflow_wire import bundles, envelope, keys, messages, sealing, tokens
+from vectorflow_wire import bundles, envelope, keys, messages, sealing, statements, tokens
 from vectorflow_wire.encoding import base64_text
 
 STANDIN = Path(__file__).with_name("standin_vector.py")
@@ -51,6 +51,8 @@ class MiniGateway:
         self.body, self.etag, self.generation = b"", "", 0
         self.listeners = set()
         self.calls = []
+        self.statements = []
+        self.clock_ahead = 0
         self.intervals = messages.Intervals(heartbeat_seconds=0.3, poll_seconds=30.0)
         self.publish([])
 
@@ -187,7 +189,12 @@ class MiniGateway:
             return (200, data, []) if data is not None else (404, b"{}", [])
         if path == "/agent/v1/heartbeat":
             self.heartbeats.append(msgspec.json.decode(body, type=messages.HeartbeatRequest))
-            answer = messages.HeartbeatAnswer(generation=self.generation, issue=1, at=now_ms())
+            answer = messages.HeartbeatAnswer(
+                generation=self.generation,
+                issue=1,
+                at=now_ms() + self.clock_ahead,
+                statements=self.open_statements(),
+            )
             return 200, msgspec.json.encode(answer), []
         if path == "/agent/v1/reports":
             return 200, self.take_reports(body), []
@@ -219,6 +226,34 @@ class MiniGateway:
             if all(known.sequence != report.sequence for known in self.reports):
                 self.reports.append(report)
         return msgspec.json.encode(messages.ReportsAnswer(accepted=tuple(accepted)))
+
+    def tell(self, kind, arguments=None, *, key=None, stream=False, **changes):
+        """Give the node a statement: with every heartbeat until it is answered, or once over the stream."""
+        content = statements.Statement(
+            organization=self.organization,
+            node=self.node,
+            id=str(uuid.uuid4()),
+            kind=kind,
+            issued_at=now_ms() - 1000,
+            expires_at=now_ms() + HOUR,
+            keys_version=1,
+            arguments=arguments or {},
+        )
+        content = msgspec.structs.replace(content, **changes)
+        signed = statements.statement_signed(content, signer_of(key or self.online))
+        if stream:
+            for queue in self.listeners:
+                queue.put_nowait((kind, msgspec.to_builtins(signed)))
+        else:
+            self.statements.append((content.id, signed))
+        return content.id
+
+    def open_statements(self):
+        answered = {report.statement for report in self.reports}
+        return tuple(signed for name, signed in self.statements if name not in answered)
+
+    def answers(self, statement):
+        return [report for report in self.reports if report.statement == statement]
 
     def told(self, kind):
         return [report for report in self.reports if report.kind == kind]

@@ -44,6 +44,7 @@ class Chaos:
         self._mark = 0
         self._ordered: list[float] = []
         self._killed: set[int] = set()
+        self._began = 0.0
         self.kills: Counter[str] = Counter()
         self.rollouts = 0
 
@@ -111,7 +112,7 @@ class Chaos:
         self.rollouts += 1
 
     def _rage(self, seconds: float, kills: int) -> None:
-        began = time.monotonic()
+        self._began = began = time.monotonic()
         next_kill = next_rollout = began
         while (now := time.monotonic()) < began + seconds or self.kills.total() < kills:
             if now > began + 2 * seconds + 60:
@@ -178,7 +179,11 @@ class Chaos:
     def _evidence(self) -> Evidence:
         nodes = self.house.nodes()
         lines = self.samples.read_bytes().split(b"\n")[:-1]
-        samples = [(at, [tuple(engine) for engine in engines]) for at, engines in map(json.loads, lines)]
+        samples = [
+            (at, [tuple(engine) for engine in engines])
+            for at, engines in map(json.loads, lines)
+            if at >= self._began
+        ]
         sequences: dict[str, list[int]] = {}
         for node, sequence in self.house.query("select node_id::text, sequence from reports"):
             sequences.setdefault(nodes.get(node, node), []).append(sequence)

@@ -25,6 +25,7 @@ from vectorflow_agent.core.types import (
     Prepared,
     Refusal,
     Reload,
+    RestartAsked,
     Save,
     Start,
     State,
@@ -167,6 +168,8 @@ def _prepared(state: State, event: Prepared) -> Step:
     spec, live = state.candidate, state.live
     if live is None:
         return _start(state)
+    if state.again:
+        return _with(state, phase=Phase.DRAINING), (Stop(live, spec.drain_seconds),)
     match _handover(spec, state.applied):
         case Handover.BESIDE:
             return _start(state)
@@ -356,6 +359,17 @@ def _exited(state: State, event: Exited) -> Step:
             return _crashed(state, event)
 
 
+def _restart_asked(state: State, event: RestartAsked) -> Step:
+    """While something else is under way the wish is dropped: an engine will be started anyway."""
+    if state.phase != Phase.IDLE or state.live is None or state.applied is None:
+        return state, ()
+    return _prepare(state, _with_drain(state.applied, event.drain_seconds), check=False)
+
+
+def _with_drain(spec: BundlePipeline, seconds: float) -> BundlePipeline:
+    return msgspec.structs.replace(spec, drain_seconds=seconds)
+
+
 def _woke(state: State, event: Woke) -> Step:
     if event.timer != state.timer or state.phase not in _SETTLED:
         return state, ()
@@ -386,4 +400,5 @@ _HANDLERS: dict[type, Callable[[State, Any], Step]] = {
     Healthy: _healthy,
     Exited: _exited,
     Woke: _woke,
+    RestartAsked: _restart_asked,
 }

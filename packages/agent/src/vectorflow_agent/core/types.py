@@ -135,7 +135,13 @@ class Woke(msgspec.Struct, frozen=True):
     at: float
 
 
-Event = Desired | Prepared | Failed | Healthy | Exited | Woke
+class RestartAsked(msgspec.Struct, frozen=True):
+    """A person wants the engine restarted with what it runs."""
+
+    drain_seconds: float
+
+
+Event = Desired | Prepared | Failed | Healthy | Exited | Woke | RestartAsked
 
 
 class Prepare(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ import msgspec
 
 from vectorflow_agent import __version__
 from vectorflow_agent.core.policy import Policy
-from vectorflow_agent.settings import Settings
+from vectorflow_agent.settings import Settings, SettingsInvalid, enrolment_token
 from vectorflow_agent.shell.adoption import applied_read, untold
 from vectorflow_agent.shell.client import Gateway
 from vectorflow_agent.shell.confinement import confiner_open
@@ -18,8 +18,10 @@ from vectorflow_agent.shell.describing import Describer
 from vectorflow_agent.shell.disk import Layout, folder, lock_take, write_atomic
 from vectorflow_agent.shell.engines import Engine, EngineMissing
 from vectorflow_agent.shell.heartbeat import Heartbeats, ReportSender
-from vectorflow_agent.shell.identity import identity_load
+from vectorflow_agent.shell.identity import identity_load, token_digest
+from vectorflow_agent.shell.leaving import Leaving, leaving_read, leaving_write, remove_identity, remove_work
 from vectorflow_agent.shell.link import Link
+from vectorflow_agent.shell.obeying import CannotObey, Obeying
 from vectorflow_agent.shell.prepare import now_ms
 from vectorflow_agent.shell.reach import unreachable
 from vectorflow_agent.shell.runner import Runner
@@ -27,8 +29,10 @@ from vectorflow_agent.shell.secrets import runtime_folder
 from vectorflow_agent.shell.spool import Spool
 from vectorflow_agent.shell.told import Told
 from vectorflow_wire.bundles import Bundle
+from vectorflow_wire.envelope import Envelope
 from vectorflow_wire.keys import KeyListRefused
 from vectorflow_wire.messages import HeartbeatRequest, Report, ReportKind
+from vectorflow_wire.statements import RestartArguments, Statement, WipeArguments, WipeEngines
 from vectorflow_wire.verify import BundleRefused
 
 _log = logging.getLogger(__name__)
@@ -62,6 +66,7 @@ class Agent:
         self._context: Context
         self._link: Link
         self._heartbeats: Heartbeats
+        self._leave: asyncio.Task[None] | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set. Raises StateLocked when another agent has the folder, OSError."""
@@ -70,7 +75,14 @@ class Agent:
         lock = lock_take(layout.lock)
         gateway = Gateway(settings.url, ca_file=settings.ca_file)
         try:
-            await self._begin(layout, gateway)
+            leaving = await asyncio.to_thread(leaving_read, layout)
+            if leaving is not None and leaving.done and not _another_token(settings, leaving.token_digest):
+                _log.warning("this node has left the control plane; another enrolment token enrols it anew")
+            else:
+                if leaving is not None and leaving.done:
+                    layout.leaving.unlink()
+                    leaving = None
+                await self._begin(layout, gateway, leaving)
             await stop.wait()
             _log.info("ending; engines %s", "are stopped" if settings.stop_engines else "go on running")
         finally:
@@ -78,7 +90,7 @@ class Agent:
             await gateway.close()
             lock.close()
 
-    async def _begin(self, layout: Layout, gateway: Gateway) -> None:
+    async def _begin(self, layout: Layout, gateway: Gateway, leaving: Leaving | None) -> None:
         spool = Spool(layout.spool)
         await spool.load()
         await spool.restore(await asyncio.to_thread(untold, layout))
@@ -92,8 +104,21 @@ class Agent:
             fetch=self._fetch,
             confiner=await asyncio.to_thread(confiner_open, self._settings, self._policy, layout, runtime),
         )
-        self._link = Link(context, gateway, self._told, apply=self._apply, refuse=self._refuse)
+        self._link = Link(
+            context,
+            gateway,
+            self._told,
+            apply=self._apply,
+            refuse=self._refuse,
+            obey=self._obey,
+        )
+        self._obeying = Obeying(context, self._link, self._told, restart=self._restart, wipe=self._wipe)
         bundle = await self._link.boot()
+        sender = ReportSender(context, gateway, self._link, self._told)
+        self._own("reports", sender.loop)
+        if leaving is not None:
+            await self._go_on_leaving(leaving)
+            return
         await self._say_engine()
         # Before anything is asked of the network: what ran before runs again.
         await self._boot(bundle)
@@ -105,22 +130,26 @@ class Agent:
             self._told,
             lambda: list(self._runners.values()),
             schema_wanted=describer.want,
+            obey=self._obeying.take,
         )
-        sender = ReportSender(context, gateway, self._link, self._told)
         for name, loop in (
             ("poll", self._link.poll_loop),
             ("stream", self._link.stream_loop),
             ("heartbeat", self._heartbeats.loop),
-            ("reports", sender.loop),
             ("schema", describer.loop),
+            ("statements", self._obeying.loop),
             ("upkeep", self._upkeep),
         ):
-            self._tasks.append(asyncio.create_task(_for_ever(name, loop), name=name))
+            self._own(name, loop)
+
+    def _own(self, name: str, loop: Callable[[], Awaitable[None]]) -> None:
+        self._tasks.append(asyncio.create_task(_for_ever(name, loop), name=name))
 
     async def _end(self) -> None:
-        for task in self._tasks:
+        tasks = [*self._tasks, *([self._leave] if self._leave is not None else [])]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self._settings.stop_engines:
             await asyncio.gather(*(runner.stop_engines() for runner in self._runners.values()))
         if hasattr(self, "_context"):
@@ -173,13 +202,16 @@ class Agent:
         if pipeline not in self._runners:
             runner = Runner(self._context, pipeline)
             self._runners[pipeline] = runner
-            self._tasks.append(asyncio.create_task(_for_ever(pipeline, runner.run), name=pipeline))
+            self._own(pipeline, runner.run)
         return self._runners[pipeline]
 
     async def _apply(self, bundle: Bundle) -> None:
         _log.info(
             "desired state %s.%s with %d pipelines", bundle.generation, bundle.issue, len(bundle.pipelines)
         )
+        if bundle.pending:
+            # A person has yet to admit the node: its empty list says nothing about what ran here before.
+            return
         named = set()
         for spec in bundle.pipelines:
             try:
@@ -192,6 +224,56 @@ class Agent:
         for pipeline, runner in self._runners.items():
             if pipeline not in named:
                 await runner.desire(None)
+
+    def _obey(self, statement: Envelope) -> None:
+        self._obeying.take(statement)
+
+    async def _restart(self, wish: RestartArguments) -> None:
+        runner = self._runners.get(wish.pipeline)
+        if runner is None or not await runner.restart(wish.drain_seconds):
+            raise CannotObey("this pipeline is not running undisturbed on this node")
+
+    async def _wipe(self, statement: Statement, wish: WipeArguments) -> None:
+        enrolment, layout = self._context.enrolment, self._context.layout
+        leaving = Leaving(
+            statement=statement.id,
+            engines=wish.engines,
+            drain_seconds=wish.drain_seconds,
+            token_digest=enrolment.token_digest if enrolment else "",
+        )
+        await asyncio.to_thread(leaving_write, layout, leaving)
+        self._leave = asyncio.create_task(self._left(leaving), name="leaving")
+
+    async def _go_on_leaving(self, leaving: Leaving) -> None:
+        """An earlier agent was killed while it left: find its engines, and leave."""
+        folders = [path.name for path in self._context.layout.pipelines.glob("*") if path.is_dir()]
+        runners = [self._runner(pipeline) for pipeline in sorted(folders)]
+        await asyncio.gather(*(runner.ready.wait() for runner in runners))
+        self._leave = asyncio.create_task(self._left(leaving), name="leaving")
+
+    async def _left(self, leaving: Leaving) -> None:
+        """Remove everything but what the last report needs, tell it, then remove that too."""
+        layout = self._context.layout
+        for task in self._tasks:
+            if task.get_name() != "reports":
+                task.cancel()
+        await asyncio.gather(
+            *(task for task in self._tasks if task.get_name() != "reports"), return_exceptions=True
+        )
+        if leaving.engines == WipeEngines.STOP:
+            await asyncio.gather(*(runner.stop_engines() for runner in self._runners.values()))
+        await asyncio.to_thread(remove_work, layout, self._context.runtime, leaving)
+        if not leaving.told:
+            wiped = Report(
+                node="", sequence=0, at=now_ms(), kind=ReportKind.WIPED, statement=leaving.statement
+            )
+            await self._context.spool.add(wiped)
+            leaving = msgspec.structs.replace(leaving, told=True)
+            await asyncio.to_thread(leaving_write, layout, leaving)
+        await self._context.spool.emptied()
+        await asyncio.to_thread(remove_identity, layout)
+        await asyncio.to_thread(leaving_write, layout, msgspec.structs.replace(leaving, done=True))
+        _log.warning("this node has left the control plane: state, secrets, token and keys are removed")
 
     async def _refuse(self, error: BundleRefused | KeyListRefused, etag: str) -> None:
         """Report a refused bundle, once for each."""
@@ -240,6 +322,15 @@ class Agent:
             self._told.warn("state folder", f"cannot be written: {error.strerror}")
         else:
             self._told.well("state folder", "can be written again")
+
+
+def _another_token(settings: Settings, digest: str) -> bool:
+    """Whether another enrolment token is set than the one this node had enrolled with."""
+    try:
+        token = enrolment_token(settings)
+    except SettingsInvalid:
+        return False
+    return bool(token) and token_digest(token) != digest
 
 
 async def _for_ever(name: str, loop: Callable[[], Awaitable[None]]) -> None:

@@ -47,6 +47,16 @@ class Layout(msgspec.Struct, frozen=True):
         return self.root / "agent.lock"
 
     @property
+    def statements(self) -> Path:
+        """Ids of statements acted on, until they expire."""
+        return self.root / "statements.json"
+
+    @property
+    def leaving(self) -> Path:
+        """A wipe under way, or done."""
+        return self.root / "leaving.json"
+
+    @property
     def users(self) -> Path:
         """Which pipeline's engine runs as which user id."""
         return self.root / "users.json"

@@ -39,6 +39,7 @@ class Heartbeats:
         runners: Callable[[], Sequence[Runner]],
         *,
         schema_wanted: Callable[[str], None] = lambda _: None,
+        obey: Callable[..., None] = lambda *_: None,
     ) -> None:
         self._context = context
         self._gateway = gateway
@@ -46,6 +47,7 @@ class Heartbeats:
         self._told = told
         self._runners = runners
         self._schema_wanted = schema_wanted
+        self._obey = obey
         self._sequence = 0
         self._errors = 0
         self._clock_offset_ms = 0
@@ -87,6 +89,7 @@ class Heartbeats:
             self._clock_offset_ms = (sent_at + now_ms()) // 2 - answer.at
         self._link.take_intervals(answer.intervals)
         self._schema_wanted(answer.schema_wanted)
+        self._obey(*answer.statements)
         if answer.generation:
             self._link.hint(answer.generation, answer.issue)
 

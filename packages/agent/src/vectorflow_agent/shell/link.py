@@ -27,9 +27,10 @@ from vectorflow_agent.shell.identity import (
 )
 from vectorflow_agent.shell.prepare import now_ms
 from vectorflow_agent.shell.told import Told
-from vectorflow_wire import keys, messages, tokens
+from vectorflow_wire import envelope, keys, messages, tokens
 from vectorflow_wire.bundles import Bundle, DesiredAnswer
 from vectorflow_wire.encoding import EncodingInvalid
+from vectorflow_wire.statements import ARGUMENTS
 from vectorflow_wire.verify import BundleRefused, Trust, verify_bundle
 
 _log = logging.getLogger(__name__)
@@ -57,12 +58,14 @@ class Link:
         *,
         apply: Callable[[Bundle], Awaitable[None]],
         refuse: Callable[[BundleRefused | keys.KeyListRefused, str], Awaitable[None]],
+        obey: Callable[[envelope.Envelope], None] = lambda _: None,
     ) -> None:
         self._context = context
         self._gateway = gateway
         self._told = told
         self._apply = apply
         self._refuse = refuse
+        self._obey = obey
         self._poll_now = asyncio.Event()
         self._etag = ""
         self._keys: keys.KeyList | None = None
@@ -98,6 +101,15 @@ class Link:
         """The gateway said which desired state it has; fetch it if it is another one."""
         if (generation, issue) != self._context.order:
             self._poll_now.set()
+
+    def ask_now(self) -> None:
+        """Ask for the desired state without waiting for the interval."""
+        self._poll_now.set()
+
+    @property
+    def trust(self) -> Trust | None:
+        """Whom this node believes now; None before the first list of keys."""
+        return Trust(keys=self._keys) if self._keys is not None else None
 
     async def fetch(self, sha256: str) -> bytes:
         """A file of the current bundle. Raises GatewayError."""
@@ -217,6 +229,8 @@ class Link:
                 self.hint(hint.generation, hint.issue)
             elif name == "intervals":
                 self.take_intervals(msgspec.json.decode(data, type=messages.Intervals))
+            elif name in ARGUMENTS:
+                self._obey(msgspec.json.decode(data, type=envelope.Envelope))
         except msgspec.MsgspecError:
             # A hint that cannot be read is still a hint that something is new.
             self._poll_now.set()

@@ -28,9 +28,11 @@ from vectorflow_agent.core.types import (
     Exited,
     Failed,
     Healthy,
+    Phase,
     Prepare,
     Prepared,
     Reload,
+    RestartAsked,
     Save,
     Start,
     State,
@@ -75,6 +77,13 @@ class Runner:
         """Tell the runner what the bundle says about its pipeline."""
         self._desired = Desired(spec)
         await self._events.put(self._desired)
+
+    async def restart(self, drain_seconds: float) -> bool:
+        """Restart the engine with what it runs; False when it is not running undisturbed."""
+        if self.state.phase != Phase.IDLE or self.state.live is None:
+            return False
+        await self._events.put(RestartAsked(drain_seconds))
+        return True
 
     async def run(self) -> None:
         """Take back what runs, then follow events until cancelled."""

@@ -14,6 +14,7 @@ from vectorflow_wire.messages import Report
 
 _log = logging.getLogger(__name__)
 _UNWRITTEN_LIMIT: Final = 200
+_EMPTY_SECONDS: Final = 0.5
 
 
 class Spool:
@@ -70,6 +71,11 @@ class Spool:
                 self._unwritten.add(report.sequence)
             await self._write()
         self.added.set()
+
+    async def emptied(self) -> None:
+        """Wait until every report has been acknowledged."""
+        while self._waiting:  # noqa: ASYNC110  seldom, and nobody hurries
+            await asyncio.sleep(_EMPTY_SECONDS)
 
     def waiting(self, limit: int) -> list[Report]:
         """The oldest reports, in order."""
