@@ -20,8 +20,8 @@ import pytest
 import uvicorn
 from nacl.signing import SigningKey
 
-from vectorflow_wire import bundles, envelope, keys, messages, sealing, statements, tokens
-from vectorflow_wire.encoding import base64_text
+from vectorflow_wire import bundles, envelope, keys, messages, renewal, sealing, statements, tokens
+from vectorflow_wire.encoding import base32_text, base64_text
 
 STANDIN = Path(__file__).with_name("standin_vector.py")
 HOUR = 3_600_000
@@ -53,6 +53,7 @@ class MiniGateway:
         self.calls = []
         self.statements = []
         self.clock_ahead = 0
+        self.rotations, self.proofs = 0, []
         self.intervals = messages.Intervals(heartbeat_seconds=0.3, poll_seconds=30.0)
         self.publish([])
 
@@ -172,7 +173,8 @@ class MiniGateway:
         if self.mode.isdigit():
             return int(self.mode), b'{"type":"x","title":"no","detail":"as \\u001b[31mtold"}', []
         token = headers.get("authorization", "").removeprefix("Bearer ")
-        wanted = self.enrolment.text if path == "/agent/v1/enroll" else self.node_token.text
+        enrolling = path in {"/agent/v1/enroll", renewal.CHALLENGE_PATH}
+        wanted = self.enrolment.text if enrolling else self.node_token.text
         if token != wanted:
             return 401, b'{"type":"x","title":"token not accepted"}', []
         return self.answered(path, headers, body)
@@ -180,6 +182,10 @@ class MiniGateway:
     def answered(self, path, headers, body):
         if path == "/agent/v1/enroll":
             return 200, self.enroll(msgspec.json.decode(body, type=messages.EnrollRequest)), []
+        if path == renewal.CHALLENGE_PATH:
+            return 200, msgspec.json.encode(renewal.ChallengeAnswer(nonce="n" * 32)), []
+        if path == renewal.ROTATE_PATH:
+            return 200, self.rotate(body), []
         if path == "/agent/v1/desired":
             if headers.get("if-none-match") == self.etag:
                 return 304, b"", []
@@ -200,8 +206,27 @@ class MiniGateway:
             return 200, self.take_reports(body), []
         return 404, b"{}", []
 
+    def rotate(self, body):
+        """As the real one: only the node's own key may ask, for the token in use."""
+        request = msgspec.json.decode(body, type=renewal.RotateRequest)
+        public = keys.public_key(self.agent_keys.identity)
+        payload = envelope.verify(request.claim, {keys.key_id(public): public}, envelope.ROTATION)
+        claim = msgspec.json.decode(payload, type=renewal.RotationClaim)
+        assert (claim.node, claim.organization) == (self.node, self.organization)
+        assert claim.token == base32_text(self.node_token.id.bytes)
+        self.node_token = tokens.mint(tokens.NODE, "acme", uuid.uuid4())
+        self.agent_keys = msgspec.structs.replace(self.agent_keys, sealing=claim.sealing)
+        self.rotations += 1
+        answer = renewal.RotateAnswer(node_token=self.node_token.text, old_valid_until=now_ms() + HOUR)
+        return msgspec.json.encode(answer)
+
     def enroll(self, request):
         self.enrolments += 1
+        if request.proof is not None:
+            public = keys.public_key(self.agent_keys.identity)
+            payload = envelope.verify(request.proof, {keys.key_id(public): public}, envelope.REATTACH)
+            claim = msgspec.json.decode(payload, type=renewal.ReattachClaim)
+            self.proofs.append((claim.node, claim.nonce) == (self.node, "n" * 32))
         self.agent_keys = request.keys
         answer = messages.EnrollAnswer(
             node_id=self.node,
@@ -320,6 +345,7 @@ class RealAgent:
             "VECTORFLOW_POLICY": str(self.policy),
             "VECTORFLOW_ENGINE": "vector",
             "VECTORFLOW_ENGINE_USERS": "off",
+            "VECTORFLOW_KEY_PROTECTION": "off",
             "VECTORFLOW_SETTLE_SECONDS": "0.2",
             "VECTORFLOW_START_TIMEOUT_SECONDS": "5",
             "VECTOR_BIN": str(self.program),

@@ -1,7 +1,6 @@
 import errno
 
 import pytest
-from nacl.public import PrivateKey
 from nacl.signing import SigningKey
 
 from vectorflow_agent.core.policy import Policy
@@ -13,6 +12,7 @@ from vectorflow_agent.shell.context import Context
 from vectorflow_agent.shell.disk import sha256_hex
 from vectorflow_agent.shell.identity import Identity
 from vectorflow_agent.shell.prepare import NotPrepared, prepare
+from vectorflow_agent.shell.sealing_keys import Protection, SealingKeys
 from vectorflow_agent.shell.spool import Spool
 from vectorflow_wire.bundles import BundlePipeline, FileRef
 from vectorflow_wire.messages import ReportReason
@@ -32,7 +32,7 @@ async def context(tmp_path):
     made = Context(
         Settings(state_dir=str(tmp_path / "state"), vector_bin="/none"),
         Policy(),
-        identity=Identity(SigningKey.generate(), PrivateKey.generate(), "m"),
+        identity=Identity(SigningKey.generate(), SealingKeys(tmp_path, Protection("")), "m"),
         runtime=tmp_path / "runtime",
         spool=Spool(tmp_path / "spool"),
         fetch=fetch,

@@ -51,6 +51,9 @@ class Receiver:
         while True:
             try:
                 node, pipeline, mark, pid, number = json.loads(self._socket.recv(2048))
+            except ValueError:
+                # Somebody else's datagram.
+                continue
             except OSError:
                 return
             self.count += 1

@@ -45,6 +45,7 @@ class Chaos:
         self._ordered: list[float] = []
         self._killed: set[int] = set()
         self._began = 0.0
+        self.unrest = ""
         self.kills: Counter[str] = Counter()
         self.rollouts = 0
 
@@ -55,7 +56,10 @@ class Chaos:
             self.house.sample(self.samples)
             for kind in KINDS:
                 self._create(kind)
-            wait_until(self._calm, seconds=180, what="every node runs its first revisions", pause=1)
+            try:
+                wait_until(self._calm, seconds=180, what="every node runs its first revisions", pause=1)
+            except AssertionError as error:
+                raise AssertionError(f"{error}: {self.unrest}") from error
             self._rage(seconds, kills)
             with contextlib.suppress(AssertionError):
                 # What does not come to rest is for the judge to describe.
@@ -156,16 +160,24 @@ class Chaos:
     def _calm(self) -> bool:
         """Whether every place has one engine, and its last id is of the assigned revision."""
         self.house.tend(0)
+        self.unrest = self._unrest()
+        return not self.unrest
+
+    def _unrest(self) -> str:
         try:
             assigned = self._assigned()
-        except psycopg.Error:
-            return False
+        except psycopg.Error as error:
+            return f"the database does not answer: {error}"
         there = {(node, pipeline): pid for pid, _, node, pipeline in self._last_sample()[1]}
-        complete = len(assigned) == len(KINDS) * len(self.house.names)
         seen = self.house.receiver.seen
-        return complete and all(
-            place in there and seen.get(place) == (mark, there[place]) for place, mark in assigned.items()
-        )
+        wrong = [
+            f"{place} is to run {mark} as {there.get(place)}, last id from {seen.get(place)}"
+            for place, mark in assigned.items()
+            if place not in there or seen.get(place) != (mark, there[place])
+        ]
+        if missing := len(KINDS) * len(self.house.names) - len(assigned):
+            wrong.append(f"{missing} assignments are not there yet")
+        return "; ".join(wrong)
 
     def _assigned(self) -> dict[tuple[str, str], int]:
         nodes = self.house.nodes()

@@ -30,6 +30,7 @@ _VARIABLES: Final = {
     "ca_file": "VECTORFLOW_CA_FILE",
     "hostname": "VECTORFLOW_HOSTNAME",
     "stop_engines": "VECTORFLOW_STOP_ENGINES",
+    "key_protection": "VECTORFLOW_KEY_PROTECTION",
     "engine_users": "VECTORFLOW_ENGINE_USERS",
     "engine_uids": "VECTORFLOW_ENGINE_UIDS",
     "engines_dir": "VECTORFLOW_AGENT_ENGINES_DIR",
@@ -72,6 +73,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Name to enrol under; empty: the machine's."""
     stop_engines: bool = False
     """Drain and stop the engines when the agent is told to end; otherwise they go on."""
+    key_protection: str = "auto"
+    """How the sealing key lies on disk: `auto` encrypts it with systemd's credentials (TPM2) where systemd
+    runs the machine and the agent is root, `off` never does; anything else is the path of `systemd-creds`."""
     engine_users: Literal["auto", "on", "off"] = "auto"
     """Run each pipeline's engine as a system user of its own; `auto` does so when the agent is root."""
     engine_uids: str = "60600-61183"

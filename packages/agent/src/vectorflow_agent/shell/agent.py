@@ -24,7 +24,9 @@ from vectorflow_agent.shell.link import Link
 from vectorflow_agent.shell.obeying import CannotObey, Obeying
 from vectorflow_agent.shell.prepare import now_ms
 from vectorflow_agent.shell.reach import unreachable
+from vectorflow_agent.shell.renewing import Renewing
 from vectorflow_agent.shell.runner import Runner
+from vectorflow_agent.shell.sealing_keys import protection_find
 from vectorflow_agent.shell.secrets import runtime_folder
 from vectorflow_agent.shell.spool import Spool
 from vectorflow_agent.shell.told import Told
@@ -38,6 +40,7 @@ from vectorflow_wire.verify import BundleRefused
 _log = logging.getLogger(__name__)
 _UPKEEP_SECONDS: Final = 2.0
 _AGAIN_SECONDS: Final = 5.0
+_RENEWAL_LOOK_SECONDS: Final = 3600.0
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,7 +101,7 @@ class Agent:
         self._context = context = Context(
             self._settings,
             self._policy,
-            identity=await identity_load(layout),
+            identity=await identity_load(layout, protection_find(self._settings.key_protection)),
             runtime=runtime,
             spool=spool,
             fetch=self._fetch,
@@ -138,6 +141,7 @@ class Agent:
             ("heartbeat", self._heartbeats.loop),
             ("schema", describer.loop),
             ("statements", self._obeying.loop),
+            ("renewal", Renewing(context, gateway, self._link, look_seconds=_RENEWAL_LOOK_SECONDS).loop),
             ("upkeep", self._upkeep),
         ):
             self._own(name, loop)

@@ -14,7 +14,7 @@ import msgspec
 
 from vectorflow_agent import __version__
 from vectorflow_agent.core import observability
-from vectorflow_wire import messages
+from vectorflow_wire import messages, renewal
 from vectorflow_wire.bundles import DesiredAnswer
 
 CALL_TIMEOUT: Final = 20.0
@@ -98,6 +98,17 @@ class Gateway:
         """Send signed reports."""
         body = await self._call("POST", messages.REPORTS_PATH, token, content=msgspec.json.encode(request))
         return _decoded(body, messages.ReportsAnswer)
+
+    async def rotate(self, token: str, request: renewal.RotateRequest) -> renewal.RotateAnswer:
+        """Ask for a new node token."""
+        body = await self._call("POST", renewal.ROTATE_PATH, token, content=msgspec.json.encode(request))
+        return _decoded(body, renewal.RotateAnswer)
+
+    async def challenge(self, token: str, node: str) -> renewal.ChallengeAnswer:
+        """Ask with an enrolment token for a nonce to prove having been this node."""
+        request = renewal.ChallengeRequest(node=node)
+        body = await self._call("POST", renewal.CHALLENGE_PATH, token, content=msgspec.json.encode(request))
+        return _decoded(body, renewal.ChallengeAnswer)
 
     async def schema(self, token: str, digest: str, zipped: bytes) -> None:
         """Send an encoded and compressed `messages.EngineSchema`."""

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import msgspec
 import psutil
-from nacl.public import PrivateKey
 from nacl.signing import SigningKey
 
 from vectorflow_agent.shell.disk import Layout, read_optional, write_atomic
+from vectorflow_agent.shell.sealing_keys import Protection, SealingKeys
 from vectorflow_wire import envelope, keys
 from vectorflow_wire.encoding import base64_bytes, base64_text
 from vectorflow_wire.messages import AgentKeys, Intervals, Platform
+from vectorflow_wire.renewal import ROTATE_AFTER_SECONDS
 
 
 class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +31,9 @@ class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
     token_digest: str
     """SHA-256 of the enrolment token used: only another token enrols again after a revocation."""
     name: str = ""
+    token_since: int = 0
+    """When this token was given, epoch ms; 0 for a node of an earlier agent, whose token is old enough."""
+    rotate_after_seconds: float = ROTATE_AFTER_SECONDS
     intervals: Intervals = msgspec.field(default_factory=Intervals)
 
     def __repr__(self) -> str:
@@ -44,23 +48,27 @@ class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
 class Identity:
     """The node's keys, made here and never sent anywhere."""
 
-    def __init__(self, signing: SigningKey, sealing: PrivateKey, machine_id: str) -> None:
+    def __init__(self, signing: SigningKey, sealing: SealingKeys, machine_id: str) -> None:
         public = bytes(signing.verify_key)
         self.signer = envelope.MemorySigner(signing, keys.key_id(public))
-        self.sealing_private = bytes(sealing)
+        self.sealing = sealing
         self.machine_id = machine_id
-        self.public = AgentKeys(identity=base64_text(public), sealing=base64_text(bytes(sealing.public_key)))
+        self._identity = base64_text(public)
+
+    @property
+    def public(self) -> AgentKeys:
+        """The public keys, as enrolment tells them."""
+        return AgentKeys(identity=self._identity, sealing=self.sealing.public)
 
 
-async def identity_load(layout: Layout) -> Identity:
+async def identity_load(layout: Layout, protection: Protection) -> Identity:
     """Read the node's keys, or make them the first time."""
-    return await asyncio.to_thread(_identity_load, layout.root)
+    return await asyncio.to_thread(_identity_load, layout.root, protection)
 
 
-def _identity_load(root: Path) -> Identity:
+def _identity_load(root: Path, protection: Protection) -> Identity:
     signing = SigningKey(_secret(root / "identity.key"))
-    sealing = PrivateKey(_secret(root / "sealing.key"))
-    return Identity(signing, sealing, _machine_id(root))
+    return Identity(signing, SealingKeys(root, protection), _machine_id(root))
 
 
 def _secret(path: Path) -> bytes:
@@ -100,6 +108,13 @@ def enrolment_read(layout: Layout) -> Enrolment | None:
 def enrolment_write(layout: Layout, enrolment: Enrolment) -> None:
     """Keep what enrolment gave, readable by this user alone."""
     write_atomic(layout.node, msgspec.json.encode(enrolment))
+    # Apart from the token: who has lost that one can still prove to have been this node.
+    write_atomic(layout.root / "node-id", enrolment.node_id.encode())
+
+
+def node_before(layout: Layout) -> str:
+    """The id under which this machine was enrolled before, or empty."""
+    return (read_optional(layout.root / "node-id") or b"").decode("ascii", "replace").strip()
 
 
 def token_digest(token: str) -> str:

@@ -22,6 +22,7 @@ from vectorflow_agent.shell.identity import (
     Enrolment,
     enrolment_read,
     enrolment_write,
+    node_before,
     platform_facts,
     token_digest,
 )
@@ -30,6 +31,7 @@ from vectorflow_agent.shell.told import Told
 from vectorflow_wire import envelope, keys, messages, tokens
 from vectorflow_wire.bundles import Bundle, DesiredAnswer
 from vectorflow_wire.encoding import EncodingInvalid
+from vectorflow_wire.renewal import ReattachClaim, reattach_signed
 from vectorflow_wire.statements import ARGUMENTS
 from vectorflow_wire.verify import BundleRefused, Trust, verify_bundle
 
@@ -191,6 +193,7 @@ class Link:
             self._told.well("state folder", "can be written again")
 
     def _accepted(self, bundle: Bundle) -> None:
+        self._context.identity.sealing.used({s.key for each in bundle.pipelines for s in each.secrets})
         self.bundle = bundle
         self._context.order = bundle.order
         self._etag = bundle.etag
@@ -318,6 +321,7 @@ class Link:
             platform=platform_facts(),
             engine=engine,
             previous_node_token=context.enrolment.node_token if context.enrolment else None,
+            proof=await self._proof(token),
         )
         try:
             return await self._gateway.enroll(token, request)
@@ -329,6 +333,23 @@ class Link:
                     slow=True,
                 ) from error
             raise EnrolmentFailed(str(error)) from error
+
+    async def _proof(self, token: str) -> envelope.Envelope | None:
+        """Proof of having been a node before, when the token of that time is lost but its key is not."""
+        context = self._context
+        node = "" if context.enrolment else node_before(context.layout)
+        if not node:
+            return None
+        try:
+            challenge = await self._gateway.challenge(token, node)
+        except GatewayError as error:
+            _log.info("no proof of the node before: %s", error)
+            return None
+        public = context.identity.public
+        claim = ReattachClaim(
+            node=node, nonce=challenge.nonce, identity=public.identity, sealing=public.sealing
+        )
+        return reattach_signed(claim, context.identity.signer)
 
     def _believed(self, answer: messages.EnrollAnswer, token: str) -> Enrolment:
         """Check the answer before anything of it is kept."""
@@ -360,6 +381,7 @@ class Link:
             key_list=msgspec.Raw(answer.key_list.encoded()),
             token_digest=token_digest(token),
             name=answer.name,
+            token_since=now_ms(),
             intervals=answer.intervals,
         )
 

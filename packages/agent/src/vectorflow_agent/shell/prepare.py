@@ -171,7 +171,7 @@ def secret_values(context: Context, spec: BundlePipeline) -> dict[str, str]:
                 secret,
                 organization=enrolment.organization,
                 node=enrolment.node_id,
-                private=context.identity.sealing_private,
+                private=context.identity.sealing.private(secret.key) or b"\0" * 32,
             )
             for secret in spec.secrets
         }

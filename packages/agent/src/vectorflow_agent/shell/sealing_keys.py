@@ -1,0 +1,169 @@
+"""The node's sealing keys on disk: the present one, the one before it, and the next.
+
+Where systemd runs the machine, the files are encrypted with its credentials, which a TPM2 holds if there
+is one. Elsewhere they lie there as they are: then reading the disk is reading the secrets.
+"""
+
+import contextlib
+import logging
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Final
+
+from nacl.public import PrivateKey
+
+from vectorflow_agent.shell.disk import read_optional, write_atomic
+from vectorflow_wire import keys
+from vectorflow_wire.encoding import base64_bytes, base64_text
+
+_log = logging.getLogger(__name__)
+_NAME: Final = "vectorflow-agent.sealing"
+_SEALED: Final = b"systemd-creds\n"
+"""First line of a file whose rest is an encrypted credential."""
+_SECONDS: Final = 30.0
+
+
+class KeyUnreadable(OSError):
+    """A sealing key cannot be decrypted on this machine."""
+
+
+class Protection:
+    """How key files are protected on this machine."""
+
+    def __init__(self, program: str) -> None:
+        self._program = program
+
+    @property
+    def words(self) -> str:
+        """The same for a person."""
+        if not self._program:
+            return "the sealing key lies on disk as it is: whoever reads the disk reads the secrets"
+        if self._call("has-tpm2", "--quiet").returncode == 0:
+            return "the sealing key is bound to this machine's TPM2"
+        return (
+            "the sealing key is encrypted with systemd's host key, which lies on the same machine's disk: "
+            "whoever reads all of it reads the secrets"
+        )
+
+    def close(self, data: bytes) -> bytes:
+        """What is written to disk. Raises KeyUnreadable."""
+        if not self._program:
+            return data
+        # No PCRs: the key is to open after an update of the firmware as well.
+        return _SEALED + self._done("encrypt", f"--name={_NAME}", "--tpm2-pcrs=", "-", "-", given=data)
+
+    def open(self, data: bytes) -> bytes:
+        """What was written. Raises KeyUnreadable."""
+        if not data.startswith(_SEALED):
+            return data
+        return self._done("decrypt", f"--name={_NAME}", "-", "-", given=data.removeprefix(_SEALED))
+
+    def _done(self, *arguments: str, given: bytes) -> bytes:
+        done = self._call(*arguments, given=given)
+        if done.returncode != 0 or not done.stdout:
+            said = done.stderr.decode("utf-8", "replace").strip()[:200]
+            raise KeyUnreadable(0, f"systemd-creds {arguments[0]} failed: {said}")
+        return done.stdout
+
+    def _call(self, *arguments: str, given: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
+        program = self._program or "systemd-creds"
+        try:
+            return subprocess.run(
+                [program, *arguments], input=given, capture_output=True, timeout=_SECONDS, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise KeyUnreadable(0, f"systemd-creds cannot be used: {error}") from error
+
+
+def protection_find(wanted: str) -> Protection:
+    """The protection of this machine: `auto` where systemd runs it and we are root; a path names a program."""
+    if wanted not in {"auto", "off"}:
+        return Protection(wanted)
+    booted = Path("/run/systemd/system").is_dir() and os.geteuid() == 0
+    return Protection((shutil.which("systemd-creds") or "") if wanted == "auto" and booted else "")
+
+
+class SealingKeys:
+    """The private keys that secrets of this node may be sealed to."""
+
+    def __init__(self, root: Path, protection: Protection) -> None:
+        self._current = root / "sealing.key"
+        self._next = root / "sealing.key.next"
+        self._old = root / "sealing.key.old"
+        self._protection = protection
+        self._keys: dict[str, bytes] = {}
+        self.problem = ""
+        for path in (self._old, self._next, self._current):
+            private = self._read(path)
+            if private is not None:
+                self._add(private)
+        if not self._current.exists():
+            self._add(self._make(self._current))
+        current = self._read(self._current)
+        self.public = _public(current) if current is not None else ""
+
+    def private(self, key: str) -> bytes | None:
+        """The private key with this id, or None."""
+        return self._keys.get(key)
+
+    def prepare_next(self) -> str:
+        """The public key to send: made once and kept, however often it has to be sent. Raises OSError."""
+        private = self._read(self._next)
+        if private is None:
+            private = self._make(self._next)
+        self._add(private)
+        return _public(private)
+
+    def promote(self) -> None:
+        """The next key is the present one now; the present one stays until nothing is sealed to it."""
+        if self._next.exists():
+            self._current.replace(self._old)
+            self._next.replace(self._current)
+            current = self._read(self._current)
+            self.public = _public(current) if current is not None else ""
+
+    def used(self, ids: set[str]) -> None:
+        """Forget the old key when nothing is sealed to it; take the next one when something is."""
+        following, old = self._read(self._next), self._read(self._old)
+        if following is not None and _id(following) in ids:
+            # The answer to the last rotation was lost, but the control plane has the key.
+            self.promote()
+            old = self._read(self._old)
+        if old is not None and ids and _id(old) not in ids:
+            self._old.unlink()
+            self._keys.pop(_id(old), None)
+
+    def _make(self, path: Path) -> bytes:
+        made = os.urandom(32)
+        write_atomic(path, self._protection.close(base64_text(made).encode()))
+        return made
+
+    def _read(self, path: Path) -> bytes | None:
+        stored = read_optional(path)
+        if stored is None:
+            return None
+        try:
+            private = base64_bytes(self._protection.open(stored).decode("ascii").strip())
+        except (KeyUnreadable, ValueError) as error:
+            self.problem = f"{path.name} cannot be opened: {error}"
+            _log.error("%s; what needs no secrets goes on", self.problem)
+            return None
+        if not stored.startswith(_SEALED):
+            with contextlib.suppress(OSError):
+                closed = self._protection.close(stored)
+                if closed != stored:
+                    write_atomic(path, closed)
+        return private
+
+    def _add(self, private: bytes) -> None:
+        self._keys[_id(private)] = private
+
+
+def _public(private: bytes) -> str:
+    return base64_text(bytes(PrivateKey(private).public_key))
+
+
+def _id(private: bytes) -> str:
+    return keys.key_id(bytes(PrivateKey(private).public_key))
