@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 PERIOD = 0.1
+LOOKS = 30
 
 
 class Table:
@@ -19,6 +20,7 @@ class Table:
     def __init__(self, root: str) -> None:
         self._root = root
         self._known: dict[int, tuple[str, tuple[str, str] | None]] = {}
+        self._looked: dict[int, int] = {}
 
     def engines(self) -> list[tuple[int, str, str, str]]:
         """Pid, start, node and pipeline of every engine that runs now."""
@@ -28,16 +30,20 @@ class Table:
                 continue
             pid = int(name)
             known = self._known.get(pid)
-            if known is not None and known[1] is None:
+            looked = self._looked.get(pid, 0)
+            if known is not None and known[1] is None and looked >= LOOKS:
                 now[pid] = known
                 continue
             state, started = self._stat(pid)
             if state in {"", "Z", "X"}:
                 continue
-            if known is None or known[0] != started:
+            if known is None or known[0] != started or known[1] is None:
+                # A process is a copy of its parent for a moment, so nothing is concluded from one look.
+                self._looked[pid] = looked + 1 if known is not None and known[0] == started else 1
                 known = (started, self._label(pid))
             now[pid] = known
         self._known = now
+        self._looked = {pid: count for pid, count in self._looked.items() if pid in now}
         return [(pid, started, *label) for pid, (started, label) in now.items() if label is not None]
 
     def _stat(self, pid: int) -> tuple[str, str]:
