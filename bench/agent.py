@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 
 import psutil
-
 from packages.agent.tests.conftest import STANDIN, MiniGateway, RealAgent, Served, until
+
 from vectorflow_wire.messages import Intervals, ReportKind
 
 PIPELINES = 5

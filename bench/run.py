@@ -3,6 +3,7 @@
 ``make bench`` runs all; ``.venv/bin/python bench/run.py engine topology`` runs two.
 """
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -26,7 +27,10 @@ def main() -> int:
     failed = []
     for name in wanted:
         print(f"== {name}", flush=True)
-        if subprocess.run([sys.executable, str(HERE / f"{name}.py")], check=False).returncode:
+        # One of them uses the agent's tests, which stand in the tree and in no package.
+        environment = {**os.environ, "PYTHONPATH": str(HERE.parent)}
+        command = [sys.executable, str(HERE / f"{name}.py")]
+        if subprocess.run(command, env=environment, check=False).returncode:
             failed.append(name)
     if failed:
         print(f"did not run to the end: {', '.join(failed)}", file=sys.stderr)
