@@ -64,6 +64,9 @@ class Chaos:
             with contextlib.suppress(AssertionError):
                 # What does not come to rest is for the judge to describe.
                 wait_until(self._calm, seconds=180, what="every node runs its assignment", pause=1)
+            with contextlib.suppress(AssertionError):
+                # A report waits up to a quarter of a minute for the next try.
+                wait_until(self._reported, seconds=120, what="every report is stored", pause=1)
             time.sleep(2)
             return violations(self._evidence())
         finally:
@@ -178,6 +181,15 @@ class Chaos:
         if missing := len(KINDS) * len(self.house.names) - len(assigned):
             wrong.append(f"{missing} assignments are not there yet")
         return "; ".join(wrong)
+
+    def _reported(self) -> bool:
+        """Whether every report that was numbered is stored."""
+        self.house.tend(0)
+        try:
+            ((stored,),) = self.house.query("select count(*) from reports")
+        except psycopg.Error:
+            return False
+        return bool(stored == sum(self._numbered(name) for name in self.house.names))
 
     def _assigned(self) -> dict[tuple[str, str], int]:
         nodes = self.house.nodes()

@@ -24,6 +24,7 @@ from vectorflow_wire.messages import AgentHealth, HeartbeatRequest, HostMetrics,
 _log = logging.getLogger(__name__)
 _BATCH: Final = 50
 _READ_TIMEOUT: Final = 4.0
+_LONGEST_PAUSE: Final = 15.0
 _RETRY_LATER: Final = frozenset({0, 200, 401, 403, 404, 408, 429})
 
 
@@ -181,7 +182,7 @@ class ReportSender:
             except GatewayError as error:
                 self._told.warn("reports", f"{error}; {len(spool)} are kept and sent again")
                 await asyncio.sleep(pause * (0.8 + 0.4 * random.random()))  # noqa: S311  jitter
-                pause = min(pause * 2, 60.0)
+                pause = min(pause * 2, _LONGEST_PAUSE)
                 spool.added.set()
 
     async def _send(self) -> None:
