@@ -75,6 +75,22 @@ async def test_a_killed_agent_leaves_the_engine_and_its_successor_takes_it_back(
     assert agent.engines() != [pid]
 
 
+async def test_an_engine_that_is_just_being_started_again_is_taken_back_too(agent, gateway, eventually):
+    pid = await running(agent, gateway, eventually)
+    agent.kill()
+    agent.start(VECTORFLOW_SETTLE_SECONDS="30")
+    await eventually(lambda: "took engine" in agent.log.read_text())
+    os.kill(pid, signal.SIGKILL)
+    (again,) = await eventually(lambda: [new for new in agent.engines() if new != pid])
+    agent.kill()
+    agent.start()
+    await eventually(lambda: agent.log.read_text().count("took engine") == 2)
+    count = len(gateway.heartbeats)
+    await eventually(lambda: len(gateway.heartbeats) > count + 2)
+    assert agent.engines() == [again]
+    assert gateway.status().pid == again
+
+
 async def test_told_to_end_it_leaves_engines_or_stops_them(agent, gateway, eventually):
     pid = await running(agent, gateway, eventually, drain=0.5)
     assert agent.end() == 0

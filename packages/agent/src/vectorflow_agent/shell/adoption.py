@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from vectorflow_agent.core.counters import CounterBook
+from vectorflow_agent.core.types import spec_key
 from vectorflow_agent.shell.disk import Layout, PipelineLayout, read_optional, remove_tree
 from vectorflow_agent.shell.prepare import Instance
 from vectorflow_agent.shell.processes import Process, ProcessId, find_by_argument, identify
@@ -76,6 +77,20 @@ def find_instances(
             record = msgspec.structs.replace(record, pid=identity.pid, started=identity.started)
             alive.append(Found(record, Process(identity)))
     return applied, Instances(tuple(alive), max(numbers, default=0)), book
+
+
+def live_instance(applied: Applied, instances: Instances) -> int | None:
+    """The engine that runs what is applied: the one written down, or one that was just being started again.
+
+    The latter was started by an agent that was killed before it had found it healthy.
+    """
+    if any(found.record.instance == applied.live for found in instances.alive):
+        return applied.live
+    if applied.spec is None:
+        return None
+    key = spec_key(applied.spec)
+    again = [found.record.instance for found in instances.alive if spec_key(found.record.spec) == key]
+    return max(again, default=None)
 
 
 def tidy(layout: PipelineLayout, instances: set[int], specs: Sequence[BundlePipeline]) -> None:

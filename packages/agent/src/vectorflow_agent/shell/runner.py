@@ -41,7 +41,7 @@ from vectorflow_agent.core.types import (
     Wake,
     Woke,
 )
-from vectorflow_agent.shell.adoption import Applied, Found, find_instances, tidy
+from vectorflow_agent.shell.adoption import Applied, Found, find_instances, live_instance, tidy
 from vectorflow_agent.shell.context import Context
 from vectorflow_agent.shell.disk import write_atomic
 from vectorflow_agent.shell.prepare import Instance, NotPrepared, now_ms, places, prepare
@@ -159,9 +159,7 @@ class Runner:
         applied, instances, book = await asyncio.to_thread(find_instances, self._layout, uids)
         if book is not None:
             self._counters = book
-        live = (
-            applied.live if any(found.record.instance == applied.live for found in instances.alive) else None
-        )
+        live = live_instance(applied, instances)
         for found in instances.alive:
             self._context.ports.keep(found.record.api_port, found.record.metrics_port)
             self._watch(found)
@@ -177,6 +175,8 @@ class Runner:
             next_instance=instances.highest + 1,
             healthy_at=time.monotonic() if live is not None else None,
         )
+        if live != applied.live:
+            await self._save(Save(applied.spec, live, applied.stopped), ())
         if live is not None:
             _log.info("pipeline %s: took engine %d back", self.pipeline, self._running[live].process.pid)
 
