@@ -53,6 +53,7 @@ class MiniGateway:
         self.calls = []
         self.statements = []
         self.clock_ahead = 0
+        self.damage = ""
         self.rotations, self.proofs = 0, []
         self.intervals = messages.Intervals(heartbeat_seconds=0.3, poll_seconds=30.0)
         self.publish([])
@@ -140,8 +141,23 @@ class MiniGateway:
             return
         status, answer, extra = self.answer(scope["path"], headers, body)
         sent = [(b"content-type", b"application/json"), *extra]
+        if self.damage and scope["path"] == "/agent/v1/desired" and status == 200:
+            answer, sent = self.damaged(answer, sent)
         await send({"type": "http.response.start", "status": status, "headers": sent})
         await send({"type": "http.response.body", "body": answer})
+
+    def damaged(self, answer, sent):
+        match self.damage:
+            case "cut":
+                return answer[: len(answer) // 2], sent
+            case "huge":
+                return answer[:-1] + b" " * 17_000_000 + answer[-1:], sent
+            case "half":
+                # Promised whole, and then the connection ends.
+                return answer[: len(answer) // 2], [*sent, (b"content-length", str(len(answer)).encode())]
+            case "garbage":
+                return b"\x00\xff<html>", sent
+        return b"", sent
 
     async def stream(self, send):
         queue = asyncio.Queue()
@@ -158,6 +174,8 @@ class MiniGateway:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(0.5):
                         name, data = await queue.get()
+                        if name == "break":
+                            return
                         text = f"event: {name}\ndata: {json.dumps(data)}\n\n".encode()
                         await send({"type": "http.response.body", "body": text, "more_body": True})
                         continue

@@ -1,0 +1,104 @@
+"""A gateway that answers wrongly in every way there is: what runs goes on, and what was wrong is told."""
+
+import pytest
+from nacl.signing import SigningKey
+from packages.agent.tests.conftest import signer_of
+
+from vectorflow_wire import keys
+from vectorflow_wire.encoding import base64_text
+from vectorflow_wire.messages import ReportKind
+
+DAY_MS = 86_400_000
+
+
+async def running(agent, gateway, eventually):
+    agent.start()
+    await eventually(lambda: gateway.agent_keys)
+    gateway.publish([gateway.pipeline()])
+    await eventually(lambda: gateway.told(ReportKind.APPLIED), why=lambda: gateway.reports)
+    return agent.engines()[0]
+
+
+async def goes_on(agent, gateway, eventually, pid):
+    """The engine is the same, and the agent follows as soon as the gateway is itself again."""
+    assert agent.engines() == [pid]
+    gateway.damage = ""
+    gateway.publish([gateway.pipeline(number=2, rate=2)])
+    await eventually(
+        lambda: [r for r in gateway.told(ReportKind.APPLIED) if r.number == 2],
+        seconds=40,
+        why=lambda: gateway.reports,
+    )
+
+
+@pytest.mark.parametrize("damage", ["cut", "huge", "half", "garbage", "nothing"])
+async def test_a_damaged_bundle_changes_nothing(agent, gateway, eventually, damage):
+    pid = await running(agent, gateway, eventually)
+    gateway.damage = damage
+    gateway.publish([gateway.pipeline(state="stop")])
+    await eventually(lambda: "what runs goes on" in agent.log.read_text(), why=agent.log.read_text)
+    assert not gateway.told(ReportKind.STOPPED)
+    await goes_on(agent, gateway, eventually, pid)
+
+
+@pytest.mark.parametrize("status", ["400", "401", "403", "404", "429", "500", "502"])
+async def test_whatever_status_comes_what_runs_goes_on(agent, gateway, eventually, status):
+    pid = await running(agent, gateway, eventually)
+    gateway.mode = status
+    gateway.publish([gateway.pipeline(state="stop")])
+    await eventually(lambda: "what runs goes on" in agent.log.read_text(), why=agent.log.read_text)
+    assert agent.engines() == [pid]
+
+
+async def test_a_stream_that_breaks_off_is_opened_again(agent, gateway, eventually):
+    pid = await running(agent, gateway, eventually)
+    opened = gateway.calls.count("GET /agent/v1/stream")
+    for queue in list(gateway.listeners):
+        queue.put_nowait(("break", {}))
+    await eventually(lambda: gateway.calls.count("GET /agent/v1/stream") > opened)
+    await goes_on(agent, gateway, eventually, pid)
+
+
+async def test_a_clock_off_by_a_day_is_told_with_the_offset(agent, gateway, eventually):
+    pid = await running(agent, gateway, eventually)
+    now = gateway.heartbeats[-1].at
+    gateway.clock_ahead = -DAY_MS
+    gateway.publish([gateway.pipeline(state="stop")], issued_at=now - 2 * DAY_MS, expires_at=now - DAY_MS)
+    refused = await eventually(lambda: gateway.told(ReportKind.REFUSED))
+    assert refused[0].reason == "bundle-expired"
+    assert "expired 8640" in refused[0].message
+    await eventually(lambda: abs(gateway.heartbeats[-1].agent.clock_offset_ms - DAY_MS) < 60_000)
+    assert agent.engines() == [pid]
+
+
+async def test_online_keys_change_by_the_roots_word_only(agent, gateway, eventually):
+    pid = await running(agent, gateway, eventually)
+    thief, new = SigningKey.generate(), SigningKey.generate()
+
+    def listed(key):
+        return keys.OnlineKey(id=signer_of(key).key_id, public=base64_text(bytes(key.verify_key)))
+
+    # The online key names its successor: that is not its to say.
+    content = keys.KeyList(
+        organization=gateway.organization,
+        version=2,
+        issued_at=0,
+        expires_at=10**14,
+        keys=(listed(gateway.online), listed(thief)),
+    )
+    forged = keys.key_list_signed(content, signer_of(gateway.online))
+    gateway.publish([gateway.pipeline(state="stop")], key=thief, keys_envelope=forged, keys_version=2)
+    refused = await eventually(lambda: gateway.told(ReportKind.REFUSED))
+    assert refused[0].reason == "keys-refused"
+    assert agent.engines() == [pid]
+    # The root key does, and then the old key signs no more, and the old list is not taken again.
+    second = gateway.key_list(version=2, keys=(listed(new),))
+    gateway.publish([gateway.pipeline(number=2, rate=2)], key=new, keys_envelope=second, keys_version=2)
+    await eventually(lambda: [r for r in gateway.told(ReportKind.APPLIED) if r.number == 2])
+    gateway.publish([gateway.pipeline(state="stop")], keys_envelope=second, keys_version=2)
+    await eventually(lambda: len(gateway.told(ReportKind.REFUSED)) == 2)
+    gateway.publish([gateway.pipeline(state="stop")], key=new, keys_envelope=gateway.key_list(version=1))
+    refused = await eventually(lambda: gateway.told(ReportKind.REFUSED)[2:])
+    assert refused[0].reason == "keys-refused"
+    assert gateway.told(ReportKind.REFUSED)[1].reason == "bundle-signature"
+    assert len(agent.engines()) == 1
