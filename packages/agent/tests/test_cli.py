@@ -1,6 +1,8 @@
 import subprocess
 import sys
 
+from vectorflow_agent.shell.secrets import memory_backed
+
 
 def call(*arguments, **environment):
     return subprocess.run(
@@ -38,6 +40,7 @@ async def test_status_and_doctor_of_a_working_agent(agent, gateway, eventually):
         "VECTORFLOW_URL": f"http://127.0.0.1:{agent._served.port}",
         "VECTOR_BIN": str(agent.program),
         "VECTORFLOW_AGENT_RUNTIME_DIR": str(agent.runtime),
+        "VECTORFLOW_ENGINE_USERS": "off",
     }
     shown = await agent.called("status")
     assert "agent      running" in shown.stdout
@@ -48,3 +51,19 @@ async def test_status_and_doctor_of_a_working_agent(agent, gateway, eventually):
     assert "FAIL" not in checked.stdout
     agent.kill()
     assert "not running" in (await agent.called("status")).stdout
+
+
+async def test_doctor_says_where_secrets_and_keys_lie_and_whom_engines_run_as(agent, gateway, tmp_path):
+    done = await agent.called(
+        "doctor",
+        VECTORFLOW_URL="http://127.0.0.1:9",
+        VECTORFLOW_AGENT_RUNTIME_DIR=str(agent.runtime),
+        VECTORFLOW_KEY_PROTECTION="off",
+        VECTORFLOW_ENGINE_USERS="off",
+    )
+    assert "whoever reads the disk reads the secrets" in done.stdout
+    assert "engines run as the agent's own user" in done.stdout
+    assert "in memory" in done.stdout
+    on_disk = await agent.called("doctor", VECTORFLOW_AGENT_RUNTIME_DIR=str(tmp_path / "runtime"))
+    if not memory_backed(tmp_path):
+        assert "is on a disk" in on_disk.stdout

@@ -25,10 +25,13 @@ from vectorflow_agent.settings import (
 from vectorflow_agent.shell.agent import Agent, Status
 from vectorflow_agent.shell.client import Gateway, GatewayError
 from vectorflow_agent.shell.disk import Layout, StateLocked, folder, lock_held, read_optional
-from vectorflow_agent.shell.engines import EngineMissing, engine_find
+from vectorflow_agent.shell.engines import EngineMissing, engine_find, engine_path
 from vectorflow_agent.shell.identity import enrolment_read
-from vectorflow_agent.shell.secrets import runtime_folder
+from vectorflow_agent.shell.sealing_keys import protection_find
+from vectorflow_agent.shell.secrets import memory_backed, runtime_folder
+from vectorflow_agent.shell.users import obstacle, users_wanted
 from vectorflow_wire import tokens
+from vectorflow_wire.messages import EngineKind
 
 _STALE_SECONDS = 30
 
@@ -146,7 +149,9 @@ def _doctor(settings: Settings) -> int:
         ("settings", _check_settings),
         ("policy", lambda given: str(policy_load(given))),
         ("state", _check_state),
-        ("secrets", lambda given: str(runtime_folder(given))),
+        ("secrets", _check_runtime),
+        ("keys", lambda given: protection_find(given.key_protection).words),
+        ("users", _check_users),
         ("engine", lambda given: asyncio.run(_check_engine(given))),
         ("gateway", lambda given: asyncio.run(_check_gateway(given))),
     )
@@ -177,6 +182,27 @@ def _check_state(settings: Settings) -> str:
         raise SettingsInvalid(f"others can read {root}: run chmod 700 {root}")
     free = shutil.disk_usage(root).free
     return f"{root}, {free // 1024 // 1024} MiB free"
+
+
+def _check_runtime(settings: Settings) -> str:
+    path = runtime_folder(settings)
+    if not memory_backed(path):
+        raise SettingsInvalid(
+            f"{path} is on a disk, so opened secrets would be: set VECTORFLOW_AGENT_RUNTIME_DIR to a folder in memory"
+        )
+    return f"{path}, in memory"
+
+
+def _check_users(settings: Settings) -> str:
+    if not users_wanted(settings):
+        return "engines run as the agent's own user; only an agent that is root can give each its own"
+    kind, program = engine_path(settings)
+    blocked = obstacle(Path(program))
+    if blocked is None:
+        return f"each pipeline's engine runs as a user of its own, ids {settings.engine_uids}"
+    if kind == EngineKind.EMBEDDED:
+        return f"the embedded engine runs as the agent's own user: {blocked} is closed to others"
+    raise SettingsInvalid(f"engines' users cannot run {program}: {blocked} is closed to them, chmod o+x it")
 
 
 async def _check_engine(settings: Settings) -> str:

@@ -117,6 +117,8 @@ class Agent:
         )
         self._obeying = Obeying(context, self._link, self._told, restart=self._restart, wipe=self._wipe)
         bundle = await self._link.boot()
+        if context.identity.sealing.problem:
+            self._told.warn("sealing key", context.identity.sealing.problem)
         sender = ReportSender(context, gateway, self._link, self._told)
         self._own("reports", sender.loop)
         if leaving is not None:

@@ -8,11 +8,13 @@ import logging
 import os
 import re
 import stat
+import sys
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+import psutil
 import yaml
 
 from vectorflow_agent.settings import Settings
@@ -35,7 +37,10 @@ class SecretsUnusable(Exception):
 def runtime_folder(settings: Settings) -> Path:
     """The folder for opened secrets: ours alone, in memory if the machine has such a place."""
     if settings.runtime_dir:
-        return folder(Path(settings.runtime_dir))
+        chosen = folder(Path(settings.runtime_dir))
+        if not memory_backed(chosen):
+            _log.warning("%s is on a disk: opened secrets are written to it", chosen)
+        return chosen
     name = f"vectorflow-agent-{os.getuid()}-{sha256_hex(str(settings.state.resolve()).encode())[:12]}"
     for parent in _MEMORY:
         path = Path(parent) / name
@@ -52,6 +57,17 @@ def runtime_folder(settings: Settings) -> Path:
         "set VECTORFLOW_AGENT_RUNTIME_DIR to a memory-backed one"
     )
     return folder(settings.state / "runtime")
+
+
+def memory_backed(path: Path) -> bool:
+    """Whether what is written there stays in memory. Where this cannot be told (no Linux) it is taken on trust."""
+    mounts = [
+        (Path(each.mountpoint), each.fstype)
+        for each in psutil.disk_partitions(all=True)
+        if path.resolve().is_relative_to(each.mountpoint)
+    ]
+    longest = max(mounts, key=lambda mount: len(mount[0].parts), default=None)
+    return longest is None or sys.platform != "linux" or longest[1] in {"tmpfs", "ramfs"}
 
 
 def escaped(value: str) -> str:
