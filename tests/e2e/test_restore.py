@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import psutil
 import psycopg
 import pytest
@@ -54,10 +55,15 @@ class Installation:
     def start_server(self) -> Api:
         self.server = self._process("server", ["vectorflow", "serve"], self.environment())
         url = f"http://127.0.0.1:{self.ports['VECTORFLOW_PORT']}"
-        self.api = wait_until(lambda: Api(self.info | {"url": url}), seconds=60, what="the server answers")
+        ready = f"{url}/api/health/ready"
+        wait_until(lambda: httpx2.get(ready).is_success, seconds=90, what="the server is ready")
+        self.api = Api(self.info | {"url": url})
         return self.api
 
     def stop_server(self) -> None:
+        if self.api is not None:
+            self.api.close()
+            self.api = None
         if self.server is not None:
             self.server.terminate()
             self.server.wait(timeout=60)

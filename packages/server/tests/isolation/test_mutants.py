@@ -8,6 +8,8 @@ from packages.server.tests.isolation.killing import all_cases, judge_all
 from packages.server.tests.isolation.mutants import Mutant, mutants
 from packages.server.tests.isolation.running import Runner
 
+pytestmark = pytest.mark.timeout(600)  # some hundred fences, each with every case of its objects
+
 
 @pytest.fixture(scope="module")
 def verdicts(superuser, world):
