@@ -95,7 +95,7 @@ class Notifier:
                 if self._mail is None:
                     raise NotSent("This installation has no mail server.")
                 message = messages.email(due, sender=self._mail.sender, to=to, page=self._page, at=now)
-                refused = await self._mail.send(message, to, Caller("alerts.email", organization_id))
+                refused = await self._mail.send(message, to, organization_id)
                 if refused:
                     raise NotSent(f"The mail server refused {len(refused)} of {len(to)} recipients.")
             case WebhookTarget(url=url):

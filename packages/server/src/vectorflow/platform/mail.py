@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from email.message import EmailMessage
+from uuid import UUID
 
 from vectorflow.platform.egress.record import Caller
 from vectorflow.platform.egress.service import Egress
@@ -18,9 +19,12 @@ class Mail:
         self.sender = sender
         """The address that messages come from."""
 
-    async def send(self, message: EmailMessage, to: Sequence[str], caller: Caller) -> tuple[str, ...]:
-        """Hand a message over; return the recipients that were refused. Raises the errors of `egress.errors`."""
-        client = self._egress.smtp(caller)
+    async def send(self, message: EmailMessage, to: Sequence[str], organization_id: UUID) -> tuple[str, ...]:
+        """Hand an organisation's message over; return the recipients that were refused.
+
+        Raises the errors of `egress.errors`.
+        """
+        client = self._egress.smtp(Caller("mail.send", organization_id))
         return await client.send(self._server, message, sender=self.sender, recipients=to)
 
 

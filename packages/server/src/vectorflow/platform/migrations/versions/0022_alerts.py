@@ -122,7 +122,7 @@ create table notifications (
     unique (organization_id, incident_id, channel_id, event),
     foreign key (organization_id, incident_id) references incidents (organization_id, id) on delete cascade,
     foreign key (organization_id, channel_id) references channels (organization_id, id) on delete cascade,
-    check ((event = 'test') = (incident_id is null))
+    check (event <> 'test' or incident_id is null)
 );
 create index notifications_due on notifications (organization_id, next_at, id) where state = 'waiting';
 create index notifications_channel on notifications (organization_id, channel_id, id);
