@@ -221,6 +221,8 @@ class House:
             child.kill()
             child.wait()
         self.receiver.close()
+        if hasattr(self, "api"):
+            self.api.close()
         for process in psutil.process_iter(["cmdline"]):
             words = process.info["cmdline"] or []
             if "--config" in words and any(word.startswith(str(self.folder)) for word in words):

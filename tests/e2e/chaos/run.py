@@ -31,6 +31,7 @@ KINDS = ("beside", "reload", "restart")
 VICTIMS = {"agent": 34, "engine": 40, "gateway": 10, "signer": 9, "postgres": 7}
 AWAY_SECONDS = (0.2, 2.0)
 ROLLOUT_SECONDS = 4.0
+LEAST_ROLLOUTS = 2
 
 
 class Chaos:
@@ -121,7 +122,11 @@ class Chaos:
     def _rage(self, seconds: float, kills: int) -> None:
         self._began = began = time.monotonic()
         next_kill = next_rollout = began
-        while (now := time.monotonic()) < began + seconds or self.kills.total() < kills:
+        while (
+            (now := time.monotonic()) < began + seconds
+            or self.kills.total() < kills
+            or self.rollouts < len(KINDS) + LEAST_ROLLOUTS
+        ):
             if now > began + 2 * seconds + 60:
                 break
             self.house.tend(self._dice.uniform(*AWAY_SECONDS))
@@ -129,10 +134,11 @@ class Chaos:
                 self._kill()
                 next_kill = now + seconds / (kills * 1.05) * self._dice.uniform(0.5, 1.5)
             if now >= next_rollout:
-                # Half of it may be down: then there is simply no rollout this time.
+                # Half of it may be down: then it is tried again soon.
+                next_rollout = now + 1.0
                 with contextlib.suppress(httpx2.HTTPError):
                     self._revise(self._dice.choice(KINDS))
-                next_rollout = now + ROLLOUT_SECONDS
+                    next_rollout = now + ROLLOUT_SECONDS
             time.sleep(0.05)
 
     def _kill(self) -> None:
