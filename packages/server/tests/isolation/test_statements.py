@@ -39,10 +39,25 @@ def statements() -> Iterator[Statement]:
         parts = path.relative_to(SOURCES).parts
         if path.name != "store.py" and "store" not in parts:
             continue
-        for node in ast.walk(ast.parse(path.read_text())):
-            text = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+        for line, text in _texts(ast.parse(path.read_text())):
             if _STATEMENT.match(text) and _TOUCHES.search(text):
-                yield Statement(f"{'/'.join(parts)}:{node.lineno}", text)
+                yield Statement(f"{'/'.join(parts)}:{line}", text)
+
+
+def _texts(node: ast.AST) -> Iterator[tuple[int, str]]:
+    """Every literal text; one that is put together of several counts as a whole, without its named parts."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        parts = [
+            each.value
+            for each in ast.walk(node)
+            if isinstance(each, ast.Constant) and isinstance(each.value, str)
+        ]
+        yield node.lineno, " ".join(sorted(parts, key=lambda part: not _STATEMENT.match(part)))
+        return
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.lineno, node.value
+    for child in ast.iter_child_nodes(node):
+        yield from _texts(child)
 
 
 def unfiltered(text: str, tenants: set[str]) -> bool:

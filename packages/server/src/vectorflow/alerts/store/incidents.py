@@ -154,7 +154,7 @@ async def notification_due(txn: Transaction, notification_id: UUID) -> Due | Non
                 'component', i.component, 'opened_at', i.opened_at, 'resolved_at', i.resolved_at) end as incident
         from notifications n
         join channels c on c.organization_id = n.organization_id and c.id = n.channel_id
-        join organizations o on o.id = n.organization_id
+        join organizations o on n.organization_id = o.id
         join environments e on e.organization_id = c.organization_id and e.id = c.environment_id
         left join incidents i on i.organization_id = n.organization_id and i.id = n.incident_id
         left join alert_rules r on r.organization_id = i.organization_id and r.id = i.rule_id
