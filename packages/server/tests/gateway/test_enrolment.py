@@ -200,7 +200,7 @@ async def test_a_node_that_waits_gets_nothing_until_it_is_admitted(world, make_a
     async with world.scoped() as txn:
         node = await world.house.fleet.node(txn, world.environment_id, agent.node_id)
         assert (node.status, node.assignments) == ("waiting", [])
-        dry = await world.house.delivery.dry_run(txn, world.environment_id, pipeline, NewRollout())
+        dry = await world.house.delivery.dry_run(txn, SYSTEM, world.environment_id, pipeline, NewRollout())
         assert [each.id for each in dry.nodes] == [seen.node_id]
         with pytest.raises(NodeNotInState):
             await world.house.lifecycle.admit(txn, world.environment_id, seen.node_id, SYSTEM)

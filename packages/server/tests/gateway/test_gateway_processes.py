@@ -203,7 +203,7 @@ async def test_a_revocation_that_the_bus_did_not_tell_ends_streams_when_the_bus_
             began = time.monotonic()
             await owner.execute(
                 "select pg_terminate_backend(pid) from pg_stat_activity "
-                "where usename = 'vf_app' and datname = current_database() and pid <> pg_backend_pid()"
+                "where usename = 'vf_app' and datname = current_database() and query in ('listen vectorflow', 'select 1')"
             )
             await ended
             assert time.monotonic() - began < 1.0

@@ -184,7 +184,7 @@ async def test_nothing_starts_on_a_node_under_maintenance_and_the_rollout_waits_
     assert await listed(world, maintenance=True) == ["a"]
     pipeline = await world.pipeline()
     async with world.scoped() as txn:
-        dry = await world.house.delivery.dry_run(txn, world.environment_id, pipeline, NewRollout())
+        dry = await world.house.delivery.dry_run(txn, SYSTEM, world.environment_id, pipeline, NewRollout())
     assert {each.name: each.in_maintenance for each in dry.nodes} == {"a": True, "b": False}
     rollout = await roll(world, pipeline, [made["b"]], batch_size=1)
     await world.sign()

@@ -15,7 +15,7 @@ from vectorflow.kernel.permissions import Permission
 @pytest.mark.parametrize("words", [Permission, AuditAction])
 def test_words_are_dotted_and_named_after_themselves(words) -> None:
     for each in words:
-        assert re.fullmatch(r"[a-z]+(-[a-z]+)*\.[a-z]+", each.value)
+        assert re.fullmatch(r"[a-z]+(-[a-z]+)*\.[a-z]+(-[a-z]+)*", each.value)
         assert each.name.lower() == re.sub(r"[.-]", "_", each.value)
 
 

@@ -6,14 +6,13 @@ from pathlib import Path
 from uuid import UUID
 
 from vectorflow.audit.service import AuditAppender
+from vectorflow.entry.sealed_columns import SEALED_COLUMNS
 from vectorflow.keys.providers import LocalKeyFile
 from vectorflow.keys.rotation import KeyRotation
-from vectorflow.keys.signing import SigningKeyColumn
 from vectorflow.platform import credentials
 from vectorflow.platform.credentials import Role, role_url
 from vectorflow.platform.database import Database
 from vectorflow.platform.scope import ScopeSigner
-from vectorflow.vault.columns import vault_columns
 
 
 async def main(url: str, state: str, keys: str, organization: str) -> None:
@@ -22,8 +21,7 @@ async def main(url: str, state: str, keys: str, organization: str) -> None:
     login = role_url(url, Role.SIGNER, state_dir)
     database = Database(login, signer, size=2, audit_sink=AuditAppender())
     await database.open()
-    columns = [SigningKeyColumn(), *vault_columns()]
-    await KeyRotation(database, LocalKeyFile(Path(keys)), columns).rotate(UUID(organization))
+    await KeyRotation(database, LocalKeyFile(Path(keys)), SEALED_COLUMNS).rotate(UUID(organization))
     await database.close()
 
 

@@ -5,18 +5,17 @@ from pathlib import Path
 import pytest
 
 from vectorflow.entry.keys_cli import rotate_platform
+from vectorflow.entry.sealed_columns import SEALED_COLUMNS
 from vectorflow.kernel.actor import SYSTEM
 from vectorflow.keys.errors import ColumnsUndeclared, KeysUnavailable
 from vectorflow.keys.leases import Leases
 from vectorflow.keys.providers import LocalKeyFile
 from vectorflow.keys.rotation import KeyRotation
 from vectorflow.keys.service import KeyService
-from vectorflow.keys.signing import SigningKeyColumn
 from vectorflow.platform.database import Database
-from vectorflow.vault.columns import vault_columns
 from vectorflow.vault.service import VaultService
 
-COLUMNS = [SigningKeyColumn(), *vault_columns()]
+COLUMNS = SEALED_COLUMNS
 KILLS = 3
 
 

@@ -101,7 +101,7 @@ class AuditAction(StrEnum):
     EGRESS_STARTED = "egress.started"
     EGRESS_FINISHED = "egress.finished"
     DATA_KEY_CREATED = "data-key.created"
-    DATA_KEY_ROTATION_ASKED = "data-key.rotation-asked-for"
+    DATA_KEY_ROTATION_ASKED = "data-key.rotation-asked"
     DATA_KEY_ROTATED = "data-key.rotated"
     DATA_KEY_REWRAPPED = "data-key.rewrapped"
     DATA_KEYS_SHREDDED = "data-keys.shredded"

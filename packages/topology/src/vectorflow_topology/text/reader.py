@@ -235,6 +235,8 @@ def _refused(event: Any, rule: str, message: str) -> Refused:
 def _syntax(problem: yaml.MarkedYAMLError, text: str) -> Finding:
     mark = problem.problem_mark or problem.context_mark
     words = str(problem.problem or problem.context or "it cannot be read")
+    if "nesting depth" in words:  # the parser's own limit comes first where it has one
+        return error("import.too-deep", f"Values may nest at most {MAX_DEPTH} deep.")
     if mark is None:
         return error("import.syntax", f"This is not YAML: {words}.")
     line, column = mark.line + 1, mark.column + 1
