@@ -1,7 +1,9 @@
 import json
 
+import msgspec
 import pytest
 
+from vectorflow_topology.diff import diff_documents
 from vectorflow_topology.document import (
     MAX_COMPONENTS,
     DocumentInvalid,
@@ -9,6 +11,8 @@ from vectorflow_topology.document import (
     document_from_json,
     document_to_json,
 )
+from vectorflow_topology.importer import reimport
+from vectorflow_topology.manifest import document_from_yaml, document_to_yaml
 
 
 def test_json_round_trip_keeps_every_field(demo):
@@ -68,3 +72,15 @@ def test_too_many_components_are_refused():
     many = [{"id": f"c{n}", "kind": "sink", "type": "x"} for n in range(MAX_COMPONENTS + 1)]
     with pytest.raises(DocumentInvalid, match="at most"):
         document_from_json({"components": many})
+
+
+def test_whom_a_pipeline_is_for_stands_in_it_and_older_documents_keep_their_hash(build, part):
+    document = build(part.source(), part.sink("out", "console"))
+    assert "selector" not in document_to_json(document)
+    chosen = msgspec.structs.replace(document, selector="region in (eu), !canary")
+    assert document_from_json(document_to_json(chosen)) == chosen
+    assert "selector: region in (eu), !canary" in document_to_yaml(chosen)
+    assert document_from_yaml(document_to_yaml(chosen)) == chosen
+    (change,) = diff_documents(document, chosen)
+    assert (change.kind, change.path, change.after) == ("added", ("selector",), "region in (eu), !canary")
+    assert reimport(chosen, document).selector == chosen.selector

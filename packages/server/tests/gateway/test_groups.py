@@ -2,6 +2,7 @@
 
 import datetime as dt
 
+import msgspec
 import pytest
 
 from vectorflow.delivery.types import NewRollout
@@ -256,3 +257,24 @@ async def test_the_list_is_filtered_by_the_server(world, make_agent) -> None:
     assert summary.nodes == 2
     assert {each.value: each.nodes for each in summary.statuses} == {"degraded": 1, "pending": 1}
     assert {each.value: each.nodes for each in summary.versions} == {"0.1.0": 1, "9.9": 1}
+
+
+async def test_a_first_deployment_goes_where_the_document_says(world) -> None:
+    chosen, other = await world.agents(2)
+    pipeline = await world.pipeline()
+    async with world.scoped() as txn:
+        row = await world.house.pipelines.for_change(txn, world.environment_id, pipeline)
+        draft = await world.house.pipelines.draft(txn, world.environment_id, pipeline)
+        meant = msgspec.structs.replace(draft.document, selector="tier=front")
+        await world.house.pipelines.update(txn, SYSTEM, row, name=row.name, description="", document=meant)
+        await txn.execute(
+            """update nodes set labels = '{"tier": "front"}'
+            where organization_id = %(organization_id)s and id = %(id)s""",
+            {"id": chosen.node_id},
+        )
+        dry = await world.house.delivery.dry_run(txn, SYSTEM, world.environment_id, pipeline, NewRollout())
+        everywhere = await world.house.delivery.dry_run(
+            txn, SYSTEM, world.environment_id, pipeline, NewRollout(selector="")
+        )
+    assert [each.id for each in dry.nodes] == [chosen.node_id]
+    assert {each.id for each in everywhere.nodes} == {chosen.node_id, other.node_id}

@@ -49,6 +49,12 @@ def diff_documents(old: Document | None, new: Document) -> list[Change]:
     changes.extend(_edge_changes(old, new))
     for section in ("globals", "enrichment_tables", "variables", "tests"):
         changes.extend(_root_changes(section, getattr(old, section), getattr(new, section)))
+    if old.selector != new.selector:
+        kind: ChangeKind = (
+            "changed" if old.selector and new.selector else "added" if new.selector else "removed"
+        )
+        before_, after_ = old.selector or None, new.selector or None
+        changes.append(Change(kind=kind, what="global", path=("selector",), before=before_, after=after_))
     return changes
 
 

@@ -83,6 +83,9 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     `comments` are those of the text it came from, by the path in Vector's configuration with slashes
     (`sinks/out/encoding`; `~1` stands for a slash in a name, `~0` for a tilde). What stands right above
     a component is the component's own `comment` instead.
+
+    `selector` says by assigned labels which nodes the pipeline is meant for, as `region in (eu, us), !canary`;
+    empty means all. It is where a first deployment goes, and no part of what runs.
     """
 
     format: int = FORMAT
@@ -94,6 +97,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     tests: tuple[Any, ...] = ()
     variables: dict[str, Variable] = {}
     comments: dict[str, Remark] = {}
+    selector: str = ""
 
     def component(self, component_id: str) -> Component | None:
         """Return the first component with that id, or None."""
@@ -132,10 +136,11 @@ def document_from_json(obj: object) -> Document:
 
 
 def document_to_json(document: Document) -> dict[str, Any]:
-    """Return the document as plain JSON values, with every field present but comments when there are none."""
+    """Return the document as plain JSON values, with every field present but comments and selector when there are none."""
     built: dict[str, Any] = msgspec.to_builtins(document)
-    if not document.comments:  # documents from before there were any keep their hash
-        del built["comments"]
+    for later in ("comments", "selector"):  # documents from before there were any keep their hash
+        if not built[later]:
+            del built[later]
     return built
 
 

@@ -106,6 +106,7 @@ def _merged(before: Document, made: Document) -> Document:
         edges=edges,
         layout=_layout(before, components, edges),
         variables=before.variables,
+        selector=before.selector,
         comments=comments,
     )
 

@@ -448,6 +448,7 @@ export type Document = {
     comments?: {
         [key: string]: Remark;
     };
+    selector?: string;
 };
 
 /**

@@ -79,7 +79,7 @@ class DeliveryService:
         else:
             made = await self._revisions.admit(txn, pipeline, new.revision, actor)
         before = await fleet.deployment(txn, environment_id, pipeline_id)
-        selector, group_id = _asked(new, before)
+        selector, group_id = await self._asked(txn, environment_id, pipeline_id, new, before)
         asked = await self._groups.requirements(txn, environment_id, group_id, selector)
         targets = await fleet.targets(txn, environment_id, pipeline_id, asked)
         row = RolloutRow(
@@ -108,6 +108,24 @@ class DeliveryService:
         await self.advance(txn, row.id)
         return await self.rollout(txn, environment_id, row.id)
 
+    async def _asked(
+        self,
+        txn: Transaction,
+        environment_id: UUID,
+        pipeline_id: UUID,
+        new: NewRollout,
+        before: Deployment | None,
+    ) -> tuple[str, UUID | None]:
+        """Return the selector and the group of a rollout: asked for, as before, or at first the document's own."""
+        if new.group_id is not None:
+            return "", new.group_id
+        if new.selector is not None:
+            return new.selector, None
+        if before is not None:
+            return before.selector, before.group_id
+        draft = await self._pipelines.draft(txn, environment_id, pipeline_id)
+        return draft.document.selector, None
+
     async def dry_run(
         self, txn: Transaction, actor: Actor, environment_id: UUID, pipeline_id: UUID, new: NewRollout
     ) -> DryRun:
@@ -115,7 +133,7 @@ class DeliveryService:
         pipeline = await self._pipelines.pipeline(txn, environment_id, pipeline_id)
         before = await fleet.deployment(txn, environment_id, pipeline_id)
         deployed = before.revision if before else None
-        selector, group_id = _asked(new, before)
+        selector, group_id = await self._asked(txn, environment_id, pipeline_id, new, before)
         asked = await self._groups.requirements(txn, environment_id, group_id, selector)
         targets = await fleet.targets(txn, environment_id, pipeline_id, asked)
         resting = set(await self._groups.resting_nodes(txn, environment_id))
@@ -338,15 +356,6 @@ class DeliveryService:
             )
         )
         await txn.notify(PIPELINE_TOPIC, {"pipeline_id": pipeline.id})
-
-
-def _asked(new: NewRollout, before: Deployment | None) -> tuple[str, UUID | None]:
-    """Return the selector and the group that a rollout goes to."""
-    if new.group_id is not None:
-        return "", new.group_id
-    if new.selector is not None:
-        return new.selector, None
-    return (before.selector, before.group_id) if before else ("", None)
 
 
 def _deployment(row: RolloutRow) -> Deployment:

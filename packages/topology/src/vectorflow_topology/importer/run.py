@@ -102,7 +102,11 @@ def reimport(old: Document, new: Document) -> Document:
         for name, place in new.layout.items()
     }
     return msgspec.structs.replace(
-        new, components=components, layout=layout, variables={**old.variables, **new.variables}
+        new,
+        components=components,
+        layout=layout,
+        variables={**old.variables, **new.variables},
+        selector=old.selector,
     )
 
 
