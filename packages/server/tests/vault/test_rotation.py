@@ -13,6 +13,7 @@ from vectorflow.keys.providers import LocalKeyFile
 from vectorflow.keys.rotation import KeyRotation
 from vectorflow.keys.service import KeyService
 from vectorflow.platform.database import Database
+from vectorflow.vault.columns import vault_columns
 from vectorflow.vault.service import VaultService
 
 COLUMNS = SEALED_COLUMNS
@@ -129,3 +130,9 @@ async def test_encryptions_are_counted_and_end(new_place, app) -> None:
     async with app.transaction(place.organization_id) as txn:
         assert [await leases.take(txn, 1) for _ in range(2)] == [True, True]
         assert not await leases.take(txn, 1)
+
+
+def test_every_column_of_the_vault_is_rotated() -> None:
+    ours = {each.name for each in vault_columns()}
+    assert "secret_versions.value" in ours
+    assert ours <= {each.name for each in COLUMNS}
