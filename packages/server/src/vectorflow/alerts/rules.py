@@ -108,7 +108,7 @@ class AlertService:
         return row
 
     async def acknowledge(self, txn: Transaction, actor: Actor, row: IncidentRow) -> IncidentRow:
-        """Say that somebody looks after it; nothing is sent again meanwhile, or less. Doing it twice changes nothing."""
+        """Write down who looks after it. Doing it twice changes nothing."""
         if row.acknowledged_at is not None:
             return row
         await incidents.incident_acknowledge(txn, row.id, actor.name)
