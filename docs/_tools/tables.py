@@ -14,6 +14,7 @@ from typing import Final
 from vectorflow.kernel.errors import PROBLEM_PREFIX
 from vectorflow.platform.settings import describe_settings
 from vectorflow.tenancy.policy import policy_rows
+from vectorflow_agent.doctor.catalogue import KINDS
 from vectorflow_engine.catalogue import SPECS
 from vectorflow_engine.vrl.functions import VrlFunction, functions
 
@@ -116,6 +117,14 @@ def _vrl_row(each: VrlFunction) -> Sequence[str]:
     return f"`{each.signature}`{here}", each.summary, returns, fails, reaches, each.since or ""
 
 
+def doctor_findings() -> str:
+    """Every finding of the agent's doctor, as a section of its own."""
+    return "".join(
+        f"\n### {name}\n\n*{kind.severity}* · {kind.means}\n\n**What to do:** {kind.do}\n"
+        for name, kind in KINDS.items()
+    )
+
+
 TABLES: Final[dict[str, Callable[[], str]]] = {
     "settings": settings,
     "agent-settings": agent_settings,
@@ -123,6 +132,7 @@ TABLES: Final[dict[str, Callable[[], str]]] = {
     "problems": problems,
     "engine-components": engine_components,
     "vrl-functions": vrl_functions,
+    "doctor-findings": doctor_findings,
 }
 
 

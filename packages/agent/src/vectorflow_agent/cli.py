@@ -4,34 +4,20 @@ import argparse
 import asyncio
 import logging
 import os
-import shutil
 import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from vectorflow_agent import __version__
-from vectorflow_agent.settings import (
-    Settings,
-    SettingsInvalid,
-    enrolment_token,
-    policy_load,
-    settings_check,
-    settings_load,
-)
+from vectorflow_agent.doctor.command import doctor
+from vectorflow_agent.settings import Settings, SettingsInvalid, policy_load, settings_check, settings_load
 from vectorflow_agent.shell.agent import Agent, Status
-from vectorflow_agent.shell.client import Gateway, GatewayError
-from vectorflow_agent.shell.disk import Layout, StateLocked, folder, lock_held, read_optional
-from vectorflow_agent.shell.engines import EngineMissing, engine_find, engine_path
-from vectorflow_agent.shell.identity import enrolment_read
-from vectorflow_agent.shell.sealing_keys import protection_find
-from vectorflow_agent.shell.secrets import memory_backed, runtime_folder
-from vectorflow_agent.shell.users import obstacle, users_wanted
-from vectorflow_wire import tokens
-from vectorflow_wire.messages import EngineKind
+from vectorflow_agent.shell.disk import Layout, StateLocked, lock_held, read_optional
 
 _STALE_SECONDS = 30
 
@@ -52,18 +38,30 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of the command; exits with 0, 1 (it does not work) or 2 (called wrongly)."""
     options = _parser().parse_args(arguments)
     try:
-        settings = settings_load(
-            os.environ,
-            options.config,
-            state_dir=options.state_dir,
-            stop_engines=True if getattr(options, "stop_engines", False) else None,
-        )
-        commands: dict[str, Callable[[Settings], int]] = {"run": _run, "status": _status, "doctor": _doctor}
-        code = commands[options.command](settings)
+        code = _COMMANDS[options.command](_settings(options), options)
     except (SettingsInvalid, StateLocked) as error:
-        print(f"vectorflow-agent: {error}", file=sys.stderr)
-        code = 1
+        if options.command == "doctor":
+            # With settings that nobody can read the rest can still be looked at.
+            code = _doctor(_settings_by_default(options), options, str(error))
+        else:
+            print(f"vectorflow-agent: {error}", file=sys.stderr)
+            code = 1
     sys.exit(code)
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    return settings_load(
+        os.environ,
+        options.config,
+        state_dir=options.state_dir,
+        stop_engines=True if getattr(options, "stop_engines", False) else None,
+    )
+
+
+def _settings_by_default(options: argparse.Namespace) -> Settings:
+    return settings_load(
+        {}, None, state_dir=options.state_dir or os.environ.get("VECTORFLOW_AGENT_STATE_DIR")
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -76,7 +74,11 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", parents=[shared], help="run the agent")
     run.add_argument("--stop-engines", action="store_true", help="drain and stop engines when ending")
     commands.add_parser("status", parents=[shared], help="show what the agent does")
-    commands.add_parser("doctor", parents=[shared], help="check settings, engine, folders and gateway")
+    looking = commands.add_parser("doctor", parents=[shared], help="say what is wrong here and what to do")
+    looking.add_argument("--format", choices=("text", "json"), default="text")
+    looking.add_argument(
+        "--bundle", type=Path, metavar="FILE.tar.gz", help="write all of it, without secrets"
+    )
     return parser
 
 
@@ -144,85 +146,15 @@ def _status(settings: Settings) -> int:
     return 0 if running else 1
 
 
-def _doctor(settings: Settings) -> int:
-    checks: tuple[tuple[str, Callable[[Settings], str]], ...] = (
-        ("settings", _check_settings),
-        ("policy", lambda given: str(policy_load(given))),
-        ("state", _check_state),
-        ("secrets", _check_runtime),
-        ("keys", lambda given: protection_find(given.key_protection).words),
-        ("users", _check_users),
-        ("engine", lambda given: asyncio.run(_check_engine(given))),
-        ("gateway", lambda given: asyncio.run(_check_gateway(given))),
-    )
-    failed = False
-    for name, check in checks:
-        try:
-            print(f"ok    {name:9} {check(settings)}")
-        except (SettingsInvalid, EngineMissing, GatewayError, OSError, ValueError) as error:
-            failed = True
-            print(f"FAIL  {name:9} {error}")
-    return 1 if failed else 0
+def _doctor(settings: Settings, options: argparse.Namespace, unusable: str = "") -> int:
+    return doctor(settings, format=options.format, bundle=options.bundle, unusable=unusable)
 
 
-def _check_settings(settings: Settings) -> str:
-    settings_check(settings)
-    if enrolment_read(Layout(settings.state)) is not None:
-        return "enrolled"
-    token = enrolment_token(settings)
-    if not token:
-        raise SettingsInvalid("not enrolled, and no enrolment token: set VECTORFLOW_ENROLMENT_TOKEN_FILE")
-    tokens.parse(token, prefixes={tokens.ENROLMENT})
-    return "ready to enrol"
-
-
-def _check_state(settings: Settings) -> str:
-    root = folder(settings.state)
-    if root.stat().st_mode & 0o077:
-        raise SettingsInvalid(f"others can read {root}: run chmod 700 {root}")
-    free = shutil.disk_usage(root).free
-    return f"{root}, {free // 1024 // 1024} MiB free"
-
-
-def _check_runtime(settings: Settings) -> str:
-    path = runtime_folder(settings)
-    if not memory_backed(path):
-        raise SettingsInvalid(
-            f"{path} is on a disk, so opened secrets would be: set VECTORFLOW_AGENT_RUNTIME_DIR to a folder in memory"
-        )
-    return f"{path}, in memory"
-
-
-def _check_users(settings: Settings) -> str:
-    if not users_wanted(settings):
-        return "engines run as the agent's own user; only an agent that is root can give each its own"
-    kind, program = engine_path(settings)
-    blocked = obstacle(Path(program))
-    if blocked is None:
-        return f"each pipeline's engine runs as a user of its own, ids {settings.engine_uids}"
-    if kind == EngineKind.EMBEDDED:
-        return f"the embedded engine runs as the agent's own user: {blocked} is closed to others"
-    raise SettingsInvalid(f"engines' users cannot run {program}: {blocked} is closed to them, chmod o+x it")
-
-
-async def _check_engine(settings: Settings) -> str:
-    engine = await engine_find(settings)
-    return f"{engine.facts.kind} {engine.facts.version} at {engine.binary}"
-
-
-async def _check_gateway(settings: Settings) -> str:
-    gateway = Gateway(settings.url, ca_file=settings.ca_file)
-    enrolment = enrolment_read(Layout(settings.state))
-    try:
-        await gateway.desired(enrolment.node_token if enrolment else "none", "")
-    except GatewayError as error:
-        # Any answer shows that the gateway is there; without enrolment it can only say no.
-        if error.status == 0 or (enrolment is not None and error.unauthorized):
-            raise
-        return f"{settings.url} answers"
-    finally:
-        await gateway.close()
-    return f"{settings.url} answers and accepts the token"
+_COMMANDS: Final[dict[str, Callable[[Settings, argparse.Namespace], int]]] = {
+    "run": lambda settings, _: _run(settings),
+    "status": lambda settings, _: _status(settings),
+    "doctor": _doctor,
+}
 
 
 if __name__ == "__main__":

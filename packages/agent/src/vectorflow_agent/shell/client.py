@@ -43,6 +43,14 @@ class GatewayError(Exception):
         return self.status == 401
 
 
+class Answered(msgspec.Struct, frozen=True):
+    """How the gateway answered a question about nothing: the status, the problem's type, the Date header."""
+
+    status: int
+    problem: str
+    date: str
+
+
 class Fetched(msgspec.Struct, frozen=True):
     """An answer of the desired state: the body as it came, and its ETag."""
 
@@ -83,6 +91,20 @@ class Gateway:
             body = await _read(response, _BUNDLE_LIMIT)
             _decoded(body, DesiredAnswer)
             return Fetched(body, response.headers.get("etag", ""))
+
+    async def probe(self, token: str, *, seconds: float) -> Answered:
+        """Ask for the desired state without taking it, whatever the answer is. Raises GatewayError."""
+        headers = {"authorization": f"Bearer {token}"}
+        try:
+            async with self._client.stream(
+                "GET", messages.DESIRED_PATH, headers=headers, timeout=seconds
+            ) as response:
+                problem = "" if response.is_success else (await _refusal(response)).problem
+                return Answered(response.status_code, problem, response.headers.get("date", ""))
+        except httpx2.TimeoutException as error:
+            raise GatewayError("the connection stands, but no answer came in time") from error
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            raise GatewayError(f"the gateway cannot be reached: {_words(error)}") from error
 
     async def file(self, token: str, sha256: str) -> bytes:
         """A file of the current bundle by its hash; the caller checks the hash."""

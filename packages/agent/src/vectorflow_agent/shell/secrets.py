@@ -41,7 +41,7 @@ def runtime_folder(settings: Settings) -> Path:
         if not memory_backed(chosen):
             _log.warning("%s is on a disk: opened secrets are written to it", chosen)
         return chosen
-    name = f"vectorflow-agent-{os.getuid()}-{sha256_hex(str(settings.state.resolve()).encode())[:12]}"
+    name = _runtime_name(settings)
     for parent in _MEMORY:
         path = Path(parent) / name
         try:
@@ -57,6 +57,18 @@ def runtime_folder(settings: Settings) -> Path:
         "set VECTORFLOW_AGENT_RUNTIME_DIR to a memory-backed one"
     )
     return folder(settings.state / "runtime")
+
+
+def runtime_place(settings: Settings) -> Path:
+    """Where `runtime_folder` would be, without making it."""
+    if settings.runtime_dir:
+        return Path(settings.runtime_dir)
+    places = [Path(parent) / _runtime_name(settings) for parent in _MEMORY if os.access(parent, os.W_OK)]
+    return places[0] if places else settings.state / "runtime"
+
+
+def _runtime_name(settings: Settings) -> str:
+    return f"vectorflow-agent-{os.getuid()}-{sha256_hex(str(settings.state.resolve()).encode())[:12]}"
 
 
 def memory_backed(path: Path) -> bool:
