@@ -204,7 +204,8 @@ async def test_live_events_tell_rates_rollouts_and_nodes(world, new_world, sign_
     events = f"/api/v1/orgs/{world.slug}/events"
     for topics in ("", "nonsense:1", f"rates:{foreign}", f"nodes:{stranger.environment_id}", "rates:x"):
         assert (await owner.http.get(events, params={"topics": topics})).status_code == 404, topics
-    topics = f"rates:{pipeline_id},pipeline:{pipeline_id},nodes:{world.environment_id}"
+    # What another organisation has is left out, and costs the rest nothing.
+    topics = f"rates:{foreign},rates:{pipeline_id},pipeline:{pipeline_id},nodes:{world.environment_id}"
     seen: dict[str, Any] = {}
     async with owner.http.stream("GET", events, params={"topics": topics}) as stream:
         assert stream.status_code == 200
@@ -224,6 +225,7 @@ async def test_live_events_tell_rates_rollouts_and_nodes(world, new_world, sign_
         )
         async with asyncio.timeout(10):
             async for line in stream.aiter_lines():
+                assert str(foreign) not in line
                 if line.startswith("data:"):
                     data = msgspec.json.decode(line[5:].encode())
                     if data.get("components") != {}:

@@ -5652,7 +5652,7 @@ export type StreamEventsData = {
     };
     query: {
         /**
-         * rates:<pipeline>, pipeline:<pipeline>, rollout:<rollout>, nodes:<environment>, by commas.
+         * rates:<pipeline>, pipeline:<pipeline>, rollout:<rollout>, nodes:<environment>, by commas. Those that may not be known of are left out; 404 if it is all of them.
          */
         topics: string;
     };

@@ -14,13 +14,24 @@ function hubOf(org: string): EventHub {
   return hub
 }
 
-/** Calls `listener` for each event of a topic while the component is shown; `null` listens to nothing. */
-export function useLiveTopic(topic: string | null, listener: (event: LiveEvent) => void): void {
+/**
+ * Calls `listener` for each event of a topic while the component is shown; `null` listens to nothing. `reread` is
+ * called whenever the stream has opened, since nobody knows what was missed before.
+ */
+export function useLiveTopic(topic: string | null, listener: (event: LiveEvent) => void, reread: () => void): void {
   const { org } = useScope()
   const latest = useEffectEvent(listener)
+  const opened = useEffectEvent(reread)
   useEffect(() => {
     if (topic === null) return undefined
-    return hubOf(org).subscribe(topic, (event) => latest(event))
+    const hub = hubOf(org)
+    const leave = [
+      hub.subscribe(topic, (event) => latest(event)),
+      hub.onState(() => {
+        if (hub.state() === 'open') opened()
+      }),
+    ]
+    return () => leave.forEach((each) => each())
   }, [org, topic])
 }
 

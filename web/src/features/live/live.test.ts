@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { ComponentRates, Rates } from '@/api/gen'
+import { DirectLine } from './direct-line'
 import { EventHub } from './event-hub'
 import { RatesStore } from './rates-store'
 
@@ -27,11 +28,15 @@ class FakeSource {
 describe('the event hub', () => {
   let sources: FakeSource[] = []
   const hub = () =>
-    new EventHub('demo', (url) => {
-      const source = new FakeSource(url)
-      sources.push(source)
-      return source as unknown as EventSource
-    })
+    new EventHub(
+      'demo',
+      (org, to) =>
+        new DirectLine(org, to, (url) => {
+          const source = new FakeSource(url)
+          sources.push(source)
+          return source as unknown as EventSource
+        }),
+    )
   beforeEach(() => {
     sources = []
     vi.useFakeTimers()
@@ -42,30 +47,30 @@ describe('the event hub', () => {
     const one = hub()
     const stop = one.subscribe('rates:a', () => undefined)
     one.subscribe('rollout:b', () => undefined)
-    vi.advanceTimersByTime(100)
+    vi.advanceTimersByTime(200)
     expect(sources.map((each) => each.url)).toEqual(['/api/v1/orgs/demo/events?topics=rates%3Aa%2Crollout%3Ab'])
     sources[0]?.open()
     expect(one.state()).toBe('open')
     stop()
-    vi.advanceTimersByTime(100)
+    vi.advanceTimersByTime(200)
     expect(sources[0]?.readyState).toBe(2)
     expect(sources[1]?.url).toContain('topics=rollout%3Ab')
   })
   it('keeps the stream when a page is left and the same topic is wanted at once', () => {
     const one = hub()
     const stop = one.subscribe('rates:a', () => undefined)
-    vi.advanceTimersByTime(100)
+    vi.advanceTimersByTime(200)
     sources[0]?.open()
     stop()
     one.subscribe('rates:a', () => undefined)
-    vi.advanceTimersByTime(100)
+    vi.advanceTimersByTime(200)
     expect(sources).toHaveLength(1)
   })
   it('delivers to the topic only, and survives what is not JSON', () => {
     const seen: unknown[] = []
     const one = hub()
     one.subscribe('rates:a', (event) => seen.push(event.data.id))
-    vi.advanceTimersByTime(100)
+    vi.advanceTimersByTime(200)
     sources[0]?.send('rates', '{')
     sources[0]?.send('rates', '{"topic":"rates:b","id":"b"}')
     sources[0]?.send('rates', '{"topic":"rates:a","id":"a"}')
@@ -75,7 +80,7 @@ describe('the event hub', () => {
   it('comes back after the server refused, later each time', () => {
     const one = hub()
     one.subscribe('rates:a', () => undefined)
-    vi.advanceTimersByTime(100)
+    vi.advanceTimersByTime(200)
     for (let tries = 1; tries < 4; tries += 1) {
       const last = sources.at(-1)
       if (last !== undefined) last.readyState = 2

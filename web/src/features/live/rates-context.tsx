@@ -16,17 +16,22 @@ export function RatesProvider({ pipelineId, children }: { pipelineId: string; ch
   const { org, env } = useScope()
   const [store] = useState(() => new RatesStore())
   const live = useLiveState()
-  const polled = useQuery({
+  const query = useQuery({
     ...getRatesOptions({ path: { org, env, id: pipelineId } }),
     refetchInterval: live === 'open' ? false : POLL_MS,
     retry: false,
-  }).data
+  })
+  const polled = query.data
   useEffect(() => {
     if (polled !== undefined) store.update(polled, Date.now())
   }, [polled, store])
-  useLiveTopic(`rates:${pipelineId}`, ({ data }) => {
-    if (typeof data.components === 'object' && data.components !== null) store.update(data as unknown as Rates, Date.now())
-  })
+  useLiveTopic(
+    `rates:${pipelineId}`,
+    ({ data }) => {
+      if (typeof data.components === 'object' && data.components !== null) store.update(data as unknown as Rates, Date.now())
+    },
+    () => void query.refetch(),
+  )
   return <Context value={store}>{children}</Context>
 }
 

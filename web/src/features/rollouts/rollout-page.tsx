@@ -33,7 +33,8 @@ export function RolloutPage() {
     refetchInterval: (query) =>
       query.state.data === undefined || OPEN.includes(query.state.data.state) ? (live === 'open' ? 10_000 : 2000) : false,
   })
-  useLiveTopic(`rollout:${rolloutId}`, () => void rollout.refetch())
+  const reread = () => void rollout.refetch()
+  useLiveTopic(`rollout:${rolloutId}`, reread, reread)
   const data = rollout.data
   if (data === undefined) {
     return (

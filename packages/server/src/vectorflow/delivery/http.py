@@ -40,7 +40,8 @@ Topics = Annotated[
     QueryParameter(
         name="topics",
         max_length=4000,
-        description="rates:<pipeline>, pipeline:<pipeline>, rollout:<rollout>, nodes:<environment>, by commas.",
+        description="rates:<pipeline>, pipeline:<pipeline>, rollout:<rollout>, nodes:<environment>, by commas. "
+        "Those that may not be known of are left out; 404 if it is all of them.",
     ),
 ]
 Dry = Annotated[bool, QueryParameter(name="dry_run", description="Say what would happen and do nothing.")]

@@ -87,16 +87,20 @@ class LiveEvents:
         bus.subscribe(Topic.MEMBERSHIP, self._on_membership)
 
     async def open(self, session_id: UUID, access: Access, topics: tuple[str, ...]) -> EventStream:
-        """Open a stream. Raises `TopicUnknown` for a topic that is not one or may not be known of."""
+        """Open a stream of those topics that may be known of: one tab's stale topic must not cost the others theirs.
+
+        Raises `TopicUnknown` for text that is no topic, and where none of them may be known of.
+        """
         if not topics or len(topics) > MOST_TOPICS:
             raise TopicUnknown(f"Ask for 1 to {MOST_TOPICS} topics.")
-        allowed_until: dict[str, float] = {}
         for topic in topics:
-            if not await self._allowed(access, topic):
-                raise TopicUnknown
-            allowed_until[topic] = time.monotonic() + _BELIEVED_SECONDS
+            parse_topic(topic)
+        until = time.monotonic() + _BELIEVED_SECONDS
+        allowed_until = {topic: until for topic in dict.fromkeys(topics) if await self._allowed(access, topic)}
+        if not allowed_until:
+            raise TopicUnknown
         stream = self._streams.open(session_id, lambda topic: self._authorize(listener, topic))
-        listener = _Listener(stream, access, tuple(dict.fromkeys(topics)), allowed_until)
+        listener = _Listener(stream, access, tuple(allowed_until), allowed_until)
         for topic in listener.topics:
             self._listeners.setdefault((access.organization_id, topic), set()).add(listener)
             if topic.startswith("rates:"):
