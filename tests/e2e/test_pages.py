@@ -41,6 +41,22 @@ def _addresses(stack: Stack, api: Api) -> Iterator[tuple[str, str]]:
     yield "editor-component", f"{base}/pipelines/{pipeline}?component=split"
     yield "editor-findings", f"{base}/pipelines/{pipeline}?pane=findings"
     yield "revisions", f"{base}/pipelines/{pipeline}/revisions"
+    for name in (
+        "rollouts",
+        "alerts",
+        "nodes",
+        "groups",
+        "engines",
+        "enrolment",
+        "secrets",
+        "rules",
+        "encryption",
+        "audit",
+        "organization",
+    ):
+        yield name, f"{base}/{name}"
+    yield "rollout", f"{base}/rollouts/{api.get(f'{api.base}/rollouts')['items'][0]['id']}"
+    yield "node", f"{base}/nodes/{api.get(f'{api.base}/nodes')['items'][0]['id']}"
 
 
 @pytest.mark.parametrize(("theme", "width"), LOOKS)

@@ -44,7 +44,8 @@ export class DirectLine implements Line {
 
   private connect(): void {
     const wanted = [...this.topics].sort().join(',')
-    if (wanted === this.connected && this.source?.readyState === 1) return
+    // One that is being opened is let be; only what has ended for good is opened again.
+    if (wanted === this.connected && this.source !== null && this.source.readyState !== 2) return
     this.source?.close()
     this.source = null
     this.connected = wanted
