@@ -30,7 +30,9 @@ def _rate(page: Page) -> float:
     return float(shown.inner_text().removesuffix("/s").replace(",", ""))
 
 
-def test_tabs_share_one_stream_that_outlives_the_leader(stack: Stack, api: Api, context: BrowserContext) -> None:
+def test_tabs_share_one_stream_that_outlives_the_leader(
+    stack: Stack, api: Api, context: BrowserContext
+) -> None:
     streams = Streams(context)
     first = context.new_page()
     sign_in(first, stack)

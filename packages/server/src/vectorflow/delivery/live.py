@@ -96,7 +96,9 @@ class LiveEvents:
         for topic in topics:
             parse_topic(topic)
         until = time.monotonic() + _BELIEVED_SECONDS
-        allowed_until = {topic: until for topic in dict.fromkeys(topics) if await self._allowed(access, topic)}
+        allowed_until = {
+            topic: until for topic in dict.fromkeys(topics) if await self._allowed(access, topic)
+        }
         if not allowed_until:
             raise TopicUnknown
         stream = self._streams.open(session_id, lambda topic: self._authorize(listener, topic))
