@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gzip
 import hashlib
 import json
 import os
@@ -20,7 +21,7 @@ import pytest
 import uvicorn
 from nacl.signing import SigningKey
 
-from vectorflow_wire import bundles, envelope, keys, messages, renewal, sealing, statements, tokens
+from vectorflow_wire import bundles, envelope, keys, messages, renewal, sealing, statements, taps, tokens
 from vectorflow_wire.encoding import base32_text, base64_text
 
 STANDIN = Path(__file__).with_name("standin_vector.py")
@@ -52,6 +53,7 @@ class MiniGateway:
         self.listeners = set()
         self.calls = []
         self.statements = []
+        self.tapped, self.unwanted = {}, set()
         self.clock_ahead = 0
         self.damage = ""
         self.rotations, self.proofs = 0, []
@@ -220,6 +222,8 @@ class MiniGateway:
                 statements=self.open_statements(),
             )
             return 200, msgspec.json.encode(answer), []
+        if path.startswith(taps.TAPS_PATH):
+            return 200, self.take_tapped(path, headers, body), []
         if path == "/agent/v1/reports":
             return 200, self.take_reports(body), []
         return 404, b"{}", []
@@ -269,6 +273,22 @@ class MiniGateway:
             if all(known.sequence != report.sequence for known in self.reports):
                 self.reports.append(report)
         return msgspec.json.encode(messages.ReportsAnswer(accepted=tuple(accepted)))
+
+    def take_tapped(self, path, headers, body):
+        assert headers["content-encoding"] == "gzip"
+        batch = msgspec.json.decode(gzip.decompress(body), type=taps.TapBatch)
+        several = self.tapped.setdefault(path.removeprefix(taps.TAPS_PATH).removesuffix("/events"), [])
+        assert batch.sequence == len(several) + 1
+        several.append(batch)
+        return msgspec.json.encode(taps.TapAnswer(go_on=path not in self.unwanted))
+
+    def events(self, tap):
+        """What was tapped, as plain values."""
+        return [
+            msgspec.json.decode(bytes(each.event))
+            for batch in self.tapped.get(tap, [])
+            for each in batch.events
+        ]
 
     def tell(self, kind, arguments=None, *, key=None, stream=False, **changes):
         """Give the node a statement: with every heartbeat until it is answered, or once over the stream."""

@@ -2,11 +2,13 @@
 # ruff: noqa: T201  it is a program, and printing is what it is for
 """A stand-in for Vector: the same command line, signals, exit codes, APIs and exporter.
 
-It moves no events, and reads only the JSON that the tests write (which is YAML too). `--as 0.54`
+It moves no events (but shows taps those of the option `tap`), and reads only the JSON that the tests write
+(which is YAML too). `--as 0.54`
 before all else chooses the version it behaves like: interpolation of variables up to 0.56, GraphQL
 up to 0.54, gRPC since 0.55. What it does wrong is told by options of the source `in`.
 """
 
+import contextlib
 import glob
 import json
 import os
@@ -16,15 +18,19 @@ import socket
 import sys
 import threading
 import time
+from fnmatch import fnmatchcase as fnmatch
 from pathlib import Path
 
 import h2.config
 import h2.connection
 import h2.events
+import wsproto
+import wsproto.events
 
 EXIT_CONFIG = 78
 VARIABLE = re.compile(r"\$\$|\$([A-Za-z0-9_.]+)|\$\{([A-Za-z0-9_.]+)\}")
 SECRET = re.compile(r"SECRET\[vectorflow\.([\w.-]+)\]")
+TAP = "/vector.observability.v1.ObservabilityService/StreamOutputEvents"
 COMPONENTS = "/vector.observability.v1.ObservabilityService/GetComponents"
 
 
@@ -192,8 +198,11 @@ class Engine:
         def loop():
             while True:
                 connection, _ = listener.accept()
-                with connection:
-                    answer(connection)
+                threading.Thread(target=answered, args=(connection,), daemon=True).start()
+
+        def answered(connection):
+            with connection, contextlib.suppress(OSError):
+                answer(connection)
 
         threading.Thread(target=loop, daemon=True).start()
 
@@ -207,6 +216,8 @@ class Engine:
         if path == "/health":
             good = not (self.draining.is_set() or options(self.config).get("unhealthy"))
             reply(connection, *((200, '{"ok":true}') if good else (503, '{"ok":false}')))
+        elif path == "/graphql" and self.version < 55 and b"upgrade: websocket" in received.lower():
+            self.answer_subscription(connection, received)
         elif path == "/graphql" and self.version < 55:
             edges = [{"node": {"componentId": name}} for name in self.components()]
             reply(connection, 200, json.dumps({"data": {"components": {"edges": edges}}}))
@@ -217,22 +228,107 @@ class Engine:
         http = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
         http.initiate_connection()
         connection.settimeout(2)
+        tapped, body = None, b""
         while received:
             for event in http.receive_data(received):
                 if isinstance(event, h2.events.RequestReceived):
-                    known = (b":path", COMPONENTS.encode()) in event.headers
-                    status = "0" if known else "12"
-                    http.send_headers(
-                        event.stream_id, [(":status", "200"), ("content-type", "application/grpc")]
-                    )
-                    if known:
-                        http.send_data(event.stream_id, framed(self.components()))
-                    http.send_headers(event.stream_id, [("grpc-status", status)], end_stream=True)
+                    path = dict(event.headers)[b":path"].decode()
+                    self.begin_grpc(http, event.stream_id, path)
+                    tapped = event.stream_id if path == TAP else None
+                if isinstance(event, h2.events.DataReceived) and tapped is not None:
+                    body += event.data
+                    http.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+                if isinstance(event, h2.events.StreamEnded) and tapped is not None:
+                    connection.sendall(http.data_to_send())
+                    self.tap_grpc(connection, http, tapped, body)
+                    return
             connection.sendall(http.data_to_send())
             try:
                 received = connection.recv(65536)
             except OSError:
                 return
+
+    def begin_grpc(self, http, stream, path):
+        http.send_headers(stream, [(":status", "200"), ("content-type", "application/grpc")])
+        if path == TAP:
+            return
+        if path == COMPONENTS:
+            http.send_data(stream, framed(self.components()))
+        http.send_headers(stream, [("grpc-status", "0" if path == COMPONENTS else "12")], end_stream=True)
+
+    def tap_grpc(self, connection, http, stream, body):
+        patterns, limit, interval = asked(body)
+        connection.settimeout(0.01)
+        for events in self.sampled(patterns, limit, interval):
+            data = b"".join(framed_event(component, event) for component, event in events)
+            try:
+                http.receive_data(connection.recv(65536) or b"GOAWAY")
+            except TimeoutError:
+                pass
+            except Exception:  # noqa: BLE001, RUF100  it has gone
+                return
+            while data:
+                room = min(http.local_flow_control_window(stream), http.max_outbound_frame_size, len(data))
+                if room:
+                    http.send_data(stream, data[:room])
+                    data = data[room:]
+                connection.sendall(http.data_to_send())
+                if not room:
+                    time.sleep(0.01)
+                    http.receive_data(connection.recv(65536))
+
+    def answer_subscription(self, connection, received):
+        """subscriptions-transport-ws, as Vector speaks it: nothing is told before `start`."""
+        socket = wsproto.WSConnection(wsproto.ConnectionType.SERVER)
+        connection.settimeout(2)
+        while received:
+            socket.receive_data(received)
+            for event in socket.events():
+                if isinstance(event, wsproto.events.Request):
+                    accept = wsproto.events.AcceptConnection(subprotocol="graphql-ws")
+                    connection.sendall(socket.send(accept))
+                elif isinstance(event, wsproto.events.TextMessage):
+                    message = json.loads(event.data)
+                    if message["type"] == "connection_init":
+                        self.say(connection, socket, {"type": "connection_ack"})
+                    elif message["type"] == "start":
+                        self.tap_graphql(connection, socket, message)
+                        return
+            received = connection.recv(65536)
+
+    def tap_graphql(self, connection, socket, message):
+        wish = message["payload"]["variables"]
+        name = "outputEventsByComponentIdPatterns"
+        assert name in message["payload"]["query"]
+        for events in self.sampled(wish["o"], wish["l"], wish["i"]):
+            listed = [
+                {"__typename": "Log", "componentId": component, "string": json.dumps(event)}
+                for component, event in events
+            ]
+            data = {"id": message["id"], "type": "data", "payload": {"data": {name: listed}}}
+            self.say(connection, socket, data)
+
+    def say(self, connection, socket, message):
+        connection.sendall(socket.send(wsproto.events.TextMessage(data=json.dumps(message))))
+
+    def sampled(self, patterns, limit, interval):
+        """As Vector: at most `limit` events of every interval, of the outputs that there are then."""
+        assert patterns
+        assert 1 <= limit <= 100_000
+        assert interval >= 100
+        number = 0
+        while not self.draining.wait(interval / 1000):
+            wish = options(self.config).get("tap", {})
+            outputs = [
+                name for name in self.config.get("sources", {}) if any(fnmatch(name, p) for p in patterns)
+            ]
+            count = min(limit, int(wish.get("rate", 50) * interval / 1000))
+            events = []
+            for name in outputs:
+                for _ in range(count):
+                    number += 1
+                    events.append((name, {**wish.get("event", {"message": "hello"}), "number": number}))
+            yield events
 
     def components(self):
         missing = options(self.config).get("missing", ())
@@ -270,6 +366,62 @@ def framed(names):
     for name in names:
         component = b"\x0a" + bytes([len(name)]) + name.encode()
         message += b"\x0a" + bytes([len(component)]) + component
+    return b"\0" + len(message).to_bytes(4, "big") + message
+
+
+def asked(body):
+    """Patterns, limit and interval of a `StreamOutputEventsRequest` with its frame."""
+    at, patterns, numbers = 5, [], {}
+    while at < len(body):
+        tag, at = body[at], at + 1
+        value = shift = 0
+        while True:
+            byte, at = body[at], at + 1
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                break
+        if tag == 0x0A:
+            patterns.append(body[at : at + value].decode())
+            at += value
+        else:
+            numbers[tag >> 3] = value
+    return patterns, numbers[3], numbers[4]
+
+
+def field(number, data):
+    head = bytearray([number << 3 | 2])
+    length = len(data)
+    while length > 0x7F:
+        head.append(length & 0x7F | 0x80)
+        length >>= 7
+    return bytes([*head, length]) + data
+
+
+def value_of(content):
+    """`Value`: text, as bytes, and `hex:…` for bytes that are none; whole numbers, maps and lists."""
+    if isinstance(content, dict):
+        entries = (field(1, field(1, k.encode()) + field(2, value_of(v))) for k, v in content.items())
+        return field(7, b"".join(entries))
+    if isinstance(content, list):
+        return field(8, b"".join(field(1, value_of(each)) for each in content))
+    if isinstance(content, int):
+        rest, made = content, bytearray([0x20])
+        while rest > 0x7F:
+            made.append(rest & 0x7F | 0x80)
+            rest >>= 7
+        return bytes([*made, rest])
+    if content.startswith("hex:"):
+        return field(1, bytes.fromhex(content[4:]))
+    return field(1, content.encode())
+
+
+def framed_event(component, event):
+    """`StreamOutputEventsResponse` with a log, whose metadata hold a secret as Vector's may."""
+    metadata = field(6, field(1, field(1, b"api_key") + field(2, b"metadata-canary")))
+    log = field(2, value_of(event)) + field(4, metadata)
+    tapped = field(1, component.encode()) + field(2, b"stand_in") + field(3, b"source")
+    message = field(1, tapped + field(4, field(1, log)))
     return b"\0" + len(message).to_bytes(4, "big") + message
 
 

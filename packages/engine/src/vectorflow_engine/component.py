@@ -12,6 +12,7 @@ from vectorflow_engine.config.graph import DEFAULT_PORT
 from vectorflow_engine.events import Ack, Batch, Status
 from vectorflow_engine.log import ComponentLog
 from vectorflow_engine.metrics import Meter, Registry, SentCounter
+from vectorflow_engine.taps import Watched
 
 LOG = frozenset({"log"})
 METRIC = frozenset({"metric"})
@@ -46,10 +47,12 @@ class Context(msgspec.Struct, frozen=True):
         return ComponentLog(self.id, self.kind, self.type)
 
 
-class Output:
+class Output(Watched):
     """A port: what is sent here goes to all consumers, in order, and waits for each of them."""
 
-    def __init__(self, meter: Meter, port: str = DEFAULT_PORT) -> None:
+    def __init__(self, context: Context, meter: Meter, port: str = DEFAULT_PORT) -> None:
+        self.component, self.kind, self.type = context.id, context.kind, context.type
+        self.port = port
         self.consumers: tuple[Consumer, ...] = ()
         self._sent = SentCounter(meter, port)
         self.gate = asyncio.Lock()
@@ -60,6 +63,8 @@ class Output:
             batch.release()
             return
         self._sent.add(batch.events)
+        if self.taps:
+            self.show(batch.events)
         consumers = self.consumers
         for consumer in consumers[1:]:
             await consumer.accept(batch.with_events(batch.events))
@@ -84,7 +89,7 @@ class Source(abc.ABC):
         self.context = context
         self.meter = context.meter()
         self.log = context.log()
-        self.output = Output(self.meter)
+        self.output = Output(context, self.meter)
         self.stopping = asyncio.Event()
         self.acknowledge = False  # whether a sink downstream acknowledges
 

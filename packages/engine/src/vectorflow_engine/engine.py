@@ -5,42 +5,15 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
-
 from vectorflow_engine import __version__, log, plan
+from vectorflow_engine.api import Api
 from vectorflow_engine.component import StartError
 from vectorflow_engine.config.errors import ConfigError
-from vectorflow_engine.http_listener import HttpListener, Receive, Scope, Send, answer
 from vectorflow_engine.log import logger
 from vectorflow_engine.metrics import Registry
 from vectorflow_engine.running import Running
 
 EXIT_CONFIG = 78
-
-
-class HealthApi:
-    """``GET|HEAD /health``: 200 while running, 503 before and while draining."""
-
-    def __init__(self, address: str) -> None:
-        self._listener = HttpListener("api", address, self._app)
-        self.healthy = False
-
-    async def start(self) -> None:
-        """Listen; raises `StartError`."""
-        await self._listener.start()
-
-    async def stop(self) -> None:
-        """Stop listening."""
-        await self._listener.stop()
-
-    async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"] != "/health":
-            await answer(send, 404)
-        elif scope["method"] not in ("GET", "HEAD"):
-            await answer(send, 405)
-        else:
-            body = msgspec.json.encode({"ok": self.healthy})
-            await answer(send, 200 if self.healthy else 503, body, b"application/json")
 
 
 class Engine:
@@ -51,7 +24,7 @@ class Engine:
         self._files, self._directories = list(files), list(directories)
         self._registry = Registry()
         self._running = Running(first, self._registry)
-        self._api: HealthApi | None = None
+        self._api: Api | None = None
         self._stop, self._quit, self._reload = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def run(self, limit: float | None) -> int:
@@ -79,7 +52,10 @@ class Engine:
 
     async def _start_api(self, wanted: bool) -> None:  # noqa: FBT001, RUF100 - one obvious flag
         if wanted and self._api is None:
-            self._api = HealthApi(self._running.plan.config.api.address)
+            running = self._running
+            self._api = Api(
+                running.plan.config.api.address, running.taps, lambda: sorted(running.plan.config.components)
+            )
             await self._api.start()
             self._registry.counter("api_started_total").add()
 

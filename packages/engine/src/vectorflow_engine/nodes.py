@@ -14,7 +14,7 @@ class TransformNode(Consumer):
 
     def __init__(self, transform: Transform, ports: tuple[str, ...], accepts: frozenset[str]) -> None:
         self.transform = transform
-        self.outputs = {port: Output(transform.meter, port) for port in ports}
+        self.outputs = {port: Output(transform.context, transform.meter, port) for port in ports}
         self._busy = Busy(transform.meter)
         self._accepts = accepts
 

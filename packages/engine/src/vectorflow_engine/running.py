@@ -18,6 +18,7 @@ from vectorflow_engine.log import logger
 from vectorflow_engine.metrics import Registry
 from vectorflow_engine.nodes import SinkNode, TransformNode
 from vectorflow_engine.plan import Plan
+from vectorflow_engine.taps import TapBook, Watched
 
 _CHANGE_SECONDS = 30.0
 
@@ -31,6 +32,7 @@ class Running:
         self.sources: dict[str, Source] = {}
         self.transforms: dict[str, TransformNode] = {}
         self.sinks: dict[str, SinkNode] = {}
+        self.taps = TapBook()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self.crashed: asyncio.Event = asyncio.Event()
         self.finished: asyncio.Event = asyncio.Event()
@@ -99,6 +101,9 @@ class Running:
         for name, node in self.transforms.items():
             for port, output in node.outputs.items():
                 connect(output, Port(name, port))
+        watched: list[Watched] = [source.output for source in self.sources.values()]
+        watched += [output for node in self.transforms.values() for output in node.outputs.values()]
+        self.taps.watch(watched)
 
     def _below(self, name: str) -> set[str]:
         found: set[str] = set()

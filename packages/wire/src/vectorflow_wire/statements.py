@@ -15,6 +15,7 @@ from vectorflow_wire import envelope
 from vectorflow_wire.bundles import VersionWanted
 from vectorflow_wire.encoding import EncodingInvalid
 from vectorflow_wire.keys import public_key
+from vectorflow_wire.taps import TapCondition
 from vectorflow_wire.verify import Trust
 
 STATEMENT_FORMAT: Final = 1
@@ -94,8 +95,8 @@ class TapArguments(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """Send events that leave the matching outputs to `…/taps/{tap}/events`, for `seconds` at most.
 
     `outputs` are component ids, or `component.port`, wildcards allowed; empty means all.
-    `predicate` is VRL that answers true for events to send. `redact` are field paths whose values
-    the node replaces before anything leaves it, on top of those of its own policy.
+    An event is sent when it fulfils all of `where`. `redact` are names of fields whose values the node
+    replaces before anything leaves it, on top of those that it always replaces and of its own policy.
     """
 
     tap: str
@@ -104,7 +105,7 @@ class TapArguments(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     seconds: float = 60.0
     events_per_second: float = 100.0
     most_events: int = 10_000
-    predicate: str = ""
+    where: tuple[TapCondition, ...] = ()
     redact: tuple[str, ...] = ()
 
 

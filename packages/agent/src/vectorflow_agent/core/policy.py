@@ -44,6 +44,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     for the hosts that sinks may name. `environment` lists variables passed on to engines. `groups`
     are the system's groups that engines belong to, for logs that only a group may read;
     `low_ports` lets them listen below port 1024. Both count where engines have users of their own.
+    `tap_redact` are names of fields that taps replace besides the usual ones, `tap_keep` kinds of texts that
+    they let pass (see `event_redaction.KINDS`).
     `secret_stores` are the types of stores that engines may ask for secrets with the node's own identity.
     """
 
@@ -54,6 +56,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     environment: tuple[str, ...] = ()
     secret_stores: tuple[str, ...] = ()
     tap: bool = True
+    tap_redact: tuple[str, ...] = ()
+    tap_keep: tuple[str, ...] = ()
     updates: bool = True
     groups: tuple[str, ...] = ()
     low_ports: bool = False

@@ -29,6 +29,7 @@ from vectorflow_agent.shell.runner import Runner
 from vectorflow_agent.shell.sealing_keys import protection_find
 from vectorflow_agent.shell.secrets import runtime_folder
 from vectorflow_agent.shell.spool import Spool
+from vectorflow_agent.shell.tapping import Taps
 from vectorflow_agent.shell.told import Told
 from vectorflow_wire.bundles import Bundle
 from vectorflow_wire.envelope import Envelope
@@ -69,6 +70,7 @@ class Agent:
         self._context: Context
         self._link: Link
         self._heartbeats: Heartbeats
+        self._taps: Taps
         self._leave: asyncio.Task[None] | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -115,7 +117,15 @@ class Agent:
             refuse=self._refuse,
             obey=self._obey,
         )
-        self._obeying = Obeying(context, self._link, self._told, restart=self._restart, wipe=self._wipe)
+        self._taps = Taps(context, gateway, self._link, target=self._tap_target)
+        self._obeying = Obeying(
+            context,
+            self._link,
+            self._told,
+            restart=self._restart,
+            wipe=self._wipe,
+            tap=self._taps.open,
+        )
         bundle = await self._link.boot()
         if context.identity.sealing.problem:
             self._told.warn("sealing key", context.identity.sealing.problem)
@@ -159,6 +169,7 @@ class Agent:
         if self._settings.stop_engines:
             await asyncio.gather(*(runner.stop_engines() for runner in self._runners.values()))
         if hasattr(self, "_context"):
+            await self._taps.close()
             await self._context.loopback.close()
 
     async def _fetch(self, sha256: str) -> bytes:
@@ -238,6 +249,10 @@ class Agent:
         runner = self._runners.get(wish.pipeline)
         if runner is None or not await runner.restart(wish.drain_seconds):
             raise CannotObey("this pipeline is not running undisturbed on this node")
+
+    def _tap_target(self, pipeline: str) -> int | None:
+        runner = self._runners.get(pipeline)
+        return runner.api_port if runner is not None else None
 
     async def _wipe(self, statement: Statement, wish: WipeArguments) -> None:
         enrolment, layout = self._context.enrolment, self._context.layout

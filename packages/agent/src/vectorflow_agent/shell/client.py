@@ -14,7 +14,7 @@ import msgspec
 
 from vectorflow_agent import __version__
 from vectorflow_agent.core import observability
-from vectorflow_wire import messages, renewal
+from vectorflow_wire import messages, renewal, taps
 from vectorflow_wire.bundles import DesiredAnswer
 
 CALL_TIMEOUT: Final = 20.0
@@ -137,6 +137,12 @@ class Gateway:
         headers = {"content-encoding": "gzip"}
         await self._call("PUT", messages.SCHEMAS_PATH + digest, token, headers=headers, content=zipped)
 
+    async def tap_events(self, token: str, tap: str, zipped: bytes) -> taps.TapAnswer:
+        """Send an encoded and compressed `taps.TapBatch`."""
+        headers = {"content-encoding": "gzip"}
+        body = await self._call("POST", taps.tap_events_path(tap), token, headers=headers, content=zipped)
+        return _decoded(body, taps.TapAnswer)
+
     @asynccontextmanager
     async def stream(self, token: str) -> AsyncIterator[AsyncIterator[tuple[str, str]]]:
         """Open the stream of hints: pairs of event name and data. Ends after a minute of silence."""
@@ -190,10 +196,16 @@ class Loopback:
             return False
         return response.status_code == 200
 
-    async def components(self, port: int, version: str) -> frozenset[str] | None:
-        """Ids of the components that Vector's API on this port knows, or None when it does not say."""
+    async def components(self, port: int, version: str, *, embedded: bool = False) -> frozenset[str] | None:
+        """Ids of the components that the engine's API on this port knows, or None when it does not say."""
         base = f"http://127.0.0.1:{port}"
         try:
+            if embedded:
+                headers = {"content-type": "application/grpc-web+proto"}
+                request = observability.components_request()
+                url = base + observability.GRPC_PATH
+                response = await self._client.post(url, content=request, headers=headers)
+                return observability.components_of_grpc(response.content)
             if observability.speaks_grpc(version):
                 headers = {"content-type": "application/grpc", "te": "trailers"}
                 request = observability.components_request()
@@ -207,6 +219,27 @@ class Loopback:
             return observability.components_of_graphql(response.json())
         except (httpx2.HTTPError, ValueError):
             return None
+
+    @asynccontextmanager
+    async def grpc_stream(
+        self, port: int, path: str, body: bytes, *, http2: bool
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Call a method that answers with a stream, as gRPC, or as gRPC-Web without HTTP/2.
+
+        Raises httpx2.HTTPError, and ValueError when the engine has no such method.
+        """
+        kind = "application/grpc" if http2 else "application/grpc-web+proto"
+        headers = {"content-type": kind, "te": "trailers"} if http2 else {"content-type": kind}
+        timeout = httpx2.Timeout(2.0, read=None)
+        async with (
+            _loopback(http2=http2) as client,
+            client.stream(
+                "POST", f"http://127.0.0.1:{port}{path}", content=body, headers=headers, timeout=timeout
+            ) as response,
+        ):
+            if response.status_code != 200 or response.headers.get("grpc-status", "0") == "12":
+                raise ValueError("the engine has no such method")
+            yield response.aiter_bytes()
 
     async def metrics(self, port: int) -> str | None:
         """The engine's exposition, or None when it does not answer."""

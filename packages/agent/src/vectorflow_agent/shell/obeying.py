@@ -1,4 +1,4 @@
-"""Acting on signed statements: restart an engine, another log level, and leaving for good.
+"""Acting on signed statements: restart an engine, another log level, taps, and leaving for good.
 
 A statement is believed by the same rules as a bundle. Its id is on disk before anything is done: acting
 twice is worse than not acting. Whatever is refused is reported with its code, and what runs goes on.
@@ -22,6 +22,7 @@ from vectorflow_wire.statements import (
     LogLevel,
     LogLevelArguments,
     RestartArguments,
+    SampleArguments,
     SpentStatements,
     Statement,
     StatementKeyUnknown,
@@ -29,6 +30,7 @@ from vectorflow_wire.statements import (
     StatementKindUnknown,
     StatementRefused,
     StatementSpent,
+    TapArguments,
     WipeArguments,
     verify_statement,
 )
@@ -64,12 +66,14 @@ class Obeying:
         *,
         restart: Callable[[RestartArguments], Awaitable[None]],
         wipe: Callable[[Statement, WipeArguments], Awaitable[None]],
+        tap: Callable[[TapArguments], None],
     ) -> None:
         self._context = context
         self._link = link
         self._told = told
         self._restart = restart
         self._wipe = wipe
+        self._tap = tap
         self._waiting: asyncio.Queue[envelope.Envelope] = asyncio.Queue(maxsize=_QUEUE)
         self._spent: SpentStatements | None = None
         self._refused: dict[str, None] = {}
@@ -155,6 +159,12 @@ class Obeying:
                 return ""
             case StatementKind.TAP | StatementKind.SAMPLE if not self._context.policy.tap:
                 raise CannotObey("the node's policy forbids taps and samples", ReportReason.POLICY)
+            case StatementKind.TAP:
+                self._tap(statement.read(TapArguments))
+                return "the tap is open"
+            case StatementKind.SAMPLE:
+                self._tap(_as_tap(statement.read(SampleArguments)))
+                return "the sample is taken"
             case StatementKind.UPDATE if not self._context.policy.updates:
                 raise CannotObey("the node's policy forbids updates", ReportReason.POLICY)
             case kind:
@@ -202,3 +212,17 @@ class Obeying:
                 statement=statement,
             )
         )
+
+
+def _as_tap(sample: SampleArguments) -> TapArguments:
+    """A sample is a tap that ends with its last event."""
+    events = sample.events * max(1, len(sample.outputs))
+    return TapArguments(
+        tap=sample.tap,
+        pipeline=sample.pipeline,
+        outputs=sample.outputs,
+        seconds=sample.seconds,
+        events_per_second=float(events),
+        most_events=events,
+        redact=sample.redact,
+    )

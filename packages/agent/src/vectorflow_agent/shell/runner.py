@@ -146,6 +146,12 @@ class Runner:
             components=self._counters.totals(_process_name(found) if found else None),
         )
 
+    @property
+    def api_port(self) -> int | None:
+        """The port of the API of the engine that runs what is applied; None without one."""
+        found = self._running.get(self.state.live) if self.state.live is not None else None
+        return found.record.api_port if found is not None else None
+
     async def rotate_logs(self) -> None:
         """Keep the engines' logs small."""
         for instance in list(self._running):
