@@ -82,6 +82,7 @@ DEFINERS = {
     "presence_update": "telemetry writer only: updates presence of nodes named with their organisation",
     "counters_update": "telemetry writer only: keeps counters of pipelines assigned to the node",
     "counters_upkeep": "worker only: makes and drops partitions of counters",
+    "logs_upkeep": "worker only: makes and drops partitions of log lines",
 }
 
 TABLES = """

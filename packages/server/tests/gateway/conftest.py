@@ -19,6 +19,7 @@ from nacl.signing import SigningKey
 from vectorflow.audit.service import AuditAppender
 from vectorflow.delivery import jobs as delivery_jobs
 from vectorflow.delivery.service import DeliveryService
+from vectorflow.entry.api import build_api
 from vectorflow.entry.gateway import Gateway, GatewayOptions
 from vectorflow.entry.listeners import bind, serve
 from vectorflow.entry.services import Services
@@ -437,3 +438,48 @@ async def world(new_world: Callable[[], Any]) -> World:
 def make_agent(house: House) -> Callable[[str], Agent]:
     """Makes agents that have not enrolled."""
     return lambda hostname: Agent(house, hostname)
+
+
+@pytest.fixture(scope="session")
+async def api(house) -> AsyncIterator[str]:
+    """The address of the real API."""
+    house.services.rooms.live.attach(house.bus)
+    stop = asyncio.Event()
+    listener = bind("127.0.0.1", 0, "none")
+    serving = asyncio.create_task(serve(build_api(house.services), listener, stop))
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    house.services.streams.close_all()
+    stop.set()
+    await serving
+
+
+class Browser:
+    """Somebody who has signed in."""
+
+    def __init__(self, http: httpx2.AsyncClient, base: str) -> None:
+        self.http, self.base, self.csrf = http, base, ""
+
+    async def sign_in(self, email: str) -> None:
+        answer = await self.http.post("/api/v1/session", json={"email": email, "password": PASSWORD})
+        assert answer.status_code == 200, answer.text
+        self.csrf = answer.json()["csrf_token"]
+
+    async def call(self, method: str, path: str, **options: Any) -> Any:
+        headers = {"x-csrf-token": self.csrf} | options.pop("headers", {})
+        return await self.http.request(method, self.base + path, headers=headers, **options)
+
+
+@pytest.fixture
+async def sign_in(api, world) -> AsyncIterator[Any]:
+    """Signs somebody of the organisation in."""
+    clients: list[httpx2.AsyncClient] = []
+
+    async def make(name: str, of=world) -> Browser:
+        clients.append(httpx2.AsyncClient(base_url=api, timeout=10))
+        browser = Browser(clients[-1], f"/api/v1/orgs/{world.slug}/environments/dev")
+        await browser.sign_in(f"{name}@{of.slug}.test")
+        return browser
+
+    yield make
+    for client in clients:
+        await client.aclose()

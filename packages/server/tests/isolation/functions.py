@@ -151,6 +151,7 @@ DEFINERS = {
     "vf.presence_update": Function({TELEMETRY}, "presence"),
     "vf.counters_update": Function({TELEMETRY}, "counters"),
     "vf.counters_upkeep": Function({WORKER}, "write", lambda _world, _organization: (14, 30)),
+    "vf.logs_upkeep": Function({WORKER}, "write", lambda _world, _organization: (14, 7)),
 }
 NOT_DUE = Expected("refused", "not due")
 # Functions that run with the rights and in the scope of whoever calls them.

@@ -76,6 +76,9 @@ RECIPES: dict[str, Recipe] = {
     "public.data_keys": lambda organization, number: {
         "version": 1000 * (organization.int % 1_000_000) + number + 1
     },
+    "public.log_usage": lambda organization, number: {
+        "day": 1000 * (organization.int % 1_000_000) + number + 1
+    },
     # an organisation has one key that waits, one that is active, and one rotation under way
     "public.customer_keys": lambda _organization, _number: {
         "kind": "vault-transit",

@@ -946,6 +946,38 @@ export type LogLevelNew = {
 };
 
 /**
+ * LogLine
+ */
+export type LogLine = {
+    id: string;
+    at: string;
+    node: LogPlace;
+    pipeline: LogPlace | null;
+    level: 'trace' | 'debug' | 'info' | 'warn' | 'error';
+    component: string;
+    sequence: number;
+    text: string;
+    dropped: number;
+};
+
+/**
+ * LogList
+ */
+export type LogList = {
+    items: Array<LogLine>;
+    next_cursor: string | null;
+    follow: string;
+};
+
+/**
+ * LogPlace
+ */
+export type LogPlace = {
+    id: string;
+    name: string | null;
+};
+
+/**
  * LookupFile
  */
 export type LookupFile = {
@@ -5397,6 +5429,75 @@ export type GetSeriesResponses = {
 };
 
 export type GetSeriesResponse = GetSeriesResponses[keyof GetSeriesResponses];
+
+export type ListLogsData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+    };
+    query?: {
+        /**
+         * Most items of one answer.
+         */
+        limit?: number;
+        /**
+         * `next_cursor` of the answer before.
+         */
+        cursor?: string | null;
+        /**
+         * Only items that hold this text.
+         */
+        q?: string | null;
+        /**
+         * Only lines of this node.
+         */
+        node?: string | null;
+        /**
+         * Only lines of this pipeline.
+         */
+        pipeline?: string | null;
+        /**
+         * Only lines naming it.
+         */
+        component?: string | null;
+        /**
+         * Only lines at least this serious.
+         */
+        level?: 'trace' | 'debug' | 'info' | 'warn' | 'error';
+        /**
+         * Only lines from this moment on (RFC 3339).
+         */
+        since?: string | null;
+        /**
+         * Only lines before this moment (RFC 3339).
+         */
+        until?: string | null;
+        /**
+         * `follow` of the answer before: what arrived since, in the order of arrival.
+         */
+        after?: string | null;
+    };
+    url: '/api/v1/orgs/{org}/environments/{env}/logs';
+};
+
+export type ListLogsErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type ListLogsError = ListLogsErrors[keyof ListLogsErrors];
+
+export type ListLogsResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: LogList;
+};
+
+export type ListLogsResponse = ListLogsResponses[keyof ListLogsResponses];
 
 export type CreateRolloutData = {
     body: RolloutNew;

@@ -1,6 +1,6 @@
 """Live events for browsers: what changed, by topic. Ids and versions travel; rates are read here, once for all.
 
-`rates:<pipeline>`, `pipeline:<pipeline>`, `rollout:<rollout>`, `nodes:<environment>`.
+`rates:<pipeline>`, `pipeline:<pipeline>`, `rollout:<rollout>`, `nodes:<environment>`, `logs:<environment>`.
 """
 
 import asyncio
@@ -24,6 +24,7 @@ from vectorflow.pipelines.service import PIPELINE_TOPIC
 from vectorflow.platform.bus import Bus
 from vectorflow.platform.database import Database
 from vectorflow.platform.http.events import EventStream, EventStreams
+from vectorflow.telemetry.logs.types import LOGS_TOPIC
 from vectorflow.telemetry.service import TelemetryService
 from vectorflow.telemetry.types import RATES_TOPIC
 from vectorflow.tenancy.service import TenancyService
@@ -39,6 +40,7 @@ _PERMISSIONS: Final = {
     "pipeline": Permission.PIPELINE_READ,
     "rollout": Permission.ROLLOUT_READ,
     "nodes": Permission.NODE_READ,
+    "logs": Permission.LOG_READ,
 }
 _Key = tuple[UUID, str]
 
@@ -84,6 +86,7 @@ class LiveEvents:
         bus.subscribe(PIPELINE_TOPIC, self._on_pipeline)
         bus.subscribe(ROLLOUT_TOPIC, self._on_rollout)
         bus.subscribe(fleet_topics.NODES, self._on_nodes)
+        bus.subscribe(LOGS_TOPIC, self._on_logs)
         bus.subscribe(Topic.MEMBERSHIP, self._on_membership)
 
     async def open(self, session_id: UUID, access: Access, topics: tuple[str, ...]) -> EventStream:
@@ -163,6 +166,9 @@ class LiveEvents:
 
     def _on_nodes(self, message: Mapping[str, Any]) -> None:
         self._tell(message, "nodes", "environment_id")
+
+    def _on_logs(self, message: Mapping[str, Any]) -> None:
+        self._tell(message, "logs", "environment_id")
 
     def _on_membership(self, message: Mapping[str, Any]) -> None:
         for listeners in self._listeners.values():

@@ -200,6 +200,7 @@ async def topic_environment(txn: Transaction, kind: str, object_id: UUID) -> str
         """select e.slug from environments e
         where e.organization_id = %(organization_id)s and e.id = case %(kind)s
             when 'nodes' then %(id)s::uuid
+            when 'logs' then %(id)s::uuid
             when 'rollout' then (select r.environment_id from rollouts r
                 where r.organization_id = %(organization_id)s and r.id = %(id)s)
             else (select p.environment_id from pipelines p

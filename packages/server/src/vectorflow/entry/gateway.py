@@ -48,7 +48,9 @@ from vectorflow.platform.http.context import ProxyTrust
 from vectorflow.platform.http.problems import NoSuchPageError
 from vectorflow.telemetry import heartbeats
 from vectorflow.telemetry.ingest import Ingest
+from vectorflow.telemetry.logs.intake import LogIntake
 from vectorflow_wire import tokens
+from vectorflow_wire.logs import LOGS_PATH, MOST_BATCH_BYTES
 from vectorflow_wire.messages import (
     DESIRED_PATH,
     ENROLL_PATH,
@@ -81,6 +83,7 @@ class GatewayOptions(msgspec.Struct, frozen=True, kw_only=True):
     trusted_proxies: tuple[str, ...] = ()
     intervals: Intervals = msgspec.field(default_factory=Intervals)
     keep_alive_seconds: float = KEEP_ALIVE_SECONDS
+    logs_bytes_per_day: int = 2**30
 
 
 class Gateway:
@@ -107,6 +110,7 @@ class Gateway:
         self.statements = StatementBook(database, self.streams, clock, knows=self.tokens.knows)
         self.ingest = Ingest(telemetry_database, clock, heartbeat_seconds=options.intervals.heartbeat_seconds)
         self.intake = ReportIntake(database, reported=reported)
+        self.logs = LogIntake(database, clock, quota_bytes=options.logs_bytes_per_day)
         self.engines = engines or EngineBook(database, EngineSchemaService())
         self._enrolment = Enrolment(database, signing, options.intervals)
         self._renewal = Renewal(database, clock)
@@ -120,6 +124,7 @@ class Gateway:
             ("GET", STREAM_PATH): ("stream", self._stream),
             ("POST", HEARTBEAT_PATH): ("heartbeat", self._heartbeat),
             ("POST", REPORTS_PATH): ("reports", self._reports),
+            ("POST", LOGS_PATH): ("logs", self._logs),
         }
         self._challenge_decoder = msgspec.json.Decoder(ChallengeRequest)
         self._rotate_decoder = msgspec.json.Decoder(RotateRequest)
@@ -152,6 +157,7 @@ class Gateway:
             self.streams.close_all()
             await self.statements.close()
             await self.intake.close()
+            await self.logs.close()
             await self.ingest.close()
             await self.desired.close()
             await self.tokens.close()
@@ -288,6 +294,13 @@ class Gateway:
     async def _reports(self, call: Call) -> None:
         node = await self._node(call)
         taken = await self.intake.take(node, decoded(self._reports_decoder.decode, await body_of(call)))
+        await answer(call.send, 200, JSON, msgspec.json.encode(taken))
+
+    async def _logs(self, call: Call) -> None:
+        node = await self._node(call)
+        if call.header(b"content-encoding") != "gzip":
+            raise AgentRequestInvalid("log lines are sent compressed with gzip")
+        taken = await self.logs.take(node, await body_of(call, MOST_BATCH_BYTES))
         await answer(call.send, 200, JSON, msgspec.json.encode(taken))
 
     async def _stream(self, call: Call) -> None:

@@ -66,6 +66,14 @@ class GatewayMetrics(Collector):
         yield GaugeMetricFamily(
             "vectorflow_gateway_flush_seconds", "How long the last flush took.", ingest.flush_seconds
         )
+        yield CounterMetricFamily(
+            "vectorflow_gateway_log_lines", "Log lines that reached the database.", gateway.logs.stored_lines
+        )
+        yield CounterMetricFamily(
+            "vectorflow_gateway_log_batches_refused",
+            "Batches of log lines refused with 429: no room, or the organisation's quota is used up.",
+            gateway.logs.refused_batches,
+        )
         yield GaugeMetricFamily("vectorflow_gateway_streams", "Open streams of agents.", len(gateway.streams))
         yield GaugeMetricFamily(
             "vectorflow_gateway_tokens_cached", "Node tokens held in memory.", len(gateway.tokens)

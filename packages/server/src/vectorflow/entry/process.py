@@ -94,7 +94,7 @@ class Process:
         )
         delivery_jobs.register(self.jobs, self._worker_database, self.services.rooms.delivery)
         fleet_jobs.register(self.jobs, self._worker_database, self.services.rooms.lifecycle)
-        telemetry_jobs.register(self.jobs, self._worker_database)
+        telemetry_jobs.register(self.jobs, self._worker_database, logs_days=self.settings.logs_days)
         vault_jobs.register(self.jobs, self._worker_database)
         alert_jobs.register(
             self.jobs,

@@ -77,6 +77,7 @@ async def run_gateway(process: Process) -> None:
             intervals=Intervals(
                 heartbeat_seconds=settings.heartbeat_seconds, poll_seconds=settings.heartbeat_seconds
             ),
+            logs_bytes_per_day=settings.logs_bytes_per_day,
         ),
         reported=delivery_jobs.defer_advance,
     )

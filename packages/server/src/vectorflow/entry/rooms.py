@@ -28,6 +28,7 @@ from vectorflow.pipelines.vrl import WorkerVrl
 from vectorflow.platform.database import Database
 from vectorflow.platform.http.events import EventStreams
 from vectorflow.platform.settings import Settings
+from vectorflow.telemetry.logs.service import LogService
 from vectorflow.telemetry.service import TelemetryService
 from vectorflow.tenancy.service import TenancyService
 from vectorflow.vault.service import VaultService
@@ -45,6 +46,7 @@ SERVICES: Sequence[str] = (
     "lifecycle",
     "groups",
     "telemetry",
+    "logs",
     "delivery",
     "channels",
     "alerts",
@@ -82,6 +84,7 @@ class Rooms:
         self.lifecycle = LifecycleService(self.statements)
         self.groups = GroupService(clock)
         self.telemetry = TelemetryService(database, self.pipelines, clock)
+        self.logs = LogService(database, clock)
         self.delivery = DeliveryService(self.pipelines, self.revisions, self.groups, clock)
         self.channels = ChannelService(self.keys, mail=settings.smtp_host is not None)
         self.alerts = AlertService()

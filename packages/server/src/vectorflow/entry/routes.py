@@ -11,6 +11,7 @@ from vectorflow.keys import http as keys
 from vectorflow.library import http as library
 from vectorflow.pipelines import http as pipelines
 from vectorflow.telemetry import http as telemetry
+from vectorflow.telemetry.logs import http as logs
 from vectorflow.tenancy import http as tenancy
 from vectorflow.tenancy.lifecycle import http as lifecycle
 from vectorflow.vault import http as vault
@@ -26,6 +27,7 @@ ROUTES: list[ControllerRouterHandler] = [
     *pipelines.routes,
     *fleet.routes,
     *telemetry.routes,
+    *logs.routes,
     *delivery.routes,
     *alerts.routes,
 ]

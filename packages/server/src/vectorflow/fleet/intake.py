@@ -1,12 +1,10 @@
 """Taking reports: what must not be lost. Answered only after commit; commits are shared for 50 ms at most."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
 import msgspec
-import structlog
 
 from vectorflow.fleet import topics
 from vectorflow.fleet.errors import AgentRequestInvalid, GatewayBusy
@@ -17,13 +15,11 @@ from vectorflow.fleet.store import reports as store
 from vectorflow.fleet.types import NodeAuthority, ReportRow, StoredReport
 from vectorflow.platform.database import Database, Transaction
 from vectorflow.platform.logs import clean_text
+from vectorflow.platform.shared_commits import SharedCommits
 from vectorflow_wire import envelope, keys
 from vectorflow_wire.encoding import EncodingInvalid, base64_bytes
 from vectorflow_wire.messages import Report, ReportKind, ReportsAnswer, ReportsRequest
 
-log = structlog.get_logger()
-
-GATHER_SECONDS = 0.025
 MOST_REPORTS = 200
 _MOST_WAITING = 5000
 _MESSAGE = 4000
@@ -38,20 +34,13 @@ Reported = Callable[[Transaction, Sequence[UUID]], Awaitable[None]]
 """Called inside the transaction with the pipelines that were reported on: the room above defers its work."""
 
 
-class _Waiting(msgspec.Struct):
-    reports: list[StoredReport]
-    done: asyncio.Future[None]
-
-
 class ReportIntake:
     """Verifies, stores and acknowledges reports."""
 
     def __init__(self, database: Database, *, reported: Reported | None = None) -> None:
-        self._database = database
         self._reported = reported
-        self._waiting: dict[UUID, list[_Waiting]] = {}
         self._count = 0
-        self._commits: set[asyncio.Task[None]] = set()
+        self._commits = SharedCommits[list[StoredReport]](database, "reports", self._write)
 
     async def take(self, authority: NodeAuthority, request: ReportsRequest) -> ReportsAnswer:
         """Store the reports of a node; those already stored are acknowledged again.
@@ -74,58 +63,30 @@ class ReportIntake:
 
     async def close(self) -> None:
         """Let commits that are under way finish."""
-        await asyncio.gather(*self._commits, return_exceptions=True)
+        await self._commits.close()
 
     async def _stored(self, organization_id: UUID, taken: list[StoredReport]) -> None:
         if self._count >= _MOST_WAITING:
             raise GatewayBusy(headers={"Retry-After": "2"})
-        waiting = self._waiting.get(organization_id)
-        if waiting is None:
-            waiting = self._waiting[organization_id] = []
-            task = asyncio.create_task(self._commit(organization_id, waiting))
-            self._commits.add(task)
-            task.add_done_callback(self._commits.discard)
-        mine = _Waiting(taken, asyncio.get_running_loop().create_future())
-        waiting.append(mine)
         self._count += len(taken)
         try:
-            # Shielded: a caller that goes away must not take the others' commit along.
-            await asyncio.shield(mine.done)
+            await self._commits.add(organization_id, taken)
         finally:
             self._count -= len(taken)
 
-    async def _commit(self, organization_id: UUID, waiting: list[_Waiting]) -> None:
-        await asyncio.sleep(GATHER_SECONDS)
-        del self._waiting[organization_id]
-        failure: Exception | None = None
-        try:
-            async with self._database.transaction(organization_id) as txn:
-                # In order of their keys, so that two gateways never wait for each other's rows.
-                ordered = sorted(
-                    (report for each in waiting for report in each.reports),
-                    key=lambda report: (report.node_id, report.sequence),
-                )
-                fresh = await store.report_insert(txn, ordered)
-                await self._answers(txn, fresh)
-                about = sorted({row.pipeline_id for row in fresh if row.pipeline_id is not None})
-                if about:
-                    await txn.notify(topics.REPORTS, {"pipeline_ids": about[:HINTED]})
-                    if self._reported is not None:
-                        await self._reported(txn, about)
-        except Exception as error:
-            log.warning("reports.not-stored", error=type(error).__name__)
-            failure = error
-        except BaseException:
-            failure = GatewayBusy(headers={"Retry-After": "2"})
-            raise
-        finally:
-            for each in waiting:
-                if not each.done.done():
-                    if failure is None:
-                        each.done.set_result(None)
-                    else:
-                        each.done.set_exception(failure)
-                        each.done.exception()
+    async def _write(self, txn: Transaction, waiting: Sequence[list[StoredReport]]) -> None:
+        # In order of their keys, so that two gateways never wait for each other's rows.
+        ordered = sorted(
+            (report for taken in waiting for report in taken),
+            key=lambda report: (report.node_id, report.sequence),
+        )
+        fresh = await store.report_insert(txn, ordered)
+        await self._answers(txn, fresh)
+        about = sorted({row.pipeline_id for row in fresh if row.pipeline_id is not None})
+        if about:
+            await txn.notify(topics.REPORTS, {"pipeline_ids": about[:HINTED]})
+            if self._reported is not None:
+                await self._reported(txn, about)
 
     async def _answers(self, txn: Transaction, fresh: Sequence[ReportRow]) -> None:
         answers = [

@@ -45,6 +45,7 @@ class Permission(StrEnum):
     LOOKUP_FILE_READ = "lookup-file.read"
     LOOKUP_FILE_WRITE = "lookup-file.write"
     TELEMETRY_READ = "telemetry.read"
+    LOG_READ = "log.read"
     ALERT_READ = "alert.read"
     ALERT_MANAGE = "alert.manage"
     SESSION_OWN = "session.own"

@@ -88,6 +88,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             description="Largest lookup file in bytes; an organisation may keep twenty times as much.",
         ),
     ] = 50 * 2**20
+    logs_days: Annotated[int, Meta(ge=2, le=90, description="Days that log lines of nodes are kept.")] = 7
+    logs_bytes_per_day: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=2**40,
+            description="Bytes of log lines that an organisation may send a day; agents then keep what they can.",
+        ),
+    ] = 2**30
     heartbeat_seconds: Annotated[
         float, Meta(ge=1, le=300, description="Seconds between two heartbeats of an agent.")
     ] = 15.0

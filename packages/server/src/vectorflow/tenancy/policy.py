@@ -35,12 +35,14 @@ _VIEW: Final = frozenset(
     }
 )
 _EDIT: Final = _VIEW | {
+    Permission.LOG_READ,
     Permission.PIPELINE_EDIT,
     Permission.SECRET_USE,
     Permission.VARIABLE_WRITE,
     Permission.LOOKUP_FILE_WRITE,
 }
 _DEPLOY: Final = _VIEW | {
+    Permission.LOG_READ,
     Permission.PIPELINE_DEPLOY,
     Permission.ROLLOUT_CONTROL,
     Permission.SECRET_USE,

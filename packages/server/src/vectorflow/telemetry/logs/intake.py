@@ -1,0 +1,89 @@
+"""Taking log lines: each batch is stored once and answered only after commit; commits are shared."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+from vectorflow.fleet.types import NodeAuthority
+from vectorflow.kernel.clock import Clock
+from vectorflow.platform.database import Database, Transaction
+from vectorflow.platform.shared_commits import SharedCommits
+from vectorflow.telemetry.logs import store
+from vectorflow.telemetry.logs.errors import LogQuotaReached, LogsBusy
+from vectorflow.telemetry.logs.reading import read_batch
+from vectorflow.telemetry.logs.types import LOGS_TOPIC, MarkRow, TakenBatch
+from vectorflow_wire.logs import LogsAnswer
+
+_MOST_WAITING_BYTES: Final = 64 * 2**20
+_READ_IN_LOOP_BYTES: Final = 16 * 1024
+
+
+class LogIntake:
+    """Reads, stores and acknowledges batches of one gateway process, with a bound on its memory."""
+
+    def __init__(self, database: Database, clock: Clock, *, quota_bytes: int) -> None:
+        self._clock = clock
+        self._quota_bytes = quota_bytes
+        self._commits = SharedCommits[TakenBatch](database, "logs", self._write)
+        self._waiting_bytes = 0
+        self.stored_lines = 0
+        self.refused_batches = 0
+
+    async def take(self, authority: NodeAuthority, zipped: bytes) -> LogsAnswer:
+        """Store a batch; one that is stored already is acknowledged again.
+
+        Raises `AgentRequestInvalid`, `LogsBusy`, `LogQuotaReached`, `DatabaseUnavailable`.
+        """
+        if self._waiting_bytes >= _MOST_WAITING_BYTES:
+            self.refused_batches += 1
+            raise LogsBusy(headers={"Retry-After": "5"})
+        now = self._clock.now()
+        if len(zipped) > _READ_IN_LOOP_BYTES:
+            batch = await asyncio.to_thread(read_batch, authority, zipped, now)
+        else:
+            batch = read_batch(authority, zipped, now)
+        self._waiting_bytes += batch.size
+        try:
+            await self._commits.add(authority.organization_id, batch)
+        finally:
+            self._waiting_bytes -= batch.size
+        return LogsAnswer(accepted=batch.batch)
+
+    async def close(self) -> None:
+        """Let commits that are under way finish."""
+        await self._commits.close()
+
+    async def _write(self, txn: Transaction, batches: Sequence[TakenBatch]) -> None:
+        marks = await store.mark_lock(txn, [each.node_id for each in batches])
+        fresh, newest = unstored(batches, marks)
+        if not fresh:
+            return
+        size = sum(each.size for each in fresh)
+        used = await store.usage_add(txn, self._clock.now().date(), size)
+        if used - size >= self._quota_bytes:
+            self.refused_batches += len(fresh)
+            raise LogQuotaReached(headers={"Retry-After": "300"})
+        await store.mark_set(txn, newest)
+        await store.line_insert(txn, fresh)
+        for environment_id in sorted({each.environment_id for each in fresh}):
+            await txn.notify(LOGS_TOPIC, {"environment_id": environment_id})
+        lines = sum(len(each.lines) for each in fresh)
+        txn.after_commit(lambda: self._count(lines))
+
+    def _count(self, lines: int) -> None:
+        self.stored_lines += lines
+
+
+def unstored(
+    batches: Sequence[TakenBatch], marks: Sequence[MarkRow]
+) -> tuple[list[TakenBatch], list[MarkRow]]:
+    """Return the batches that are not stored yet, each once and in order, and the marks after them."""
+    stored = {mark.node_id: mark for mark in marks}
+    fresh: list[TakenBatch] = []
+    for batch in sorted(batches, key=lambda each: (each.node_id, each.batch)):
+        mark = stored[batch.node_id]
+        if mark.spool == batch.spool and batch.batch <= mark.batch:
+            continue
+        stored[batch.node_id] = MarkRow(batch.node_id, batch.spool, batch.batch)
+        fresh.append(batch)
+    return fresh, [stored[node_id] for node_id in sorted({each.node_id for each in fresh})]
