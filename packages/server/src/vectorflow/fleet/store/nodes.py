@@ -239,11 +239,10 @@ async def node_revoke(txn: Transaction, environment_id: UUID, node_id: UUID, ver
             update nodes set revoked_at = now(), version = version + 1
             where organization_id = %(organization_id)s and environment_id = %(environment_id)s
               and id = %(node_id)s and version = %(version)s and revoked_at is null
-            returning organization_id, id),
+            returning id),
         tokens as (
             update node_tokens t set revoked_at = now() from gone
-            where t.organization_id = %(organization_id)s and t.organization_id = gone.organization_id
-              and t.node_id = gone.id and t.revoked_at is null)
+            where t.organization_id = %(organization_id)s and t.node_id = gone.id and t.revoked_at is null)
         select 1 from gone""",
             {"environment_id": environment_id, "node_id": node_id, "version": version},
         )
