@@ -21,7 +21,18 @@ import pytest
 import uvicorn
 from nacl.signing import SigningKey
 
-from vectorflow_wire import bundles, envelope, keys, messages, renewal, sealing, statements, taps, tokens
+from vectorflow_wire import (
+    bundles,
+    envelope,
+    keys,
+    messages,
+    releases,
+    renewal,
+    sealing,
+    statements,
+    taps,
+    tokens,
+)
 from vectorflow_wire.encoding import base32_text, base64_text
 
 STANDIN = Path(__file__).with_name("standin_vector.py")
@@ -57,6 +68,7 @@ class MiniGateway:
         self.clock_ahead = 0
         self.damage = ""
         self.rotations, self.proofs = 0, []
+        self.release_index, self.release_files, self.release_cut = b"", {}, 0
         self.intervals = messages.Intervals(heartbeat_seconds=0.3, poll_seconds=30.0)
         self.publish([])
 
@@ -213,6 +225,10 @@ class MiniGateway:
         if path.startswith("/agent/v1/files/"):
             data = self.files.get(path.rpartition("/")[2])
             return (200, data, []) if data is not None else (404, b"{}", [])
+        if path == releases.RELEASES_PATH:
+            return (200, self.release_index, []) if self.release_index else (404, b"{}", [])
+        if path.startswith(releases.RELEASES_PATH + "/"):
+            return self.release(path.rpartition("/")[2], headers)
         if path == "/agent/v1/heartbeat":
             self.heartbeats.append(msgspec.json.decode(body, type=messages.HeartbeatRequest))
             answer = messages.HeartbeatAnswer(
@@ -227,6 +243,15 @@ class MiniGateway:
         if path == "/agent/v1/reports":
             return 200, self.take_reports(body), []
         return 404, b"{}", []
+
+    def release(self, sha256, headers):
+        """A release's file, from where it is asked for; `release_cut` is how much one answer gives at most."""
+        data = self.release_files.get(sha256)
+        if data is None:
+            return 404, b"{}", []
+        begin = int(headers.get("range", "bytes=0-").removeprefix("bytes=").removesuffix("-"))
+        data = data[begin : begin + self.release_cut] if self.release_cut else data[begin:]
+        return (206 if begin else 200), data, []
 
     def rotate(self, body):
         """As the real one: only the node's own key may ask, for the token in use."""
@@ -366,7 +391,7 @@ class RealAgent:
         self._gateway, self._served = gateway, served
         self.process = None
 
-    def start(self, *arguments, **environment):
+    def start(self, *arguments, command="run", **environment):
         token_file = self.state.parent / "token"
         if not token_file.exists():
             token_file.write_text(self._gateway.enrolment.text + "\n")
@@ -391,7 +416,7 @@ class RealAgent:
         }
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "vectorflow_agent", "run", *arguments],
+                [sys.executable, "-m", "vectorflow_agent", command, *arguments],
                 env=settings,
                 stdout=log,
                 stderr=log,

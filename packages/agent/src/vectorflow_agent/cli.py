@@ -1,4 +1,4 @@
-"""The `vectorflow-agent` command: `run`, `status`, `doctor`."""
+"""The `vectorflow-agent` command: `run`, `supervise`, `status`, `doctor`."""
 
 import argparse
 import asyncio
@@ -18,6 +18,8 @@ from vectorflow_agent.doctor.command import doctor
 from vectorflow_agent.settings import Settings, SettingsInvalid, policy_load, settings_check, settings_load
 from vectorflow_agent.shell.agent import Agent, Status
 from vectorflow_agent.shell.disk import Layout, StateLocked, lock_held, read_optional
+from vectorflow_agent.shell.identity import enrolment_read
+from vectorflow_agent.supervisor import Supervisor
 
 _STALE_SECONDS = 30
 
@@ -73,6 +75,14 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", parents=[shared], help="run the agent")
     run.add_argument("--stop-engines", action="store_true", help="drain and stop engines when ending")
+    supervise = commands.add_parser(
+        "supervise", parents=[shared], help="run the agent so that it can be updated and returned from"
+    )
+    supervise.add_argument("--stop-engines", action="store_true", help=argparse.SUPPRESS)
+    preflight = commands.add_parser(
+        "preflight", parents=[shared], help="tell whether this version starts here"
+    )
+    preflight.add_argument("--stop-engines", action="store_true", help=argparse.SUPPRESS)
     commands.add_parser("status", parents=[shared], help="show what the agent does")
     looking = commands.add_parser("doctor", parents=[shared], help="say what is wrong here and what to do")
     looking.add_argument("--format", choices=("text", "json"), default="text")
@@ -87,14 +97,28 @@ def _run(settings: Settings) -> int:
     _logs(settings.log_level)
     os.umask(0o077)
     try:
-        asyncio.run(_run_until_told(settings))
+        return asyncio.run(_run_until_told(settings))
     except OSError as error:
         print(f"vectorflow-agent: {error.strerror}: {error.filename or ''}", file=sys.stderr)
         return 1
+
+
+def _supervise(settings: Settings) -> int:
+    settings_check(settings)
+    os.umask(0o077)
+    return Supervisor(settings, sys.argv[2:]).run()
+
+
+def _preflight(settings: Settings) -> int:
+    """Import everything and read what this node has; the last word is the version."""
+    settings_check(settings)
+    policy_load(settings)
+    enrolment_read(Layout(settings.state))
+    print(f"vectorflow-agent {__version__}")
     return 0
 
 
-async def _run_until_told(settings: Settings) -> None:
+async def _run_until_told(settings: Settings) -> int:
     stop = asyncio.Event()
 
     def told() -> None:
@@ -106,7 +130,9 @@ async def _run_until_told(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told)
-    await Agent(settings, policy_load(settings)).run(stop)
+    agent = Agent(settings, policy_load(settings))
+    await agent.run(stop)
+    return agent.exit_code
 
 
 def _logs(level: str) -> None:
@@ -152,6 +178,8 @@ def _doctor(settings: Settings, options: argparse.Namespace, unusable: str = "")
 
 _COMMANDS: Final[dict[str, Callable[[Settings, argparse.Namespace], int]]] = {
     "run": lambda settings, _: _run(settings),
+    "supervise": lambda settings, _: _supervise(settings),
+    "preflight": lambda settings, _: _preflight(settings),
     "status": lambda settings, _: _status(settings),
     "doctor": _doctor,
 }

@@ -36,6 +36,8 @@ _VARIABLES: Final = {
     "engines_dir": "VECTORFLOW_AGENT_ENGINES_DIR",
     "settle_seconds": "VECTORFLOW_SETTLE_SECONDS",
     "start_timeout_seconds": "VECTORFLOW_START_TIMEOUT_SECONDS",
+    "update_confirm_seconds": "VECTORFLOW_UPDATE_CONFIRM_SECONDS",
+    "update_free_bytes": "VECTORFLOW_UPDATE_FREE_BYTES",
     "log_level": "VECTORFLOW_LOG_LEVEL",
 }
 
@@ -86,6 +88,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """How long a new engine must stay up after its health check before it counts as healthy."""
     start_timeout_seconds: float = 30.0
     """How long a new engine may take to answer its health check."""
+    update_confirm_seconds: float = 120.0
+    """How long a new version of the agent may take to show that it works, before the one before runs again."""
+    update_free_bytes: int = 67_108_864
+    """How much disk an update leaves free for what runs."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @property

@@ -26,6 +26,7 @@ STATEMENT: Final = "application/vnd.vectorflow.statement+json"
 ROTATION: Final = "application/vnd.vectorflow.rotation+json"
 REATTACH: Final = "application/vnd.vectorflow.reattach+json"
 EXPORT: Final = "application/vnd.vectorflow.export+json"
+RELEASES: Final = "application/vnd.vectorflow.releases+json"
 
 # Fractions and null (which may have been no number) are written otherwise, and numbers of 16 digits may be inexact.
 _PARTICULAR: Final = re.compile(rb"[:,\[](?:null|-?[0-9]{16}|-?[0-9]+[.eE])")

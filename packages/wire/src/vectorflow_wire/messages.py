@@ -59,9 +59,16 @@ class ReportKind:
     WIPED: Final = "wiped"
     """State and secrets are gone by the statement `Report.statement`; token and keys go once this is answered."""
 
+    UPDATED: Final = "updated"
+    """The node runs the program of `Report.program` in the version of `Report.version` now."""
+    UPDATE_REFUSED: Final = "update-refused"
+    """The node did not take that version; reason and message say why. What ran goes on."""
+    UPDATE_RETURNED: Final = "update-returned"
+    """The node tried that version and went back to the one before; reason and message say why."""
+
 
 class ReportReason:
-    """Known values of `Report.reason` besides the `bundle-…` and `statement-…` codes of `verify` and `statements`."""
+    """Known values of `Report.reason` besides the codes of `verify`, `statements` and `releases`."""
 
     CONFIG_INVALID: Final = "config-invalid"
     SECRET_UNREADABLE: Final = "secret-unreadable"  # noqa: S105  a reason code
@@ -77,6 +84,11 @@ class ReportReason:
     EXITED: Final = "exited"
     KILLED: Final = "killed"
     AGENT_ERROR: Final = "agent-error"
+    DIGEST_MISMATCH: Final = "digest-mismatch"
+    DOWNLOAD_FAILED: Final = "download-failed"
+    NOT_SUPERVISED: Final = "not-supervised"
+    DOES_NOT_START: Final = "does-not-start"
+    NOT_CONFIRMED: Final = "not-confirmed"
 
 
 class Intervals(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -294,6 +306,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     message: str = ""
     engine_output: tuple[str, ...] = ()
     statement: str = ""
+    program: str = ""
+    """`agent` or `engine`, in reports of updates."""
+    version: str = ""
 
 
 class ReportsRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -46,6 +46,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     `low_ports` lets them listen below port 1024. Both count where engines have users of their own.
     `tap_redact` are names of fields that taps replace besides the usual ones, `tap_keep` kinds of texts that
     they let pass (see `event_redaction.KINDS`).
+    `release_keys` are whose index of releases is believed, base64 each; empty: those built into the agent.
     `secret_stores` are the types of stores that engines may ask for secrets with the node's own identity.
     """
 
@@ -59,6 +60,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     tap_redact: tuple[str, ...] = ()
     tap_keep: tuple[str, ...] = ()
     updates: bool = True
+    release_keys: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     low_ports: bool = False
     limits: Limits = Limits()

@@ -24,18 +24,27 @@ from vectorflow_agent.shell.link import Link
 from vectorflow_agent.shell.obeying import CannotObey, Obeying
 from vectorflow_agent.shell.prepare import now_ms
 from vectorflow_agent.shell.reach import unreachable
+from vectorflow_agent.shell.release_store import ReleaseStore
 from vectorflow_agent.shell.renewing import Renewing
 from vectorflow_agent.shell.runner import Runner
 from vectorflow_agent.shell.sealing_keys import protection_find
 from vectorflow_agent.shell.secrets import runtime_folder
+from vectorflow_agent.shell.slot_files import EXIT_UPDATE
 from vectorflow_agent.shell.spool import Spool
 from vectorflow_agent.shell.tapping import Taps
 from vectorflow_agent.shell.told import Told
+from vectorflow_agent.shell.updating import Updating
 from vectorflow_wire.bundles import Bundle
 from vectorflow_wire.envelope import Envelope
 from vectorflow_wire.keys import KeyListRefused
 from vectorflow_wire.messages import HeartbeatRequest, Report, ReportKind
-from vectorflow_wire.statements import RestartArguments, Statement, WipeArguments, WipeEngines
+from vectorflow_wire.statements import (
+    RestartArguments,
+    Statement,
+    UpdateArguments,
+    WipeArguments,
+    WipeEngines,
+)
 from vectorflow_wire.verify import BundleRefused
 
 _log = logging.getLogger(__name__)
@@ -72,10 +81,12 @@ class Agent:
         self._heartbeats: Heartbeats
         self._taps: Taps
         self._leave: asyncio.Task[None] | None = None
+        self._stop = asyncio.Event()
+        self.exit_code = 0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set. Raises StateLocked when another agent has the folder, OSError."""
-        settings = self._settings
+        settings, self._stop = self._settings, stop
         layout = Layout(folder(settings.state))
         lock = lock_take(layout.lock)
         gateway = Gateway(settings.url, ca_file=settings.ca_file)
@@ -125,6 +136,7 @@ class Agent:
             restart=self._restart,
             wipe=self._wipe,
             tap=self._taps.open,
+            update=self._update,
         )
         bundle = await self._link.boot()
         if context.identity.sealing.problem:
@@ -135,8 +147,6 @@ class Agent:
             await self._go_on_leaving(leaving)
             return
         await self._say_engine()
-        # Before anything is asked of the network: what ran before runs again.
-        await self._boot(bundle)
         describer = Describer(context, gateway, self._link)
         self._heartbeats = Heartbeats(
             context,
@@ -147,6 +157,17 @@ class Agent:
             schema_wanted=describer.want,
             obey=self._obeying.take,
         )
+        self._updating = Updating(
+            context,
+            ReleaseStore(context, gateway, self._link),
+            self._link,
+            self._told,
+            self._heartbeats,
+            runners=lambda: list(self._runners.values()),
+            go=self._make_way,
+        )
+        # Before anything is asked of the network: what ran before runs again.
+        await self._boot(bundle)
         for name, loop in (
             ("poll", self._link.poll_loop),
             ("stream", self._link.stream_loop),
@@ -154,6 +175,7 @@ class Agent:
             ("schema", describer.loop),
             ("statements", self._obeying.loop),
             ("renewal", Renewing(context, gateway, self._link, look_seconds=_RENEWAL_LOOK_SECONDS).loop),
+            ("updates", self._updating.loop),
             ("upkeep", self._upkeep),
         ):
             self._own(name, loop)
@@ -166,11 +188,16 @@ class Agent:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if self._settings.stop_engines:
+        if self._settings.stop_engines and not self.exit_code:
             await asyncio.gather(*(runner.stop_engines() for runner in self._runners.values()))
         if hasattr(self, "_context"):
             await self._taps.close()
             await self._context.loopback.close()
+
+    def _make_way(self) -> None:
+        """End so that the supervisor tries another version; engines go on."""
+        self.exit_code = EXIT_UPDATE
+        self._stop.set()
 
     async def _fetch(self, sha256: str) -> bytes:
         return await self._link.fetch(sha256)
@@ -229,6 +256,7 @@ class Agent:
         if bundle.pending:
             # A person has yet to admit the node: its empty list says nothing about what ran here before.
             return
+        self._updating.want(bundle)
         named = set()
         for spec in bundle.pipelines:
             try:
@@ -244,6 +272,9 @@ class Agent:
 
     def _obey(self, statement: Envelope) -> None:
         self._obeying.take(statement)
+
+    def _update(self, statement: str, wish: UpdateArguments) -> int:
+        return self._updating.order(statement, wish)
 
     async def _restart(self, wish: RestartArguments) -> None:
         runner = self._runners.get(wish.pipeline)

@@ -4,9 +4,11 @@ No redirect is followed, no proxy or netrc is used for the loopback, and answers
 limit. A token never stands in a URL or a message.
 """
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import httpx2
@@ -16,6 +18,7 @@ from vectorflow_agent import __version__
 from vectorflow_agent.core import observability
 from vectorflow_wire import messages, renewal, taps
 from vectorflow_wire.bundles import DesiredAnswer
+from vectorflow_wire.releases import RELEASES_PATH
 
 CALL_TIMEOUT: Final = 20.0
 STREAM_SILENCE_SECONDS: Final = 60.0
@@ -132,6 +135,29 @@ class Gateway:
         body = await self._call("POST", renewal.CHALLENGE_PATH, token, content=msgspec.json.encode(request))
         return _decoded(body, renewal.ChallengeAnswer)
 
+    async def release_index(self, token: str) -> bytes:
+        """The signed index of releases as it came; the caller verifies it."""
+        async with self._open("GET", RELEASES_PATH, token) as response:
+            return await _read(response, _ANSWER_LIMIT)
+
+    async def release_file(self, token: str, sha256: str, path: Path, size: int) -> None:
+        """Get a release's file, going on after what is in `path` already. Raises OSError too.
+
+        Never writes more than `size` bytes; the caller checks the digest.
+        """
+        have = await asyncio.to_thread(size_of, path)
+        headers = {"range": f"bytes={have}-"} if have else {}
+        async with self._open("GET", f"{RELEASES_PATH}/{sha256}", token, headers=headers) as response:
+            have = have if response.status_code == 206 else 0
+            with path.open("ab" if have else "wb") as file:
+                async for chunk in response.aiter_bytes():
+                    have += len(chunk)
+                    if have > size:
+                        raise GatewayError(f"the release is longer than the {size} bytes of the index")
+                    await asyncio.to_thread(file.write, chunk)
+        if have < size:
+            raise GatewayError(f"the release ended after {have} of {size} bytes; it goes on from there")
+
     async def schema(self, token: str, digest: str, zipped: bytes) -> None:
         """Send an encoded and compressed `messages.EngineSchema`."""
         headers = {"content-encoding": "gzip"}
@@ -171,7 +197,7 @@ class Gateway:
         sent = {"authorization": f"Bearer {token}", "content-type": "application/json", **(headers or {})}
         try:
             async with self._client.stream(method, path, headers=sent, **arguments) as response:
-                if response.status_code not in {200, 201, 202, 304}:
+                if response.status_code not in {200, 201, 202, 206, 304}:
                     raise await _refusal(response)
                 yield response
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
@@ -248,6 +274,14 @@ class Loopback:
         except httpx2.HTTPError:
             return None
         return response.text if response.status_code == 200 else None
+
+
+def size_of(path: Path) -> int:
+    """A file's size in bytes, 0 when there is none."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _loopback(*, http2: bool = False) -> httpx2.AsyncClient:

@@ -1,16 +1,19 @@
 """What the agent's parts share: settings, policy, places on disk, identity, the engine's program."""
 
+import asyncio
 import os
 import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import msgspec
+
 from vectorflow_agent.core.policy import Policy
 from vectorflow_agent.settings import Settings
 from vectorflow_agent.shell.client import Loopback
 from vectorflow_agent.shell.confinement import Confiner
-from vectorflow_agent.shell.disk import Layout
-from vectorflow_agent.shell.engines import Engine, engine_find
+from vectorflow_agent.shell.disk import Layout, read_optional
+from vectorflow_agent.shell.engines import Chosen, Engine, engine_find
 from vectorflow_agent.shell.identity import Enrolment, Identity
 from vectorflow_agent.shell.spool import Spool
 from vectorflow_wire.messages import EngineFacts
@@ -81,16 +84,37 @@ class Context:
         self.enrolment: Enrolment | None = None
         self.order: tuple[int, int] = (0, 0)
         """(generation, issue) of the bundle accepted last."""
+        self.pinned: dict[str, Engine] = {}
+        """Pipelines that try another engine while the engine is changed."""
         self._engine: Engine | None = None
+
+    @property
+    def programs(self) -> Path:
+        """Where engines that updates brought lie: outside of the agent's own folder where engines have users."""
+        state = self.settings.state
+        return (
+            state / "programs" if self.confiner.users is None else state.with_name(f"{state.name}-programs")
+        )
 
     @property
     def engine_facts(self) -> EngineFacts:
         """The engine, as far as it is known."""
         return self._engine.facts if self._engine else EngineFacts()
 
-    async def engine(self) -> Engine:
-        """The engine's program, looked for again as long as it is missing. Raises EngineMissing."""
+    async def engine(self, pipeline: str = "") -> Engine:
+        """The engine's program, looked for again as long as it is missing. Raises EngineMissing.
+
+        A pipeline may have one of its own for a moment.
+        """
+        if pipeline in self.pinned:
+            return self.pinned[pipeline]
         if self._engine is None or not os.access(self._engine.binary, os.X_OK):
             self._engine = None
-            self._engine = await engine_find(self.settings)
+            stored = await asyncio.to_thread(read_optional, self.layout.engine)
+            chosen = msgspec.json.decode(stored, type=Chosen) if stored else None
+            self._engine = await engine_find(self.settings, chosen)
         return self._engine
+
+    def engine_take(self, engine: Engine) -> None:
+        """All pipelines run this engine from now on."""
+        self._engine = engine

@@ -52,6 +52,11 @@ class Layout(msgspec.Struct, frozen=True):
         return self.root / "statements.json"
 
     @property
+    def engine(self) -> Path:
+        """Which engine an update brought."""
+        return self.root / "engine.json"
+
+    @property
     def leaving(self) -> Path:
         """A wipe under way, or done."""
         return self.root / "leaving.json"

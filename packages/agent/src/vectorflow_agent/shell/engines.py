@@ -141,9 +141,23 @@ def engine_path(settings: Settings) -> tuple[str, str]:
     )
 
 
-async def engine_find(settings: Settings) -> Engine:
+class Chosen(msgspec.Struct, frozen=True, kw_only=True):
+    """The engine that an update brought (`engine.json`); it outranks the one that was installed."""
+
+    version: str
+    digest: str
+    program: str
+
+
+async def engine_find(settings: Settings, chosen: Chosen | None = None) -> Engine:
     """Find the engine and ask for its version. Raises EngineMissing."""
-    kind, binary = engine_path(settings)
+    if chosen is not None and settings.engine != EngineKind.EMBEDDED and _program(chosen.program):
+        return await engine_at(EngineKind.VECTOR, chosen.program)
+    return await engine_at(*engine_path(settings))
+
+
+async def engine_at(kind: str, binary: str) -> Engine:
+    """The engine at this path, asked for its version. Raises EngineMissing."""
     try:
         process = await asyncio.create_subprocess_exec(
             binary,

@@ -50,6 +50,8 @@ class Heartbeats:
         self._schema_wanted = schema_wanted
         self._obey = obey
         self._sequence = 0
+        self.answered = asyncio.Event()
+        """Set once the gateway has answered a heartbeat of this agent."""
         self._errors = 0
         self._clock_offset_ms = 0
         self._self = psutil.Process(os.getpid())
@@ -85,6 +87,7 @@ class Heartbeats:
             self._errors += 1
             self._told.warn("heartbeat", str(error))
             return
+        self.answered.set()
         self._told.well("heartbeat", "is answered again")
         if answer.at:
             self._clock_offset_ms = (sent_at + now_ms()) // 2 - answer.at

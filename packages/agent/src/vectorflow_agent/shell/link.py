@@ -77,6 +77,7 @@ class Link:
         self.revoked = False
         self.poll_errors = 0
         self.enrolled = asyncio.Event()
+        self.polled = asyncio.Event()  # set once the desired state was answered and could be believed
         self.beat_now = asyncio.Event()
         """Set when a heartbeat should not wait for its interval: after enrolment, or a new interval."""
 
@@ -170,6 +171,7 @@ class Link:
         self._poll_now.clear()
         fetched = await self._gateway.desired(self.token(), self._etag)
         if fetched is None:
+            self.polled.set()
             return
         try:
             bundle, key_list = self._verified(fetched.body, now=now_ms())
@@ -179,6 +181,7 @@ class Link:
             return
         await self._keep(fetched)
         self._keys = key_list
+        self.polled.set()
         self._told.well("bundle", "accepted")
         self._accepted(bundle)
         await self._apply(bundle)

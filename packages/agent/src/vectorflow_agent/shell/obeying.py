@@ -31,6 +31,7 @@ from vectorflow_wire.statements import (
     StatementRefused,
     StatementSpent,
     TapArguments,
+    UpdateArguments,
     WipeArguments,
     verify_statement,
 )
@@ -67,6 +68,7 @@ class Obeying:
         restart: Callable[[RestartArguments], Awaitable[None]],
         wipe: Callable[[Statement, WipeArguments], Awaitable[None]],
         tap: Callable[[TapArguments], None],
+        update: Callable[[str, UpdateArguments], int],
     ) -> None:
         self._context = context
         self._link = link
@@ -74,6 +76,7 @@ class Obeying:
         self._restart = restart
         self._wipe = wipe
         self._tap = tap
+        self._update = update
         self._waiting: asyncio.Queue[envelope.Envelope] = asyncio.Queue(maxsize=_QUEUE)
         self._spent: SpentStatements | None = None
         self._refused: dict[str, None] = {}
@@ -167,6 +170,10 @@ class Obeying:
                 return "the sample is taken"
             case StatementKind.UPDATE if not self._context.policy.updates:
                 raise CannotObey("the node's policy forbids updates", ReportReason.POLICY)
+            case StatementKind.UPDATE:
+                # How it goes is told when it is known, maybe by the next version of this agent.
+                count = self._update(statement.id, statement.read(UpdateArguments))
+                return "" if count else "it names no version, so nothing is to be done"
             case kind:
                 raise CannotObey(f"this agent cannot {kind} yet; update the agent", StatementKindUnknown.code)
 

@@ -25,7 +25,7 @@ from vectorflow_agent.shell.disk import (
     sha256_hex,
     write_atomic,
 )
-from vectorflow_agent.shell.engines import Checked, EngineMissing, clean_environment
+from vectorflow_agent.shell.engines import Checked, Engine, EngineMissing, clean_environment
 from vectorflow_agent.shell.secrets import (
     BACKEND,
     SecretsUnusable,
@@ -141,7 +141,10 @@ async def prepare(context: Context, spec: BundlePipeline, instance: int, *, chec
         confinement = await asyncio.to_thread(context.confiner.of, spec.id)
         await asyncio.to_thread(_write, at, made, text, values, confinement)
         if check:
-            checked = await _checked(context, at, made, resolved(text, placed), confinement)
+            engine = await context.engine(spec.id)
+            checked = await _checked(
+                context, engine, at, made, text=resolved(text, placed), confinement=confinement
+            )
             if checked.exit_code != 0:
                 raise _refusal(checked, blots(values))
     except UsersExhausted as error:
@@ -154,6 +157,28 @@ async def prepare(context: Context, spec: BundlePipeline, instance: int, *, chec
         message = f"the agent cannot write its files: {error.strerror or error} ({error.filename or 'state folder'})"
         raise NotPrepared(reason_of_error(error), message, transient=True) from error
     return made
+
+
+async def check_with(context: Context, engine: Engine, spec: BundlePipeline, instance: int) -> None:
+    """Let another engine check a specification; nothing that runs is touched. Raises NotPrepared."""
+    at = places(context, spec.id, instance)
+    made = Instance(
+        instance=instance, spec=spec, api_port=context.ports.take(), metrics_port=context.ports.take()
+    )
+    try:
+        text = await _configuration(context, at.layout, spec)
+        values = secret_values(context, spec)
+        placed = put_in_place(at.secrets, values, secret_files(spec))
+        confinement = await asyncio.to_thread(context.confiner.of, spec.id)
+        checked = await _checked(
+            context, engine, at, made, text=resolved(text, placed), confinement=confinement
+        )
+    except (UsersExhausted, SecretsUnusable, OSError) as error:
+        raise NotPrepared(ReportReason.AGENT_ERROR, str(error), transient=True) from error
+    finally:
+        context.ports.give_back(made.api_port, made.metrics_port)
+    if checked.exit_code != 0:
+        raise _refusal(checked, blots(values))
 
 
 def secret_values(context: Context, spec: BundlePipeline) -> dict[str, str]:
@@ -302,14 +327,13 @@ def node_configuration(at: Places, made: Instance) -> dict[str, Any]:
 
 
 async def _checked(
-    context: Context, at: Places, made: Instance, text: str, confinement: Confinement
+    context: Context, engine: Engine, at: Places, made: Instance, *, text: str, confinement: Confinement
 ) -> Checked:
     """Let the engine check the document as it will really run, with the secrets in it.
 
     Vector's validation leaves `SECRET[…]` as it stands, so a wrong value would only be found when the
     engine starts. The document with the secrets lies in memory for as long as the check takes.
     """
-    engine = await context.engine()
     node = {name: part for name, part in node_configuration(at, made).items() if name != "secret"}
     files = {at.trial / "pipeline.yaml": text, at.trial / "node.yaml": json.dumps(node)}
     try:

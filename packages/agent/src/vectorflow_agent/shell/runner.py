@@ -85,6 +85,12 @@ class Runner:
         await self._events.put(RestartAsked(drain_seconds))
         return True
 
+    def spare_instance(self) -> int:
+        """A number that no engine of this pipeline will have: for a check aside."""
+        number = self.state.next_instance
+        self.state = msgspec.structs.replace(self.state, next_instance=number + 1)
+        return number
+
     async def run(self) -> None:
         """Take back what runs, then follow events until cancelled."""
         try:

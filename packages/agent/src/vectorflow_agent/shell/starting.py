@@ -96,7 +96,7 @@ async def _start_once(context: Context, made: Instance, running: dict[int, Found
 
 async def _spawn(context: Context, at: Places, made: Instance) -> Found:
     try:
-        engine = await context.engine()
+        engine = await context.engine(made.spec.id)
         confinement = await asyncio.to_thread(context.confiner.of, made.spec.id)
         process = await asyncio.to_thread(
             processes.start,
@@ -159,7 +159,7 @@ async def _component_problem(context: Context, record: Instance, before: dict[st
     if failed:
         names = ", ".join(sorted(name or "the engine" for name in failed))
         return f"components counted errors of configuration: {names}"
-    engine = await context.engine()
+    engine = await context.engine(record.spec.id)
     if engine.embedded:
         return None
     # An API that does not say is no reason to refuse: the process lives, and its health check is good.
