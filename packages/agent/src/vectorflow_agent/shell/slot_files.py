@@ -15,7 +15,7 @@ from vectorflow_agent.shell.disk import folder, read_optional, remove_tree, writ
 
 EXIT_UPDATE: Final = 75
 """The agent ended so that its supervisor tries another slot."""
-SUPERVISED: Final = "VECTORFLOW_AGENT_SUPERVISED"
+SUPERVISED: Final = "AGENT_SUPERVISOR_PID"
 """Set to the supervisor's process id for the agent it starts."""
 MOST_UNPACKED: Final = 512 * 1024 * 1024
 ENTRY: Final = "run.py"
