@@ -128,6 +128,10 @@ class Agent:
         )
         return int(await self._stream.begun)
 
+    def expect_newer(self) -> None:
+        """Wait for the hint of a bundle newer than the one fetched last."""
+        self.told.clear()
+
     def expect(self) -> None:
         """Wait for the next hint, whatever it says."""
         self.generation = 0

@@ -97,6 +97,11 @@ class House:
         if len(self.cores) > 1:
             os.sched_setaffinity(0, {self.cores[core]})
 
+    def unpin(self) -> None:
+        """Let this process alone run on any core: load generation is nobody's share."""
+        if len(self.cores) > 1:
+            os.sched_setaffinity(0, set(self.cores))
+
     def _precede(self, priority: int) -> None:
         """Run this process, and those it starts, before all ordinary ones, where that is asked for and allowed."""
         if self.undisturbed:
@@ -286,10 +291,10 @@ async def hint(process: Process, versions: dict[UUID, str]) -> float:
     return time.monotonic()
 
 
-async def assign(process: Process, organization: Organization, nodes: list[UUID]) -> None:
-    """Assign all pipelines to nodes in one transaction."""
+async def assign(process: Process, organization: Organization, nodes: list[UUID], pipelines: int) -> None:
+    """Assign so many pipelines to nodes in one transaction."""
     async with process.database.transaction(organization.id) as txn:
-        for pipeline_id, revision in organization.pipelines:
+        for pipeline_id, revision in organization.pipelines[:pipelines]:
             await fleet.assign(txn, nodes, pipeline_id, revision=revision, desired="run")
 
 

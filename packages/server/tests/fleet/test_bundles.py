@@ -33,9 +33,9 @@ def due(generation=0, issue=0, wanted=1000) -> DueNode:
     return DueNode(uuid.uuid4(), ENVIRONMENT, bytes(BOX.public_key), wanted, generation, issue)
 
 
-def wanted(node, *secrets, desired="run", files=(), stores=()) -> WantedPipeline:
+def wanted(*secrets, desired="run", files=(), stores=()) -> WantedPipeline:
     return WantedPipeline(
-        node.id, uuid.uuid4(), "p", 2, b"\x01" * 32, 10, desired, "", 0, list(secrets), list(files), list(stores), 1,
+        uuid.uuid4(), "p", 2, b"\x01" * 32, 10, desired, "", 0, list(secrets), list(files), list(stores), 1,
         b"\x02" * 32,
     )  # fmt: skip
 
@@ -53,7 +53,7 @@ def test_a_changed_node_gets_a_new_generation_and_an_unchanged_one_a_new_issue()
 
 def test_a_bundle_names_its_files_and_the_way_to_them() -> None:
     node = due()
-    made = make_bundles([(node, [wanted(node)])], ingredients())
+    made = make_bundles([(node, [wanted()])], ingredients())
     pipeline = payload(made).pipelines[0]
     assert made.bundles[0].hashes == ["01" * 32] == [pipeline.revision]
     assert (pipeline.handover, pipeline.handover_from, pipeline.number) == ("reload", "02" * 32, 2)
@@ -64,23 +64,23 @@ def test_a_secret_is_sealed_once_and_then_taken_from_what_is_stored() -> None:
     node, organization = due(), uuid.uuid4()
     value = SecretValue("token", uuid.uuid4(), 5, b"hush")
     given = ingredients(organization_id=organization, secrets={ENVIRONMENT: LentValues({"token": value}, {})})
-    made = make_bundles([(node, [wanted(node, "token"), wanted(node, "token")])], given)
+    made = make_bundles([(node, [wanted("token"), wanted("token")])], given)
     assert len(made.sealed) == 1
     sealed = payload(made).pipelines[0].secrets[0]
     assert unseal(sealed, organization=str(organization), node=str(node.id), private=bytes(BOX)) == "hush"
     row = made.sealed[0]
     given = msgspec.structs.replace(given, sealed={(row.version_id, row.node_id, row.key_id): row.sealed})
-    again = make_bundles([(node, [wanted(node, "token")])], given)
+    again = make_bundles([(node, [wanted("token")])], given)
     assert again.sealed == []
     assert payload(again).pipelines[0].secrets[0] == sealed
 
 
 def test_what_cannot_be_rendered_is_held_and_what_stops_needs_no_secret() -> None:
     node = due()
-    held = payload(make_bundles([(node, [wanted(node, "gone")])], ingredients())).pipelines[0]
+    held = payload(make_bundles([(node, [wanted("gone")])], ingredients())).pipelines[0]
     assert (held.state, "gone" in held.reason) == ("hold", True)
     stopped = payload(
-        make_bundles([(node, [wanted(node, "gone", desired="stop")])], ingredients())
+        make_bundles([(node, [wanted("gone", desired="stop")])], ingredients())
     ).pipelines[0]
     assert (stopped.state, stopped.secrets) == ("stop", ())
 
@@ -90,7 +90,7 @@ def test_files_of_the_revision_are_named_and_private_keys_go_as_files() -> None:
     key = SecretValue("key.web.3", uuid.uuid4(), 3, b"-----BEGIN PRIVATE KEY-----", file=True)
     lent = {ENVIRONMENT: LentValues({"key.web.3": key}, {})}
     given = ingredients(organization_id=organization, secrets=lent)
-    made = make_bundles([(node, [wanted(node, "key.web.3", files=["ab" * 32])])], given)
+    made = make_bundles([(node, [wanted("key.web.3", files=["ab" * 32])])], given)
     pipeline = payload(made).pipelines[0]
     assert [each.sha256 for each in pipeline.files] == ["01" * 32, "ab" * 32]
     assert made.bundles[0].hashes == ["01" * 32, "ab" * 32]
@@ -100,7 +100,7 @@ def test_files_of_the_revision_are_named_and_private_keys_go_as_files() -> None:
 def test_what_an_outside_store_does_not_give_is_held_with_the_reason() -> None:
     node = due()
     lent = {ENVIRONMENT: LentValues({}, {"token": "the store corp did not give it. Vault is sealed."})}
-    held = payload(make_bundles([(node, [wanted(node, "token")])], ingredients(secrets=lent))).pipelines[0]
+    held = payload(make_bundles([(node, [wanted("token")])], ingredients(secrets=lent))).pipelines[0]
     assert held.state == "hold"
     assert held.reason == "the secret token cannot be had: the store corp did not give it. Vault is sealed."
 
@@ -109,7 +109,7 @@ def test_a_value_from_outside_is_sealed_but_not_stored() -> None:
     node = due()
     value = SecretValue("token", uuid.uuid4(), 1, b"hush", stored=False)
     lent = {ENVIRONMENT: LentValues({"token": value}, {})}
-    made = make_bundles([(node, [wanted(node, "token")])], ingredients(secrets=lent))
+    made = make_bundles([(node, [wanted("token")])], ingredients(secrets=lent))
     assert made.sealed == []
     assert payload(made).pipelines[0].secrets[0].name == "token"
 
@@ -118,8 +118,8 @@ def test_stores_that_the_engine_asks_are_named_and_a_missing_one_is_held() -> No
     node = due()
     ref = StoreRef(name="store-aws", type="aws_secrets_manager", options={"region": "eu-central-1"})
     given = ingredients(stores={ENVIRONMENT: {"store-aws": ref}})
-    assert payload(make_bundles([(node, [wanted(node, stores=["store-aws"])])], given)).pipelines[
+    assert payload(make_bundles([(node, [wanted(stores=["store-aws"])])], given)).pipelines[
         0
     ].stores == (ref,)
-    held = payload(make_bundles([(node, [wanted(node, stores=["store-gone"])])], given)).pipelines[0]
+    held = payload(make_bundles([(node, [wanted(stores=["store-gone"])])], given)).pipelines[0]
     assert (held.state, "store-gone" in held.reason) == ("hold", True)

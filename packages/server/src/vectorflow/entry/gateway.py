@@ -35,6 +35,7 @@ from vectorflow.fleet.present import pipeline_id_of
 from vectorflow.fleet.renewal import Renewal
 from vectorflow.fleet.statement_book import StatementBook
 from vectorflow.fleet.streams import Stream, Streams
+from vectorflow.fleet.telling import DesiredNews
 from vectorflow.fleet.types import NodeAuthority
 from vectorflow.kernel.clock import Clock
 from vectorflow.kernel.errors import VectorFlowError
@@ -107,6 +108,7 @@ class Gateway:
         self.tokens = AgentTokens(database, agent_domain=options.agent_domain)
         self.desired = DesiredBook(database, signing)
         self.streams = Streams()
+        self._news = DesiredNews(self.desired, self.streams)
         self.statements = StatementBook(database, self.streams, clock, knows=self.tokens.knows)
         self.ingest = Ingest(telemetry_database, clock, heartbeat_seconds=options.intervals.heartbeat_seconds)
         self.intake = ReportIntake(database, reported=reported)
@@ -138,7 +140,7 @@ class Gateway:
         gc.freeze()
         gc.set_threshold(*_COLLECT)
         ends = [
-            self._bus.subscribe(topics.DESIRED, self._on_desired),
+            self._bus.subscribe(topics.DESIRED, self._news.on_desired),
             self._bus.subscribe(topics.NODE, self._on_node),
             self.statements.attach(self._bus),
         ]
@@ -155,6 +157,7 @@ class Gateway:
                 task.cancel()
             await asyncio.gather(*work, return_exceptions=True)
             self.streams.close_all()
+            await self._news.close()
             await self.statements.close()
             await self.intake.close()
             await self.logs.close()
@@ -306,7 +309,7 @@ class Gateway:
     async def _stream(self, call: Call) -> None:
         token = self.tokens.presented(call.header(b"host"), call.header(b"authorization"), tokens.NODE)
         node = await self.tokens.node(token, call.address)
-        stream = self.streams.open(node.node_id)
+        stream = self.streams.open(node.node_id, node.organization_id)
         reader = asyncio.create_task(until_gone(call.receive, stream))
         try:
             head = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store")]
@@ -340,14 +343,6 @@ class Gateway:
     async def _tell_waiting(self, node: NodeAuthority, stream: Stream) -> None:
         for each in await self.statements.waiting(node):
             stream.tell_once(each)
-
-    def _on_desired(self, message: Mapping[str, Any]) -> None:
-        for text, version in dict(message.get("nodes", {})).items():
-            node_id = pipeline_id_of(str(text))
-            generation, _, issue = str(version).partition(".")
-            if node_id is not None and generation.isdigit() and issue.isdigit():
-                self.desired.changed(node_id, int(generation), int(issue))
-                self.streams.tell(node_id, DesiredHint(generation=int(generation), issue=int(issue)))
 
     def _on_node(self, message: Mapping[str, Any]) -> None:
         node_id = pipeline_id_of(str(message.get("node_id", "")))

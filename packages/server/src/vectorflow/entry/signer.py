@@ -4,7 +4,7 @@ Runs with the database role signer. Any number of signers may run; each piece of
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +23,7 @@ log = structlog.get_logger()
 SWEEP_SECONDS = 5.0
 KEYS_SECONDS = 300.0
 STORES_SECONDS = 60.0
+_AT_ONCE = 3
 
 
 class SignerRole:
@@ -68,8 +69,7 @@ class SignerRole:
         try:
             await self._care_for_keys()
             await self._ask_stores()
-            for organization_id in await self._signer.due_organizations():
-                await self._sign(organization_id)
+            await self._sign_all(await self._signer.due_organizations())
             if self._exports is not None:
                 await self._exports.sweep()
         except Exception as error:
@@ -87,8 +87,19 @@ class SignerRole:
                 return
             self._wake.clear()
             changed, self._changed = self._changed, set()
-            for organization_id in changed:
+            await self._sign_all(changed)
+
+    async def _sign_all(self, organization_ids: Iterable[UUID]) -> None:
+        """Sign for all; while one organisation waits for the disk another one's bundles are made."""
+        waiting = iter(organization_ids)
+
+        async def lane() -> None:
+            for organization_id in waiting:
                 await self._sign(organization_id)
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(_AT_ONCE):
+                group.create_task(lane())
 
     async def _sign(self, organization_id: UUID) -> None:
         try:

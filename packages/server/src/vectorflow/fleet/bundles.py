@@ -46,12 +46,23 @@ def make_bundles(due: Sequence[tuple[DueNode, Sequence[WantedPipeline]]], given:
     issued = given.now.replace(microsecond=given.now.microsecond // 1000 * 1000)
     expires = issued + given.lifetime
     fresh: dict[SealedKey, SealedRow] = {}
+    same: dict[tuple[int, UUID], BundlePipeline] = {}
     bundles: list[StoredBundle] = []
+
+    def pipeline(node: DueNode, wanted: WantedPipeline) -> BundlePipeline:
+        if wanted.secrets:
+            return _pipeline(node, wanted, given, fresh)
+        place = id(wanted), node.environment_id
+        made = same.get(place)
+        if made is None:
+            made = same[place] = _pipeline(node, wanted, given, fresh)
+        return made
+
     for node, wanted in due:
         changed = node.wanted > node.generation
         generation = node.wanted if changed else node.generation
         issue = 1 if changed else node.issue + 1
-        pipelines = tuple(_pipeline(node, each, given, fresh) for each in wanted)
+        pipelines = tuple(pipeline(node, each) for each in wanted)
         payload = Bundle(
             organization=str(given.organization_id),
             environment=str(node.environment_id),

@@ -105,7 +105,7 @@ class DesiredBook:
         self._versions: OrderedDict[UUID, _Version] = OrderedDict()
         self._bodies: BytesCache[UUID] = BytesCache(cache_bytes)
         self._files: BytesCache[tuple[UUID, str]] = BytesCache(cache_bytes)
-        self._waiting: dict[UUID, dict[UUID, asyncio.Future[None]]] = {}
+        self._waiting: dict[UUID, tuple[set[UUID], asyncio.Future[None]]] = {}
         self._loaders: set[asyncio.Task[None]] = set()
         self._news = News()
         self._asked: Gathering[UUID, store.BundleVersion] = Gathering(self._read_versions)
@@ -144,7 +144,7 @@ class DesiredBook:
         version = await self._fresh(authority)
         body = self._bodies.get(authority.node_id)
         if body is None:
-            await self._load(authority)
+            await self.load(authority.organization_id, authority.node_id)
             version = self._versions.get(authority.node_id)
             body = self._bodies.get(authority.node_id)
         if version is None or body is None:
@@ -194,6 +194,18 @@ class DesiredBook:
                 self._files.put(key, content)
         return content
 
+    async def load(self, organization_id: UUID, *node_ids: UUID) -> None:
+        """Read the bundles of nodes together with all others of the organisation asked for within 5 ms."""
+        waiting = self._waiting.get(organization_id)
+        if waiting is None:
+            waiting = self._waiting[organization_id] = set(), asyncio.get_running_loop().create_future()
+            task = asyncio.create_task(self._load_gathered(organization_id, *waiting))
+            self._loaders.add(task)
+            task.add_done_callback(self._loaders.discard)
+        waiting[0].update(node_ids)
+        # Shielded: a caller that goes away must not take the others along.
+        await asyncio.shield(waiting[1])
+
     def changed(self, node_id: UUID, generation: int = 0, issue: int = 0) -> None:
         """A new bundle was signed: read it at the next poll, and tell its version to heartbeats until then."""
         self._news.told(node_id)
@@ -237,37 +249,24 @@ class DesiredBook:
     async def _fresh(self, authority: NodeAuthority) -> _Version | None:
         version = self._versions.get(authority.node_id)
         if version is None or version.fresh_until < self._monotonic():
-            await self._load(authority)
+            await self.load(authority.organization_id, authority.node_id)
             version = self._versions.get(authority.node_id)
         return version
 
-    async def _load(self, authority: NodeAuthority) -> None:
-        """Read the node's bundle together with all others of the organisation asked for within 5 ms."""
-        waiting = self._waiting.get(authority.organization_id)
-        if waiting is None:
-            waiting = self._waiting[authority.organization_id] = {}
-            task = asyncio.create_task(self._load_gathered(authority.organization_id, waiting))
-            self._loaders.add(task)
-            task.add_done_callback(self._loaders.discard)
-        future = waiting.get(authority.node_id)
-        if future is None:
-            future = waiting[authority.node_id] = asyncio.get_running_loop().create_future()
-        await asyncio.shield(future)
-
-    async def _load_gathered(self, organization_id: UUID, waiting: dict[UUID, asyncio.Future[None]]) -> None:
+    async def _load_gathered(
+        self, organization_id: UUID, node_ids: set[UUID], done: asyncio.Future[None]
+    ) -> None:
         await asyncio.sleep(GATHER_SECONDS)
         del self._waiting[organization_id]
         try:
             with self._news.during() as heard:
                 async with self._database.transaction(organization_id) as txn:
                     keys = await self._signing.key_list(txn)
-                    rows = await store.bundle_list(txn, list(waiting))
+                    rows = await store.bundle_list(txn, list(node_ids))
         except BaseException as error:
-            for future in waiting.values():
-                if not future.done():
-                    # Cancelled at shutdown: those who wait are told like any failure.
-                    future.set_exception(error if isinstance(error, Exception) else BundlePending())
-                    future.exception()
+            # Cancelled at shutdown: those who wait are told like any failure.
+            done.set_exception(error if isinstance(error, Exception) else BundlePending())
+            done.exception()
             if not isinstance(error, Exception):
                 raise
             return
@@ -276,9 +275,7 @@ class DesiredBook:
             # The bus may have told of a newer one while this was read: it is served now, and read again next time.
             fresh = row.node_id not in heard and None not in heard
             self._keep(row, desired_answer(row.envelope, keys.envelope), until if fresh else 0.0)
-        for future in waiting.values():
-            if not future.done():
-                future.set_result(None)
+        done.set_result(None)
 
     async def _read_versions(self, node_ids: list[UUID]) -> dict[UUID, store.BundleVersion]:
         async with self._database.unscoped() as txn:

@@ -121,12 +121,13 @@ class BundleSigner:
         due = await store.due_list(txn, BATCH)
         if not due:
             return 0, 0
-        wanted: dict[UUID, list[store.WantedPipeline]] = defaultdict(list)
-        for each in await store.wanted_list(txn, [node.id for node in due]):
-            wanted[each.node_id].append(each)
-        await self._learn_handovers(txn, [each for several in wanted.values() for each in several])
+        wanted = await store.wanted_list(txn, [node.id for node in due])
+        await self._learn_handovers(txn, wanted)
         ingredients = await self._ingredients(txn, due, wanted)
-        pairs = [(node, wanted.get(node.id, [])) for node in due]
+        pairs: list[tuple[store.DueNode, list[store.WantedPipeline]]] = [(node, []) for node in due]
+        for each in wanted:
+            for place in each.nodes:
+                pairs[place][1].append(each)
         made = await asyncio.to_thread(make_bundles, pairs, ingredients)
         return len(due), await self._store(txn, made)
 
@@ -134,16 +135,16 @@ class BundleSigner:
         self,
         txn: Transaction,
         due: list[store.DueNode],
-        wanted: dict[UUID, list[store.WantedPipeline]],
+        wanted: list[store.WantedPipeline],
     ) -> Ingredients:
         online = await self._signing.signing_key(txn)
         names: dict[UUID, set[str]] = defaultdict(set)
         backends: dict[UUID, set[str]] = defaultdict(set)
-        for node in due:
-            for each in wanted.get(node.id, ()):
-                if each.desired == "run":
-                    names[node.environment_id].update(each.secrets)
-                    backends[node.environment_id].update(each.stores)
+        for each in wanted:
+            if each.desired == "run" and (each.secrets or each.stores):
+                for environment_id in {due[place].environment_id for place in each.nodes}:
+                    names[environment_id].update(each.secrets)
+                    backends[environment_id].update(each.stores)
         secrets: dict[UUID, LentValues] = {}
         for environment_id, wanted_names in names.items():
             if wanted_names:

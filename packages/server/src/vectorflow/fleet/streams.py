@@ -30,10 +30,11 @@ class Told(msgspec.Struct, frozen=True):
 class Stream:
     """One open stream of a node."""
 
-    __slots__ = ("_once", "_sent", "_wake", "begun", "closed", "hint", "node_id")
+    __slots__ = ("_once", "_sent", "_wake", "begun", "closed", "hint", "node_id", "organization_id")
 
-    def __init__(self, node_id: UUID) -> None:
+    def __init__(self, node_id: UUID, organization_id: UUID) -> None:
         self.node_id = node_id
+        self.organization_id = organization_id
         self.hint: DesiredHint | None = None
         self.begun = False
         self.closed = False
@@ -91,12 +92,12 @@ class Streams:
     def __len__(self) -> int:
         return self._count
 
-    def open(self, node_id: UUID) -> Stream:
+    def open(self, node_id: UUID, organization_id: UUID) -> Stream:
         """Open a stream; a node's third one ends its first. Raises `GatewayBusy` beyond the limit."""
         if self._count >= self._most:
             raise GatewayBusy(headers={"Retry-After": "30"})
         mine = self._streams.setdefault(node_id, [])
-        stream = Stream(node_id)
+        stream = Stream(node_id, organization_id)
         mine.append(stream)
         self._count += 1
         if len(mine) > PER_NODE:
@@ -126,6 +127,11 @@ class Streams:
     def has(self, node_id: UUID) -> bool:
         """Tell whether a node has a stream here."""
         return node_id in self._streams
+
+    def organization(self, node_id: UUID) -> UUID | None:
+        """Return the organisation of a node that has a stream here, as its token said."""
+        mine = self._streams.get(node_id)
+        return mine[0].organization_id if mine else None
 
     def close_node(self, node_id: UUID) -> None:
         """End a node's streams, since it was revoked."""

@@ -83,9 +83,14 @@ class Transaction:
             return parameters or {}
         return {"organization_id": self._organization_id, **(parameters or {})}
 
-    async def rows(self, into: type[T], sql: LiteralString, parameters: Parameters | None = None) -> list[T]:
-        """Return every row as a struct; ``organization_id`` is bound by itself in a scoped transaction."""
-        cursor = await self._connection.execute(sql, self._bind(parameters))
+    async def rows(
+        self, into: type[T], sql: LiteralString, parameters: Parameters | None = None, *, binary: bool = False
+    ) -> list[T]:
+        """Return every row as a struct; ``organization_id`` is bound by itself in a scoped transaction.
+
+        Have much ``bytea`` answered in binary: as text it is twice as long, and takes longer to read.
+        """
+        cursor = await self._connection.execute(sql, self._bind(parameters), binary=binary)
         return msgspec.convert(await cursor.fetchall(), list[into], strict=False)  # type: ignore[valid-type]
 
     async def row(self, into: type[T], sql: LiteralString, parameters: Parameters | None = None) -> T | None:

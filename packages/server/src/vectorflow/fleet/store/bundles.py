@@ -22,9 +22,8 @@ class DueNode(msgspec.Struct, frozen=True):
 
 
 class WantedPipeline(msgspec.Struct, frozen=True):
-    """An assignment with what a bundle says about it."""
+    """What a bundle says about a pipeline, the same for many nodes: `nodes` are places in the list asked about."""
 
-    node_id: UUID
     pipeline_id: UUID
     name: str
     number: int
@@ -38,6 +37,7 @@ class WantedPipeline(msgspec.Struct, frozen=True):
     stores: list[str]
     previous: int | None
     previous_sha256: bytes | None
+    nodes: list[int] = []
 
 
 class RevisionDocument(msgspec.Struct, frozen=True):
@@ -123,20 +123,28 @@ async def due_list(txn: Transaction, limit: int) -> list[DueNode]:
 
 
 async def wanted_list(txn: Transaction, node_ids: Sequence[UUID]) -> list[WantedPipeline]:
-    """Return the assignments of nodes with their revisions."""
+    """Return the assignments of nodes with their revisions, by pipeline. Nodes not admitted have none."""
     return await txn.rows(
         WantedPipeline,
-        """select a.node_id, a.pipeline_id, p.name, a.revision as number, r.sha256, length(r.yaml) as size,
-            a.desired, a.reason, a.attempt, r.secrets, r.files, r.stores, a.previous_revision as previous, old.sha256 as previous_sha256
-        from assignments a
+        """with same as (
+            select a.organization_id, a.pipeline_id, a.revision, a.desired, a.reason, a.attempt, a.previous_revision,
+                array_agg(w.place::integer - 1) as nodes
+            from unnest(%(node_ids)s::uuid[]) with ordinality as w (id, place)
+            join nodes n on n.organization_id = %(organization_id)s and n.id = w.id and n.admission = 'admitted'
+            join assignments a on a.organization_id = n.organization_id and a.node_id = n.id
+            where a.organization_id = %(organization_id)s
+            group by 1, 2, 3, 4, 5, 6, 7)
+        select a.pipeline_id, p.name, a.revision as number, r.sha256, length(r.yaml) as size,
+            a.desired, a.reason, a.attempt, r.secrets, r.files, r.stores, a.previous_revision as previous,
+            old.sha256 as previous_sha256, a.nodes
+        from same a
         join pipelines p on p.organization_id = a.organization_id and p.id = a.pipeline_id
         join revisions r on r.organization_id = a.organization_id and r.pipeline_id = a.pipeline_id
             and r.number = a.revision
         left join revisions old on old.organization_id = a.organization_id and old.pipeline_id = a.pipeline_id
             and old.number = a.previous_revision
-        join nodes n on n.organization_id = a.organization_id and n.id = a.node_id and n.admission = 'admitted'
-        where a.organization_id = %(organization_id)s and a.node_id = any(%(node_ids)s)
-        order by a.node_id, a.pipeline_id""",
+        where a.organization_id = %(organization_id)s
+        order by a.pipeline_id""",
         {"node_ids": list(node_ids)},
     )
 
@@ -192,7 +200,7 @@ async def bundle_put(txn: Transaction, bundles: Sequence[StoredBundle]) -> list[
             half_life_at, expires_at)
         select %(organization_id)s, node_id, generation, issue, envelope, string_to_array(hashes, ','), issued_at,
             half_life_at, expires_at
-        from unnest(%(nodes)s::uuid[], %(generations)s::bigint[], %(issues)s::integer[], %(envelopes)s::bytea[],
+        from unnest(%(nodes)s::uuid[], %(generations)s::bigint[], %(issues)s::integer[], %(envelopes)b::bytea[],
             %(hashes)s::text[], %(issued)s::timestamptz[], %(half)s::timestamptz[], %(expires)s::timestamptz[])
             as u (node_id, generation, issue, envelope, hashes, issued_at, half_life_at, expires_at)
         on conflict (organization_id, node_id) do update set
@@ -221,6 +229,7 @@ async def bundle_list(txn: Transaction, node_ids: Sequence[UUID]) -> list[Served
         """select b.node_id, b.generation, b.issue, b.envelope, b.hashes from bundles b
         where b.organization_id = %(organization_id)s and b.node_id = any(%(node_ids)s)""",
         {"node_ids": list(node_ids)},
+        binary=True,
     )
 
 
@@ -297,12 +306,12 @@ async def secret_names_deployed(txn: Transaction) -> list[DeployedName]:
     """Return the names of all secrets that nodes are to run with."""
     return await txn.rows(
         DeployedName,
-        """select distinct n.environment_id, used.name from assignments a
-        join nodes n on n.organization_id = a.organization_id and n.id = a.node_id
-        join revisions r on r.organization_id = a.organization_id and r.pipeline_id = a.pipeline_id
-            and r.number = a.revision
+        """select distinct n.environment_id, used.name from revisions r
         cross join unnest(r.secrets) as used (name)
-        where a.organization_id = %(organization_id)s and a.desired = 'run' and n.revoked_at is null
+        join assignments a on a.organization_id = r.organization_id and a.pipeline_id = r.pipeline_id
+            and a.revision = r.number
+        join nodes n on n.organization_id = a.organization_id and n.id = a.node_id
+        where r.organization_id = %(organization_id)s and a.desired = 'run' and n.revoked_at is null
           and strpos(used.name, '.') = 0
         order by n.environment_id, used.name""",
     )

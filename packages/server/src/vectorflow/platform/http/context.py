@@ -1,5 +1,6 @@
 """What is known about a request before any room sees it: its id, where it came from, its CSP nonce."""
 
+import functools
 import ipaddress
 import secrets
 from collections.abc import Iterable, Mapping
@@ -34,6 +35,10 @@ def header(scope: Mapping[str, Any], name: bytes) -> str | None:
     return values[0].decode("latin-1") if len(values) == 1 else None
 
 
+# Few peers and many calls: a proxy's address would be read anew for each.
+_parsed = functools.lru_cache(maxsize=4096)(ipaddress.ip_address)
+
+
 class ProxyTrust:
     """Decides whose forwarding headers are believed."""
 
@@ -43,7 +48,7 @@ class ProxyTrust:
     def trusts(self, address: str) -> bool:
         """Tell whether a peer at this address is one of our proxies."""
         try:
-            parsed = ipaddress.ip_address(address)
+            parsed = _parsed(address)
         except ValueError:
             return False
         return any(parsed in network for network in self._networks)
@@ -55,7 +60,7 @@ class ProxyTrust:
         while hops and self.trusts(address):
             address = hops.pop()
         try:
-            return str(ipaddress.ip_address(address))
+            return str(_parsed(address))
         except ValueError:
             return peer  # what a proxy passed on is no address: better the proxy than a made-up name
 
