@@ -126,9 +126,7 @@ async def _rolled_out(run: Run, pipelines: int) -> _RolledOut:
         await for_all(run.organizations, change, 4)
         await following
     told = [max(0.0, each.told_at - committed[each.organization_id]) for each in run.agents]
-    return _RolledOut(
-        max(taken) - min(committed.values()), max(committed.values()) - began, told, spent()
-    )
+    return _RolledOut(max(taken) - min(committed.values()), max(committed.values()) - began, told, spent())
 
 
 async def tell(run: Run) -> None:

@@ -20,6 +20,7 @@ def test_every_node_runs_its_assignment_after_all_kills(tmp_path: Path) -> None:
     print(chaos.summary())
     assert chaos.kills.total() >= 15
     assert chaos.rollouts >= 5
+    assert chaos.stops >= 1
     assert not found, found
 
 
@@ -48,6 +49,7 @@ ACQUITTED = {
 CONVICTED = {
     "stopped, then started": (_evidence((1, A, 0, 4), (2, A, 5, 9)), "nobody had killed it"),
     "stopped": (_evidence((2, A, 0, 4)), "0 engines run"),
+    "one that was to stop": (_evidence((2, A, 0, 9), assigned={}), "was to stop"),
     "two at once": (_evidence((1, A, 0, 9), (2, A, 4, 9)), "2 engines run"),
     "an older revision": (_evidence((2, A, 0, 9), seen={A: (1, 2)}), "the last id came from"),
     "a report is missing": (

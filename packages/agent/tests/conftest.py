@@ -33,7 +33,7 @@ from vectorflow_wire import (
     taps,
     tokens,
 )
-from vectorflow_wire.encoding import base32_text, base64_text
+from vectorflow_wire.encoding import base64_text
 
 STANDIN = Path(__file__).with_name("standin_vector.py")
 HOUR = 3_600_000
@@ -260,7 +260,7 @@ class MiniGateway:
         payload = envelope.verify(request.claim, {keys.key_id(public): public}, envelope.ROTATION)
         claim = msgspec.json.decode(payload, type=renewal.RotationClaim)
         assert (claim.node, claim.organization) == (self.node, self.organization)
-        assert claim.token == base32_text(self.node_token.id.bytes)
+        assert claim.token == self.node_token.text.split("_")[2]
         self.node_token = tokens.mint(tokens.NODE, "acme", uuid.uuid4())
         self.agent_keys = msgspec.structs.replace(self.agent_keys, sealing=claim.sealing)
         self.rotations += 1

@@ -31,13 +31,25 @@ async def goes_on(agent, gateway, eventually, pid):
     )
 
 
-@pytest.mark.parametrize("damage", ["cut", "huge", "half", "garbage", "nothing"])
-async def test_a_damaged_bundle_changes_nothing(agent, gateway, eventually, damage):
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        ("cut", "bundle-unreadable"),
+        ("huge", "bundle-too-large"),
+        ("half", ""),  # nothing came whole that could be refused
+        ("garbage", "bundle-unreadable"),
+        ("nothing", "bundle-unreadable"),
+    ],
+)
+async def test_a_damaged_bundle_changes_nothing_and_is_told(agent, gateway, eventually, damage, reason):
     pid = await running(agent, gateway, eventually)
     gateway.damage = damage
     gateway.publish([gateway.pipeline(state="stop")])
     await eventually(lambda: "what runs goes on" in agent.log.read_text(), why=agent.log.read_text)
     assert not gateway.told(ReportKind.STOPPED)
+    if reason:
+        refused = await eventually(lambda: gateway.told(ReportKind.REFUSED), why=lambda: gateway.reports)
+        assert [(each.reason, each.pipeline) for each in refused] == [(reason, "")]
     await goes_on(agent, gateway, eventually, pid)
 
 

@@ -203,6 +203,24 @@ STORIES = {
         [Desired(spec(2, revision="r1"))],
         [["save r2 on 1", "tell applied r2"]],
     ),
+    "what runs already is ordered again, and told once": (
+        [Desired(spec(attempt=1)), Desired(spec(attempt=1))],
+        [["save r1 on 1", "tell applied r1"], []],
+    ),
+    "back to what never stopped running": (
+        [Desired(spec(2, attempt=1)), failed(2), Desired(spec(attempt=2))],
+        [["prepare r2"], ["tell refused r2"], ["save r1 on 1", "tell applied r1"]],
+    ),
+    "ordered again while it is down is told when it is up": (
+        [exited(1), Desired(spec(attempt=1)), Woke(1, 11.0), Prepared(2), Healthy(2, 12.0)],
+        [
+            ["tell crashed r1", "wake 1"],
+            [],
+            ["prepare r1 again"],
+            ["start 2"],
+            ["save r1 on 2", "tell restarted r1", "wake 60", "save r1 on 2", "tell applied r1"],
+        ],
+    ),
     "events of the past change nothing": (
         [Prepared(9), Healthy(9, 1.0), failed(9), exited(9), Woke(7, 1.0)],
         [[], [], [], [], []],

@@ -29,7 +29,7 @@ class Life:
 @dataclass
 class Evidence:
     """What the outside saw. `exclusive` are pipelines whose hand-over is to drain and start anew, with the
-    times at which something new was ordered for them."""
+    times at which something new was ordered for them, a stop included."""
 
     samples: list[tuple[float, list[tuple[int, str, str, str]]]]
     killed: set[int] = field(default_factory=set)
@@ -103,7 +103,7 @@ def _wrong_at_the_end(evidence: Evidence) -> list[str]:
     for place in sorted({*evidence.assigned, *there}):
         running, mark = there.get(place, []), evidence.assigned.get(place)
         if mark is None:
-            found.append(f"{place[0]}/{place[1]}: runs, but was never assigned")
+            found.append(f"{place[0]}/{place[1]}: runs, but was not assigned or was to stop")
         elif len(running) != 1:
             found.append(f"{place[0]}/{place[1]}: {len(running)} engines run instead of one")
         elif evidence.seen.get(place) != (mark, running[0]):

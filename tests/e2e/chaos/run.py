@@ -32,6 +32,9 @@ VICTIMS = {"agent": 34, "engine": 40, "gateway": 10, "signer": 9, "postgres": 7}
 AWAY_SECONDS = (0.2, 2.0)
 ROLLOUT_SECONDS = 4.0
 LEAST_ROLLOUTS = 2
+STOPPED_KIND = "restart"
+STOPS_SHARE = 0.4
+"""So often a turn of that pipeline is an order to stop; the other two must never be without an engine."""
 
 
 class Chaos:
@@ -48,7 +51,8 @@ class Chaos:
         self._began = 0.0
         self.unrest = ""
         self.kills: Counter[str] = Counter()
-        self.rollouts = 0
+        self.rollouts = self.stops = 0
+        self._stopped = False
 
     def run(self, seconds: float, kills: int) -> list[str]:
         """Prepare, kill for a time, let things settle, and give the verdict."""
@@ -119,6 +123,20 @@ class Chaos:
         ).raise_for_status()
         self.rollouts += 1
 
+    def _turn(self, kind: str) -> None:
+        """Order something new: another revision, or to stop, which the next revision undoes."""
+        wish = self._dice.random() < STOPS_SHARE
+        if kind != STOPPED_KIND or self._stopped or not wish:
+            self._revise(kind)
+            self._stopped = self._stopped and kind != STOPPED_KIND
+            return
+        api = self.house.api
+        self._ordered.append(time.monotonic())
+        path = f"{api.base}/pipelines/{self._pipelines[kind]}/stop"
+        api.raw("POST", path, json={"message": "chaos"}).raise_for_status()
+        self._stopped = True
+        self.stops += 1
+
     def _rage(self, seconds: float, kills: int) -> None:
         self._began = began = time.monotonic()
         next_kill = next_rollout = began
@@ -126,6 +144,7 @@ class Chaos:
             (now := time.monotonic()) < began + seconds
             or self.kills.total() < kills
             or self.rollouts < len(KINDS) + LEAST_ROLLOUTS
+            or not self.stops
         ):
             if now > began + 2 * seconds + 60:
                 break
@@ -137,7 +156,7 @@ class Chaos:
                 # Half of it may be down: then it is tried again soon.
                 next_rollout = now + 1.0
                 with contextlib.suppress(httpx2.HTTPError):
-                    self._revise(self._dice.choice(KINDS))
+                    self._turn(self._dice.choice(KINDS))
                     next_rollout = now + ROLLOUT_SECONDS
             time.sleep(0.05)
 
@@ -175,6 +194,7 @@ class Chaos:
     def _unrest(self) -> str:
         try:
             assigned = self._assigned()
+            ((known,),) = self.house.query("select count(*) from assignments")
         except psycopg.Error as error:
             return f"the database does not answer: {error}"
         there = {(node, pipeline): pid for pid, _, node, pipeline in self._last_sample()[1]}
@@ -184,7 +204,10 @@ class Chaos:
             for place, mark in assigned.items()
             if place not in there or seen.get(place) != (mark, there[place])
         ]
-        if missing := len(KINDS) * len(self.house.names) - len(assigned):
+        wrong += [
+            f"{place} is to run nothing, and does as {there[place]}" for place in {*there} - {*assigned}
+        ]
+        if missing := len(KINDS) * len(self.house.names) - known:
             wrong.append(f"{missing} assignments are not there yet")
         return "; ".join(wrong)
 
@@ -243,7 +266,7 @@ class Chaos:
         kills = ", ".join(f"{kind} {count}" for kind, count in sorted(self.kills.items()))
         return (
             f"kills     {self.kills.total()} ({kills})\n"
-            f"rollouts  {self.rollouts}\n"
+            f"orders    {self.rollouts} rollouts, {self.stops} stops\n"
             f"samples   {len(lines)} of the process table, {len(processes)} engine processes\n"
             f"ids       {self.house.receiver.count} received"
         )

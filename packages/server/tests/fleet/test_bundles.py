@@ -79,9 +79,7 @@ def test_what_cannot_be_rendered_is_held_and_what_stops_needs_no_secret() -> Non
     node = due()
     held = payload(make_bundles([(node, [wanted("gone")])], ingredients())).pipelines[0]
     assert (held.state, "gone" in held.reason) == ("hold", True)
-    stopped = payload(
-        make_bundles([(node, [wanted("gone", desired="stop")])], ingredients())
-    ).pipelines[0]
+    stopped = payload(make_bundles([(node, [wanted("gone", desired="stop")])], ingredients())).pipelines[0]
     assert (stopped.state, stopped.secrets) == ("stop", ())
 
 
@@ -118,8 +116,8 @@ def test_stores_that_the_engine_asks_are_named_and_a_missing_one_is_held() -> No
     node = due()
     ref = StoreRef(name="store-aws", type="aws_secrets_manager", options={"region": "eu-central-1"})
     given = ingredients(stores={ENVIRONMENT: {"store-aws": ref}})
-    assert payload(make_bundles([(node, [wanted(stores=["store-aws"])])], given)).pipelines[
-        0
-    ].stores == (ref,)
+    assert payload(make_bundles([(node, [wanted(stores=["store-aws"])])], given)).pipelines[0].stores == (
+        ref,
+    )
     held = payload(make_bundles([(node, [wanted(stores=["store-gone"])])], given)).pipelines[0]
     assert (held.state, "store-gone" in held.reason) == ("hold", True)

@@ -25,7 +25,7 @@ async def rotate(agent, *, held=None, key=None, at=None, **changes):
         **{
             "organization": agent.told.organization,
             "node": agent.told.node_id,
-            "token": str(tokens.parse(held).id),
+            "token": renewal.token_claimed(tokens.parse(held)),
             "at": at or time.time_ns() // 1_000_000,
         }
         | changes

@@ -8,7 +8,9 @@ from typing import Final
 import msgspec
 
 from vectorflow_wire import envelope
+from vectorflow_wire.encoding import base32_text
 from vectorflow_wire.envelope import Envelope
+from vectorflow_wire.tokens import Token
 
 ROTATE_PATH: Final = "/agent/v1/rotate"
 CHALLENGE_PATH: Final = "/agent/v1/challenge"
@@ -18,7 +20,7 @@ ROTATE_AFTER_SECONDS: Final = 30 * 24 * 3600
 class RotationClaim(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Signed with the node's identity key as `envelope.ROTATION`. `at` is epoch ms by the node's clock.
 
-    `token` is the id part of the node token in use, so that a claim is of no use with another token.
+    `token` is the id part of the node token in use as it stands there, so that a claim is of no use with another.
     `sealing` is the new X25519 public key (base64 of 32 bytes); empty leaves the key as it is. The node
     keeps the old private key until a bundle arrives in which nothing is sealed to it any more.
     """
@@ -28,6 +30,11 @@ class RotationClaim(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     token: str
     at: int
     sealing: str = ""
+
+
+def token_claimed(token: Token) -> str:
+    """How a claim names a token: its id in base32."""
+    return base32_text(token.id.bytes)
 
 
 class RotateRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

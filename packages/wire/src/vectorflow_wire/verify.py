@@ -28,6 +28,12 @@ class BundleUnreadable(BundleRefused):
     code = "bundle-unreadable"
 
 
+class BundleTooLarge(BundleRefused):
+    """It is longer than a node reads."""
+
+    code = "bundle-too-large"
+
+
 class BundleFormatUnknown(BundleRefused):
     """It has a format this agent does not know; update the agent."""
 

@@ -84,14 +84,18 @@ def _decide_run(state: State, wanted: BundlePipeline) -> Step:
 
 
 def _confirm(state: State, wanted: BundlePipeline) -> Step:
-    """The wanted bytes run already, maybe under another number."""
-    renumbered = state.applied is not None and state.applied.number != wanted.number
-    changed = state.applied != wanted
+    """The wanted bytes run already, maybe under another number, or were ordered again."""
+    applied = state.applied
+    anew = applied is not None and (applied.number, applied.attempt) != (wanted.number, wanted.attempt)
+    if anew and state.live is None:
+        # Told once it runs again.
+        return _ensure_running(state)
+    changed = applied != wanted
     state = _with(state, applied=wanted)
     commands: tuple[Command, ...] = ()
     if changed:
         commands += (Save(wanted, state.live, False),)
-    if renumbered and state.live is not None:
+    if anew:
         commands += (Tell(kind=ReportKind.APPLIED, spec=wanted),)
     state, more = _ensure_running(state)
     return state, commands + more

@@ -19,6 +19,7 @@ from vectorflow_agent.core import observability
 from vectorflow_wire import messages, renewal, taps
 from vectorflow_wire.bundles import DesiredAnswer
 from vectorflow_wire.releases import RELEASES_PATH
+from vectorflow_wire.verify import BundleRefused, BundleTooLarge, BundleUnreadable
 
 CALL_TIMEOUT: Final = 20.0
 STREAM_SILENCE_SECONDS: Final = 60.0
@@ -54,6 +55,15 @@ class Answered(msgspec.Struct, frozen=True):
     date: str
 
 
+class DesiredUnusable(GatewayError):
+    """What came as the desired state is none that could be verified. `refusal` tells why, for a report."""
+
+    def __init__(self, refusal: BundleRefused, *, status: int, etag: str) -> None:
+        super().__init__(str(refusal), status=status)
+        self.refusal = refusal
+        self.etag = etag
+
+
 class Fetched(msgspec.Struct, frozen=True):
     """An answer of the desired state: the body as it came, and its ETag."""
 
@@ -86,14 +96,21 @@ class Gateway:
         return _decoded(body, messages.EnrollAnswer)
 
     async def desired(self, token: str, etag: str) -> Fetched | None:
-        """The desired state, or None when it is still the one with this ETag."""
+        """The desired state, or None when it is still the one with this ETag. Also raises DesiredUnusable."""
         headers = {"if-none-match": etag} if etag else {}
         async with self._open("GET", messages.DESIRED_PATH, token, headers=headers) as response:
             if response.status_code == 304:
                 return None
-            body = await _read(response, _BUNDLE_LIMIT)
-            _decoded(body, DesiredAnswer)
-            return Fetched(body, response.headers.get("etag", ""))
+            came = response.headers.get("etag", "")
+            try:
+                body = await _read(response, _BUNDLE_LIMIT)
+            except GatewayError as error:
+                raise DesiredUnusable(BundleTooLarge(str(error)), status=200, etag=came) from error
+            try:
+                _decoded(body, DesiredAnswer)
+            except GatewayError as error:
+                raise DesiredUnusable(BundleUnreadable(str(error)), status=200, etag=came) from error
+            return Fetched(body, came)
 
     async def probe(self, token: str, *, seconds: float) -> Answered:
         """Ask for the desired state without taking it, whatever the answer is. Raises GatewayError."""

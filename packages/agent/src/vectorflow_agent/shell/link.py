@@ -14,7 +14,7 @@ import msgspec
 
 from vectorflow_agent import __version__
 from vectorflow_agent.settings import SettingsInvalid, enrolment_token
-from vectorflow_agent.shell.client import Fetched, Gateway, GatewayError
+from vectorflow_agent.shell.client import DesiredUnusable, Fetched, Gateway, GatewayError
 from vectorflow_agent.shell.context import Context
 from vectorflow_agent.shell.disk import read_optional, write_atomic
 from vectorflow_agent.shell.engines import EngineMissing
@@ -169,7 +169,11 @@ class Link:
 
     async def _poll(self) -> None:
         self._poll_now.clear()
-        fetched = await self._gateway.desired(self.token(), self._etag)
+        try:
+            fetched = await self._gateway.desired(self.token(), self._etag)
+        except DesiredUnusable as error:
+            await self._refuse(error.refusal, error.etag)
+            raise
         if fetched is None:
             self.polled.set()
             return

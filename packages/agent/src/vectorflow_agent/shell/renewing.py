@@ -13,8 +13,13 @@ from vectorflow_agent.shell.identity import enrolment_write
 from vectorflow_agent.shell.link import Link
 from vectorflow_agent.shell.prepare import now_ms
 from vectorflow_wire import tokens
-from vectorflow_wire.encoding import base32_text
-from vectorflow_wire.renewal import ROTATE_AFTER_SECONDS, RotateRequest, RotationClaim, rotation_signed
+from vectorflow_wire.renewal import (
+    ROTATE_AFTER_SECONDS,
+    RotateRequest,
+    RotationClaim,
+    rotation_signed,
+    token_claimed,
+)
 
 _log = logging.getLogger(__name__)
 _DAY_SECONDS: Final = 24 * 3600.0
@@ -62,7 +67,7 @@ class Renewing:
         claim = RotationClaim(
             organization=enrolment.organization,
             node=enrolment.node_id,
-            token=base32_text(tokens.parse(enrolment.node_token).id.bytes),
+            token=token_claimed(tokens.parse(enrolment.node_token)),
             at=now_ms(),
             sealing=public,
         )

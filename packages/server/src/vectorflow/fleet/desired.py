@@ -155,7 +155,7 @@ class DesiredBook:
         """Return a file by its hash, only when the node's present bundle names it. Raises `FileNotNamed`."""
         version = await self._fresh(authority)
         if version is not None and version.hashes is None:
-            await self._load(authority)
+            await self.load(authority.organization_id, authority.node_id)
             version = self._versions.get(authority.node_id)
         if version is None or version.hashes is None or sha256 not in version.hashes:
             raise FileNotNamed

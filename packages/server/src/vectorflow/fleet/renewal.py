@@ -130,7 +130,7 @@ class Renewal:
             raise RotationRefused from None
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise AgentRequestInvalid("the claim cannot be read") from error
-        expected = (str(authority.organization_id), str(authority.node_id), str(token.id))
+        expected = (str(authority.organization_id), str(authority.node_id), renewal.token_claimed(token))
         if (claim.organization, claim.node, claim.token) != expected:
             raise RotationRefused
         if claim.sealing:

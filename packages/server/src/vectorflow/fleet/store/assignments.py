@@ -62,7 +62,7 @@ async def assignment_put(
 ) -> dict[UUID, int]:
     """Assign a revision to nodes; return the generation from which a node's report counts.
 
-    The same revision again raises `attempt`, so that a node which refused it tries again.
+    Each order raises `attempt`: a node that refused this revision tries again, and one that runs it says so again.
     """
     made = await txn.rows(
         AssignedRow,
@@ -80,7 +80,7 @@ async def assignment_put(
         select %(organization_id)s, id, %(pipeline_id)s, %(revision)s, %(desired)s, %(reason)s, wanted from raised
         on conflict (organization_id, node_id, pipeline_id) do update set
             previous_revision = case when a.revision = excluded.revision then a.previous_revision else a.revision end,
-            attempt = case when a.revision = excluded.revision then a.attempt + 1 else 0 end,
+            attempt = a.attempt + 1,
             revision = excluded.revision, desired = excluded.desired, reason = excluded.reason,
             generation = excluded.generation, assigned_at = now()
         returning node_id, generation""",
