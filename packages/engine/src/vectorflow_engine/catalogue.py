@@ -33,6 +33,7 @@ from vectorflow_engine.sources.measured import (
 from vectorflow_engine.sources.stdin import StdinOptions, StdinSource
 from vectorflow_engine.transforms.conditions import VrlUse
 from vectorflow_engine.transforms.dedupe import Dedupe, DedupeOptions
+from vectorflow_engine.transforms.log_to_metric import LogToMetric, LogToMetricOptions
 from vectorflow_engine.transforms.remap import Remap, RemapOptions
 from vectorflow_engine.transforms.routing import (
     ExclusiveRoute,
@@ -67,6 +68,7 @@ SPECS: dict[tuple[str, str], Spec] = {
     ("transform", "dedupe"): Spec(DedupeOptions, Dedupe, LOG),
     ("transform", "exclusive_route"): Spec(ExclusiveRouteOptions, ExclusiveRoute, LOG_OR_METRIC),
     ("transform", "filter"): Spec(FilterOptions, Filter, LOG_OR_METRIC),
+    ("transform", "log_to_metric"): Spec(LogToMetricOptions, LogToMetric, LOG, METRIC),
     ("transform", "remap"): Spec(RemapOptions, Remap, LOG_OR_METRIC),
     ("transform", "route"): Spec(RouteOptions, Route, LOG_OR_METRIC),
     ("transform", "sample"): Spec(SampleOptions, Sample, LOG),

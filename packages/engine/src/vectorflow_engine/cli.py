@@ -15,7 +15,9 @@ import uvloop
 from vectorflow_engine import __version__, log, plan
 from vectorflow_engine.component import StartError
 from vectorflow_engine.config.errors import ConfigError
+from vectorflow_engine.config.load import tests_config
 from vectorflow_engine.engine import EXIT_CONFIG, Engine
+from vectorflow_engine.testing.run import run_tests
 
 _RULE = "-" * 36
 
@@ -46,6 +48,9 @@ def _parser() -> argparse.ArgumentParser:
     validate.add_argument("--no-environment", action="store_true")
     validate.add_argument("--skip-healthchecks", action="store_true", help=argparse.SUPPRESS)
     validate.add_argument("-d", "--deny-warnings", action="store_true")
+    test = commands.add_parser("test", help="run the unit tests in configuration files and exit")
+    test.add_argument("paths", nargs="*", metavar="FILE")
+    test.add_argument("-C", "--config-dir", action="append", default=[], dest="directories", metavar="DIR")
     return parser
 
 
@@ -59,7 +64,7 @@ def _positive(text: str) -> int:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry of the command; ends the process."""
     options = _parser().parse_args(arguments)
-    code = validate(options) if options.command == "validate" else run(options)
+    code = {"validate": validate, "test": test}.get(options.command, run)(options)
     sys.stdout.flush()
     sys.stderr.flush()
     # Not sys.exit: a thread that waits for a pipe nobody serves must not keep the process.
@@ -114,6 +119,24 @@ def validate(options: argparse.Namespace) -> int:
         print("√ Environment")
     print(f"{_RULE}\n{'Validated':>{len(_RULE)}}")
     return 0
+
+
+def test(options: argparse.Namespace) -> int:
+    """Run unit tests and say how they went; 0, 1 when one failed, 78 when they cannot be read."""
+    try:
+        paths = plan.paths_of([*options.config, *options.paths], [*options.config_dir, *options.directories])
+        config = tests_config(paths)
+    except ConfigError as error:
+        return _failed("Failed to load the tests", error.messages)
+    results = run_tests(config)
+    print("Running tests" if results else "No tests were found.")
+    for each in results:
+        print(f"test {log.clean(each.name)} ... {each.outcome}")
+        for failure in each.failures:
+            place = "" if failure.output is None else f"output {failure.output + 1}: "
+            place += "" if failure.condition is None else f"condition {failure.condition + 1}: "
+            print(f"    {place}{log.clean_lines(failure.message)}")
+    return 0 if all(each.outcome == "passed" for each in results) else 1
 
 
 def _check_data_dir(made: plan.Plan) -> None:

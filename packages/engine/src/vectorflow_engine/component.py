@@ -136,6 +136,8 @@ class Source(abc.ABC):
 class Transform(abc.ABC):
     """Turns events into events, at once and without waiting."""
 
+    makes_metrics: ClassVar[bool] = False
+
     def __init__(self, context: Context) -> None:
         self.context = context
         self.meter = context.meter()

@@ -30,7 +30,9 @@ class TransformNode(Consumer):
         self._busy.add(time.perf_counter() - began)
         for port, events in made.items():
             if events:
-                await self.outputs[port].send(batch.with_events(events))
+                passed = batch.with_events(events)
+                passed.metric = batch.metric or transform.makes_metrics
+                await self.outputs[port].send(passed)
         batch.release()
 
 

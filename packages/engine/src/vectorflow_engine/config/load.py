@@ -61,6 +61,18 @@ def load(paths: Iterable[Path], *, resolve_secrets: bool) -> EngineConfig:
         raise ConfigError(*(resolver.redact(text) for text in error.messages)) from None
 
 
+def tests_config(paths: Iterable[Path]) -> dict[str, Any]:
+    """The transforms and tests of some files, secrets left as they stand; raises `ConfigError`."""
+    documents = {path: parse(read_text(path), path) for path in paths}
+    tests = []
+    for path, document in documents.items():
+        section = document.get("tests") or []
+        if not isinstance(section, list):
+            raise ConfigError(f"{path}: `tests` must be a list")
+        tests += section
+    return {**_merge(documents), "tests": tests}
+
+
 def _secret_part(text: str, path: Path) -> dict[str, Any]:
     section = parse(text, path).get("secret")
     return {"secret": section} if section else {}
@@ -105,7 +117,7 @@ def _shape(document: dict[str, Any], resolver: secrets.Resolver) -> EngineConfig
             if name in components:
                 other = components[name].kind
                 problems.append(f"component id `{name}` is used by a {other} and a {kind}")
-            problems += _component(components, name, kind, table)
+            problems += take_component(components, name, kind, table)
     if problems:
         raise ConfigError(*problems)
     convert(document.get("healthchecks", {}), HealthchecksTable, "healthchecks")
@@ -118,7 +130,8 @@ def _shape(document: dict[str, Any], resolver: secrets.Resolver) -> EngineConfig
     )
 
 
-def _component(into: dict[str, ComponentConfig], name: str, kind: ComponentKind, table: Any) -> list[str]:
+def take_component(into: dict[str, ComponentConfig], name: str, kind: ComponentKind, table: Any) -> list[str]:
+    """Add the component that a table says, and return what is wrong with it."""
     if not isinstance(table, dict) or not isinstance(table.get("type"), str):
         return [f"{kind.capitalize()} `{name}`: option `type` is required"]
     if "." in name or not name:

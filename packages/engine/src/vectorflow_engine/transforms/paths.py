@@ -14,7 +14,7 @@ _TEMPLATE = re.compile(r"\{\{\s*([^}]+?)\s*\}\}")
 
 def getter(path: str) -> Callable[[Any], Any]:
     """A function that finds the field in an event, or `MISSING`; raises `ConfigError`."""
-    steps = _steps(path)
+    steps = steps_of(path)
     if len(steps) == 1 and isinstance(steps[0], str):
         key = steps[0]
         return lambda event: event.get(key, MISSING)
@@ -30,7 +30,8 @@ def getter(path: str) -> Callable[[Any], Any]:
     return find
 
 
-def _steps(path: str) -> list[str | int]:
+def steps_of(path: str) -> list[str | int]:
+    """The steps of a path; raises `ConfigError`."""
     steps: list[str | int] = []
     position = 0
     while position < len(path):

@@ -119,10 +119,15 @@ class Program:
         return VrlResult("ok", [each if type(each) is dict else {"message": each} for each in many])
 
     def _failure(self, report: str) -> VrlResult:
-        text = report.strip().split("\n", 1)[0]
-        text = text.split("]: ", 1)[1] if text.startswith("error[") and "]: " in text else text
+        text = failure_text(report)
         aborted = self._can_abort and not text.startswith("function call error") and _ABORTED.search(report)
         return VrlResult("abort" if aborted else "error", message=text)
+
+
+def failure_text(report: str) -> str:
+    """The first line of what VRL says of a failure at run time, without its code."""
+    text = report.strip().split("\n", 1)[0]
+    return text.split("]: ", 1)[1] if text.startswith("error[") and "]: " in text else text
 
 
 class Condition:
@@ -151,9 +156,13 @@ class Condition:
 
     def matches(self, event: dict[str, Any]) -> bool:
         """Whether the event satisfies the condition."""
+        return self.why_not(event) is None
+
+    def why_not(self, event: dict[str, Any]) -> str | None:
+        """Why the event does not satisfy the condition, None when it does."""
         keys = timestamps.typed_keys(event, self._words)
         runtime, text = self._typed.get(keys) or self._variant(keys)
         try:
-            return runtime.execute(text, event).runtime_result is True
-        except Exception:  # noqa: BLE001, RUF100 - an error at run time is false, as in Vector
-            return False
+            return None if runtime.execute(text, event).runtime_result is True else "the condition is false"
+        except Exception as error:  # noqa: BLE001, RUF100 - an error at run time is false, as in Vector
+            return failure_text(str(error))
