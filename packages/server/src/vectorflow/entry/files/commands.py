@@ -18,8 +18,10 @@ from vectorflow.entry.files.report import as_json, as_text, dump, err, out, prin
 from vectorflow.entry.files.rewrite import CannotFormat, formatted
 from vectorflow.entry.files.sarif import as_sarif
 from vectorflow.entry.files.svg import as_svg
+from vectorflow.entry.files.unit_tests import TestsFormat, rendered, run_files
 from vectorflow.entry.files.vrl import VersionedVrl
 from vectorflow.entry.files.write import NotWritten, write_file
+from vectorflow_engine.testing.sandbox import TestsStopped
 from vectorflow_topology.checks.policy import PolicyRule
 from vectorflow_topology.compiler import CompileFailed, Target, compile_document
 from vectorflow_topology.compiler.types import version_key
@@ -74,6 +76,7 @@ def register(app: typer.Typer) -> None:
     app.command("fmt")(fmt_command)
     app.command("diff")(diff_command)
     app.command("graph")(graph_command)
+    app.command("test")(unit_tests_command)
 
 
 def check_command(
@@ -238,6 +241,30 @@ def graph_command(
     loaded = _readable(file, PROBLEMS)
     made = as_svg(loaded.document, loaded.name) if format is GraphFormat.svg else as_mermaid(loaded.document)
     _deliver(made, output)
+
+
+def unit_tests_command(
+    files: Files,
+    *,
+    format: Annotated[TestsFormat, typer.Option(help="How to print results.")] = TestsFormat.text,  # noqa: A002 - the option's name
+    output: Output = None,
+    seconds: Annotated[float, typer.Option(help="How long the tests of one file may take.", min=0.1)] = 60.0,
+) -> None:
+    """Run the unit tests of pipelines and Vector configurations with the embedded engine.
+
+    Ends with 0 when all pass, 1 when one does not, 2 when they could not be run.
+    """
+    loaded = [load(configuration) for configuration in _given(files)]
+    _say([located for each in loaded for located in each.findings if located.finding.severity == "error"])
+    if not all(each.is_readable for each in loaded):
+        _fail("the tests were not run; correct the errors first", USAGE)
+    try:
+        found = run_files(loaded, seconds)
+    except TestsStopped as stopped:
+        _fail(str(stopped), USAGE)
+    _deliver(rendered(found, format), output)
+    if not all(each.passed for each in found):
+        raise typer.Exit(PROBLEMS)
 
 
 def _target(vector_version: str, *, interpolation: bool = False, tests: bool = False) -> Target:
