@@ -25,12 +25,15 @@ from vectorflow.keys.service import KeyService
 from vectorflow.library import http as library_http
 from vectorflow.library.rules import PolicyRuleService
 from vectorflow.library.service import EngineSchemaService
+from vectorflow.library.snippets import SnippetService
+from vectorflow.library.templates import TemplateService
 from vectorflow.pipelines import http as pipelines_http
 from vectorflow.pipelines.compiling import Workbench
 from vectorflow.pipelines.revisions import RevisionService
 from vectorflow.pipelines.service import PipelineService
 from vectorflow.pipelines.surroundings import Surroundings
 from vectorflow.pipelines.types import Deployed
+from vectorflow.pipelines.unit_tests import UnitTestService
 from vectorflow.pipelines.vrl import WorkerVrl
 from vectorflow.platform.credentials import Role, role_url
 from vectorflow.platform.database import Database, Transaction
@@ -161,6 +164,9 @@ def app(house: House) -> Any:
         "policy_rules": PolicyRuleService(),
         "engine_schemas": EngineSchemaService(),
         "programs": house.services.rooms.programs,
+        "unit_tests": UnitTestService(),
+        "templates_kept": TemplateService(),
+        "snippets_kept": SnippetService(),
     }
     dependencies = {name: _constant(service) for name, service in named.items()}
     handlers = [*vault_http.routes, *library_http.routes, *pipelines_http.routes]

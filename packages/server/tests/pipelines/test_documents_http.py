@@ -102,3 +102,32 @@ async def test_the_description_names_everything(client) -> None:
     } <= set(schemas)  # fmt: skip
     assert "from" in schemas["Diff"]["properties"]
     assert msgspec.json.encode(document)
+
+
+async def test_several_files_are_imported_together(client, world) -> None:
+    files = {
+        "sources/in.yaml": "type: stdin\n",
+        "sinks/out.yaml": "type: blackhole\ninputs: [in]\n",
+    }
+    body = {"files": files, "directory": True}
+    result = (await client.post(f"{world.path}/import", body)).json()
+    (named,) = result["documents"]
+    assert {each["id"] for each in named["document"]["components"]} == {"in", "out"}
+    body = {"files": {"a.yaml": "sources: {in: {type: stdin}}", "b.toml": "x = ["}}
+    result = (await client.post(f"{world.path}/import", body)).json()
+    assert any(each["message"].startswith("b.toml: ") for each in result["findings"])
+
+
+async def test_importing_again_keeps_the_layout(client, world, document) -> None:
+    document["layout"] = {"out": {"x": 7, "y": 8}}
+    text = "sources: {in: {type: stdin}}\nsinks: {out: {type: blackhole, inputs: [in]}}"
+    (named,) = (await client.post(f"{world.path}/import", {"text": text})).json()["documents"]
+    body = {"document": document, "imported": named["document"]}
+    answer = (await client.post(f"{world.path}/documents/reimport", body)).json()
+    assert answer["document"]["layout"]["out"] == {"x": 7.0, "y": 8.0}
+    assert {each["component"] for each in answer["changes"]} >= {"parse", "out"}
+
+
+async def test_a_viewer_does_not_import_again(viewer, world, document) -> None:
+    body = {"document": document, "imported": document}
+    assert (await viewer.post(f"{world.path}/documents/reimport", body)).status_code == 403

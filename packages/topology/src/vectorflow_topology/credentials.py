@@ -6,8 +6,12 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from vectorflow_topology.catalogue.sensitive import is_credential, secrecy_of, texts
+import msgspec
+
+from vectorflow_topology.catalogue import catalogue
+from vectorflow_topology.catalogue.sensitive import is_credential, looks_sensitive, secrecy_of, texts
 from vectorflow_topology.catalogue.types import ComponentSpec
+from vectorflow_topology.document import Document
 from vectorflow_topology.findings import Finding, Path, note
 from vectorflow_topology.names import accepted_secret
 from vectorflow_topology.surroundings import SECRET, VARIABLE
@@ -50,6 +54,38 @@ def is_literal_credential(spec: ComponentSpec | None, path: Path, text: str) -> 
     if is_credential(spec, path):
         return True
     return secrecy_of(spec, path) == "carrier" and _URL_PASSWORD.search(text) is not None
+
+
+def without_credentials(document: Document) -> tuple[Document, list[str]]:
+    """Return a document in which no credential stands in plain text, and where they stood, `component.option`.
+
+    References to secrets stay: a name is no secret. Values of variables that look like credentials are emptied.
+    """
+    known, removed = catalogue(), []
+    components = []
+    for component in document.components:
+        spec = known.spec(component)
+        options: Any = component.options
+        for path, text in texts(component.options):
+            if is_literal_credential(spec, path, text):
+                options = _emptied(options, path)
+                removed.append(".".join(map(str, (component.id, *path))))
+        components.append(msgspec.structs.replace(component, options=options))
+    variables = {}
+    for name, variable in document.variables.items():
+        hides = looks_sensitive(name) and isinstance(variable.value, str) and variable.value != ""
+        variables[name] = msgspec.structs.replace(variable, value="") if hides else variable
+        removed += [f"variables.{name}"] if hides else []
+    return msgspec.structs.replace(document, components=tuple(components), variables=variables), removed
+
+
+def _emptied(value: Any, path: Path) -> Any:
+    if not path:
+        return ""
+    step, rest = path[0], path[1:]
+    if isinstance(value, Mapping):
+        return {key: _emptied(inner, rest) if key == step else inner for key, inner in value.items()}
+    return [_emptied(inner, rest) if at == step else inner for at, inner in enumerate(value)]
 
 
 def _last_name(path: Path) -> str:

@@ -740,6 +740,24 @@ export type ExportList = {
 export type ExportState = 'waiting' | 'making' | 'signing' | 'ready' | 'failed';
 
 /**
+ * Extracted
+ */
+export type Extracted = {
+    source: string;
+    count: number;
+    events: Array<unknown>;
+};
+
+/**
+ * Failure
+ */
+export type Failure = {
+    message: string;
+    output?: number | null;
+    condition?: number | null;
+};
+
+/**
  * Finding
  */
 export type Finding = {
@@ -821,8 +839,12 @@ export type HostMetrics = {
  * ImportRequest
  */
 export type ImportRequest = {
-    text: string;
+    text?: string;
     format?: 'auto' | 'yaml' | 'toml' | 'json';
+    files?: {
+        [key: string]: string;
+    };
+    directory?: boolean;
 };
 
 /**
@@ -1360,6 +1382,21 @@ export type OwnKeyState = {
 };
 
 /**
+ * Parameter
+ */
+export type Parameter = {
+    name: string;
+    title: string;
+    type: 'text' | 'texts' | 'number' | 'boolean' | 'choice' | 'field' | 'fields' | 'secret';
+    help?: string;
+    default?: unknown;
+    choices?: Array<string>;
+    minimum?: number | null;
+    maximum?: number | null;
+    variable?: boolean;
+};
+
+/**
  * Pipeline
  */
 export type Pipeline = {
@@ -1591,6 +1628,22 @@ export type ReadCertificate = {
     key: string;
     fingerprint: string;
     authority: boolean;
+};
+
+/**
+ * ReimportRequest
+ */
+export type ReimportRequest = {
+    document: Document;
+    imported: Document;
+};
+
+/**
+ * Reimported
+ */
+export type Reimported = {
+    document: Document;
+    changes: Array<Change>;
 };
 
 /**
@@ -1939,6 +1992,40 @@ export type SignIn = {
 };
 
 /**
+ * Snippet
+ */
+export type Snippet = {
+    id: string;
+    title: string;
+    summary: string;
+    category: string;
+    program: string;
+    before?: {
+        [key: string]: unknown;
+    } | null;
+    after?: {
+        [key: string]: unknown;
+    } | null;
+    updated_by?: string | null;
+};
+
+/**
+ * SnippetList
+ */
+export type SnippetList = {
+    items: Array<Snippet>;
+};
+
+/**
+ * SnippetNew
+ */
+export type SnippetNew = {
+    name: string;
+    program: string;
+    summary?: string;
+};
+
+/**
  * Stale
  */
 export type Stale = {
@@ -2010,6 +2097,91 @@ export type TeamRef = {
     id: string;
     slug: string;
     name: string;
+};
+
+/**
+ * TemplateKept
+ */
+export type TemplateKept = {
+    id: string;
+    name: string;
+    removed: Array<string>;
+};
+
+/**
+ * TemplateList
+ */
+export type TemplateList = {
+    items: Array<TemplateListed>;
+};
+
+/**
+ * TemplateListed
+ */
+export type TemplateListed = {
+    id: string;
+    title: string;
+    summary: string;
+    about: string;
+    category: 'pattern' | 'protection' | 'own';
+    tags: Array<string>;
+    types: Array<string>;
+    parameters: Array<Parameter>;
+    examples: {
+        [key: string]: unknown;
+    };
+    updated_at?: string | null;
+    updated_by?: string | null;
+};
+
+/**
+ * TemplateNew
+ */
+export type TemplateNew = {
+    name: string;
+    document: Document;
+    summary?: string;
+};
+
+/**
+ * TemplateRendered
+ */
+export type TemplateRendered = {
+    document: Document;
+};
+
+/**
+ * TemplateUse
+ */
+export type TemplateUse = {
+    parameters?: {
+        [key: string]: unknown;
+    };
+};
+
+/**
+ * UnitTestResult
+ */
+export type UnitTestResult = {
+    name: string;
+    outcome: string;
+    failures: Array<Failure>;
+    extracted: Array<Extracted>;
+};
+
+/**
+ * UnitTestResults
+ */
+export type UnitTestResults = {
+    items: Array<UnitTestResult>;
+    stopped: string | null;
+};
+
+/**
+ * UnitTestsRun
+ */
+export type UnitTestsRun = {
+    document: Document;
 };
 
 /**
@@ -3974,6 +4146,205 @@ export type UpdatePolicyRuleResponses = {
 
 export type UpdatePolicyRuleResponse = UpdatePolicyRuleResponses[keyof UpdatePolicyRuleResponses];
 
+export type ListTemplatesData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/templates';
+};
+
+export type ListTemplatesErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type ListTemplatesError = ListTemplatesErrors[keyof ListTemplatesErrors];
+
+export type ListTemplatesResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: TemplateList;
+};
+
+export type ListTemplatesResponse = ListTemplatesResponses[keyof ListTemplatesResponses];
+
+export type CreateTemplateData = {
+    body: TemplateNew;
+    path: {
+        org: string;
+        env: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/templates';
+};
+
+export type CreateTemplateErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type CreateTemplateError = CreateTemplateErrors[keyof CreateTemplateErrors];
+
+export type CreateTemplateResponses = {
+    /**
+     * Document created, URL follows
+     */
+    201: TemplateKept;
+};
+
+export type CreateTemplateResponse = CreateTemplateResponses[keyof CreateTemplateResponses];
+
+export type RenderTemplateData = {
+    body: TemplateUse;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/templates/{id}/render';
+};
+
+export type RenderTemplateErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type RenderTemplateError = RenderTemplateErrors[keyof RenderTemplateErrors];
+
+export type RenderTemplateResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: TemplateRendered;
+};
+
+export type RenderTemplateResponse = RenderTemplateResponses[keyof RenderTemplateResponses];
+
+export type DeleteTemplateData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/templates/{id}';
+};
+
+export type DeleteTemplateErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type DeleteTemplateError = DeleteTemplateErrors[keyof DeleteTemplateErrors];
+
+export type DeleteTemplateResponses = {
+    /**
+     * Request fulfilled, nothing follows
+     */
+    204: void;
+};
+
+export type DeleteTemplateResponse = DeleteTemplateResponses[keyof DeleteTemplateResponses];
+
+export type ListSnippetsData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/snippets';
+};
+
+export type ListSnippetsErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type ListSnippetsError = ListSnippetsErrors[keyof ListSnippetsErrors];
+
+export type ListSnippetsResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: SnippetList;
+};
+
+export type ListSnippetsResponse = ListSnippetsResponses[keyof ListSnippetsResponses];
+
+export type CreateSnippetData = {
+    body: SnippetNew;
+    path: {
+        org: string;
+        env: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/snippets';
+};
+
+export type CreateSnippetErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type CreateSnippetError = CreateSnippetErrors[keyof CreateSnippetErrors];
+
+export type CreateSnippetResponses = {
+    /**
+     * Document created, URL follows
+     */
+    201: Snippet;
+};
+
+export type CreateSnippetResponse = CreateSnippetResponses[keyof CreateSnippetResponses];
+
+export type DeleteSnippetData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/snippets/{id}';
+};
+
+export type DeleteSnippetErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type DeleteSnippetError = DeleteSnippetErrors[keyof DeleteSnippetErrors];
+
+export type DeleteSnippetResponses = {
+    /**
+     * Request fulfilled, nothing follows
+     */
+    204: void;
+};
+
+export type DeleteSnippetResponse = DeleteSnippetResponses[keyof DeleteSnippetResponses];
+
 export type ListPipelinesData = {
     body?: never;
     path: {
@@ -4485,6 +4856,62 @@ export type RunProgramResponses = {
 };
 
 export type RunProgramResponse = RunProgramResponses[keyof RunProgramResponses];
+
+export type RunUnitTestsData = {
+    body: UnitTestsRun;
+    path: {
+        org: string;
+        env: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/unit-tests/run';
+};
+
+export type RunUnitTestsErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type RunUnitTestsError = RunUnitTestsErrors[keyof RunUnitTestsErrors];
+
+export type RunUnitTestsResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: UnitTestResults;
+};
+
+export type RunUnitTestsResponse = RunUnitTestsResponses[keyof RunUnitTestsResponses];
+
+export type ReimportDocumentData = {
+    body: ReimportRequest;
+    path: {
+        org: string;
+        env: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/documents/reimport';
+};
+
+export type ReimportDocumentErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type ReimportDocumentError = ReimportDocumentErrors[keyof ReimportDocumentErrors];
+
+export type ReimportDocumentResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: Reimported;
+};
+
+export type ReimportDocumentResponse = ReimportDocumentResponses[keyof ReimportDocumentResponses];
 
 export type ListNodesData = {
     body?: never;

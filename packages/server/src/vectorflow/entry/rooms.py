@@ -18,12 +18,15 @@ from vectorflow.keys.service import KeyService
 from vectorflow.keys.signing import SigningService
 from vectorflow.library.rules import PolicyRuleService
 from vectorflow.library.service import EngineSchemaService
+from vectorflow.library.snippets import SnippetService
+from vectorflow.library.templates import TemplateService
 from vectorflow.pipelines.compiling import Workbench
 from vectorflow.pipelines.engines import TargetEngines
 from vectorflow.pipelines.programs import ProgramService
 from vectorflow.pipelines.revisions import RevisionService
 from vectorflow.pipelines.service import PipelineService
 from vectorflow.pipelines.surroundings import Surroundings
+from vectorflow.pipelines.unit_tests import UnitTestService
 from vectorflow.pipelines.vrl import WorkerVrl
 from vectorflow.platform.database import Database
 from vectorflow.platform.http.events import EventStreams
@@ -38,8 +41,11 @@ SERVICES: Sequence[str] = (
     "vault",
     "engine_schemas",
     "policy_rules",
+    "templates_kept",
+    "snippets_kept",
     "pipelines",
     "programs",
+    "unit_tests",
     "revisions",
     "fleet",
     "statements",
@@ -75,9 +81,12 @@ class Rooms:
         self.engine_schemas = EngineSchemaService()
         targets = TargetEngines(EnginesOfNodes(), self.engine_schemas, self._workbench)
         self.policy_rules = PolicyRuleService()
+        self.templates_kept = TemplateService()
+        self.snippets_kept = SnippetService()
         surroundings = Surroundings(self.policy_rules, self._workbench, AssignedLookup())
         self.pipelines = PipelineService(self.vault, self._workbench, AssignedLookup(), targets, surroundings)
         self.programs = ProgramService()
+        self.unit_tests = UnitTestService()
         self.revisions = RevisionService(self.pipelines)
         self.fleet = FleetService(self.signing, clock, lambda slug: agent_url(settings, slug))
         self.statements = StatementService(clock)

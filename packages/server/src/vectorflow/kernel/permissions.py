@@ -20,6 +20,7 @@ class Permission(StrEnum):
     PIPELINE_READ = "pipeline.read"
     PIPELINE_EDIT = "pipeline.edit"
     PIPELINE_DEPLOY = "pipeline.deploy"
+    LIBRARY_EDIT = "library.edit"
     REVISION_READ = "revision.read"
     ROLLOUT_READ = "rollout.read"
     ROLLOUT_CONTROL = "rollout.control"

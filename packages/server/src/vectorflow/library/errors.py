@@ -29,3 +29,35 @@ class PolicyRuleInvalid(InvalidInputError, status=422, code="library.policy-rule
 
 class TooManyPolicyRules(ConflictError, status=409, code="library.too-many-policy-rules"):
     """No more rules are kept for this organisation. Put several values into one rule."""
+
+
+class TemplateNotFound(NotFoundError, status=404, code="library.template-not-found"):
+    """There is no such template, or you may not know of it."""
+
+
+class TemplateNameTaken(ConflictError, status=409, code="library.template-name-taken"):
+    """There is a template of this name already. Choose another name, or delete that one first."""
+
+
+class TemplateInvalid(InvalidInputError, status=422, code="library.template-invalid"):
+    """The template cannot be kept or used as it was sent."""
+
+
+class TooManyTemplates(ConflictError, status=409, code="library.too-many-templates"):
+    """No more templates are kept for this organisation. Delete those that nobody uses."""
+
+
+class SnippetNotFound(NotFoundError, status=404, code="library.snippet-not-found"):
+    """There is no such snippet, or you may not know of it."""
+
+
+class SnippetNameTaken(ConflictError, status=409, code="library.snippet-name-taken"):
+    """There is a snippet of this name already. Choose another name, or delete that one first."""
+
+
+class SnippetInvalid(InvalidInputError, status=422, code="library.snippet-invalid"):
+    """The snippet cannot be kept as it was sent."""
+
+
+class TooManySnippets(ConflictError, status=409, code="library.too-many-snippets"):
+    """No more snippets are kept for this organisation. Delete those that nobody uses."""

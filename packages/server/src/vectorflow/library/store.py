@@ -1,12 +1,22 @@
-"""The SQL of engine schemas and policy rules."""
+"""The SQL of engine schemas, policy rules, templates and snippets."""
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 import msgspec
-from psycopg.types.json import Jsonb
+from psycopg.types.json import Json, Jsonb
 
-from vectorflow.library.types import Account, EngineSchemaRow, KnownEngine, PolicyRuleRow
+from vectorflow.library.types import (
+    Account,
+    EngineSchemaRow,
+    KnownEngine,
+    NewSnippet,
+    NewTemplate,
+    PolicyRuleRow,
+    SnippetRow,
+    TemplateRow,
+)
 from vectorflow.platform.database import Transaction
 from vectorflow_topology.checks.policy import PolicyRule
 
@@ -251,6 +261,107 @@ async def environment_slugs(txn: Transaction, slugs: Sequence[str]) -> list[str]
         {"slugs": list(slugs)},
     )
     return list(found or ())
+
+
+async def template_list(txn: Transaction, *, limit: int) -> list[TemplateRow]:
+    """Return templates by name, without their documents."""
+    return await txn.rows(
+        TemplateRow,
+        """select id, name, summary, component_count, updated_at, updated_by,
+            array(select distinct c ->> 'type' from json_array_elements(document -> 'components') c order by 1)
+                as types
+        from pipeline_templates where organization_id = %(organization_id)s order by name limit %(limit)s""",
+        {"limit": limit},
+    )
+
+
+async def template_document(txn: Transaction, template_id: UUID) -> dict[str, Any] | None:
+    """Return a template's document."""
+    found: dict[str, Any] | None = await txn.value(
+        "select document from pipeline_templates where organization_id = %(organization_id)s and id = %(id)s",
+        {"id": template_id},
+    )
+    return found
+
+
+async def template_count(txn: Transaction) -> int:
+    """Return how many templates the organisation has."""
+    return int(
+        await txn.value("select count(*) from pipeline_templates where organization_id = %(organization_id)s")
+    )
+
+
+async def template_insert(
+    txn: Transaction, template_id: UUID, template: NewTemplate, document: dict[str, Any], by: str
+) -> TemplateRow | None:
+    """Store a template; None when the name is taken."""
+    return await txn.row(
+        TemplateRow,
+        """insert into pipeline_templates
+            (organization_id, id, name, summary, document, component_count, updated_by)
+        values (%(organization_id)s, %(id)s, %(name)s, %(summary)s, %(document)s, %(count)s, %(by)s)
+        on conflict (organization_id, name) do nothing
+        returning id, name, summary, component_count, updated_at, updated_by, '{}'::text[] as types""",
+        {
+            "id": template_id,
+            "name": template.name,
+            "summary": template.summary,
+            "document": Json(document),
+            "count": len(template.document.components),
+            "by": by[:200],
+        },
+    )
+
+
+async def template_delete(txn: Transaction, template_id: UUID) -> TemplateRow | None:
+    """Remove a template and return what it was."""
+    return await txn.row(
+        TemplateRow,
+        """delete from pipeline_templates where organization_id = %(organization_id)s and id = %(id)s
+        returning id, name, summary, component_count, updated_at, updated_by, '{}'::text[] as types""",
+        {"id": template_id},
+    )
+
+
+async def snippet_list(txn: Transaction, *, limit: int) -> list[SnippetRow]:
+    """Return snippets by name."""
+    return await txn.rows(
+        SnippetRow,
+        """select id, name, summary, program, updated_by from vrl_snippets
+        where organization_id = %(organization_id)s order by name limit %(limit)s""",
+        {"limit": limit},
+    )
+
+
+async def snippet_count(txn: Transaction) -> int:
+    """Return how many snippets the organisation has."""
+    return int(
+        await txn.value("select count(*) from vrl_snippets where organization_id = %(organization_id)s")
+    )
+
+
+async def snippet_insert(
+    txn: Transaction, snippet_id: UUID, snippet: NewSnippet, by: str
+) -> SnippetRow | None:
+    """Store a snippet; None when the name is taken."""
+    return await txn.row(
+        SnippetRow,
+        """insert into vrl_snippets (organization_id, id, name, summary, program, updated_by)
+        values (%(organization_id)s, %(id)s, %(name)s, %(summary)s, %(program)s, %(by)s)
+        on conflict (organization_id, name) do nothing
+        returning id, name, summary, program, updated_by""",
+        {"id": snippet_id, "by": by[:200], **msgspec.structs.asdict(snippet)},
+    )
+
+
+async def snippet_delete(txn: Transaction, snippet_id: UUID) -> SnippetRow | None:
+    """Remove a snippet and return what it was."""
+    return await txn.row(
+        SnippetRow,
+        """delete from vrl_snippets where organization_id = %(organization_id)s and id = %(id)s
+        returning id, name, summary, program, updated_by""",
+        {"id": snippet_id},
+    )
 
 
 def _rule(rule: PolicyRule, environments: Sequence[str], by: str) -> dict[str, object]:

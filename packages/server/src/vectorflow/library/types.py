@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from vectorflow_topology.checks.policy import PolicyRule
+from vectorflow_topology.document import Document
 
 MOST_SCHEMA_BYTES: Final = 4 * 1024 * 1024
 """Bytes of a schema and listing as they are stored, compressed."""
@@ -69,4 +70,54 @@ class PolicyRuleRow(msgspec.Struct, frozen=True, kw_only=True):
     environments: list[str]
     version: int
     updated_at: datetime
+    updated_by: str
+
+
+MOST_TEMPLATES: Final = 200
+MOST_TEMPLATE_BYTES: Final = 1024 * 1024
+MOST_SNIPPETS: Final = 200
+
+
+class NewTemplate(msgspec.Struct, frozen=True):
+    """A pipeline to be kept as a template."""
+
+    name: str
+    summary: str
+    document: Document
+
+
+class TemplateRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A pipeline kept as a template, without its document; `types` are those of its components."""
+
+    id: UUID
+    name: str
+    summary: str
+    types: list[str]
+    component_count: int
+    updated_at: datetime
+    updated_by: str
+
+
+class KeptTemplate(msgspec.Struct, frozen=True):
+    """A template that was kept, and the options that were left out of it because they held credentials."""
+
+    row: TemplateRow
+    removed: list[str]
+
+
+class NewSnippet(msgspec.Struct, frozen=True):
+    """A piece of VRL to be kept."""
+
+    name: str
+    summary: str
+    program: str
+
+
+class SnippetRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A piece of VRL that the organisation keeps."""
+
+    id: UUID
+    name: str
+    summary: str
+    program: str
     updated_by: str

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, ParamSpec, TypeVar
 
@@ -12,9 +12,10 @@ from vectorflow_topology.checks.engines import Engine, check_engines
 from vectorflow_topology.checks.resources import document_resources
 from vectorflow_topology.compiler import Compiled, CompileFailed, Target, compile_document, render
 from vectorflow_topology.destinations import SecretUse, secret_uses
+from vectorflow_topology.diff import Change, diff_documents
 from vectorflow_topology.document import Document
 from vectorflow_topology.findings import Finding, ordered
-from vectorflow_topology.importer import Imported, import_text
+from vectorflow_topology.importer import Imported, import_files, import_text, reimport
 from vectorflow_topology.surroundings import Surroundings
 from vectorflow_topology.vrl import VrlCompiler, VrlDiagnostic
 
@@ -58,6 +59,14 @@ class Workbench:
     async def import_text(self, text: str, text_format: ImportFormat) -> Imported:
         """Return the documents that a configuration of Vector makes. Raises `CheckingBusy`."""
         return await self.run(import_text, text, text_format)
+
+    async def import_files(self, files: Mapping[str, str], *, directory: bool) -> Imported:
+        """Return the documents that several files make together. Raises `CheckingBusy`."""
+        return await self.run(import_files, files, directory=directory)
+
+    async def reimport(self, old: Document, new: Document) -> tuple[Document, tuple[Change, ...]]:
+        """Return a new document with the layout of the old, and what differs. Raises `CheckingBusy`."""
+        return await self.run(_reimported, old, new)
 
     async def run(self, work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         """Run a pure function in a thread. Raises `CheckingBusy` when too much waits already."""
@@ -123,3 +132,8 @@ def _told(finding: Finding, found: list[Finding]) -> bool:
         (each.rule, each.component, each.path) == (finding.rule, finding.component, finding.path)
         for each in found
     )
+
+
+def _reimported(old: Document, new: Document) -> tuple[Document, tuple[Change, ...]]:
+    document = reimport(old, new)
+    return document, tuple(diff_documents(old, document))

@@ -31,6 +31,12 @@ class CheckingBusy(VectorFlowError, status=503, code="pipelines.checking-busy"):
     """Too many documents are being checked right now. Try again in a moment."""
 
 
+class TestsBusy(VectorFlowError, status=503, code="pipelines.tests-busy"):
+    """Too many unit tests are being run right now. Try again in a moment."""
+
+    __test__ = False
+
+
 class ProgramInvalid(InvalidInputError, status=422, code="pipelines.program-invalid"):
     """The program cannot be tried as it was sent."""
 

@@ -37,6 +37,7 @@ _VIEW: Final = frozenset(
 _EDIT: Final = _VIEW | {
     Permission.LOG_READ,
     Permission.PIPELINE_EDIT,
+    Permission.LIBRARY_EDIT,
     Permission.SECRET_USE,
     Permission.VARIABLE_WRITE,
     Permission.LOOKUP_FILE_WRITE,

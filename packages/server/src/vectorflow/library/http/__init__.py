@@ -1,5 +1,5 @@
-"""Routes of engine schemas and policy rules: thin, each declaring the permission it needs."""
+"""Routes of engine schemas, policy rules, templates and snippets: thin, each declaring the permission it needs."""
 
-from vectorflow.library.http import engines, rules
+from vectorflow.library.http import engines, rules, snippets, templates
 
-routes = [*engines.routes, *rules.routes]
+routes = [*engines.routes, *rules.routes, *templates.routes, *snippets.routes]

@@ -27,6 +27,7 @@ from vectorflow.platform.http.etag import not_modified
 from vectorflow.tenancy.types import Access
 from vectorflow_topology.catalogue import catalogue
 from vectorflow_topology.catalogue.types import ComponentSpec
+from vectorflow_topology.diff import Change
 from vectorflow_topology.document import Document
 
 
@@ -38,10 +39,30 @@ class CheckRequest(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class ImportRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """A configuration of Vector to be imported; nothing is saved."""
+    """A configuration of Vector to be imported; nothing is saved.
 
-    text: str
+    Either one `text` or several `files` by their relative names, which merge as Vector merges those of
+    `--config`, or with `directory` those of `--config-dir`.
+    """
+
+    text: str = ""
     format: ImportFormat = "auto"
+    files: dict[str, str] = {}
+    directory: bool = False
+
+
+class ReimportRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """A pipeline's document, and the one that an import made of its configuration."""
+
+    document: Document
+    imported: Document
+
+
+class Reimported(msgspec.Struct):
+    """The imported document with the layout, comments and variables that were there, and what changes by it."""
+
+    document: Document
+    changes: tuple[Change, ...]
 
 
 class Catalogue(msgspec.Struct):
@@ -104,11 +125,37 @@ async def import_configuration(
 ) -> ImportResult:
     """Turn a configuration into documents; saving them is up to the caller."""
     del org, env
-    imported = await pipelines.workbench.import_text(data.text, data.format)
+    if data.files:
+        imported = await pipelines.workbench.import_files(data.files, directory=data.directory)
+    else:
+        imported = await pipelines.workbench.import_text(data.text, data.format)
     return ImportResult(
         documents=[ImportedDocument(name=name, document=document) for name, document in imported.documents],
         findings=list(imported.findings),
     )
+
+
+@post(
+    ENVIRONMENT + "/documents/reimport",
+    operation_id="reimportDocument",
+    summary="Put an imported document in the place of a pipeline's",
+    tags=["pipelines"],
+    permission=Permission.PIPELINE_EDIT,
+    status_code=200,
+    request_max_body_size=2 * MOST_BODY_BYTES,
+    exception_handlers=DOCUMENT_ERRORS,
+)
+async def reimport_document(
+    *,
+    org: FromPath[str],
+    env: FromPath[str],
+    data: JSONBody[ReimportRequest],
+    pipelines: NamedDependency[PipelineService],
+) -> Reimported:
+    """Keep layout, comments and variables; saving the document is up to the caller."""
+    del org, env
+    document, changes = await pipelines.workbench.reimport(data.document, data.imported)
+    return Reimported(document, changes)
 
 
 @get(

@@ -1,0 +1,149 @@
+"""Routes of snippets: pieces of VRL to put into a program."""
+
+import functools
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from litestar import Response, delete, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
+
+from vectorflow.kernel.actor import Actor
+from vectorflow.kernel.permissions import Permission
+from vectorflow.library.snippets import SnippetService
+from vectorflow.library.types import NewSnippet, SnippetRow
+from vectorflow.platform.database import Database
+from vectorflow.platform.http.idempotency import Idempotency
+from vectorflow_engine.vrl.snippets import snippets
+
+_PATH = "/orgs/{org:str}/environments/{env:str}/snippets"
+
+
+class Snippet(msgspec.Struct):
+    """A piece of VRL. Built-in ones show an event before and after; own ones say who kept them."""
+
+    id: str
+    title: str
+    summary: str
+    category: str
+    program: str
+    before: dict[str, Any] | None = None
+    after: dict[str, Any] | None = None
+    updated_by: str | None = None
+
+
+class SnippetList(msgspec.Struct):
+    """The organisation's own snippets by name, then the built-in ones by category."""
+
+    items: list[Snippet]
+
+
+class SnippetNew(msgspec.Struct, forbid_unknown_fields=True):
+    """A snippet to be kept."""
+
+    name: str
+    program: str
+    summary: str = ""
+
+
+@get(
+    _PATH,
+    operation_id="listSnippets",
+    summary="Pieces of VRL to put into programs",
+    tags=["library"],
+    permission=Permission.PIPELINE_READ,
+)
+async def list_snippets(
+    *,
+    org: FromPath[str],
+    env: FromPath[str],
+    organization_id: NamedDependency[UUID],
+    database: NamedDependency[Database],
+    snippets_kept: NamedDependency[SnippetService],
+) -> SnippetList:
+    """List snippets."""
+    del org, env
+    async with database.transaction(organization_id) as txn:
+        rows = await snippets_kept.own(txn)
+    return SnippetList([*map(_own, rows), *_built_in()])
+
+
+@post(
+    _PATH,
+    operation_id="createSnippet",
+    summary="Keep a piece of VRL",
+    tags=["library"],
+    permission=Permission.LIBRARY_EDIT,
+)
+async def create_snippet(
+    *,
+    org: FromPath[str],
+    env: FromPath[str],
+    data: JSONBody[SnippetNew],
+    organization_id: NamedDependency[UUID],
+    actor: NamedDependency[Actor],
+    database: NamedDependency[Database],
+    snippets_kept: NamedDependency[SnippetService],
+    idempotency: NamedDependency[Idempotency],
+) -> Response[Snippet]:
+    """Keep a snippet."""
+    del org, env
+    async with database.transaction(organization_id) as txn:
+        await idempotency.begin(txn)
+        answer = _own(await snippets_kept.keep(txn, actor, NewSnippet(data.name, data.summary, data.program)))
+        await idempotency.finish(txn, 201, answer, {})
+    return Response(answer, status_code=201)
+
+
+@delete(
+    _PATH + "/{id:uuid}",
+    operation_id="deleteSnippet",
+    summary="Delete a piece of VRL of the organisation",
+    tags=["library"],
+    permission=Permission.LIBRARY_EDIT,
+)
+async def delete_snippet(
+    *,
+    org: FromPath[str],
+    env: FromPath[str],
+    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    organization_id: NamedDependency[UUID],
+    actor: NamedDependency[Actor],
+    database: NamedDependency[Database],
+    snippets_kept: NamedDependency[SnippetService],
+) -> None:
+    """Delete a snippet; programs that hold it stay as they are."""
+    del org, env
+    async with database.transaction(organization_id) as txn:
+        await snippets_kept.delete(txn, actor, id)
+
+
+@functools.cache
+def _built_in() -> tuple[Snippet, ...]:
+    return tuple(
+        Snippet(
+            id=each.id,
+            title=each.title,
+            summary=each.summary,
+            category=each.category,
+            program=each.program,
+            before=each.before,
+            after=each.after,
+        )
+        for each in snippets()
+    )
+
+
+def _own(row: SnippetRow) -> Snippet:
+    return Snippet(
+        id=str(row.id),
+        title=row.name,
+        summary=row.summary,
+        category="own",
+        program=row.program,
+        updated_by=row.updated_by,
+    )
+
+
+routes = [list_snippets, create_snippet, delete_snippet]
