@@ -3,8 +3,8 @@
 import { type InfiniteData, infiniteQueryOptions, queryOptions, type UseMutationOptions } from '@tanstack/react-query';
 
 import { client } from '../client.gen';
-import { acknowledgeIncident, admitNode, approveSecretDestination, cancelDecommission, cancelDeletion, cancelRollout, changeLabels, checkDocument, checkProgram, confirmDrift, confirmEngineSchema, createAlertRule, createCertificate, createChannel, createEnrolmentToken, createExport, createGroup, createLookupFile, createPipeline, createPolicyRule, createRollout, createSecret, createSecretStore, createSession, createVariable, decideDuplicate, decommissionNode, deleteAlertRule, deleteCertificate, deleteChannel, deleteEngineSchema, deleteGroup, deleteLookupFile, deletePipeline, deletePolicyRule, deleteSecret, deleteSecretStore, deleteSession, deleteVariable, downloadLookupFile, endOwnKey, exportAudit, fetchExport, fixDocument, getAuditFacets, getAuditProof, getCatalogue, getDiff, getEncryption, getFleetSettings, getGroup, getLive, getNode, getNodeSummary, getOrganization, getOrganizationSettings, getPipeline, getRates, getReady, getRevision, getRollout, getSeries, getSession, importText, listAlertRules, listAudit, listCertificates, listCertificateVersions, listChannels, listDrift, listEngineSchemas, listEnrolmentTokens, listEnvironments, listExports, listGroups, listIncidents, listLogs, listLookupFiles, listLookupFileVersions, listMembers, listNodes, listPipelines, listPolicyRules, listRevisions, listRollouts, listSecretDestinations, listSecrets, listSecretStores, listSecretVersions, listSessions, listStatements, listVariables, listVrlFunctions, nameOwnKey, type Options, pauseRollout, proveOwnKey, readDocument, rejectNode, renameOrganization, renewCertificate, renewLookupFile, requestDeletion, restartPipeline, resumeRollout, revokeEnrolmentToken, revokeNode, revokeSecretDestination, revokeSession, rollbackRollout, rotateDataKey, runProgram, setGroupMaintenance, setLogLevel, setNodeLabels, setNodeMaintenance, stopPipeline, testChannel, updateAlertRule, updateChannel, updateFleetSettings, updateGroup, updatePipeline, updatePolicyRule, updateSecret, updateSecretSettings, updateSecretStore, updateVariable, writeDocument } from '../sdk.gen';
-import type { AcknowledgeIncidentData, AcknowledgeIncidentError, AcknowledgeIncidentResponse, AdmitNodeData, AdmitNodeError, AdmitNodeResponse, ApproveSecretDestinationData, ApproveSecretDestinationError, ApproveSecretDestinationResponse, CancelDecommissionData, CancelDecommissionError, CancelDecommissionResponse, CancelDeletionData, CancelDeletionError, CancelDeletionResponse, CancelRolloutData, CancelRolloutError, CancelRolloutResponse, ChangeLabelsData, ChangeLabelsError, ChangeLabelsResponse, CheckDocumentData, CheckDocumentError, CheckDocumentResponse, CheckProgramData, CheckProgramError, CheckProgramResponse, ConfirmDriftData, ConfirmDriftError, ConfirmDriftResponse, ConfirmEngineSchemaData, ConfirmEngineSchemaError, ConfirmEngineSchemaResponse, CreateAlertRuleData, CreateAlertRuleError, CreateAlertRuleResponse, CreateCertificateData, CreateCertificateError, CreateCertificateResponse, CreateChannelData, CreateChannelError, CreateChannelResponse, CreateEnrolmentTokenData, CreateEnrolmentTokenError, CreateEnrolmentTokenResponse, CreateExportData, CreateExportError, CreateExportResponse, CreateGroupData, CreateGroupError, CreateGroupResponse, CreateLookupFileData, CreateLookupFileError, CreateLookupFileResponse, CreatePipelineData, CreatePipelineError, CreatePipelineResponse, CreatePolicyRuleData, CreatePolicyRuleError, CreatePolicyRuleResponse, CreateRolloutData, CreateRolloutError, CreateRolloutResponse, CreateSecretData, CreateSecretError, CreateSecretResponse, CreateSecretStoreData, CreateSecretStoreError, CreateSecretStoreResponse, CreateSessionData, CreateSessionError, CreateSessionResponse, CreateVariableData, CreateVariableError, CreateVariableResponse, DecideDuplicateData, DecideDuplicateError, DecideDuplicateResponse, DecommissionNodeData, DecommissionNodeError, DecommissionNodeResponse, DeleteAlertRuleData, DeleteAlertRuleError, DeleteAlertRuleResponse, DeleteCertificateData, DeleteCertificateError, DeleteCertificateResponse, DeleteChannelData, DeleteChannelError, DeleteChannelResponse, DeleteEngineSchemaData, DeleteEngineSchemaError, DeleteEngineSchemaResponse, DeleteGroupData, DeleteGroupError, DeleteGroupResponse, DeleteLookupFileData, DeleteLookupFileError, DeleteLookupFileResponse, DeletePipelineData, DeletePipelineError, DeletePipelineResponse, DeletePolicyRuleData, DeletePolicyRuleError, DeletePolicyRuleResponse, DeleteSecretData, DeleteSecretError, DeleteSecretResponse, DeleteSecretStoreData, DeleteSecretStoreError, DeleteSecretStoreResponse, DeleteSessionData, DeleteSessionError, DeleteSessionResponse, DeleteVariableData, DeleteVariableError, DeleteVariableResponse, DownloadLookupFileData, DownloadLookupFileError, EndOwnKeyData, EndOwnKeyError, EndOwnKeyResponse, ExportAuditData, ExportAuditError, FetchExportData, FetchExportError, FixDocumentData, FixDocumentError, FixDocumentResponse, GetAuditFacetsData, GetAuditFacetsError, GetAuditFacetsResponse, GetAuditProofData, GetAuditProofError, GetAuditProofResponse, GetCatalogueData, GetCatalogueError, GetCatalogueResponse, GetDiffData, GetDiffError, GetDiffResponse, GetEncryptionData, GetEncryptionError, GetEncryptionResponse, GetFleetSettingsData, GetFleetSettingsError, GetFleetSettingsResponse, GetGroupData, GetGroupError, GetGroupResponse, GetLiveData, GetLiveError, GetLiveResponse, GetNodeData, GetNodeError, GetNodeResponse, GetNodeSummaryData, GetNodeSummaryError, GetNodeSummaryResponse, GetOrganizationData, GetOrganizationError, GetOrganizationResponse, GetOrganizationSettingsData, GetOrganizationSettingsError, GetOrganizationSettingsResponse, GetPipelineData, GetPipelineError, GetPipelineResponse, GetRatesData, GetRatesError, GetRatesResponse, GetReadyData, GetReadyError, GetReadyResponse, GetRevisionData, GetRevisionError, GetRevisionResponse, GetRolloutData, GetRolloutError, GetRolloutResponse, GetSeriesData, GetSeriesError, GetSeriesResponse, GetSessionData, GetSessionError, GetSessionResponse, ImportTextData, ImportTextError, ImportTextResponse, ListAlertRulesData, ListAlertRulesError, ListAlertRulesResponse, ListAuditData, ListAuditError, ListAuditResponse, ListCertificatesData, ListCertificatesError, ListCertificatesResponse, ListCertificateVersionsData, ListCertificateVersionsError, ListCertificateVersionsResponse, ListChannelsData, ListChannelsError, ListChannelsResponse, ListDriftData, ListDriftError, ListDriftResponse, ListEngineSchemasData, ListEngineSchemasError, ListEngineSchemasResponse, ListEnrolmentTokensData, ListEnrolmentTokensError, ListEnrolmentTokensResponse, ListEnvironmentsData, ListEnvironmentsError, ListEnvironmentsResponse, ListExportsData, ListExportsError, ListExportsResponse, ListGroupsData, ListGroupsError, ListGroupsResponse, ListIncidentsData, ListIncidentsError, ListIncidentsResponse, ListLogsData, ListLogsError, ListLogsResponse, ListLookupFilesData, ListLookupFilesError, ListLookupFilesResponse, ListLookupFileVersionsData, ListLookupFileVersionsError, ListLookupFileVersionsResponse, ListMembersData, ListMembersError, ListMembersResponse, ListNodesData, ListNodesError, ListNodesResponse, ListPipelinesData, ListPipelinesError, ListPipelinesResponse, ListPolicyRulesData, ListPolicyRulesError, ListPolicyRulesResponse, ListRevisionsData, ListRevisionsError, ListRevisionsResponse, ListRolloutsData, ListRolloutsError, ListRolloutsResponse, ListSecretDestinationsData, ListSecretDestinationsError, ListSecretDestinationsResponse, ListSecretsData, ListSecretsError, ListSecretsResponse, ListSecretStoresData, ListSecretStoresError, ListSecretStoresResponse, ListSecretVersionsData, ListSecretVersionsError, ListSecretVersionsResponse, ListSessionsData, ListSessionsError, ListSessionsResponse, ListStatementsData, ListStatementsError, ListStatementsResponse, ListVariablesData, ListVariablesError, ListVariablesResponse, ListVrlFunctionsData, ListVrlFunctionsError, ListVrlFunctionsResponse, NameOwnKeyData, NameOwnKeyError, NameOwnKeyResponse, PauseRolloutData, PauseRolloutError, PauseRolloutResponse, ProveOwnKeyData, ProveOwnKeyError, ProveOwnKeyResponse, ReadDocumentData, ReadDocumentError, ReadDocumentResponse, RejectNodeData, RejectNodeError, RejectNodeResponse, RenameOrganizationData, RenameOrganizationError, RenameOrganizationResponse, RenewCertificateData, RenewCertificateError, RenewCertificateResponse, RenewLookupFileData, RenewLookupFileError, RenewLookupFileResponse, RequestDeletionData, RequestDeletionError, RequestDeletionResponse, RestartPipelineData, RestartPipelineError, RestartPipelineResponse, ResumeRolloutData, ResumeRolloutError, ResumeRolloutResponse, RevokeEnrolmentTokenData, RevokeEnrolmentTokenError, RevokeEnrolmentTokenResponse, RevokeNodeData, RevokeNodeError, RevokeNodeResponse, RevokeSecretDestinationData, RevokeSecretDestinationError, RevokeSecretDestinationResponse, RevokeSessionData, RevokeSessionError, RevokeSessionResponse, RollbackRolloutData, RollbackRolloutError, RollbackRolloutResponse, RotateDataKeyData, RotateDataKeyError, RotateDataKeyResponse, RunProgramData, RunProgramError, RunProgramResponse, SetGroupMaintenanceData, SetGroupMaintenanceError, SetGroupMaintenanceResponse, SetLogLevelData, SetLogLevelError, SetLogLevelResponse, SetNodeLabelsData, SetNodeLabelsError, SetNodeLabelsResponse, SetNodeMaintenanceData, SetNodeMaintenanceError, SetNodeMaintenanceResponse, StopPipelineData, StopPipelineError, TestChannelData, TestChannelError, UpdateAlertRuleData, UpdateAlertRuleError, UpdateAlertRuleResponse, UpdateChannelData, UpdateChannelError, UpdateChannelResponse, UpdateFleetSettingsData, UpdateFleetSettingsError, UpdateFleetSettingsResponse, UpdateGroupData, UpdateGroupError, UpdateGroupResponse, UpdatePipelineData, UpdatePipelineError, UpdatePipelineResponse, UpdatePolicyRuleData, UpdatePolicyRuleError, UpdatePolicyRuleResponse, UpdateSecretData, UpdateSecretError, UpdateSecretResponse, UpdateSecretSettingsData, UpdateSecretSettingsError, UpdateSecretSettingsResponse, UpdateSecretStoreData, UpdateSecretStoreError, UpdateSecretStoreResponse, UpdateVariableData, UpdateVariableError, UpdateVariableResponse, WriteDocumentData, WriteDocumentError, WriteDocumentResponse } from '../types.gen';
+import { acknowledgeIncident, admitNode, approveSecretDestination, cancelDecommission, cancelDeletion, cancelRollout, changeLabels, checkDocument, checkProgram, confirmDrift, confirmEngineSchema, createAlertRule, createCertificate, createChannel, createEnrolmentToken, createExport, createGroup, createLookupFile, createPipeline, createPolicyRule, createRollout, createSecret, createSecretStore, createSession, createSnippet, createTemplate, createVariable, decideDuplicate, decommissionNode, deleteAlertRule, deleteCertificate, deleteChannel, deleteEngineSchema, deleteGroup, deleteLookupFile, deletePipeline, deletePolicyRule, deleteSecret, deleteSecretStore, deleteSession, deleteSnippet, deleteTemplate, deleteVariable, downloadLookupFile, endOwnKey, exportAudit, fetchExport, fixDocument, getAuditFacets, getAuditProof, getCatalogue, getDiff, getEncryption, getFleetSettings, getGroup, getLive, getNode, getNodeSummary, getOrganization, getOrganizationSettings, getPipeline, getRates, getReady, getRevision, getRollout, getSeries, getSession, importText, listAlertRules, listAudit, listCertificates, listCertificateVersions, listChannels, listDrift, listEngineSchemas, listEnrolmentTokens, listEnvironments, listExports, listGroups, listIncidents, listLogs, listLookupFiles, listLookupFileVersions, listMembers, listNodes, listPipelines, listPolicyRules, listRevisions, listRollouts, listSecretDestinations, listSecrets, listSecretStores, listSecretVersions, listSessions, listSnippets, listStatements, listTemplates, listVariables, listVrlFunctions, nameOwnKey, type Options, pauseRollout, proveOwnKey, readDocument, reimportDocument, rejectNode, renameOrganization, renderTemplate, renewCertificate, renewLookupFile, requestDeletion, restartPipeline, resumeRollout, revokeEnrolmentToken, revokeNode, revokeSecretDestination, revokeSession, rollbackRollout, rotateDataKey, runProgram, runUnitTests, setGroupMaintenance, setLogLevel, setNodeLabels, setNodeMaintenance, stopPipeline, testChannel, updateAlertRule, updateChannel, updateFleetSettings, updateGroup, updatePipeline, updatePolicyRule, updateSecret, updateSecretSettings, updateSecretStore, updateVariable, writeDocument } from '../sdk.gen';
+import type { AcknowledgeIncidentData, AcknowledgeIncidentError, AcknowledgeIncidentResponse, AdmitNodeData, AdmitNodeError, AdmitNodeResponse, ApproveSecretDestinationData, ApproveSecretDestinationError, ApproveSecretDestinationResponse, CancelDecommissionData, CancelDecommissionError, CancelDecommissionResponse, CancelDeletionData, CancelDeletionError, CancelDeletionResponse, CancelRolloutData, CancelRolloutError, CancelRolloutResponse, ChangeLabelsData, ChangeLabelsError, ChangeLabelsResponse, CheckDocumentData, CheckDocumentError, CheckDocumentResponse, CheckProgramData, CheckProgramError, CheckProgramResponse, ConfirmDriftData, ConfirmDriftError, ConfirmDriftResponse, ConfirmEngineSchemaData, ConfirmEngineSchemaError, ConfirmEngineSchemaResponse, CreateAlertRuleData, CreateAlertRuleError, CreateAlertRuleResponse, CreateCertificateData, CreateCertificateError, CreateCertificateResponse, CreateChannelData, CreateChannelError, CreateChannelResponse, CreateEnrolmentTokenData, CreateEnrolmentTokenError, CreateEnrolmentTokenResponse, CreateExportData, CreateExportError, CreateExportResponse, CreateGroupData, CreateGroupError, CreateGroupResponse, CreateLookupFileData, CreateLookupFileError, CreateLookupFileResponse, CreatePipelineData, CreatePipelineError, CreatePipelineResponse, CreatePolicyRuleData, CreatePolicyRuleError, CreatePolicyRuleResponse, CreateRolloutData, CreateRolloutError, CreateRolloutResponse, CreateSecretData, CreateSecretError, CreateSecretResponse, CreateSecretStoreData, CreateSecretStoreError, CreateSecretStoreResponse, CreateSessionData, CreateSessionError, CreateSessionResponse, CreateSnippetData, CreateSnippetError, CreateSnippetResponse, CreateTemplateData, CreateTemplateError, CreateTemplateResponse, CreateVariableData, CreateVariableError, CreateVariableResponse, DecideDuplicateData, DecideDuplicateError, DecideDuplicateResponse, DecommissionNodeData, DecommissionNodeError, DecommissionNodeResponse, DeleteAlertRuleData, DeleteAlertRuleError, DeleteAlertRuleResponse, DeleteCertificateData, DeleteCertificateError, DeleteCertificateResponse, DeleteChannelData, DeleteChannelError, DeleteChannelResponse, DeleteEngineSchemaData, DeleteEngineSchemaError, DeleteEngineSchemaResponse, DeleteGroupData, DeleteGroupError, DeleteGroupResponse, DeleteLookupFileData, DeleteLookupFileError, DeleteLookupFileResponse, DeletePipelineData, DeletePipelineError, DeletePipelineResponse, DeletePolicyRuleData, DeletePolicyRuleError, DeletePolicyRuleResponse, DeleteSecretData, DeleteSecretError, DeleteSecretResponse, DeleteSecretStoreData, DeleteSecretStoreError, DeleteSecretStoreResponse, DeleteSessionData, DeleteSessionError, DeleteSessionResponse, DeleteSnippetData, DeleteSnippetError, DeleteSnippetResponse, DeleteTemplateData, DeleteTemplateError, DeleteTemplateResponse, DeleteVariableData, DeleteVariableError, DeleteVariableResponse, DownloadLookupFileData, DownloadLookupFileError, EndOwnKeyData, EndOwnKeyError, EndOwnKeyResponse, ExportAuditData, ExportAuditError, FetchExportData, FetchExportError, FixDocumentData, FixDocumentError, FixDocumentResponse, GetAuditFacetsData, GetAuditFacetsError, GetAuditFacetsResponse, GetAuditProofData, GetAuditProofError, GetAuditProofResponse, GetCatalogueData, GetCatalogueError, GetCatalogueResponse, GetDiffData, GetDiffError, GetDiffResponse, GetEncryptionData, GetEncryptionError, GetEncryptionResponse, GetFleetSettingsData, GetFleetSettingsError, GetFleetSettingsResponse, GetGroupData, GetGroupError, GetGroupResponse, GetLiveData, GetLiveError, GetLiveResponse, GetNodeData, GetNodeError, GetNodeResponse, GetNodeSummaryData, GetNodeSummaryError, GetNodeSummaryResponse, GetOrganizationData, GetOrganizationError, GetOrganizationResponse, GetOrganizationSettingsData, GetOrganizationSettingsError, GetOrganizationSettingsResponse, GetPipelineData, GetPipelineError, GetPipelineResponse, GetRatesData, GetRatesError, GetRatesResponse, GetReadyData, GetReadyError, GetReadyResponse, GetRevisionData, GetRevisionError, GetRevisionResponse, GetRolloutData, GetRolloutError, GetRolloutResponse, GetSeriesData, GetSeriesError, GetSeriesResponse, GetSessionData, GetSessionError, GetSessionResponse, ImportTextData, ImportTextError, ImportTextResponse, ListAlertRulesData, ListAlertRulesError, ListAlertRulesResponse, ListAuditData, ListAuditError, ListAuditResponse, ListCertificatesData, ListCertificatesError, ListCertificatesResponse, ListCertificateVersionsData, ListCertificateVersionsError, ListCertificateVersionsResponse, ListChannelsData, ListChannelsError, ListChannelsResponse, ListDriftData, ListDriftError, ListDriftResponse, ListEngineSchemasData, ListEngineSchemasError, ListEngineSchemasResponse, ListEnrolmentTokensData, ListEnrolmentTokensError, ListEnrolmentTokensResponse, ListEnvironmentsData, ListEnvironmentsError, ListEnvironmentsResponse, ListExportsData, ListExportsError, ListExportsResponse, ListGroupsData, ListGroupsError, ListGroupsResponse, ListIncidentsData, ListIncidentsError, ListIncidentsResponse, ListLogsData, ListLogsError, ListLogsResponse, ListLookupFilesData, ListLookupFilesError, ListLookupFilesResponse, ListLookupFileVersionsData, ListLookupFileVersionsError, ListLookupFileVersionsResponse, ListMembersData, ListMembersError, ListMembersResponse, ListNodesData, ListNodesError, ListNodesResponse, ListPipelinesData, ListPipelinesError, ListPipelinesResponse, ListPolicyRulesData, ListPolicyRulesError, ListPolicyRulesResponse, ListRevisionsData, ListRevisionsError, ListRevisionsResponse, ListRolloutsData, ListRolloutsError, ListRolloutsResponse, ListSecretDestinationsData, ListSecretDestinationsError, ListSecretDestinationsResponse, ListSecretsData, ListSecretsError, ListSecretsResponse, ListSecretStoresData, ListSecretStoresError, ListSecretStoresResponse, ListSecretVersionsData, ListSecretVersionsError, ListSecretVersionsResponse, ListSessionsData, ListSessionsError, ListSessionsResponse, ListSnippetsData, ListSnippetsError, ListSnippetsResponse, ListStatementsData, ListStatementsError, ListStatementsResponse, ListTemplatesData, ListTemplatesError, ListTemplatesResponse, ListVariablesData, ListVariablesError, ListVariablesResponse, ListVrlFunctionsData, ListVrlFunctionsError, ListVrlFunctionsResponse, NameOwnKeyData, NameOwnKeyError, NameOwnKeyResponse, PauseRolloutData, PauseRolloutError, PauseRolloutResponse, ProveOwnKeyData, ProveOwnKeyError, ProveOwnKeyResponse, ReadDocumentData, ReadDocumentError, ReadDocumentResponse, ReimportDocumentData, ReimportDocumentError, ReimportDocumentResponse, RejectNodeData, RejectNodeError, RejectNodeResponse, RenameOrganizationData, RenameOrganizationError, RenameOrganizationResponse, RenderTemplateData, RenderTemplateError, RenderTemplateResponse, RenewCertificateData, RenewCertificateError, RenewCertificateResponse, RenewLookupFileData, RenewLookupFileError, RenewLookupFileResponse, RequestDeletionData, RequestDeletionError, RequestDeletionResponse, RestartPipelineData, RestartPipelineError, RestartPipelineResponse, ResumeRolloutData, ResumeRolloutError, ResumeRolloutResponse, RevokeEnrolmentTokenData, RevokeEnrolmentTokenError, RevokeEnrolmentTokenResponse, RevokeNodeData, RevokeNodeError, RevokeNodeResponse, RevokeSecretDestinationData, RevokeSecretDestinationError, RevokeSecretDestinationResponse, RevokeSessionData, RevokeSessionError, RevokeSessionResponse, RollbackRolloutData, RollbackRolloutError, RollbackRolloutResponse, RotateDataKeyData, RotateDataKeyError, RotateDataKeyResponse, RunProgramData, RunProgramError, RunProgramResponse, RunUnitTestsData, RunUnitTestsError, RunUnitTestsResponse, SetGroupMaintenanceData, SetGroupMaintenanceError, SetGroupMaintenanceResponse, SetLogLevelData, SetLogLevelError, SetLogLevelResponse, SetNodeLabelsData, SetNodeLabelsError, SetNodeLabelsResponse, SetNodeMaintenanceData, SetNodeMaintenanceError, SetNodeMaintenanceResponse, StopPipelineData, StopPipelineError, TestChannelData, TestChannelError, UpdateAlertRuleData, UpdateAlertRuleError, UpdateAlertRuleResponse, UpdateChannelData, UpdateChannelError, UpdateChannelResponse, UpdateFleetSettingsData, UpdateFleetSettingsError, UpdateFleetSettingsResponse, UpdateGroupData, UpdateGroupError, UpdateGroupResponse, UpdatePipelineData, UpdatePipelineError, UpdatePipelineResponse, UpdatePolicyRuleData, UpdatePolicyRuleError, UpdatePolicyRuleResponse, UpdateSecretData, UpdateSecretError, UpdateSecretResponse, UpdateSecretSettingsData, UpdateSecretSettingsError, UpdateSecretSettingsResponse, UpdateSecretStoreData, UpdateSecretStoreError, UpdateSecretStoreResponse, UpdateVariableData, UpdateVariableError, UpdateVariableResponse, WriteDocumentData, WriteDocumentError, WriteDocumentResponse } from '../types.gen';
 
 /**
  * Sign out
@@ -1366,6 +1366,127 @@ export const updatePolicyRuleMutation = (options?: Partial<Options<UpdatePolicyR
     return mutationOptions;
 };
 
+export const listTemplatesQueryKey = (options: Options<ListTemplatesData>) => createQueryKey('listTemplates', options);
+
+/**
+ * Templates to begin a pipeline with
+ */
+export const listTemplatesOptions = (options: Options<ListTemplatesData>) => queryOptions<ListTemplatesResponse, ListTemplatesError, ListTemplatesResponse, ReturnType<typeof listTemplatesQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await listTemplates({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: listTemplatesQueryKey(options)
+});
+
+/**
+ * Keep a pipeline as a template
+ */
+export const createTemplateMutation = (options?: Partial<Options<CreateTemplateData>>): UseMutationOptions<CreateTemplateResponse, CreateTemplateError, Options<CreateTemplateData>> => {
+    const mutationOptions: UseMutationOptions<CreateTemplateResponse, CreateTemplateError, Options<CreateTemplateData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await createTemplate({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * The document that a template makes
+ */
+export const renderTemplateMutation = (options?: Partial<Options<RenderTemplateData>>): UseMutationOptions<RenderTemplateResponse, RenderTemplateError, Options<RenderTemplateData>> => {
+    const mutationOptions: UseMutationOptions<RenderTemplateResponse, RenderTemplateError, Options<RenderTemplateData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await renderTemplate({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Delete a template of the organisation
+ */
+export const deleteTemplateMutation = (options?: Partial<Options<DeleteTemplateData>>): UseMutationOptions<DeleteTemplateResponse, DeleteTemplateError, Options<DeleteTemplateData>> => {
+    const mutationOptions: UseMutationOptions<DeleteTemplateResponse, DeleteTemplateError, Options<DeleteTemplateData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await deleteTemplate({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+export const listSnippetsQueryKey = (options: Options<ListSnippetsData>) => createQueryKey('listSnippets', options);
+
+/**
+ * Pieces of VRL to put into programs
+ */
+export const listSnippetsOptions = (options: Options<ListSnippetsData>) => queryOptions<ListSnippetsResponse, ListSnippetsError, ListSnippetsResponse, ReturnType<typeof listSnippetsQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await listSnippets({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: listSnippetsQueryKey(options)
+});
+
+/**
+ * Keep a piece of VRL
+ */
+export const createSnippetMutation = (options?: Partial<Options<CreateSnippetData>>): UseMutationOptions<CreateSnippetResponse, CreateSnippetError, Options<CreateSnippetData>> => {
+    const mutationOptions: UseMutationOptions<CreateSnippetResponse, CreateSnippetError, Options<CreateSnippetData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await createSnippet({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Delete a piece of VRL of the organisation
+ */
+export const deleteSnippetMutation = (options?: Partial<Options<DeleteSnippetData>>): UseMutationOptions<DeleteSnippetResponse, DeleteSnippetError, Options<DeleteSnippetData>> => {
+    const mutationOptions: UseMutationOptions<DeleteSnippetResponse, DeleteSnippetError, Options<DeleteSnippetData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await deleteSnippet({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
 export const listPipelinesQueryKey = (options: Options<ListPipelinesData>) => createQueryKey('listPipelines', options);
 
 /**
@@ -1712,6 +1833,40 @@ export const runProgramMutation = (options?: Partial<Options<RunProgramData>>): 
     const mutationOptions: UseMutationOptions<RunProgramResponse, RunProgramError, Options<RunProgramData>> = {
         mutationFn: async (fnOptions) => {
             const { data } = await runProgram({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Run a document's unit tests
+ */
+export const runUnitTestsMutation = (options?: Partial<Options<RunUnitTestsData>>): UseMutationOptions<RunUnitTestsResponse, RunUnitTestsError, Options<RunUnitTestsData>> => {
+    const mutationOptions: UseMutationOptions<RunUnitTestsResponse, RunUnitTestsError, Options<RunUnitTestsData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await runUnitTests({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Put an imported document in the place of a pipeline's
+ */
+export const reimportDocumentMutation = (options?: Partial<Options<ReimportDocumentData>>): UseMutationOptions<ReimportDocumentResponse, ReimportDocumentError, Options<ReimportDocumentData>> => {
+    const mutationOptions: UseMutationOptions<ReimportDocumentResponse, ReimportDocumentError, Options<ReimportDocumentData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await reimportDocument({
                 ...options,
                 ...fnOptions,
                 throwOnError: true
