@@ -25,6 +25,7 @@ from vectorflow_wire import (
     bundles,
     envelope,
     keys,
+    logs,
     messages,
     releases,
     renewal,
@@ -67,6 +68,8 @@ class MiniGateway:
         self.tapped, self.unwanted = {}, set()
         self.clock_ahead = 0
         self.damage = ""
+        self.lines, self.batches, self.log_calls = [], set(), 0
+        self.log_answer = None
         self.rotations, self.proofs = 0, []
         self.release_index, self.release_files, self.release_cut = b"", {}, 0
         self.intervals = messages.Intervals(heartbeat_seconds=0.3, poll_seconds=30.0)
@@ -240,6 +243,12 @@ class MiniGateway:
             return 200, msgspec.json.encode(answer), []
         if path.startswith(taps.TAPS_PATH):
             return 200, self.take_tapped(path, headers, body), []
+        if path == logs.LOGS_PATH:
+            self.log_calls += 1
+            if self.log_answer is not None:
+                status, extra = self.log_answer
+                return status, b'{"type":"x","title":"not now"}', extra
+            return 200, self.take_lines(body), []
         if path == "/agent/v1/reports":
             return 200, self.take_reports(body), []
         return 404, b"{}", []
@@ -252,6 +261,13 @@ class MiniGateway:
         begin = int(headers.get("range", "bytes=0-").removeprefix("bytes=").removesuffix("-"))
         data = data[begin : begin + self.release_cut] if self.release_cut else data[begin:]
         return (206 if begin else 200), data, []
+
+    def take_lines(self, body):
+        batch = msgspec.json.decode(gzip.decompress(body), type=logs.LogBatch)
+        if (batch.spool, batch.batch) not in self.batches:
+            self.batches.add((batch.spool, batch.batch))
+            self.lines += batch.lines
+        return msgspec.json.encode(logs.LogsAnswer(accepted=batch.batch))
 
     def rotate(self, body):
         """As the real one: only the node's own key may ask, for the token in use."""

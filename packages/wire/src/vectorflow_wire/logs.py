@@ -6,6 +6,7 @@ again under another name. A line is numbered within its source, so that a gap ca
 not sent are counted by a line of their own with `dropped`.
 """
 
+import gzip
 from typing import Final
 
 import msgspec
@@ -53,3 +54,8 @@ class LogsAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Answered after commit: the batch that need not be sent again."""
 
     accepted: int
+
+
+def batch_zipped(batch: LogBatch) -> bytes:
+    """Encode and compress a batch."""
+    return gzip.compress(msgspec.json.encode(batch), 6, mtime=0)

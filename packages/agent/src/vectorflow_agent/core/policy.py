@@ -47,6 +47,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     `tap_redact` are names of fields that taps replace besides the usual ones, `tap_keep` kinds of texts that
     they let pass (see `event_redaction.KINDS`).
     `release_keys` are whose index of releases is believed, base64 each; empty: those built into the agent.
+    Without `logs` no log line leaves the node.
     `secret_stores` are the types of stores that engines may ask for secrets with the node's own identity.
     """
 
@@ -57,6 +58,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     environment: tuple[str, ...] = ()
     secret_stores: tuple[str, ...] = ()
     tap: bool = True
+    logs: bool = True
     tap_redact: tuple[str, ...] = ()
     tap_keep: tuple[str, ...] = ()
     updates: bool = True

@@ -21,6 +21,7 @@ from vectorflow_agent.shell.heartbeat import Heartbeats, ReportSender
 from vectorflow_agent.shell.identity import identity_load, token_digest
 from vectorflow_agent.shell.leaving import Leaving, leaving_read, leaving_write, remove_identity, remove_work
 from vectorflow_agent.shell.link import Link
+from vectorflow_agent.shell.logs import Logs
 from vectorflow_agent.shell.obeying import CannotObey, Obeying
 from vectorflow_agent.shell.prepare import now_ms
 from vectorflow_agent.shell.reach import unreachable
@@ -128,6 +129,7 @@ class Agent:
             refuse=self._refuse,
             obey=self._obey,
         )
+        logs = Logs(context, gateway, self._link, self._told)
         self._taps = Taps(context, gateway, self._link, target=self._tap_target)
         self._obeying = Obeying(
             context,
@@ -137,6 +139,7 @@ class Agent:
             wipe=self._wipe,
             tap=self._taps.open,
             update=self._update,
+            lines=logs.level_set,
         )
         bundle = await self._link.boot()
         if context.identity.sealing.problem:
@@ -177,6 +180,7 @@ class Agent:
             ("renewal", Renewing(context, gateway, self._link, look_seconds=_RENEWAL_LOOK_SECONDS).loop),
             ("updates", self._updating.loop),
             ("upkeep", self._upkeep),
+            *((("logs", logs.collect_loop), ("log lines", logs.send_loop)) if self._policy.logs else ()),
         ):
             self._own(name, loop)
 

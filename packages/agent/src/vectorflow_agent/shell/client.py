@@ -18,6 +18,7 @@ from vectorflow_agent import __version__
 from vectorflow_agent.core import observability
 from vectorflow_wire import messages, renewal, taps
 from vectorflow_wire.bundles import DesiredAnswer
+from vectorflow_wire.logs import LOGS_PATH, LogsAnswer
 from vectorflow_wire.releases import RELEASES_PATH
 from vectorflow_wire.verify import BundleRefused, BundleTooLarge, BundleUnreadable
 
@@ -33,13 +34,15 @@ T = TypeVar("T")
 class GatewayError(Exception):
     """The gateway could not be asked, or answered something else than hoped for.
 
-    `status` is the HTTP status, 0 without an answer. `problem` is the problem's type.
+    `status` is the HTTP status, 0 without an answer. `problem` is the problem's type. `retry_after` is how many
+    seconds the gateway asks to wait, 0 when it does not say.
     """
 
-    def __init__(self, message: str, *, status: int = 0, problem: str = "") -> None:
+    def __init__(self, message: str, *, status: int = 0, problem: str = "", retry_after: float = 0.0) -> None:
         super().__init__(message)
         self.status = status
         self.problem = problem
+        self.retry_after = retry_after
 
     @property
     def unauthorized(self) -> bool:
@@ -140,6 +143,12 @@ class Gateway:
         """Send signed reports."""
         body = await self._call("POST", messages.REPORTS_PATH, token, content=msgspec.json.encode(request))
         return _decoded(body, messages.ReportsAnswer)
+
+    async def logs(self, token: str, zipped: bytes) -> LogsAnswer:
+        """Send an encoded and compressed `logs.LogBatch`."""
+        headers = {"content-encoding": "gzip"}
+        body = await self._call("POST", LOGS_PATH, token, headers=headers, content=zipped)
+        return _decoded(body, LogsAnswer)
 
     async def rotate(self, token: str, request: renewal.RotateRequest) -> renewal.RotateAnswer:
         """Ask for a new node token."""
@@ -331,7 +340,10 @@ async def _refusal(response: httpx2.Response) -> GatewayError:
     detail = (problem.detail or problem.title)[:300]
     words = "".join(letter if letter.isprintable() else " " for letter in detail)
     return GatewayError(
-        f"the gateway answered {status}{': ' + words if words else ''}", status=status, problem=problem.type
+        f"the gateway answered {status}{': ' + words if words else ''}",
+        status=status,
+        problem=problem.type,
+        retry_after=_seconds(response.headers.get("retry-after", "")),
     )
 
 
@@ -341,6 +353,10 @@ def _decoded(body: bytes, kind: type[T]) -> T:
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         # The body may hold a token, so only its shape is told.
         raise GatewayError(f"the gateway's answer is not a {kind.__name__}", status=200) from error
+
+
+def _seconds(text: str) -> float:
+    return float(text) if text.isascii() and text.isdigit() and len(text) < 8 else 0.0
 
 
 def _words(error: Exception) -> str:

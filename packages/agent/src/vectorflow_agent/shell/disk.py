@@ -42,6 +42,11 @@ class Layout(msgspec.Struct, frozen=True):
         return self.root / "spool"
 
     @property
+    def logs(self) -> Path:
+        """Log lines not yet acknowledged."""
+        return self.root / "logs"
+
+    @property
     def lock(self) -> Path:
         """Held by the running agent."""
         return self.root / "agent.lock"

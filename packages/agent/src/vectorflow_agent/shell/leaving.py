@@ -65,6 +65,7 @@ def remove_identity(layout: Layout) -> None:
     """Remove token and keys, last of all."""
     _remove(layout.root, _AFTER_IT)
     remove_tree(layout.spool)
+    remove_tree(layout.logs)
 
 
 def _remove(root: Path, names: tuple[str, ...]) -> None:

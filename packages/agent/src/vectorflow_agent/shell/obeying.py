@@ -69,6 +69,7 @@ class Obeying:
         wipe: Callable[[Statement, WipeArguments], Awaitable[None]],
         tap: Callable[[TapArguments], None],
         update: Callable[[str, UpdateArguments], int],
+        lines: Callable[[str, str, int], None],
     ) -> None:
         self._context = context
         self._link = link
@@ -77,6 +78,7 @@ class Obeying:
         self._wipe = wipe
         self._tap = tap
         self._update = update
+        self._lines = lines
         self._waiting: asyncio.Queue[envelope.Envelope] = asyncio.Queue(maxsize=_QUEUE)
         self._spent: SpentStatements | None = None
         self._refused: dict[str, None] = {}
@@ -178,12 +180,13 @@ class Obeying:
                 raise CannotObey(f"this agent cannot {kind} yet; update the agent", StatementKindUnknown.code)
 
     def _level(self, wish: LogLevelArguments) -> str:
-        if wish.pipeline:
-            raise CannotObey(
-                "the level of an engine cannot be changed while it runs", ReportReason.AGENT_ERROR
-            )
         if wish.level not in LEVELS:
             raise CannotObey(f"{wish.level[:20]!r} is no level of logs", ReportReason.AGENT_ERROR)
+        if wish.pipeline and not self._context.policy.logs:
+            raise CannotObey("the node's policy keeps its logs to itself", ReportReason.POLICY)
+        self._lines(wish.pipeline, wish.level, wish.until)
+        if wish.pipeline:
+            return f"lines of the engine are sent from {wish.level} up; the engine itself writes from info up"
         if self._quiet is not None:
             self._quiet.cancel()
             self._quiet = None

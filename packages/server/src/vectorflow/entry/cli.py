@@ -18,6 +18,7 @@ from vectorflow.entry.files.commands import register as register_files
 from vectorflow.entry.fleet_cli import register as register_fleet
 from vectorflow.entry.health import version
 from vectorflow.entry.keys_cli import keys
+from vectorflow.entry.logs_cli import register as register_logs
 from vectorflow.entry.openapi import complete
 from vectorflow.entry.org_cli import org
 from vectorflow.entry.process import Process
@@ -46,6 +47,7 @@ register_files(app)
 register_audit(app)
 register_backup(app)
 register_fleet(app)
+register_logs(app)
 
 # What a person can do something about: told in a sentence, without a trace.
 EXPECTED = (

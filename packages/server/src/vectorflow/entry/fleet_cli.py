@@ -54,7 +54,7 @@ def login_read(path: Path) -> Login:
     try:
         return msgspec.json.decode(path.read_bytes(), type=Login)
     except (OSError, msgspec.MsgspecError):
-        raise _stopped("you are not signed in; run: vectorflow login <address>") from None
+        raise stopped("you are not signed in; run: vectorflow login <address>") from None
 
 
 def login(
@@ -95,8 +95,8 @@ def nodes_list(
 ) -> None:
     """List nodes, by name."""
     wanted = {"status": status, "reason": reason, "selector": selector, "q": search}
-    with _open(place) as (client, base):
-        found = list(_pages(client, f"{base}/nodes", wanted))
+    with opened(place) as (client, base):
+        found = list(pages(client, f"{base}/nodes", wanted))
     if json:
         typer.echo(msgspec.json.format(msgspec.json.encode(found)).decode())
         return
@@ -119,15 +119,15 @@ def nodes_list(
 @nodes.command("show")
 def nodes_show(place: Place, node: NodeName) -> None:
     """Print everything about a node, as JSON."""
-    with _open(place) as (client, base):
-        typer.echo(msgspec.json.format(msgspec.json.encode(_node(client, base, node))).decode())
+    with opened(place) as (client, base):
+        typer.echo(msgspec.json.format(msgspec.json.encode(node_named(client, base, node))).decode())
 
 
 @nodes.command("admit")
 def nodes_admit(place: Place, node: NodeName) -> None:
     """Admit a node that waits."""
-    with _open(place) as (client, base):
-        found = _node(client, base, node)
+    with opened(place) as (client, base):
+        found = node_named(client, base, node)
         client.request("POST", f"{base}/nodes/{found['id']}/admit")
     typer.echo(f"{found['name']} is admitted.")
 
@@ -137,15 +137,15 @@ def nodes_restart(
     place: Place, node: NodeName, pipeline: Annotated[str, typer.Argument(help="A pipeline's name or id.")]
 ) -> None:
     """Ask a node to restart a pipeline's engine."""
-    with _open(place) as (client, base):
-        found = _node(client, base, node)
+    with opened(place) as (client, base):
+        found = node_named(client, base, node)
         named = [
             each["pipeline"]["id"]
             for each in found["assignments"]
             if pipeline in (each["pipeline"]["id"], each["pipeline"]["name"])
         ]
         if len(named) != 1:
-            raise _stopped(f"{found['name']} has no pipeline {pipeline}")
+            raise stopped(f"{found['name']} has no pipeline {pipeline}")
         body = {"pipeline_id": named[0]}
         made = client.request("POST", f"{base}/nodes/{found['id']}/restart", json=body)
     typer.echo(f"{found['name']} was asked ({made['id']}).")
@@ -158,8 +158,8 @@ def nodes_label(
     changes: Annotated[list[str], typer.Argument(help="name=value to set, name- to remove.")],
 ) -> None:
     """Set and remove labels of a node; what it runs stays."""
-    with _open(place) as (client, base):
-        found = _node(client, base, node)
+    with opened(place) as (client, base):
+        found = node_named(client, base, node)
         labels = dict(found["labels"])
         for change in changes:
             name, is_set, value = change.partition("=")
@@ -168,7 +168,7 @@ def nodes_label(
             elif change.endswith("-"):
                 labels.pop(change[:-1], None)
             else:
-                raise _stopped(f"{change}: write name=value to set a label, name- to remove one")
+                raise stopped(f"{change}: write name=value to set a label, name- to remove one")
         client.request(
             "PUT", f"{base}/nodes/{found['id']}/labels", json={"labels": labels}, etag=found["etag"]
         )
@@ -184,8 +184,8 @@ def nodes_decommission(
     yes: Yes = False,
 ) -> None:
     """Tell a node to leave and to remove what it holds."""
-    with _open(place) as (client, base):
-        found = _node(client, base, node)
+    with opened(place) as (client, base):
+        found = node_named(client, base, node)
         if not yes:
             typer.confirm(f"Tell {found['name']} to remove its configurations, secrets and keys?", abort=True)
         client.request(
@@ -200,7 +200,7 @@ def nodes_decommission(
 @groups.command("list")
 def groups_list(place: Place) -> None:
     """List groups, by name."""
-    with _open(place) as (client, base):
+    with opened(place) as (client, base):
         found = client.request("GET", f"{base}/groups")["items"]
     rows = [
         (each["name"], str(each["nodes"]), "yes" if each["in_maintenance"] else "no", each["selector"] or "*")
@@ -218,7 +218,7 @@ def groups_create(
     ],
 ) -> None:
     """Make a group of nodes by their labels."""
-    with _open(place) as (client, base):
+    with opened(place) as (client, base):
         made = client.request("POST", f"{base}/groups", json={"name": name, "selector": selector})
     typer.echo(f"{made['name']} has {made['nodes']} nodes.")
 
@@ -226,7 +226,7 @@ def groups_create(
 @groups.command("delete")
 def groups_delete(place: Place, name: str, *, yes: Yes = False) -> None:
     """Delete a group; its nodes and what they run stay."""
-    with _open(place) as (client, base):
+    with opened(place) as (client, base):
         group = _group(client, base, name)
         if not yes:
             typer.confirm(f"Delete the group {name}?", abort=True)
@@ -240,8 +240,8 @@ def groups_maintenance(
 ) -> None:
     """Begin or end maintenance of a group: no rollout starts on its nodes."""
     if state not in ("on", "off"):
-        raise _stopped("say on or off")
-    with _open(place) as (client, base):
+        raise stopped("say on or off")
+    with opened(place) as (client, base):
         group = _group(client, base, name)
         client.request("PUT", f"{base}/groups/{group['id']}/maintenance", json={"on": state == "on"})
     typer.echo(f"Maintenance of {name} is {state}.")
@@ -262,10 +262,11 @@ def _client(kept: Login) -> ApiClient:
 
 
 @contextmanager
-def _open(place: str) -> Iterator[tuple[ApiClient, str]]:
+def opened(place: str) -> Iterator[tuple[ApiClient, str]]:
+    """Open the API of an environment: a client, and the path that its routes begin with."""
     organization, slash, environment = place.partition("/")
     if not slash or not organization or not environment:
-        raise _stopped("say where as organisation/environment, with --in or VECTORFLOW_IN")
+        raise stopped("say where as organisation/environment, with --in or VECTORFLOW_IN")
     with _client(login_read(session_file())) as client, _said():
         yield client, f"/orgs/{organization}/environments/{environment}"
 
@@ -277,12 +278,13 @@ def _said() -> Iterator[None]:
         yield
     except ApiRefused as error:
         hint = "; sign in again with: vectorflow login" if error.status == 401 else ""
-        raise _stopped(f"{error}{hint}") from None
+        raise stopped(f"{error}{hint}") from None
     except ApiUnreachable as error:
-        raise _stopped(f"the server cannot be reached: {error}") from None
+        raise stopped(f"the server cannot be reached: {error}") from None
 
 
-def _pages(client: ApiClient, path: str, wanted: dict[str, str | None]) -> Iterator[dict[str, Any]]:
+def pages(client: ApiClient, path: str, wanted: dict[str, str | None]) -> Iterator[dict[str, Any]]:
+    """Yield the items of a list, page by page."""
     given: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
     cursor: str | None = None
     while True:
@@ -294,14 +296,15 @@ def _pages(client: ApiClient, path: str, wanted: dict[str, str | None]) -> Itera
             return
 
 
-def _node(client: ApiClient, base: str, name: str) -> dict[str, Any]:
-    found = _one(_pages(client, f"{base}/nodes", {"q": name}), name)
+def node_named(client: ApiClient, base: str, name: str) -> dict[str, Any]:
+    """Return a node by its name or id. Exits when there is none."""
+    found = _one(pages(client, f"{base}/nodes", {"q": name}), name)
     if found is None:
         try:
             return dict(client.request("GET", f"{base}/nodes/{name}"))
         except ApiRefused as error:
             if error.status == 404:
-                raise _stopped(f"there is no node {name} here, or there are several of this name") from None
+                raise stopped(f"there is no node {name} here, or there are several of this name") from None
             raise
     return dict(client.request("GET", f"{base}/nodes/{found['id']}"))
 
@@ -309,7 +312,7 @@ def _node(client: ApiClient, base: str, name: str) -> dict[str, Any]:
 def _group(client: ApiClient, base: str, name: str) -> dict[str, Any]:
     found = _one(iter(client.request("GET", f"{base}/groups")["items"]), name)
     if found is None:
-        raise _stopped(f"there is no group {name} here")
+        raise stopped(f"there is no group {name} here")
     return found
 
 
@@ -322,15 +325,16 @@ def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     widths = [max(len(row[column]) for row in [heads, *rows]) for column in range(len(heads))]
     for row in [heads, *rows]:
         typer.echo(
-            "  ".join(_clean(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            "  ".join(printable(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         )
 
 
-def _clean(text: str) -> str:
+def printable(text: str) -> str:
     """Names come from machines: let none of them steer the terminal."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
-def _stopped(message: str) -> SystemExit:
+def stopped(message: str) -> SystemExit:
+    """Say why, and return what ends the command."""
     typer.echo(f"vectorflow: {message}", err=True)
     return SystemExit(1)
