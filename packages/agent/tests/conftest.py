@@ -212,7 +212,7 @@ class MiniGateway:
         wanted = self.enrolment.text if enrolling else self.node_token.text
         if token != wanted:
             return 401, b'{"type":"x","title":"token not accepted"}', []
-        return self.answered(path, headers, body)
+        return self.take_lines(body) if path == logs.LOGS_PATH else self.answered(path, headers, body)
 
     def answered(self, path, headers, body):
         if path == "/agent/v1/enroll":
@@ -243,12 +243,6 @@ class MiniGateway:
             return 200, msgspec.json.encode(answer), []
         if path.startswith(taps.TAPS_PATH):
             return 200, self.take_tapped(path, headers, body), []
-        if path == logs.LOGS_PATH:
-            self.log_calls += 1
-            if self.log_answer is not None:
-                status, extra = self.log_answer
-                return status, b'{"type":"x","title":"not now"}', extra
-            return 200, self.take_lines(body), []
         if path == "/agent/v1/reports":
             return 200, self.take_reports(body), []
         return 404, b"{}", []
@@ -263,11 +257,15 @@ class MiniGateway:
         return (206 if begin else 200), data, []
 
     def take_lines(self, body):
+        self.log_calls += 1
+        if self.log_answer is not None:
+            status, extra = self.log_answer
+            return status, b'{"type":"x","title":"not now"}', extra
         batch = msgspec.json.decode(gzip.decompress(body), type=logs.LogBatch)
         if (batch.spool, batch.batch) not in self.batches:
             self.batches.add((batch.spool, batch.batch))
             self.lines += batch.lines
-        return msgspec.json.encode(logs.LogsAnswer(accepted=batch.batch))
+        return 200, msgspec.json.encode(logs.LogsAnswer(accepted=batch.batch)), []
 
     def rotate(self, body):
         """As the real one: only the node's own key may ask, for the token in use."""
