@@ -71,6 +71,9 @@ DEFINERS = {
         {APP}, "write", lambda _world, _o: ("00000000-0000-4000-8000-000000000001", "a@example.org", "A", "h")
     ),
     "vf.account_for_sign_in": Function({APP}, "key", _key("accounts", "email")),
+    "vf.account_to_erase": Function({OPERATOR}, "key", _key("accounts", "email")),
+    "vf.account_erase": Function({OPERATOR}, "held", lambda w, o: (_account(w, o), bytes(32))),
+    "vf.person_erase": Function({OPERATOR}, "person", lambda w, o: (_account(w, o),)),
     "vf.session_open": Function(
         {APP},
         "write",
@@ -155,7 +158,7 @@ DEFINERS = {
 }
 NOT_DUE = Expected("refused", "not due")
 # Functions that run with the rights and in the scope of whoever calls them.
-PLAIN = {"vf.sealed_changed": {APP, SIGNER}}
+PLAIN = {"vf.sealed_changed": {APP, SIGNER}, "vf.person_forget": set(), "vf.names_of_people": set()}
 DEFER = "jobs.procrastinate_defer_jobs_v1"
 _FUNCTIONS = """
 select n.nspname || '.' || p.proname, array(select format_type(t, null) from unnest(p.proargtypes) t), p.prosecdef
@@ -298,6 +301,24 @@ def _effect(call: tuple[str, str, Scope], beat: dict[str, Any], probe: sql.Compo
     return Case(role, name, "EXECUTE", scope, statement, values, expected, probe)
 
 
+def _held(world: World, name: str, role: str) -> Iterator[Case]:
+    """An account that an organisation still has as a member is not erased."""
+    statement, values = _call(world, name, world.mine)
+    none = wrong_scopes(world)[0]
+    yield Case(role, name, "EXECUTE", none, statement, values, Expected("refused", "still a member"))
+
+
+def _person(world: World, name: str, role: str) -> Iterator[Case]:
+    """A person goes from the organisation in scope alone."""
+    statement, values = _call(world, name, world.mine)
+    probe = sql.SQL("select count(*) from memberships where account_id = {}").format(sql.Literal(values[0]))
+    for scope in (right_scope(world), *wrong_scopes(world)):
+        left = Expected("answers", 0 if scope.sees == world.mine else 1)
+        if scope.sees is None:
+            left = Expected("refused", "in an organisation")
+        yield Case(role, name, "EXECUTE", scope, statement, values, BAD_SCOPE if scope.error else left, probe)
+
+
 def _erase(world: World, name: str, role: str) -> Iterator[Case]:
     """Rows go of the organisation in scope alone, also of what only grows."""
     statement = sql.SQL("select vf.organization_erase(%s, 1000)")
@@ -351,6 +372,8 @@ KINDS: dict[str, Callable[[World, str, str], Iterator[Case]]] = {
     "revoke": _revoke,
     "presence": _presence,
     "counters": _counters,
+    "held": _held,
+    "person": _person,
     "erase": _erase,
     "erased": _erased,
 }

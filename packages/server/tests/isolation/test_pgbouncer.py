@@ -1,4 +1,7 @@
-"""The real PgBouncer in transaction mode: many organisations over few server connections never see each other."""
+"""The real PgBouncer in transaction mode: many organisations over few server connections never see each other.
+
+Bus and jobs go past it, as their address says; an address that leads through it is refused at the start.
+"""
 
 import asyncio
 import os
@@ -6,6 +9,7 @@ import secrets
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -17,10 +21,13 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 from packages.server.tests.conftest import clone
+from structlog.testing import capture_logs
 
 from vectorflow.platform import credentials, fingerprint
+from vectorflow.platform.bus import Bus
 from vectorflow.platform.credentials import Role, role_url, with_login
 from vectorflow.platform.database import Database
+from vectorflow.platform.jobs import Jobs
 
 SERVER_CONNECTIONS = 3
 ORGANIZATIONS = 30
@@ -193,3 +200,118 @@ def test_a_scope_for_the_session_would_have_leaked(bouncer_url, state_dir, signe
 async def test_the_fingerprint_is_checked_through_it(pooled) -> None:
     async with pooled.connection() as connection:
         await fingerprint.check(connection)
+
+
+async def _told(environment: dict[str, str], *arguments: str) -> tuple[int | None, str]:
+    """Run `vectorflow serve` until it ends by itself or says that it listens; return its exit code and its words."""
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "vectorflow.entry.cli", "serve", *arguments, env=environment,
+        stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    said = ""
+    try:
+        async with asyncio.timeout(60):
+            while (line := (await child.stderr.readline()).decode()) and "api.listening" not in said:
+                said += line
+        if "api.listening" not in said:
+            return await asyncio.wait_for(child.wait(), 20), said
+        return None, said
+    finally:
+        if child.returncode is None:
+            child.kill()
+            await child.wait()
+
+
+@pytest.fixture
+def environment(bouncer_url, state_dir) -> dict[str, str]:
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return inherited | {
+        "VECTORFLOW_DATABASE_URL": bouncer_url,
+        "VECTORFLOW_STATE_DIR": str(state_dir),
+        "VECTORFLOW_PORT": "0",
+        "VECTORFLOW_LOG_FORMAT": "json",
+    }
+
+
+async def test_an_address_of_the_bus_that_leads_through_it_stops_the_start(
+    environment, direct_url, state_dir, bouncer_url
+) -> None:
+    code, said = await _told(environment, "--role", "api")
+    assert code == 1
+    assert "VECTORFLOW_DATABASE_DIRECT_URL" in said
+    assert "Traceback" not in said
+    assert "postgresql://" not in said
+    own = environment | {
+        "VECTORFLOW_DATABASE_DIRECT_URL": direct_url,
+        "VECTORFLOW_DATABASE_WORKER_URL": role_url(bouncer_url, Role.WORKER, state_dir),
+    }
+    code, said = await _told(own, "--role", "api", "--role", "worker")  # a login of one role goes past it too
+    assert code is None, said
+
+
+async def test_the_bus_hears_nothing_through_it_and_says_so(
+    pooled, bouncer_url, direct_url, state_dir
+) -> None:
+    through = Bus(role_url(bouncer_url, Role.APP, state_dir))
+    past = Bus(role_url(direct_url, Role.APP, state_dir))
+    heard: asyncio.Queue[object] = asyncio.Queue()
+    past.subscribe("test.topic", heard.put_nowait)
+    through.subscribe("test.topic", lambda _message: pytest.fail("it cannot have heard that"))
+    running = [asyncio.create_task(each.run()) for each in (through, past)]
+    try:
+        with capture_logs() as logs:
+            await asyncio.wait_for(past.connected.wait(), 30)
+            async with pooled.transaction(uuid4()) as txn:  # sent through PgBouncer, heard past it
+                await txn.notify("test.topic")
+            assert await asyncio.wait_for(heard.get(), 30)
+            async with asyncio.timeout(30):
+                while not any(each["event"] == "bus.pooled" for each in logs):
+                    await asyncio.sleep(0.05)
+        assert not through.connected.is_set()
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+def test_a_listener_through_it_would_have_missed_messages(bouncer_url, state_dir) -> None:
+    """The positive control: LISTEN is accepted without a word, and the message never comes."""
+    url = role_url(bouncer_url, Role.APP, state_dir)
+    with psycopg.connect(url, autocommit=True, prepare_threshold=None) as careless:
+        careless.execute("listen vectorflow")
+        with psycopg.connect(url, autocommit=True, prepare_threshold=None) as other:
+            other.execute("select pg_notify('vectorflow', '{}')")
+        assert list(careless.notifies(timeout=1, stop_after=1)) == []
+
+
+async def test_jobs_deferred_through_it_are_claimed_past_it(
+    bouncer_url, direct_url, state_dir, signer
+) -> None:
+    jobs, done, ran = Jobs(), asyncio.Event(), []
+
+    async def run(organization_id: UUID, _arguments) -> None:
+        ran.append(organization_id)
+        if len(ran) == len(organizations):
+            done.set()
+
+    jobs.task("test.pooled", run, help="A test.")
+    organizations = [uuid4() for _ in range(6)]
+    database = Database(role_url(bouncer_url, Role.APP, state_dir), signer, size=6, job_sink=jobs)
+    await database.open()
+    worker = asyncio.create_task(jobs.work(role_url(direct_url, Role.WORKER, state_dir)))
+    try:
+
+        async def defer(organization: UUID) -> None:
+            async with database.transaction(organization) as txn:
+                await txn.defer("test.pooled", {}, lock="same", queueing_lock="same")
+                await txn.defer(
+                    "test.pooled", {}, lock="same", queueing_lock="same"
+                )  # one that waits is enough
+
+        await asyncio.gather(*(defer(each) for each in organizations))
+        await asyncio.wait_for(done.wait(), 60)
+        assert sorted(ran) == sorted(organizations)
+    finally:
+        worker.cancel()
+        await asyncio.gather(worker, return_exceptions=True)
+        await database.close()

@@ -26,12 +26,15 @@ from vectorflow.entry.roles import ROLES
 from vectorflow.entry.serve import serve_roles
 from vectorflow.entry.services import Services
 from vectorflow.entry.up.launcher import Launcher, UpFailed
+from vectorflow.identity.erasing import PersonEraser
+from vectorflow.kernel.actor import SYSTEM
 from vectorflow.kernel.errors import VectorFlowError
 from vectorflow.keys.providers import LOCAL_NAME, LocalKeyFile
 from vectorflow.platform.backup.archive import BackupUnreadable
 from vectorflow.platform.backup.restore import RestoreRefused
-from vectorflow.platform.credentials import CredentialsMissing
+from vectorflow.platform.credentials import CredentialsMissing, Role
 from vectorflow.platform.database import Database, DatabaseUnavailable
+from vectorflow.platform.direct import PooledAddress
 from vectorflow.platform.embedded import EmbeddedPostgresFailed
 from vectorflow.platform.logs import configure_logs, wants_json
 from vectorflow.platform.migrate import MigrationRefused, migrate
@@ -54,6 +57,7 @@ EXPECTED = (
     VectorFlowError,
     CredentialsMissing,
     DatabaseUnavailable,
+    PooledAddress,
     MigrationRefused,
     EmbeddedPostgresFailed,
     UpFailed,
@@ -145,6 +149,30 @@ def user_add(
         typer.echo(f"{email} is account {account_id}.")
 
     run(add)
+
+
+@user.command("erase")
+def user_erase(
+    email: Annotated[str, typer.Argument(help="The address of the account.")],
+    confirm: Annotated[
+        str | None, typer.Option(help="The address once more; without it you are asked.")
+    ] = None,
+) -> None:
+    """Take a person's name, address and password out of the whole installation, for ever."""
+    settings = prepare()
+    if (confirm or typer.prompt(f"Type {email} to have it erased")) != email:
+        raise typer.BadParameter("that is not the address; nothing was changed")
+
+    async def erase() -> None:
+        async with Process.running(settings) as process:
+            eraser = PersonEraser(await process.open_database(Role.OPERATOR, size=2))
+            done = await eraser.erase(email, SYSTEM)
+        typer.echo(
+            f"Account {done.account_id} is erased: {done.places} places in {done.organizations} organisations."
+        )
+        typer.echo(f"Backups made until now hold it for up to {settings.backup_retention_days} days more.")
+
+    run(erase)
 
 
 def api_description() -> dict[str, Any]:

@@ -33,7 +33,7 @@ from vectorflow.keys.service import KeyService
 from vectorflow.platform import credentials
 from vectorflow.platform.backup import journal
 from vectorflow.platform.bus import Bus
-from vectorflow.platform.credentials import Role, role_url
+from vectorflow.platform.credentials import Role, role_url, same_login
 from vectorflow.platform.database import Database, JobSink, Transaction
 from vectorflow.platform.jobs import Jobs
 from vectorflow.platform.mail import build_mail
@@ -154,6 +154,8 @@ class Process:
     def role_url(self, role: Role, *, direct: bool = False) -> str:
         """Return the database URL of a role; `direct` is for what PgBouncer cannot do."""
         configured: str | None = getattr(self.settings, f"database_{role.name.lower()}_url")
+        if configured and direct and self.settings.database_direct_url:
+            configured = same_login(self.settings.database_direct_url, configured)
         base_url = self._direct_url if direct else self._url
         return role_url(base_url, role, self.settings.state_dir, configured)
 

@@ -14,7 +14,9 @@ from vectorflow.kernel.errors import VectorFlowError
 from vectorflow.keys.errors import KeysUnavailable, ProviderUnsafe
 from vectorflow.keys.providers import LOCAL_NAME
 from vectorflow.platform import fingerprint
+from vectorflow.platform.credentials import Role
 from vectorflow.platform.database import DatabaseUnavailable
+from vectorflow.platform.direct import PooledAddress, refuse_pooler
 from vectorflow.platform.settings import Settings
 
 log = structlog.get_logger()
@@ -80,6 +82,7 @@ async def _run(process: Process, roles: Sequence[str]) -> None:
     if missing:
         log.warning("roles.missing", roles=missing)
     async with asyncio.TaskGroup() as group:
+        await _direct(process, roles)
         await _keys_proved(process)
         tasks = [] if await _fences_stand(process) else [group.create_task(_fences_later(process))]
         tasks += [
@@ -118,6 +121,17 @@ async def _fences_stand(process: Process) -> bool:
         log.warning("fingerprint.waits", reason="the database cannot be reached")
         return False
     return True
+
+
+async def _direct(process: Process, roles: Sequence[str]) -> None:
+    """Refuse an address for bus or jobs that leads through a pooler."""
+    listening = [Role.APP, Role.WORKER] if "worker" in roles else [Role.APP]
+    try:
+        for role in listening:
+            await refuse_pooler(process.role_url(role, direct=True))
+    except PooledAddress:
+        process.stop.set()
+        raise
 
 
 async def _keys_proved(process: Process) -> None:

@@ -25,3 +25,11 @@ class SessionNotFoundError(VectorFlowError, status=404, code="identity.session-n
 
 class AccountInvalidError(VectorFlowError, status=422, code="identity.account-invalid"):
     """An account needs a valid e-mail address, a name, and a password of at least 12 characters."""
+
+
+class AccountNotFoundError(VectorFlowError, status=404, code="identity.account-not-found"):
+    """There is no account with this address."""
+
+
+class OnlyOwnerError(VectorFlowError, status=409, code="identity.only-owner"):
+    """The account is the only owner of organisations; make somebody else an owner, or delete them, first."""

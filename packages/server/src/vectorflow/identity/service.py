@@ -76,7 +76,7 @@ class IdentityService:
         Raises `TooManyAttemptsError` and, alike for a wrong address and a wrong password, `SignInFailedError`.
         """
         email = normalize_email(email)
-        keys = _key("account", email), _key("address", _network(address))
+        keys = attempt_key("account", email), attempt_key("address", _network(address))
         await self._count_attempt(*keys, address)
         async with self._database.unscoped() as txn:
             account = await store.account_for_sign_in(txn, email)
@@ -235,7 +235,8 @@ def _check_account(email: str, name: str, password: str) -> None:
         raise AccountInvalidError
 
 
-def _key(kind: str, value: str) -> bytes:
+def attempt_key(kind: str, value: str) -> bytes:
+    """Return what attempts are counted under: never an address itself."""
     return hashlib.sha256(f"{kind}\0{value}".encode("utf-8", "replace")).digest()
 
 

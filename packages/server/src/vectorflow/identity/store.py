@@ -3,7 +3,14 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from vectorflow.identity.types import OrganizationOfHolder, SessionListRow, SessionRow, SignInRow
+from vectorflow.identity.types import (
+    AccountToErase,
+    ForgottenIn,
+    OrganizationOfHolder,
+    SessionListRow,
+    SessionRow,
+    SignInRow,
+)
 from vectorflow.platform.database import Transaction
 
 
@@ -125,4 +132,32 @@ async def sign_in_succeeded(txn: Transaction, account_key: bytes, address_key: b
     await txn.execute(
         "select vf.sign_in_succeeded(%(account_key)s, %(address_key)s)",
         {"account_key": account_key, "address_key": address_key},
+    )
+
+
+async def account_to_erase(txn: Transaction, email: str) -> AccountToErase | None:
+    """Return the account with exactly this address (role operator)."""
+    return await txn.row(
+        AccountToErase, "select id, alone from vf.account_to_erase(%(email)s)", {"email": email}
+    )
+
+
+async def organization_ids(txn: Transaction) -> list[UUID]:
+    """Return every organisation (role operator)."""
+    return await txn.rows_of_ids("select id from vf.organization_directory()")
+
+
+async def person_erase(txn: Transaction, account_id: UUID) -> ForgottenIn:
+    """Take a person out of the organisation in scope (role operator)."""
+    found = await txn.row(
+        ForgottenIn, "select places, known from vf.person_erase(%(account)s)", {"account": account_id}
+    )
+    return found or ForgottenIn(0, known=False)
+
+
+async def account_erase(txn: Transaction, account_id: UUID, account_key: bytes) -> list[UUID]:
+    """Take name, address and password from an account; return the sessions that ended (role operator)."""
+    return await txn.rows_of_ids(
+        "select id from vf.account_erase(%(account)s, %(key)s) as id",
+        {"account": account_id, "key": account_key},
     )

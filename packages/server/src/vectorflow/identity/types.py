@@ -70,3 +70,25 @@ class Opened(msgspec.Struct, frozen=True):
 
     session: LiveSession
     token: str
+
+
+class AccountToErase(msgspec.Struct, frozen=True):
+    """An account, and the slugs of the organisations that nobody else owns."""
+
+    id: UUID
+    alone: list[str]
+
+
+class ForgottenIn(msgspec.Struct, frozen=True):
+    """What was found of a person in one organisation: rows that held the name, and whether anything was."""
+
+    places: int
+    known: bool
+
+
+class Erased(msgspec.Struct, frozen=True):
+    """A person who was erased: in how many organisations, and from how many rows."""
+
+    account_id: UUID
+    organizations: int
+    places: int

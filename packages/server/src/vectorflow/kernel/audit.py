@@ -102,6 +102,7 @@ class AuditAction(StrEnum):
     LOOKUP_FILE_UPDATED = "lookup-file.updated"
     LOOKUP_FILE_DELETED = "lookup-file.deleted"
     ACCOUNT_CREATED = "account.created"
+    ACCOUNT_ERASED = "account.erased"
     EGRESS_STARTED = "egress.started"
     EGRESS_FINISHED = "egress.finished"
     DATA_KEY_CREATED = "data-key.created"

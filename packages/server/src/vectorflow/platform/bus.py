@@ -14,6 +14,7 @@ import psycopg
 import structlog
 
 from vectorflow.platform.database import BUS_CHANNEL
+from vectorflow.platform.direct import PooledAddress, pooled
 
 log = structlog.get_logger()
 Handler = Callable[[Mapping[str, Any]], Awaitable[None] | None]
@@ -52,12 +53,15 @@ class Bus:
                 async with await psycopg.AsyncConnection.connect(
                     self._url, autocommit=True, connect_timeout=5
                 ) as connection:
-                    await connection.execute("listen vectorflow")
-                    for call in self._on_reconnect:
-                        call()
-                    self.connected.set()
-                    pause = 0.1
-                    await self._listen(connection)
+                    if await pooled(connection):
+                        log.error("bus.pooled", reason=PooledAddress.__doc__)
+                    else:
+                        await connection.execute("listen vectorflow")
+                        for call in self._on_reconnect:
+                            call()
+                        self.connected.set()
+                        pause = 0.1
+                        await self._listen(connection)
             except (psycopg.Error, OSError) as error:
                 log.warning("bus.disconnected", error=type(error).__name__)
             finally:

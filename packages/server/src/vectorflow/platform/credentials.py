@@ -131,3 +131,11 @@ def with_login(url: str, user: str, password: str) -> str:
     address = parts.netloc.rpartition("@")[2]
     netloc = f"{quote(user, safe='')}:{quote(password, safe='')}@{address}"
     return urlunsplit(parts._replace(netloc=netloc))
+
+
+def same_login(url: str, other: str) -> str:
+    """Return the URL with the user and password that another one has."""
+    user = urlsplit(other).netloc.rpartition("@")[0]
+    parts = urlsplit(url)
+    address = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{user}@{address}" if user else address))

@@ -106,9 +106,7 @@ class SecretPlaces:
         gone = await uses.place_delete(txn, environment_id, place_id)
         if gone is None:
             raise ApprovalNotFound
-        summary = (
-            f"{actor.name} no longer allows the secret {gone.secret_name} to go to {_where(gone.place)}."
-        )
+        summary = f"The secret {gone.secret_name} may no longer go to {_where(gone.place)}."
         await txn.audit(_entry(AuditAction.SECRET_DESTINATION_REVOKED, actor, gone.place, summary))
 
     async def record(

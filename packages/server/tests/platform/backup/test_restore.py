@@ -169,6 +169,29 @@ def test_nothing_revoked_since_returns(case: Case) -> None:
     _is_gone(case.url, case.world.mine)
 
 
+def test_a_person_erased_since_stays_erased(case: Case) -> None:
+    """The journal holds no name; the restored account's own says what to look for."""
+    mine = case.world.mine
+    account = case.world.rows.row("public.memberships", mine, 0)["account_id"]
+    ((name, email),) = _run(case.url, "select name, email from accounts where id = %s", account)
+    _run(case.url, "update pipelines set updated_by = %s where organization_id = %s", name, mine)
+    path = role_url(case.url, Role.BACKUP, case.state)
+    case = case._replace(made=dump(path, case.folder, [PUBLIC], version="test", keep=KEEP))
+    with psycopg.connect(case.url) as connection:
+        connection.execute("select set_config('vf.scope', %s, true)", [case.world.signer.sign(mine)])
+        connection.execute("select vf.person_erase(%s)", [account])
+    _run(case.url, "select vf.account_erase(%s, '')", account)
+    noted = _run(case.url, "select change::text from vf.revocations where relation = 'public.accounts'")
+    assert noted
+    assert not any(name in text or email in text for (text,) in noted)
+    restore(case.request())
+    assert _run(
+        case.url, "select name <> %s, email <> %s from accounts where id = %s", name, email, account
+    ) == [(True, True)]
+    assert _run(case.url, "select count(*) from pipelines where updated_by = %s", name) == [(0,)]
+    assert _run(case.url, "select count(*) from memberships where account_id = %s", account) == [(0,)]
+
+
 def test_what_it_leaves_out_is_not_in_the_file(case: Case) -> None:
     with psycopg.connect(case.url) as connection:
         (hashed,) = connection.execute("select encode(token_hash, 'hex') from sessions").fetchone() or ("",)

@@ -25,6 +25,13 @@ from vectorflow.platform.jobs import Jobs
 KEEP = "backup.journal"
 _PAGE = 1000
 _DIRECTORY = "public.organizations"
+_ACCOUNTS = "public.accounts"
+# A person who was erased after the backup: names are taken out of every organisation that knew the account.
+_FORGET = """
+select vf.person_forget(o.id, a.id, a.name) from public.organizations o join public.accounts a on a.id = %s::uuid
+where exists (select 1 from public.memberships m where m.organization_id = o.id and m.account_id = a.id)
+   or exists (select 1 from public.audit_records r where r.organization_id = o.id and r.actor_id = a.id::text)
+"""
 _NEVER_LOWER = frozenset({"uses"})  # a spent token stays spent
 
 
@@ -124,6 +131,8 @@ def apply(connection: psycopg.Connection[Any], entries: Iterable[Revocation]) ->
     touched = {each.relation for each in fresh} & set(tables) | {"vf.revocations"}
     if any(each.relation == _DIRECTORY for each in fresh):
         touched |= {name for name, each in tables.items() if each.tenant_column and each.kind in "rp"}
+    if any(each.relation == _ACCOUNTS and "email" in (each.change or {}) for each in fresh):
+        touched |= {"public.memberships", "public.team_memberships"}
     _triggers(connection, tables, touched, "disable")
     for each in fresh:
         if each.relation in tables:
@@ -162,6 +171,8 @@ def _apply(connection: psycopg.Connection[Any], tables: dict[str, Table], entry:
         statement = sql.SQL("delete from {} t using {} where {}").format(table.identifier, row, same)
         connection.execute(statement, [_json(entry.key)])
         return
+    if entry.relation == _ACCOUNTS and "email" in entry.change:
+        connection.execute(_FORGET, [entry.key["id"]])
     columns = [name for name in entry.change if name in table.columns]
     if not columns:
         return
