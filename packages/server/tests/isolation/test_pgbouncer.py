@@ -23,7 +23,7 @@ import pytest
 from packages.server.tests.conftest import clone
 from structlog.testing import capture_logs
 
-from vectorflow.platform import credentials, fingerprint
+from vectorflow.platform import credentials, direct, fingerprint
 from vectorflow.platform.bus import Bus
 from vectorflow.platform.credentials import Role, role_url, with_login
 from vectorflow.platform.database import Database
@@ -247,6 +247,14 @@ async def test_an_address_of_the_bus_that_leads_through_it_stops_the_start(
     }
     code, said = await _told(own, "--role", "api", "--role", "worker")  # a login of one role goes past it too
     assert code is None, said
+
+
+async def test_the_addresses_are_told_apart(bouncer_url, direct_url, state_dir) -> None:
+    for role in (Role.APP, Role.WORKER):
+        await direct.refuse_pooler(role_url(direct_url, role, state_dir))
+        with pytest.raises(direct.PooledAddress):
+            await direct.refuse_pooler(role_url(bouncer_url, role, state_dir))
+    await direct.refuse_pooler("postgresql://nobody@127.0.0.1:1/gone")  # away, so not judged
 
 
 async def test_the_bus_hears_nothing_through_it_and_says_so(
