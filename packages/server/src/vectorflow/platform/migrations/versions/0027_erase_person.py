@@ -7,8 +7,8 @@ is told by the journal, which holds no name, and does the same again.
 
 from alembic import op
 
-revision = "0026"
-down_revision = "0025"
+revision = "0027"
+down_revision = "0026"
 
 PROTECT = r"""
 create function vf.names_of_people(target regclass) returns setof name
