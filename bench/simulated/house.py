@@ -65,8 +65,8 @@ class House:
         self.undisturbed = undisturbed
         self.cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
         self.postgres = EmbeddedPostgres(directory / "postgres")
-        self.port = _free_port()
-        self.metrics_port = _free_port()
+        self.port = free_port()
+        self.metrics_port = free_port()
         self.settings = Settings()
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -229,14 +229,19 @@ class House:
         )
 
 
-async def settle(process: Process, count: int) -> list[Organization]:
-    """Make organisations with an environment and five pipelines each."""
-    owner = await process.services.identity.account_ensure("owner@bench.test", "Owner", secrets.token_hex(16))
+async def settle(
+    process: Process, count: int, *, owner: tuple[str, str] = ("owner@bench.test", "")
+) -> list[Organization]:
+    """Make organisations with an environment and five pipelines each; the owner is an address and a password."""
+    email, password = owner
+    account = await process.services.identity.account_ensure(
+        email, "Owner", password or secrets.token_hex(16)
+    )
     made: list[Organization] = []
     for number in range(count):
         slug = f"bench-{number:03d}"
         new = NewOrganization(slug, slug, NewEnvironment("core", "Core"), (NewEnvironment("dev", "Dev"),))
-        organization_id = await process.services.tenancy.organization_create(new, owner, SYSTEM)
+        organization_id = await process.services.tenancy.organization_create(new, account, SYSTEM)
         async with process.database.transaction(organization_id) as txn:
             environment_id = await txn.value(
                 "select id from environments where organization_id = %(organization_id)s"
@@ -317,7 +322,8 @@ def children(pid: int) -> list[int]:
     return found
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a loopback port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

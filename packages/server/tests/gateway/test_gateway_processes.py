@@ -14,6 +14,7 @@ import httpx2
 import msgspec
 import psycopg
 import pytest
+from packages.server.tests.gateway.forwarding import proxy_before, status_of
 
 from vectorflow.delivery.types import NewRollout
 from vectorflow.entry.process import Process
@@ -42,8 +43,8 @@ def free_port() -> int:
 class GatewayProcess:
     """A started gateway; `http` speaks to it."""
 
-    def __init__(self, child: asyncio.subprocess.Process, http: httpx2.AsyncClient) -> None:
-        self.child, self.http = child, http
+    def __init__(self, child: asyncio.subprocess.Process, http: httpx2.AsyncClient, port: int) -> None:
+        self.child, self.http, self.port = child, http, port
 
     async def answers(self) -> None:
         async with asyncio.timeout(30):
@@ -69,7 +70,7 @@ async def gateway(database_url: str, state_dir: Path, **settings: str) -> AsyncI
     child = await asyncio.create_subprocess_exec(*COMMAND, env=environment)
     try:
         async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as http:
-            running = GatewayProcess(child, http)
+            running = GatewayProcess(child, http, port)
             await running.answers()
             yield running
     finally:
@@ -269,35 +270,63 @@ async def _settled(process: Process, state_dir: Path) -> str:
     return made.token
 
 
+OWN, OTHER = "acme.agents.example.com", "umbrella.agents.example.com"
+PATH = "/agent/v1/desired"
+# How a request can name a host, and whether it is refused straight and through a proxy, which takes the host of
+# an absolute target. What is not refused gets as far as the database.
+ASKED = {
+    "another host": (PATH, OTHER, {}, True, True),
+    "x-forwarded-host": (PATH, OTHER, {"x-forwarded-host": OWN}, True, True),
+    "forwarded": (
+        PATH,
+        OTHER,
+        {"forwarded": f"host={OWN}", "x-host": OWN, "x-original-host": OWN},
+        True,
+        True,
+    ),
+    "a port and capitals": (PATH, OTHER.upper() + ":80", {}, True, True),
+    "own host in the target alone": (f"http://{OWN}{PATH}", OTHER, {}, True, False),
+    "another host in the target": (f"http://{OTHER}{PATH}", OWN, {}, False, True),
+    "a user in the target": (f"http://{OWN}@{OTHER}{PATH}", OTHER, {}, True, True),
+}
+DOMAIN = {"VECTORFLOW_AGENT_DOMAIN": "example.com", "VECTORFLOW_TRUSTED_PROXIES": "127.0.0.1/32"}
+
+
 async def test_a_token_on_another_host_is_refused_while_the_database_is_stopped(
     alone, make_agent, tmp_path
 ) -> None:
     postgres, url, token = alone
-    own, other = "acme.agents.example.com", "umbrella.agents.example.com"
     agent = make_agent("a")
-    async with gateway(url, tmp_path, VECTORFLOW_AGENT_DOMAIN="example.com") as server:
-        agent.http, agent.host = server.http, own
+    async with gateway(url, tmp_path, **DOMAIN) as server:
+        agent.http, agent.host = server.http, OWN
         await agent.enroll(token)
         assert (await agent.beat()).at > 0  # a valid token on its own host
-        agent.host = other
-        assert (await agent.call("GET", "/agent/v1/desired")).status_code == 401
+    bearer = ("authorization", f"Bearer {agent.told.node_token}")
     await asyncio.to_thread(postgres.stop)
-    async with gateway(url, tmp_path, VECTORFLOW_AGENT_DOMAIN="example.com") as cold:
-        agent.http, took = cold.http, []
-        for path in ("desired", "stream", "desired", "desired", "desired"):
-            began = time.monotonic()
-            answer = await agent.call("GET", f"/agent/v1/{path}")
-            took.append(time.monotonic() - began)
-            assert answer.status_code == 401, answer.text
+    async with gateway(url, tmp_path, **DOMAIN) as cold, proxy_before(cold.port) as proxy:
+        took: list[float] = []
+        for name, (target, host, more, straight, proxied) in ASKED.items():
+            for port, refused in ((cold.port, straight), (proxy, proxied)):
+                if refused:
+                    began = time.monotonic()
+                    status = await status_of(port, target, ("host", host), bearer, *more.items())
+                    took.append(time.monotonic() - began)
+                    assert status == 401, (name, port == proxy)
         assert min(took) < 0.05, took
         assert max(took) < 2.0, took  # one that waited for the database waits ten seconds
-        forwarded = await agent.call("GET", "/agent/v1/desired", headers={"x-forwarded-host": own})
-        assert forwarded.status_code == 401
+        assert await status_of(cold.port, PATH, ("host", OWN), ("host", OTHER), bearer) == 400
         await asyncio.to_thread(postgres.start)
-        agent.host = own
+        agent.http = cold.http
         async with asyncio.timeout(60):
             while (
                 answer := await agent.call("POST", "/agent/v1/heartbeat", content=b'{"at":1,"sequence":1}')
             ).status_code == 503:
                 await asyncio.sleep(0.2)
         assert answer.status_code == 200, answer.text
+        for port, name in (
+            (proxy, "own host in the target alone"),
+            (cold.port, "another host in the target"),
+        ):
+            # The token is on its own host by what the gateway is told: let in, and asked to wait for a bundle.
+            target, host, *_ = ASKED[name]
+            assert await status_of(port, target, ("host", host), bearer) == 503, name

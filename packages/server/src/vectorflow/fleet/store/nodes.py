@@ -54,14 +54,16 @@ _STATUS: Final[LiteralString] = (
         and b.issued_at < now() - interval '2 minutes', false) as yes) behind
     cross join lateral (
         select count(*) filter (where a.desired = 'run') as assigned,
-            coalesce(bool_or(last.kind = 'refused' and not 'refused' = any(coalesce(p.reasons, '{}'))), false)
-                as refused
+            not 'refused' = any(coalesce(p.reasons, '{}')) and exists (
+                select 1 from reports r
+                join assignments mine on mine.organization_id = r.organization_id and mine.node_id = r.node_id
+                    and mine.pipeline_id = r.pipeline_id and r.generation >= mine.generation
+                where r.organization_id = n.organization_id and r.node_id = n.id and r.kind = 'refused'
+                  and not exists (
+                    select 1 from reports later
+                    where later.organization_id = r.organization_id and later.pipeline_id = r.pipeline_id
+                      and later.node_id = r.node_id and later.sequence > r.sequence)) as refused
         from assignments a
-        left join lateral (
-            select r.kind from reports r
-            where r.organization_id = a.organization_id and r.pipeline_id = a.pipeline_id and r.node_id = a.node_id
-              and r.generation >= a.generation
-            order by r.sequence desc limit 1) last on true
         where a.organization_id = n.organization_id and a.node_id = n.id) work
     where n.organization_id = %(organization_id)s and n.environment_id = %(environment_id)s
 """
@@ -111,16 +113,36 @@ def _filter_parameters(environment_id: UUID, wanted: NodeFilter) -> dict[str, An
     )
 
 
+# The nodes of one page, found by their own columns alone: what else is told of a node is looked up for these, and not
+# for the whole fleet. Only what is computed (status, reason, version, maintenance) has to be known of all.
+_PAGE: Final[LiteralString] = (
+    """ and n.id = any(array(
+        select n.id from nodes n
+        where n.organization_id = %(organization_id)s and n.environment_id = %(environment_id)s
+          and n.revoked_at is null and n.admission <> 'rejected' and n.decommissioned_at is null
+          and (%(text)s::text is null or strpos(lower(n.name), lower(%(text)s)) > 0
+               or strpos(lower(n.hostname), lower(%(text)s)) > 0)
+          and (not %(duplicates)s or n.duplicate_of is not null or n.clone_suspected_at is not null)
+          and (%(after_name)s::text is null or (n.name, n.id) > (%(after_name)s, %(after_id)s::uuid))
+          and """  # noqa: S608 - literals alone
+    + SELECTED
+    + " order by n.name, n.id limit %(limit)s))"
+)
+
+
 async def node_list(
     txn: Transaction, environment_id: UUID, wanted: NodeFilter, *, after: tuple[str, UUID] | None, limit: int
 ) -> list[NodeRow]:
     """Return nodes of an environment by name; those that are gone only when asked for by status."""
+    computed = wanted.status or wanted.reason or wanted.version or wanted.maintenance is not None
+    found_first: LiteralString = "" if computed else _PAGE
     return await txn.rows(
         NodeRow,
         "select * from ("  # noqa: S608 - literals alone; values are bound
         + _STATUS
         + " and "
         + SELECTED
+        + found_first
         + _FOUND
         + """ and (%(after_name)s::text is null or (name, id) > (%(after_name)s, %(after_id)s::uuid))
         order by name, id limit %(limit)s""",
