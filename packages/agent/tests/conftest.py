@@ -404,6 +404,7 @@ class RealAgent:
         self.program = folder / "vector"
         self._gateway, self._served = gateway, served
         self.process = None
+        self.launcher = ["-m", "vectorflow_agent"]
 
     def start(self, *arguments, command="run", **environment):
         token_file = self.state.parent / "token"
@@ -430,7 +431,7 @@ class RealAgent:
         }
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "vectorflow_agent", command, *arguments],
+                [sys.executable, *self.launcher, command, *arguments],
                 env=settings,
                 stdout=log,
                 stderr=log,

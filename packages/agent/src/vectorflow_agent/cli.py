@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from vectorflow_agent import __version__
+from vectorflow_agent.adopt.command import adopt, adopt_parser
 from vectorflow_agent.doctor.command import doctor
 from vectorflow_agent.settings import Settings, SettingsInvalid, policy_load, settings_check, settings_load
 from vectorflow_agent.shell.agent import Agent, Status
@@ -89,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     looking.add_argument(
         "--bundle", type=Path, metavar="FILE.tar.gz", help="write all of it, without secrets"
     )
+    adopt_parser(commands, shared)
     return parser
 
 
@@ -182,6 +184,7 @@ _COMMANDS: Final[dict[str, Callable[[Settings, argparse.Namespace], int]]] = {
     "preflight": lambda settings, _: _preflight(settings),
     "status": lambda settings, _: _status(settings),
     "doctor": _doctor,
+    "adopt": adopt,
 }
 
 

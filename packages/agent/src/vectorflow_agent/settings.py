@@ -34,6 +34,8 @@ _VARIABLES: Final = {
     "engine_users": "VECTORFLOW_ENGINE_USERS",
     "engine_uids": "VECTORFLOW_ENGINE_UIDS",
     "engines_dir": "VECTORFLOW_AGENT_ENGINES_DIR",
+    "host_root": "VECTORFLOW_HOST_ROOT",
+    "systemctl": "VECTORFLOW_SYSTEMCTL",
     "settle_seconds": "VECTORFLOW_SETTLE_SECONDS",
     "start_timeout_seconds": "VECTORFLOW_START_TIMEOUT_SECONDS",
     "update_confirm_seconds": "VECTORFLOW_UPDATE_CONFIRM_SECONDS",
@@ -84,6 +86,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """The user ids for engines, first and last. They need no entry in the system's list of users."""
     engines_dir: str = ""
     """Folder for what engines read and write, when they have users of their own; empty: beside the state folder."""
+    host_root: str = "/"
+    """Where the machine's root folder is seen, to find units and configurations of Vectors to take over."""
+    systemctl: str = ""
+    """The program that starts and stops units that are taken over; empty: `systemctl` on PATH."""
     settle_seconds: float = 1.5
     """How long a new engine must stay up after its health check before it counts as healthy."""
     start_timeout_seconds: float = 30.0

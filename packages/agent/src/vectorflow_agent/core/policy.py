@@ -49,6 +49,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     `release_keys` are whose index of releases is believed, base64 each; empty: those built into the agent.
     Without `logs` no log line leaves the node.
     `secret_stores` are the types of stores that engines may ask for secrets with the node's own identity.
+    `adopt_root` lets a Vector that ran as root go on as root when it is taken over.
     """
 
     deny_components: tuple[str, ...] = ("exec",)
@@ -57,6 +58,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     destinations: tuple[str, ...] | None = None
     environment: tuple[str, ...] = ()
     secret_stores: tuple[str, ...] = ()
+    adopt_root: bool = False
     tap: bool = True
     logs: bool = True
     tap_redact: tuple[str, ...] = ()

@@ -9,6 +9,7 @@ import msgspec
 
 from vectorflow_agent import __version__
 from vectorflow_agent.core.policy import Policy
+from vectorflow_agent.core.types import State
 from vectorflow_agent.settings import Settings, SettingsInvalid, enrolment_token
 from vectorflow_agent.shell.adoption import applied_read, untold
 from vectorflow_agent.shell.client import Gateway
@@ -141,6 +142,7 @@ class Agent:
             update=self._update,
             lines=logs.level_set,
         )
+        await context.adopting.load()
         bundle = await self._link.boot()
         if context.identity.sealing.problem:
             self._told.warn("sealing key", context.identity.sealing.problem)
@@ -181,6 +183,7 @@ class Agent:
             ("updates", self._updating.loop),
             ("upkeep", self._upkeep),
             *((("logs", logs.collect_loop), ("log lines", logs.send_loop)) if self._policy.logs else ()),
+            ("adopting", lambda: context.adopting.loop(self._states, self._apply_again)),
         ):
             self._own(name, loop)
 
@@ -244,7 +247,7 @@ class Agent:
             runner = self._runner(pipeline)
             applied = await asyncio.to_thread(applied_read, self._context.layout.pipeline(pipeline))
             if applied.spec is not None:
-                await runner.desire(applied.spec)
+                await runner.desire(self._context.adopting.adjusted(applied.spec))
 
     def _runner(self, pipeline: str) -> Runner:
         if pipeline not in self._runners:
@@ -269,10 +272,17 @@ class Agent:
                 self._told.warn("bundle", f"a pipeline is left out: {error}")
                 continue
             named.add(spec.id)
-            await runner.desire(spec)
+            await runner.desire(self._context.adopting.adjusted(spec))
         for pipeline, runner in self._runners.items():
             if pipeline not in named:
                 await runner.desire(None)
+
+    def _states(self) -> list[State]:
+        return [runner.state for runner in self._runners.values()]
+
+    async def _apply_again(self) -> None:
+        if self._link.bundle is not None:
+            await self._apply(self._link.bundle)
 
     def _obey(self, statement: Envelope) -> None:
         self._obeying.take(statement)

@@ -2,7 +2,7 @@
 
 import grp
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -57,12 +57,17 @@ class Confiner:
         self._groups = _group_ids(policy) if users is not None else ()
         self.users = users
         self.cgroups = cgroups
+        self.taken: Callable[[str], tuple[Account | None, tuple[int, ...]] | None] = lambda _: None
+        """Whom the engine of a pipeline runs as that took another Vector's place."""
 
     def of(self, pipeline: str) -> Confinement:
         """How this pipeline's engine is confined. Raises UsersExhausted, OSError."""
+        taken = self.taken(pipeline) if self.users else None
+        if taken is None:
+            taken = (self.users.account(pipeline) if self.users else None, self._groups)
         return Confinement(
-            account=self.users.account(pipeline) if self.users else None,
-            groups=self._groups,
+            account=taken[0],
+            groups=taken[1],
             low_ports=self._policy.low_ports,
             limits=self._policy.limits,
             cgroup=self.cgroups.make(pipeline, self._policy.limits) if self.cgroups else "",

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import msgspec
 
+from vectorflow_agent.adopt.taking import Adopting
 from vectorflow_agent.core.policy import Policy
 from vectorflow_agent.settings import Settings
 from vectorflow_agent.shell.client import Loopback
 from vectorflow_agent.shell.confinement import Confiner
 from vectorflow_agent.shell.disk import Layout, read_optional
-from vectorflow_agent.shell.engines import Chosen, Engine, engine_find
+from vectorflow_agent.shell.engines import Chosen, Engine, clean_environment, engine_find
 from vectorflow_agent.shell.identity import Enrolment, Identity
 from vectorflow_agent.shell.spool import Spool
 from vectorflow_wire.messages import EngineFacts
@@ -81,6 +82,8 @@ class Context:
         self.confiner = confiner
         self.loopback = Loopback()
         self.ports = Ports()
+        self.adopting = Adopting(settings, policy)
+        confiner.taken = self.adopting.account
         self.enrolment: Enrolment | None = None
         self.order: tuple[int, int] = (0, 0)
         """(generation, issue) of the bundle accepted last."""
@@ -100,6 +103,10 @@ class Context:
     def engine_facts(self) -> EngineFacts:
         """The engine, as far as it is known."""
         return self._engine.facts if self._engine else EngineFacts()
+
+    def environment(self, pipeline: str) -> dict[str, str]:
+        """The environment of a pipeline's engine."""
+        return clean_environment(os.environ, self.policy) | self.adopting.environment(pipeline)
 
     async def engine(self, pipeline: str = "") -> Engine:
         """The engine's program, looked for again as long as it is missing. Raises EngineMissing.

@@ -4,7 +4,6 @@ secrets opened and fitting, the node's own configuration written, the engine's v
 import asyncio
 import contextlib
 import json
-import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,7 +24,7 @@ from vectorflow_agent.shell.disk import (
     sha256_hex,
     write_atomic,
 )
-from vectorflow_agent.shell.engines import Checked, Engine, EngineMissing, clean_environment
+from vectorflow_agent.shell.engines import Checked, Engine, EngineMissing
 from vectorflow_agent.shell.secrets import (
     BACKEND,
     SecretsUnusable,
@@ -344,7 +343,7 @@ async def _checked(
             list(files),
             folder=at.layout.root,
             log=at.trial / "validate.log",
-            environment=clean_environment(os.environ, context.policy),
+            environment=context.environment(made.spec.id),
             confinement=confinement,
         )
     finally:

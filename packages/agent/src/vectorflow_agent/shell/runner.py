@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import msgspec
 
+from vectorflow_agent.adopt.taking import CannotTakeOver
 from vectorflow_agent.core.counters import CounterBook
 from vectorflow_agent.core.exposition import components
 from vectorflow_agent.core.failures import exit_words, reason_of
@@ -228,9 +229,12 @@ class Runner:
         await self._events.put(Woke(command.timer, time.monotonic()))
 
     async def _prepare(self, command: Prepare) -> None:
+        adopting = self._context.adopting
         try:
+            await adopting.linked(command.spec)
             made = await prepare(self._context, command.spec, command.instance, check=command.check)
-        except NotPrepared as error:
+        except (NotPrepared, CannotTakeOver) as error:
+            await adopting.failed(self.pipeline, str(error), transient=error.transient)
             await self._events.put(
                 Failed(
                     instance=command.instance,
@@ -247,13 +251,20 @@ class Runner:
 
     async def _start(self, command: Start) -> None:
         made = self._prepared.pop(command.instance)
+        adopting = self._context.adopting
         try:
+            await adopting.swap(
+                command.spec, places(self._context, self.pipeline, command.instance).configuration
+            )
             found = await start(self._context, made, self._running)
-        except Unhealthy as error:
+        except (Unhealthy, CannotTakeOver) as error:
             self._running.pop(command.instance, None)
+            once_more = isinstance(error, CannotTakeOver) and error.transient
+            await adopting.failed(self.pipeline, str(error), transient=once_more)
             await self._forget(made)
             await self._failed(command.instance, error)
             return
+        await adopting.taken(command.spec)
         self._watch(found)
         await self._events.put(Healthy(command.instance, time.monotonic()))
 
@@ -271,7 +282,7 @@ class Runner:
             await self._forget(made)
         await self._events.put(Healthy(command.instance, time.monotonic()))
 
-    async def _failed(self, instance: int, error: Unhealthy) -> None:
+    async def _failed(self, instance: int, error: Unhealthy | CannotTakeOver) -> None:
         failed = Failed(
             instance=instance,
             at=time.monotonic(),

@@ -1,7 +1,6 @@
 """Starting an engine until it is healthy, and giving a running one new files."""
 
 import asyncio
-import os
 import signal
 import time
 from typing import Final
@@ -14,7 +13,7 @@ from vectorflow_agent.shell import processes
 from vectorflow_agent.shell.adoption import Found
 from vectorflow_agent.shell.context import Context
 from vectorflow_agent.shell.disk import write_atomic
-from vectorflow_agent.shell.engines import EngineMissing, clean_environment
+from vectorflow_agent.shell.engines import EngineMissing
 from vectorflow_agent.shell.prepare import (
     Instance,
     NotPrepared,
@@ -102,7 +101,7 @@ async def _spawn(context: Context, at: Places, made: Instance) -> Found:
             processes.start,
             engine.run_arguments([at.configuration, at.node_configuration], made.spec.drain_seconds),
             folder=at.layout.root,
-            environment=clean_environment(os.environ, context.policy),
+            environment=context.environment(made.spec.id),
             stdout=at.output,
             stderr=at.log,
             confinement=confinement,
