@@ -106,7 +106,7 @@ async def test_the_agents_own_engines_are_not_found(machine, agent, gateway, eve
     agent.start(VECTOR_BIN=str(machine.program))
     await eventually(lambda: gateway.agent_keys)
     gateway.publish([gateway.pipeline(text=machine.document())])
-    await eventually(lambda: machine.processes(), seconds=30)
+    await eventually(machine.processes, seconds=30, why="an engine")
     done = await agent.called("adopt", "observe", **machine.environment)
     assert str(machine.program) not in done.stdout
 

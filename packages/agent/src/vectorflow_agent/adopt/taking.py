@@ -9,9 +9,9 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -25,7 +25,7 @@ from vectorflow_agent.settings import Settings
 from vectorflow_agent.shell.disk import Layout, folder
 from vectorflow_agent.shell.secrets import document
 from vectorflow_agent.shell.users import Account, users_wanted
-from vectorflow_wire.bundles import BundlePipeline, DesiredState
+from vectorflow_wire.bundles import Bundle, BundlePipeline, DesiredState
 from vectorflow_wire.messages import ReportReason
 
 _log = logging.getLogger(__name__)
@@ -46,6 +46,20 @@ class CannotTakeOver(Exception):
     def __init__(self, message: str, *, transient: bool = False) -> None:
         super().__init__(message)
         self.transient = transient
+
+
+class HasState(Protocol):
+    """A pipeline's runner, as far as it is looked at here."""
+
+    @property
+    def state(self) -> State:
+        """How it is with the pipeline now."""
+
+
+class HasBundle(Protocol):
+    """The link to the control plane, as far as it is looked at here."""
+
+    bundle: Bundle | None
 
 
 class Adopting:
@@ -234,9 +248,12 @@ class Adopting:
         return record
 
     async def loop(
-        self, states: Callable[[], Collection[State]], again: Callable[[], Awaitable[None]]
+        self,
+        runners: Mapping[str, HasState],
+        link: HasBundle,
+        apply: Callable[[Bundle], Awaitable[None]],
     ) -> None:
-        """Notice what somebody asks for, and finish what was begun. `again` applies the bundle anew."""
+        """Notice what somebody asks for, finish what was begun, and have the present bundle applied anew."""
         seen = self._asked()
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
@@ -244,8 +261,9 @@ class Adopting:
                 await self.load()
             if (asked := self._asked()) != seen:
                 seen = asked
-                await again()
-            for state in states():
+                if link.bundle is not None:
+                    await apply(link.bundle)
+            for state in [runner.state for runner in runners.values()]:
                 about = self.of(state.pipeline)
                 if about is not None:
                     await self._look_after(about, state)

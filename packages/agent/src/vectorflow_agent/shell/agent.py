@@ -9,7 +9,6 @@ import msgspec
 
 from vectorflow_agent import __version__
 from vectorflow_agent.core.policy import Policy
-from vectorflow_agent.core.types import State
 from vectorflow_agent.settings import Settings, SettingsInvalid, enrolment_token
 from vectorflow_agent.shell.adoption import applied_read, untold
 from vectorflow_agent.shell.client import Gateway
@@ -183,7 +182,7 @@ class Agent:
             ("updates", self._updating.loop),
             ("upkeep", self._upkeep),
             *((("logs", logs.collect_loop), ("log lines", logs.send_loop)) if self._policy.logs else ()),
-            ("adopting", lambda: context.adopting.loop(self._states, self._apply_again)),
+            ("adopting", lambda: context.adopting.loop(self._runners, self._link, self._apply)),
         ):
             self._own(name, loop)
 
@@ -276,13 +275,6 @@ class Agent:
         for pipeline, runner in self._runners.items():
             if pipeline not in named:
                 await runner.desire(None)
-
-    def _states(self) -> list[State]:
-        return [runner.state for runner in self._runners.values()]
-
-    async def _apply_again(self) -> None:
-        if self._link.bundle is not None:
-            await self._apply(self._link.bundle)
 
     def _obey(self, statement: Envelope) -> None:
         self._obeying.take(statement)
