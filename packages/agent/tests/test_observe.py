@@ -4,11 +4,14 @@ import json
 import subprocess
 import sys
 
+import msgspec
 import pytest
+import yaml
 from packages.agent.tests.adopting import UNIT, Machine
 
 from vectorflow_agent.adopt import configuration, units
 from vectorflow_agent.adopt.journal import JournalDamaged, file_of, journals
+from vectorflow_wire.found import FOUND_PATH, FoundVectors
 
 
 @pytest.fixture
@@ -82,6 +85,8 @@ async def test_a_directory_named_by_a_variable_of_a_process(machine, agent):
     )
     (folder / ".hidden.yaml").write_text("{")
     (folder / "notes.txt").write_text("{")
+    # A process with this name and environment: what it does is no matter to who only looks.
+    machine.program.write_text(f"#!{sys.executable}\nimport time\n\ntime.sleep(600)\n")
     process = subprocess.Popen(
         [sys.executable, machine.program],
         env={"VECTOR_CONFIG_DIR": str(folder), "PATH": ""},
@@ -158,3 +163,50 @@ def test_journals_have_safe_names_and_damage_is_told(tmp_path):
     (tmp_path / "adopted/vector.service.json").write_text("{")
     with pytest.raises(JournalDamaged, match="cannot be read"):
         list(journals(tmp_path))
+
+
+async def test_what_is_sent_holds_no_secret_and_imports_as_it_was(machine, agent, gateway, eventually):
+    document = machine.document()
+    document["sinks"]["out"] = {
+        "type": "http",
+        "inputs": ["in"],
+        "uri": "https://user:urlcanary@example.com",
+        "auth": {"strategy": "basic", "user": "me", "password": "pwcanary"},
+        "request": {"headers": {"X-Key": "headercanary"}},
+        "encoding": {"codec": "json"},
+        "note": "costs $5",
+    }
+    machine.configure(document, service="Environment=API_TOKEN=envcanary")
+    agent.start(**machine.environment)
+    await eventually(lambda: gateway.agent_keys)
+    told = {}
+    answered = gateway.answered
+
+    def noting(path, headers, body):
+        if path == FOUND_PATH:
+            told["body"] = body
+            return 200, b"{}", []
+        return answered(path, headers, body)
+
+    gateway.answered = noting
+    environment = machine.environment | {"VECTORFLOW_URL": f"http://127.0.0.1:{agent._served.port}"}
+    done = await agent.called("adopt", "observe", "--send", **environment)
+    assert done.returncode == 0, done.stderr
+    plain = msgspec.json.decode(told["body"], type=FoundVectors)
+    one = next(each for each in plain.vectors if each.id == UNIT)
+    assert [each.text for each in one.files] == [""]
+    done = await agent.called("adopt", "observe", "--send", "--with-configuration", **environment)
+    assert done.returncode == 0, done.stderr
+    body = told["body"].decode()
+    for canary in ("urlcanary", "pwcanary", "headercanary", "envcanary"):
+        assert canary not in body
+    full = msgspec.json.decode(told["body"], type=FoundVectors)
+    one = next(each for each in full.vectors if each.id == UNIT)
+    sent = yaml.safe_load(one.files[0].text)
+    assert "data_dir" not in sent
+    assert sent["sinks"]["out"]["auth"] == {
+        "strategy": "basic",
+        "user": "${OUT_USER}",
+        "password": "${OUT_PASSWORD}",
+    }
+    assert one.interpolates

@@ -21,6 +21,7 @@ from vectorflow_agent.adopt.asking import (
     take_over_ask,
 )
 from vectorflow_agent.adopt.journal import JournalDamaged, journals
+from vectorflow_agent.adopt.sending import send, told
 from vectorflow_agent.adopt.types import Step, TakeOver, VectorFound
 from vectorflow_agent.settings import Settings, policy_load
 from vectorflow_agent.shell.disk import Layout, lock_held, lock_take
@@ -35,6 +36,12 @@ def adopt_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
     what = adopt.add_subparsers(dest="what", required=True)
     observe = what.add_parser("observe", parents=[shared], help="find Vectors; changes nothing")
     observe.add_argument("--format", choices=("text", "json"), default="text")
+    observe.add_argument(
+        "--send", action="store_true", help="tell the control plane, which shows it at the node"
+    )
+    observe.add_argument(
+        "--with-configuration", action="store_true", help="send the configurations too, without secrets"
+    )
     one = argparse.ArgumentParser(add_help=False)
     which = one.add_mutually_exclusive_group(required=True)
     which.add_argument("--unit", help="systemd unit, such as vector.service")
@@ -74,7 +81,10 @@ def adopt(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def _observe(settings: Settings, options: argparse.Namespace) -> int:
-    found = [each.found for each in seen_here(settings)]
+    seen = seen_here(settings)
+    found = [each.found for each in seen]
+    if options.send:
+        send(settings, told(seen, texts=options.with_configuration))
     if options.format == "json":
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(found)).decode() + "\n")
         return 0

@@ -86,7 +86,7 @@ def read(given: Told, *, folder: Path, root: Path, environment: Mapping[str, str
                 raise ValueError("it is longer than 5 MiB")
             data = path.read_bytes()
             texts[str(path)] = data.decode("utf-8")
-            parsed = _parsed(path, _filled(texts[str(path)], environment))
+            content = parsed(path, _filled(texts[str(path)], environment))
         except OSError as error:
             files.append(ConfigFile(path=str(path), problem=error.strerror or "cannot be read"))
             continue
@@ -94,7 +94,7 @@ def read(given: Told, *, folder: Path, root: Path, environment: Mapping[str, str
             files.append(ConfigFile(path=str(path), problem=_line(error)))
             continue
         files.append(ConfigFile(path=str(path), sha256=sha256_hex(data), bytes=len(data)))
-        _merge(config, _named(path, parsed, given, folder, root))
+        _merge(config, _named(path, content, given, folder, root))
     return Read(files=tuple(files), texts=texts, config=config)
 
 
@@ -124,7 +124,8 @@ def _filled(text: str, environment: Mapping[str, str]) -> str:
     )
 
 
-def _parsed(path: Path, text: str) -> dict[str, Any]:
+def parsed(path: Path, text: str) -> dict[str, Any]:
+    """A file's content by its extension. Raises ValueError without quoting it."""
     try:
         if path.suffix == ".json":
             value = json.loads(text)

@@ -6,7 +6,7 @@ It errs on the side of taking out too much: what is left is for people to read, 
 import base64
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -60,27 +60,33 @@ class Redactor:
         text = _PAIR.sub(lambda pair: pair.group(1) + BLOT, text)
         return "".join(letter if letter.isprintable() or letter == "\n" else " " for letter in text)
 
-    def data(self, value: Any, name: str = "") -> Any:
-        """Plain data without secrets: by the names of what holds them, and by their look."""
-        return self._data(value, name, secret=False)
+    def data(self, value: Any, put: Callable[[tuple[str, ...]], str] = lambda _: BLOT) -> Any:
+        """Plain data without secrets: by the names of what holds them, and by their look.
 
-    def _data(self, value: Any, name: str, *, secret: bool) -> Any:
+        `put` gives what stands in a secret's place, from the names that lead to it.
+        """
+        return self._data(value, (), put, secret=False)
+
+    def _data(
+        self, value: Any, path: tuple[str, ...], put: Callable[[tuple[str, ...]], str], *, secret: bool
+    ) -> Any:
+        name = path[-1] if path else ""
         secret = secret or looks_sensitive(name)
         if isinstance(value, Mapping):
             under = secret or name in _SUBTREES
             return {
                 self.text(str(key)): self._data(
-                    inner, str(key), secret=under and str(key) not in _PLAIN_IN_TREES
+                    inner, (*path, str(key)), put, secret=under and str(key) not in _PLAIN_IN_TREES
                 )
                 for key, inner in value.items()
             }
         if isinstance(value, list | tuple):
-            return [self._data(inner, name, secret=secret) for inner in value]
+            return [self._data(inner, path, put, secret=secret) for inner in value]
         if isinstance(value, str):
-            if secret and not value.startswith(("SECRET[", "${")):
-                return BLOT if value else ""
-            return self.text(value)
-        return BLOT if secret and value is not None and not isinstance(value, bool) else value
+            if secret and value and not value.startswith(("SECRET[", "${")):
+                return put(path)
+            return value if secret else self.text(value)
+        return put(path) if secret and value is not None and not isinstance(value, bool) else value
 
 
 def _forms(value: str) -> set[str]:

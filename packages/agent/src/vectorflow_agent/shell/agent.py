@@ -225,8 +225,7 @@ class Agent:
     async def _say_users(self, engine: Engine) -> None:
         context = self._context
         why = await unreachable(context.confiner, engine, context.layout, context.runtime)
-        if why and engine.embedded:
-            # It is for trying things, often from somebody's home folder.
+        if why and engine.embedded:  # it is for trying things, often from somebody's home folder
             context.confiner.users = None
             _log.warning("engines run as the agent's own user: %s", why)
         elif why:

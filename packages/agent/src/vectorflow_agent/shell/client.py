@@ -18,6 +18,7 @@ from vectorflow_agent import __version__
 from vectorflow_agent.core import observability
 from vectorflow_wire import messages, renewal, taps
 from vectorflow_wire.bundles import DesiredAnswer
+from vectorflow_wire.found import FOUND_PATH, FoundVectors
 from vectorflow_wire.logs import LOGS_PATH, LogsAnswer
 from vectorflow_wire.releases import RELEASES_PATH
 from vectorflow_wire.verify import BundleRefused, BundleTooLarge, BundleUnreadable
@@ -183,6 +184,10 @@ class Gateway:
                     await asyncio.to_thread(file.write, chunk)
         if have < size:
             raise GatewayError(f"the release ended after {have} of {size} bytes; it goes on from there")
+
+    async def found(self, token: str, told: FoundVectors) -> None:
+        """Tell of Vectors that run beside the agent."""
+        await self._call("PUT", FOUND_PATH, token, content=msgspec.json.encode(told))
 
     async def schema(self, token: str, digest: str, zipped: bytes) -> None:
         """Send an encoded and compressed `messages.EngineSchema`."""
