@@ -1,10 +1,14 @@
 """Steps that browser tests share."""
 
 import re
+from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Page, expect
 
 from tests.e2e.stack import Stack
+
+AXE = Path(__file__).parents[2] / "web/node_modules/axe-core/axe.min.js"
 
 
 def sign_in(page: Page, stack: Stack) -> None:
@@ -14,6 +18,15 @@ def sign_in(page: Page, stack: Stack) -> None:
     page.get_by_label("Password").fill(stack.demo["password"])
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", name="Pipelines")).to_be_visible()
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds wrong with a page as it is now."""
+    page.evaluate(AXE.read_text())
+    result: dict[str, Any] = page.evaluate("axe.run()")
+    return [
+        f"{each['id']}: {each['help']}: {each['nodes'][0]['html'][:200]}" for each in result["violations"]
+    ]
 
 
 def yaml_text(page: Page) -> str:

@@ -95,7 +95,7 @@ class Stack:
             "VECTORFLOW_GATEWAY_PORT": str(self.gateway_port),
         }
 
-    def start(self, seconds: float = 60) -> Self:
+    def start(self, seconds: float = 120) -> Self:
         with self.output.open("ab") as output:
             self.process = subprocess.Popen(
                 [str(PROGRAMS / "vectorflow"), "up"],

@@ -6,30 +6,21 @@ With ``VECTORFLOW_PICTURES`` set to a folder the pictures are kept there.
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.e2e.journey import sign_in
+from tests.e2e.journey import sign_in, violations
 from tests.e2e.receiver import Receiver
 from tests.e2e.stack import Api, Stack, wait_until
 
-AXE = Path(__file__).parents[2] / "web/node_modules/axe-core/axe.min.js"
 LOOKS: list[tuple[Literal["light", "dark"], int]] = [
     ("light", 1440),
     ("dark", 1440),
     ("light", 360),
     ("dark", 360),
 ]
-
-
-def _violations(page: Page) -> list[str]:
-    page.evaluate(AXE.read_text())
-    result: dict[str, Any] = page.evaluate("axe.run()")
-    return [
-        f"{each['id']}: {each['help']}: {each['nodes'][0]['html'][:200]}" for each in result["violations"]
-    ]
 
 
 def _addresses(stack: Stack, api: Api) -> Iterator[tuple[str, str]]:
@@ -83,7 +74,7 @@ def test_pages_are_whole_in_both_themes_and_at_two_widths(
             wide = page.evaluate("document.documentElement.scrollWidth")
             if wide > width:
                 wrong.append(f"{name} is {wide} pixels wide")
-            wrong += [f"{name}: {each}" for each in _violations(page)]
+            wrong += [f"{name}: {each}" for each in violations(page)]
             if pictures := os.environ.get("VECTORFLOW_PICTURES"):
                 page.screenshot(path=Path(pictures) / f"{name}-{theme}-{width}.png")
     finally:

@@ -24,7 +24,7 @@ const secrets = [secret('receiver_token', { description: 'Of the log receiver' }
 
 function pipeline(name, description, document, deployed) {
   const id = newId()
-  const value = { id, name, description, component_count: document.components.length, draft_version: 1, updated_at: ago(7200), updated_by: 'Demo Owner', deployed, draft_changed: false, outdated: [], document, etag: '"1"', revisions: [] }
+  const value = { id, name, description, component_count: document.components.length, draft_version: 1, updated_at: ago(7200), updated_by: 'Demo Owner', deployed, draft_changed: false, outdated: [], folder: '', tags: [], document, etag: '"1"', revisions: [] }
   pipelines.set(id, value)
   if (deployed) addRevision(value, 'First form')
   return value

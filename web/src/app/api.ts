@@ -1,4 +1,4 @@
-import { QueryCache, QueryClient } from '@tanstack/react-query'
+import { MutationCache, QueryCache, QueryClient } from '@tanstack/react-query'
 import { client } from '@/api/gen/client.gen'
 import { ApiError, toApiError } from '@/lib/problem'
 
@@ -46,9 +46,11 @@ export function createQueryClient(): QueryClient {
   }
   return new QueryClient({
     queryCache: new QueryCache({ onError }),
+    // Of the cache, not a default: a mutation with a handler of its own would replace a default.
+    mutationCache: new MutationCache({ onError }),
     defaultOptions: {
       queries: { staleTime: 10_000, retry: mayRetry, networkMode: 'always' },
-      mutations: { networkMode: 'always', onError },
+      mutations: { networkMode: 'always' },
     },
   })
 }

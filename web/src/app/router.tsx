@@ -76,10 +76,13 @@ const scopedIndex = createRoute({
   },
 })
 
+/** The filter of the list of pipelines; `tags` are separated by commas. */
+export type PipelineSearch = { q?: string; folder?: string; tags?: string }
+
 const pipelines = createRoute({
   getParentRoute: () => scoped,
   path: '/pipelines',
-  validateSearch: (search): { q?: string } => ({ q: text(search.q) }),
+  validateSearch: (search): PipelineSearch => ({ q: text(search.q), folder: text(search.folder), tags: text(search.tags) }),
   component: lazyRouteComponent(() => import('@/features/pipelines/list-page'), 'PipelineListPage'),
 })
 

@@ -1,5 +1,6 @@
 import type { ReactNode } from 'react'
 import { t } from '@/lib/i18n'
+import { Checkbox } from './checkbox'
 
 export type Column<Row> = {
   key: string
@@ -25,15 +26,28 @@ type TableProps<Row> = {
   columns: Column<Row>[]
   rows: Row[]
   rowKey: (row: Row) => string
+  /** With it, rows can be chosen for what is done to several at once. */
+  choice?: RowChoice<Row>
+}
+
+export type RowChoice<Row> = {
+  chosen: ReadonlySet<string>
+  onChange: (chosen: Set<string>) => void
+  nameOf: (row: Row) => string
 }
 
 /** A plain table for lists that stay short. */
-export function Table<Row>({ label, columns, rows, rowKey }: TableProps<Row>) {
+export function Table<Row>({ label, columns, rows, rowKey, choice }: TableProps<Row>) {
   return (
     <div className="overflow-x-auto">
       <table aria-label={label} className="w-full border-collapse tabular-nums">
         <thead>
           <tr>
+            {choice !== undefined && (
+              <th scope="col" className={`${HEAD_CLASS} w-8`}>
+                <ChooseAll keys={rows.map(rowKey)} choice={choice} />
+              </th>
+            )}
             {columns.map((column) => (
               <th key={column.key} scope="col" className={cellClass(column, HEAD_CLASS)} style={{ width: column.width }}>
                 {column.title === '' ? <span className="sr-only">{t('Actions')}</span> : column.title}
@@ -44,6 +58,16 @@ export function Table<Row>({ label, columns, rows, rowKey }: TableProps<Row>) {
         <tbody>
           {rows.map((row) => (
             <tr key={rowKey(row)} className="hover:bg-hover/60">
+              {choice !== undefined && (
+                <td className={CELL_CLASS}>
+                  <Checkbox
+                    hideLabel
+                    label={t('Choose {name}', { name: choice.nameOf(row) })}
+                    isSelected={choice.chosen.has(rowKey(row))}
+                    onChange={() => choice.onChange(toggled(choice.chosen, rowKey(row)))}
+                  />
+                </td>
+              )}
               {columns.map((column) => (
                 <td key={column.key} className={cellClass(column, CELL_CLASS)}>
                   {column.render(row)}
@@ -54,5 +78,24 @@ export function Table<Row>({ label, columns, rows, rowKey }: TableProps<Row>) {
         </tbody>
       </table>
     </div>
+  )
+}
+
+function toggled(chosen: ReadonlySet<string>, key: string): Set<string> {
+  const next = new Set(chosen)
+  if (!next.delete(key)) next.add(key)
+  return next
+}
+
+function ChooseAll<Row>({ keys, choice }: { keys: string[]; choice: RowChoice<Row> }) {
+  const count = keys.filter((key) => choice.chosen.has(key)).length
+  return (
+    <Checkbox
+      hideLabel
+      label={t('Choose all')}
+      isSelected={count > 0 && count === keys.length}
+      isIndeterminate={count > 0 && count < keys.length}
+      onChange={(all) => choice.onChange(new Set(all ? keys : []))}
+    />
   )
 }

@@ -1,4 +1,5 @@
 import type { Draft } from './store'
+import type { TextKeep } from './text/session'
 
 type Stored = { draft: Draft; etag: string; at: number }
 
@@ -39,5 +40,31 @@ export function keptDraft(account: string, pipelineId: string): Stored | null {
     return isStored(value) ? value : null
   } catch {
     return null
+  }
+}
+
+/** Keeps a YAML text in the making in this tab: what cannot be read yet is in no draft. */
+export function textKeep(account: string, pipelineId: string): TextKeep {
+  const key = `vf:text:${account}:${pipelineId}`
+  const quietly = (act: () => void) => {
+    try {
+      act()
+    } catch {
+      // Full or switched off: as for drafts.
+    }
+  }
+  return {
+    save: (text, etag) => quietly(() => sessionStorage.setItem(key, JSON.stringify({ text, etag }))),
+    drop: () => quietly(() => sessionStorage.removeItem(key)),
+    load: () => {
+      try {
+        const value: unknown = JSON.parse(sessionStorage.getItem(key) ?? 'null')
+        if (typeof value !== 'object' || value === null || !('text' in value) || !('etag' in value)) return null
+        const { text, etag } = value
+        return typeof text === 'string' && typeof etag === 'string' ? { text, etag } : null
+      } catch {
+        return null
+      }
+    },
   }
 }

@@ -14,7 +14,7 @@ import { ErrorState, LoadingState } from '@/ui/states'
 import { CheckProvider } from './check-provider'
 import type { EditorContextValue } from './context'
 import { EditorContext } from './context'
-import { keptDraft } from './draft-storage'
+import { keptDraft, textKeep } from './draft-storage'
 import { SpecIndex } from './graph/types'
 import { createEditorStore, draftOf } from './store'
 import type { Translator } from './text/session'
@@ -70,7 +70,7 @@ function Editor({ pipeline, catalogue, account }: EditorProps) {
   const [restored] = useState(() => keptDraft(account, pipeline.id))
   const [store] = useState(() => createEditorStore(pipeline, restored))
   const canEdit = can('pipeline.edit')
-  const [text] = useState(() => new TextSession(store, translator({ org, env })))
+  const [text] = useState(() => new TextSession(store, translator({ org, env }), textKeep(account, pipeline.id)))
   useRestore(store, canEdit)
   const [showsRestored, setShowsRestored] = useState(restored !== null)
   const value = useMemo<EditorContextValue>(

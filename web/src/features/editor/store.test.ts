@@ -15,6 +15,8 @@ const pipeline: Pipeline = {
   deployed: null,
   draft_changed: false,
   outdated: [],
+  folder: '',
+  tags: [],
   document: emptyDocument(),
   etag: '"1"',
 }

@@ -1,4 +1,4 @@
-import { Link, useNavigate, useSearch } from '@tanstack/react-router'
+import { Link, useSearch } from '@tanstack/react-router'
 import { FileInput, Plus } from 'lucide-react'
 import { lazy, Suspense, useState } from 'react'
 import type { PipelineSummary } from '@/api/gen'
@@ -9,14 +9,16 @@ import { formatAge } from '@/lib/format'
 import { t } from '@/lib/i18n'
 import { useNow } from '@/lib/now'
 import { usePages } from '@/lib/use-pages'
+import { Tag } from '@/ui/badge'
 import { Button } from '@/ui/button'
-import { SearchField } from '@/ui/field'
 import { Page } from '@/ui/page'
 import { EmptyState, ErrorState, LoadingState } from '@/ui/states'
 import type { Column } from '@/ui/table'
 import { Table } from '@/ui/table'
+import { BulkBar } from './bulk-bar'
 import { CreateDialog } from './create-dialog'
 import { DeployedState } from './deployed-state'
+import { filterOf, ListFilters } from './list-filters'
 import { PipelineMenu } from './pipeline-menu'
 
 // The text editor in it is large, and few visits to the list import something.
@@ -28,11 +30,11 @@ const REFRESH_MS = 15_000
 export function PipelineListPage() {
   const { org, env } = useScope()
   const can = useCan()
-  const { q } = useSearch({ from: '/signed-in/$org/$env/pipelines' })
-  const navigate = useNavigate({ from: '/$org/$env/pipelines' })
+  const search = filterOf(useSearch({ from: '/signed-in/$org/$env/pipelines' }))
+  const filtered = Object.keys(search).length > 0
   const [dialog, setDialog] = useState<'create' | 'import' | null>(null)
   const path = { org, env }
-  const query = { ...(q === undefined ? {} : { q }), limit: 100 }
+  const query = { ...search, limit: 100 }
   const list = usePages<PipelineSummary>({
     queryKey: [...listPipelinesQueryKey({ path, query }), 'pages'],
     fetchPage: async (cursor, signal) =>
@@ -54,18 +56,11 @@ export function PipelineListPage() {
   )
   return (
     <Page title={t('Pipelines')} actions={actions}>
-      {(list.items.length > 0 || q !== undefined) && (
-        <SearchField
-          label={t('Search pipelines')}
-          className="mb-3 max-w-72"
-          value={q ?? ''}
-          onChange={(text) => void navigate({ search: text === '' ? {} : { q: text }, replace: true })}
-        />
-      )}
+      {(list.items.length > 0 || filtered) && <ListFilters search={search} />}
       {list.isPending && <LoadingState />}
       {list.error !== null && list.items.length === 0 && <ErrorState error={list.error} onRetry={() => void list.refetch()} />}
-      {list.isSuccess && list.items.length === 0 && <Nothing query={q} actions={actions} />}
-      {list.items.length > 0 && <PipelineTable rows={list.items} />}
+      {list.isSuccess && list.items.length === 0 && <Nothing filtered={filtered} actions={actions} />}
+      {list.items.length > 0 && <PipelineTable rows={list.items} canEdit={canEdit} />}
       {list.hasNextPage && (
         <Button className="mt-3" isDisabled={list.isFetchingNextPage} onPress={() => void list.fetchNextPage()}>
           {t('Load more')}
@@ -81,8 +76,21 @@ export function PipelineListPage() {
   )
 }
 
-function Nothing({ query, actions }: { query: string | undefined; actions: React.ReactNode }) {
-  if (query !== undefined) return <EmptyState title={t('No pipeline matches')}>{t('Nothing here is called {query}.', { query })}</EmptyState>
+function Nothing({ filtered, actions }: { filtered: boolean; actions: React.ReactNode }) {
+  if (filtered) {
+    return (
+      <EmptyState
+        title={t('No pipeline matches')}
+        action={
+          <Link from="/$org/$env/pipelines" to="." search={{}} className="underline">
+            {t('Show all')}
+          </Link>
+        }
+      >
+        {t('Nothing here is what the filter asks for.')}
+      </EmptyState>
+    )
+  }
   return (
     <EmptyState title={t('No pipelines yet')} action={actions}>
       {t('Draw a new one, or paste a Vector configuration that you have already.')}
@@ -90,8 +98,11 @@ function Nothing({ query, actions }: { query: string | undefined; actions: React
   )
 }
 
-function PipelineTable({ rows }: { rows: PipelineSummary[] }) {
+function PipelineTable({ rows, canEdit }: { rows: PipelineSummary[]; canEdit: boolean }) {
   const { org, env } = useScope()
+  const [chosen, setChosen] = useState<Set<string>>(new Set())
+  // Whatever a filter hides or a colleague deletes is not chosen any more.
+  const chosenRows = rows.filter((row) => chosen.has(row.id))
   const now = useNow(10_000)
   const columns: Column<PipelineSummary>[] = [
     {
@@ -102,6 +113,14 @@ function PipelineTable({ rows }: { rows: PipelineSummary[] }) {
           <Link to="/$org/$env/pipelines/$pipelineId" params={{ org, env, pipelineId: row.id }} className="font-medium [overflow-wrap:anywhere] hover:underline">
             {row.name}
           </Link>
+          {(row.folder !== '' || row.tags.length > 0) && (
+            <div className="flex flex-wrap items-center gap-1 text-sm text-secondary">
+              {row.folder !== '' && <span className="mr-1 [overflow-wrap:anywhere]">{row.folder}</span>}
+              {row.tags.map((tag) => (
+                <Tag key={tag}>{tag}</Tag>
+              ))}
+            </div>
+          )}
           {row.description !== '' && <div className="max-w-[min(24rem,50vw)] truncate text-sm text-secondary">{row.description}</div>}
         </div>
       ),
@@ -127,5 +146,11 @@ function PipelineTable({ rows }: { rows: PipelineSummary[] }) {
     },
     { key: 'menu', title: '', align: 'right', width: '40px', render: (row) => <PipelineMenu pipeline={row} /> },
   ]
-  return <Table label={t('Pipelines')} columns={columns} rows={rows} rowKey={(row) => row.id} />
+  const choice = { chosen: new Set(chosenRows.map((row) => row.id)), onChange: setChosen, nameOf: (row: PipelineSummary) => row.name }
+  return (
+    <>
+      {chosenRows.length > 0 && <BulkBar chosen={chosenRows} onClear={() => setChosen(new Set())} onKeep={setChosen} />}
+      <Table label={t('Pipelines')} columns={columns} rows={rows} rowKey={(row) => row.id} {...(canEdit ? { choice } : {})} />
+    </>
+  )
 }

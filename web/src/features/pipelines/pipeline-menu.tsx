@@ -1,11 +1,12 @@
-import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { useMutation } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
-import { CircleStop, CopyPlus, Ellipsis, History, Rocket, Trash2 } from 'lucide-react'
+import { CircleStop, CopyPlus, Ellipsis, FolderInput, History, Rocket, Trash2 } from 'lucide-react'
 import { useState } from 'react'
 import type { PipelineSummary } from '@/api/gen'
 import { createPipeline, deletePipeline, getPipeline, listPipelines, stopPipeline } from '@/api/gen'
-import { listPipelinesQueryKey } from '@/api/gen/@tanstack/react-query.gen'
 import { copyName } from './copy-name'
+import { FilingDialog } from './filing-dialog'
+import { useRefresh } from './use-refresh'
 import { useCan, useScope } from '@/app/scope'
 import { t } from '@/lib/i18n'
 import { IconButton } from '@/ui/button'
@@ -20,7 +21,7 @@ export function PipelineMenu({ pipeline }: { pipeline: PipelineSummary }) {
   const { org, env } = useScope()
   const can = useCan()
   const navigate = useNavigate()
-  const [asks, setAsks] = useState<'delete' | 'stop' | null>(null)
+  const [asks, setAsks] = useState<'delete' | 'stop' | 'file' | null>(null)
   const params = { org, env, pipelineId: pipeline.id }
   const clone = useClone(pipeline)
   return (
@@ -54,6 +55,13 @@ export function PipelineMenu({ pipeline }: { pipeline: PipelineSummary }) {
             onAction: () => clone.mutate(),
           },
           {
+            id: 'file',
+            label: t('Folder and tags…'),
+            icon: <FolderInput size={14} />,
+            disabled: !can('pipeline.edit'),
+            onAction: () => setAsks('file'),
+          },
+          {
             id: 'stop',
             label: t('Stop on all nodes…'),
             icon: <CircleStop size={14} />,
@@ -71,6 +79,7 @@ export function PipelineMenu({ pipeline }: { pipeline: PipelineSummary }) {
         ]}
       />
       {asks === 'delete' && <DeleteDialog pipeline={pipeline} onClose={() => setAsks(null)} />}
+      {asks === 'file' && <FilingDialog pipelines={[pipeline]} onClose={() => setAsks(null)} />}
       {asks === 'stop' && <StopDialog pipeline={pipeline} onClose={() => setAsks(null)} />}
     </>
   )
@@ -98,12 +107,6 @@ function useClone(pipeline: PipelineSummary) {
 }
 
 type AskProps = { pipeline: PipelineSummary; onClose: () => void }
-
-function useRefresh(): () => void {
-  const { org, env } = useScope()
-  const queryClient = useQueryClient()
-  return () => void queryClient.invalidateQueries({ queryKey: listPipelinesQueryKey({ path: { org, env } }).slice(0, 1), refetchType: 'active' })
-}
 
 function DeleteDialog({ pipeline, onClose }: AskProps) {
   const path = { ...useScope(), id: pipeline.id }

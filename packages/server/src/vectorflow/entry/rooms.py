@@ -22,6 +22,7 @@ from vectorflow.library.snippets import SnippetService
 from vectorflow.library.templates import TemplateService
 from vectorflow.pipelines.compiling import Workbench
 from vectorflow.pipelines.engines import TargetEngines
+from vectorflow.pipelines.filing.service import FilingService
 from vectorflow.pipelines.programs import ProgramService
 from vectorflow.pipelines.revisions import RevisionService
 from vectorflow.pipelines.service import PipelineService
@@ -44,6 +45,7 @@ SERVICES: Sequence[str] = (
     "templates_kept",
     "snippets_kept",
     "pipelines",
+    "filing",
     "programs",
     "unit_tests",
     "revisions",
@@ -85,6 +87,7 @@ class Rooms:
         self.snippets_kept = SnippetService()
         surroundings = Surroundings(self.policy_rules, self._workbench, AssignedLookup())
         self.pipelines = PipelineService(self.vault, self._workbench, AssignedLookup(), targets, surroundings)
+        self.filing = FilingService()
         self.programs = ProgramService()
         self.unit_tests = UnitTestService()
         self.revisions = RevisionService(self.pipelines)

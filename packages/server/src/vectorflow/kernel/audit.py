@@ -31,6 +31,7 @@ class AuditAction(StrEnum):
     SESSION_REVOKED = "session.revoked"
     PIPELINE_CREATED = "pipeline.created"
     PIPELINE_UPDATED = "pipeline.updated"
+    PIPELINE_FILED = "pipeline.filed"
     PIPELINE_DELETED = "pipeline.deleted"
     PIPELINE_STOPPED = "pipeline.stopped"
     REVISION_CREATED = "revision.created"

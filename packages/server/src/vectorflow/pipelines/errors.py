@@ -43,3 +43,11 @@ class ProgramInvalid(InvalidInputError, status=422, code="pipelines.program-inva
 
 class FixNotPossible(ConflictError, status=409, code="pipelines.fix-not-possible"):
     """This fix cannot be applied to the document as it is now."""
+
+
+class FilingInvalid(InvalidInputError, status=422, code="pipelines.filing-invalid"):
+    """Folder, tags or filter cannot be kept as they were sent."""
+
+
+class FilterNotFound(NotFoundError, status=404, code="pipelines.filter-not-found"):
+    """You have saved no such filter."""

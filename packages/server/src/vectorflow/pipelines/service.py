@@ -1,5 +1,6 @@
 """Rules of drafts: making, listing, changing and deleting pipelines. Works in the caller's transaction."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 import msgspec
@@ -80,18 +81,24 @@ class PipelineService:
         after: tuple[str, UUID] | None = None,
         limit: int = 50,
         text: str | None = None,
+        folder: str | None = None,
+        tags: Sequence[str] = (),
     ) -> list[PipelineListed]:
         """Return pipelines in the order of their names, with what is deployed of each."""
-        rows = await store.pipeline_list(txn, environment_id, after=after, limit=limit, text=text)
+        rows = await store.pipeline_list(
+            txn, environment_id, after=after, limit=limit, text=text, folder=folder, tags=tags
+        )
+        return await self.all_listed(txn, rows)
+
+    async def all_listed(self, txn: Transaction, rows: Sequence[PipelineRow]) -> list[PipelineListed]:
+        """Return pipelines with what is deployed of each."""
         deployed = await self._deployed.deployed(txn, [row.id for row in rows]) if rows else {}
         stale = await self._vault.stale(txn, [row.id for row in rows])
         return [PipelineListed(row, deployed.get(row.id), tuple(stale.get(row.id, ()))) for row in rows]
 
     async def listed(self, txn: Transaction, row: PipelineRow) -> PipelineListed:
         """Return a pipeline with what is deployed of it."""
-        deployed = await self._deployed.deployed(txn, [row.id])
-        stale = await self._vault.stale(txn, [row.id])
-        return PipelineListed(row, deployed.get(row.id), tuple(stale.get(row.id, ())))
+        return (await self.all_listed(txn, [row]))[0]
 
     async def pipeline(self, txn: Transaction, environment_id: UUID, pipeline_id: UUID) -> PipelineRow:
         """Return a pipeline of an environment. Raises `PipelineNotFound`."""

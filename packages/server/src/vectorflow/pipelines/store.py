@@ -84,20 +84,29 @@ async def pipeline_list(
     after: tuple[str, UUID] | None,
     limit: int,
     text: str | None,
+    folder: str | None = None,
+    tags: Sequence[str] = (),
 ) -> list[PipelineRow]:
-    """Return pipelines by name, from after the one given; `text` must stand in name or description."""
+    """Return pipelines by name, from after the one given; `text` must stand in name or description.
+
+    `folder` is one of them or what it is in; all `tags` must be there.
+    """
     return await txn.rows(
         PipelineRow,
         """select id, environment_id, name, description, component_count, draft_version, document_hash,
-               latest_revision, revised_hash, updated_at, updated_by, lower(name) as sort_name
+               latest_revision, revised_hash, updated_at, updated_by, folder, tags, lower(name) as sort_name
         from pipelines
         where organization_id = %(organization_id)s and environment_id = %(environment_id)s
           and deleted_at is null
           and (%(after_name)s::text is null or (lower(name), id) > (%(after_name)s, %(after_id)s::uuid))
           and (%(text)s::text is null or strpos(lower(name), lower(%(text)s)) > 0
                or strpos(lower(description), lower(%(text)s)) > 0)
+          and (%(folder)s::text is null or folder = %(folder)s or starts_with(folder, %(folder)s || '/'))
+          and tags @> %(tags)s::text[]
         order by lower(name), id limit %(limit)s""",
         {
+            "folder": folder,
+            "tags": list(tags),
             "environment_id": environment_id,
             "after_name": after[0] if after else None,
             "after_id": after[1] if after else None,
@@ -112,7 +121,7 @@ async def pipeline_get(txn: Transaction, environment_id: UUID, pipeline_id: UUID
     return await txn.row(
         PipelineRow,
         """select id, environment_id, name, description, component_count, draft_version, document_hash,
-               latest_revision, revised_hash, updated_at, updated_by, lower(name) as sort_name
+               latest_revision, revised_hash, updated_at, updated_by, folder, tags, lower(name) as sort_name
         from pipelines
         where organization_id = %(organization_id)s and environment_id = %(environment_id)s
           and id = %(id)s and deleted_at is null""",
@@ -125,7 +134,7 @@ async def pipeline_lock(txn: Transaction, pipeline_id: UUID) -> PipelineRow | No
     return await txn.row(
         PipelineRow,
         """select id, environment_id, name, description, component_count, draft_version, document_hash,
-               latest_revision, revised_hash, updated_at, updated_by, lower(name) as sort_name
+               latest_revision, revised_hash, updated_at, updated_by, folder, tags, lower(name) as sort_name
         from pipelines
         where organization_id = %(organization_id)s and id = %(id)s and deleted_at is null
         for update""",
@@ -156,7 +165,7 @@ async def pipeline_insert(
                 %(document_hash)s, %(component_count)s, %(actor)s, %(actor_id)s)
         on conflict (organization_id, environment_id, lower(name)) where deleted_at is null do nothing
         returning id, environment_id, name, description, component_count, draft_version, document_hash,
-                  latest_revision, revised_hash, updated_at, updated_by, lower(name) as sort_name""",
+                  latest_revision, revised_hash, updated_at, updated_by, folder, tags, lower(name) as sort_name""",
         {"id": pipeline_id, "environment_id": environment_id, **_draft(draft, actor)},
     )
 
@@ -185,7 +194,7 @@ async def pipeline_update(
             updated_by_id = %(actor_id)s
         where organization_id = %(organization_id)s and id = %(id)s and deleted_at is null
         returning id, environment_id, name, description, component_count, draft_version, document_hash,
-                  latest_revision, revised_hash, updated_at, updated_by, lower(name) as sort_name""",
+                  latest_revision, revised_hash, updated_at, updated_by, folder, tags, lower(name) as sort_name""",
         {"id": pipeline_id, **_draft(draft, actor)},
     )
 

@@ -87,6 +87,8 @@ class PipelineRow(msgspec.Struct, frozen=True):
     revised_hash: bytes | None
     updated_at: datetime
     updated_by: str
+    folder: str
+    tags: tuple[str, ...]
     sort_name: str
 
 

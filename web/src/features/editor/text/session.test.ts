@@ -3,13 +3,14 @@ import type { EditedDocument, Pipeline } from '@/api/gen'
 import type { Document } from '../graph/types'
 import { emptyDocument } from '../graph/types'
 import { createEditorStore } from '../store'
+import type { TextKeep } from './session'
 import { TextSession } from './session'
 
 const component = (id: string) => ({ id, kind: 'source' as const, type: 'stdin', options: {}, enabled: true, comment: '' })
 const withIds = (ids: string[]): Document => ({ ...emptyDocument(), components: ids.map(component), layout: { a: { x: 7, y: 7 } } })
 
 /** Writes ids one a line; reads the same, and refuses what holds an exclamation mark. */
-function setUp() {
+function setUp(keep?: TextKeep) {
   const reads: string[] = []
   const store = createEditorStore({ document: withIds(['a']), name: 'p', description: '', etag: '1' } as unknown as Pipeline, null)
   const session = new TextSession(store, {
@@ -19,7 +20,7 @@ function setUp() {
       const findings: EditedDocument['findings'] = text.includes('!') ? [{ rule: 'r', severity: 'error', message: 'm', line: 1 }] : []
       return Promise.resolve({ document: findings.length > 0 ? null : { ...document, components: text.split('\n').map(component) }, findings })
     },
-  })
+  }, keep)
   const ids = () => store.getState().draft.document.components.map((each) => each.id)
   return { store, session, ids, reads, text: () => session.state.getState() }
 }
@@ -86,5 +87,30 @@ describe('text and graph', () => {
     session.type('q')
     await session.flush()
     expect(ids()).toEqual(['q'])
+  })
+  it('brings a text that could not be read back after a reload', async () => {
+    let kept: { text: string; etag: string } | null = null
+    const keep: TextKeep = { load: () => kept, save: (text, etag) => (kept = { text, etag }), drop: () => (kept = null) }
+    const before = setUp(keep)
+    before.session.start()
+    await vi.advanceTimersByTimeAsync(1)
+    before.session.type('a\n!')
+    await vi.advanceTimersByTimeAsync(300)
+    expect(kept).toEqual({ text: 'a\n!', etag: '1' })
+    const after = setUp(keep)
+    after.session.start()
+    await vi.advanceTimersByTimeAsync(1)
+    expect([after.text().text, after.text().isBroken, after.ids()]).toEqual(['a\n!', true, ['a']])
+    after.session.type('a\nb')
+    await vi.advanceTimersByTimeAsync(300)
+    expect(after.ids()).toEqual(['a', 'b'])
+    expect(kept).toBeNull()
+  })
+  it('never puts a text of before over a version that came since', async () => {
+    const keep: TextKeep = { load: () => ({ text: 'mine', etag: 'old' }), save: () => undefined, drop: () => undefined }
+    const { session, ids, text } = setUp(keep)
+    session.start()
+    await vi.advanceTimersByTimeAsync(300)
+    expect([text().text, text().isBehind, ids()]).toEqual(['mine', true, ['a']])
   })
 })

@@ -21,6 +21,10 @@ export type TextState = {
 /** Turns documents into text and back; the server does both, so that nobody else has to know how. */
 export type Translator = { write: (document: Document) => Promise<string>; read: (text: string, document: Document) => Promise<EditedDocument> }
 
+/** Where a text that cannot be read is kept over a reload, with the version of the pipeline it was typed over. */
+export type TextKeep = { load: () => { text: string; etag: string } | null; save: (text: string, etag: string) => void; drop: () => void }
+
+const NOWHERE: TextKeep = { load: () => null, save: () => undefined, drop: () => undefined }
 const TYPED_MS = 250
 const CHANGED_MS = 120
 const NO_FINDINGS: readonly Finding[] = []
@@ -48,12 +52,15 @@ export class TextSession {
   constructor(
     private readonly store: EditorStore,
     private readonly translator: Translator,
+    private readonly keep: TextKeep = NOWHERE,
   ) {}
 
   /** Begins to follow the graph; returns what ends it. */
   start(): () => void {
     this.stopListening ??= this.store.subscribe(() => this.graphChanged())
-    this.graphChanged()
+    const kept = this.of === null ? this.keep.load() : null
+    if (kept === null) this.graphChanged()
+    else void this.bringBack(kept.text, kept.etag)
     return () => {
       this.stopListening?.()
       this.stopListening = null
@@ -64,6 +71,7 @@ export class TextSession {
   /** Takes what a person typed. */
   type(text: string): void {
     this.state.setState({ text })
+    this.keep.save(text, this.store.getState().etag)
     this.unread = text
     this.turn += 1
     clearTimeout(this.timer)
@@ -88,9 +96,22 @@ export class TextSession {
   /** Gives the text up and writes the graph as it is. */
   showGraph(): void {
     this.unread = null
+    this.keep.drop()
     this.state.setState({ isBroken: false, isBehind: false, findings: NO_FINDINGS })
     this.of = null
     this.graphChanged()
+  }
+
+  /** Shows a text of before a reload. Over a newer version of the pipeline it is only shown, until a person decides. */
+  private async bringBack(text: string, etag: string): Promise<void> {
+    this.state.setState({ text, isReady: true })
+    if (etag === this.store.getState().etag) {
+      this.unread = text
+      await this.flush()
+      return
+    }
+    this.keep.save(text, etag)
+    this.state.setState({ isBroken: true, isBehind: true })
   }
 
   private take(edited: EditedDocument): void {
@@ -102,6 +123,7 @@ export class TextSession {
     const places = this.store.getState().draft.document.layout
     const placed = { ...document, layout: { ...document.layout, ...Object.fromEntries(Object.entries(places).filter(([id]) => id in document.layout)) } }
     this.of = placed
+    this.keep.drop()
     this.state.setState({ findings: edited.findings, isBroken: false, isBehind: false, error: null, isReady: true })
     this.store.getState().change(t('Edit the YAML'), (draft) => ({ ...draft, document: placed }), 'yaml')
   }

@@ -14,6 +14,7 @@ from vectorflow.pipelines.http.drafts import (
     update_pipeline,
 )
 from vectorflow.pipelines.http.editing import fix_document, read_document, write_document
+from vectorflow.pipelines.http.filing import routes as filing_routes
 from vectorflow.pipelines.http.history import get_diff, get_revision, list_revisions
 from vectorflow.pipelines.http.programs import check_program, list_vrl_functions, run_program
 from vectorflow.pipelines.http.unit_tests import run_unit_tests
@@ -38,4 +39,5 @@ routes = [
     run_program,
     run_unit_tests,
     reimport_document,
+    *filing_routes,
 ]

@@ -34,6 +34,8 @@ class PipelineSummary(msgspec.Struct):
     draft_version: int
     updated_at: Instant
     updated_by: str
+    folder: str
+    tags: list[str]
     deployed: Deployed | None
     draft_changed: bool
     outdated: list[Stale]
@@ -134,6 +136,8 @@ def summary_of(listed: PipelineListed) -> PipelineSummary:
         draft_version=row.draft_version,
         updated_at=rfc3339(row.updated_at),
         updated_by=row.updated_by,
+        folder=row.folder,
+        tags=list(row.tags),
         deployed=listed.deployed,
         draft_changed=listed.draft_changed,
         outdated=list(listed.outdated),

@@ -1,11 +1,12 @@
 """Routes of pipelines and their drafts."""
 
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
 from litestar import Response, delete, get, post, put
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, JSONBody, QueryParameter
 
 from vectorflow.kernel.actor import Actor
 from vectorflow.kernel.permissions import Permission
@@ -27,6 +28,17 @@ from vectorflow.platform.http.etag import if_match, require_match
 from vectorflow.platform.http.idempotency import Idempotency
 from vectorflow.tenancy.types import Access
 from vectorflow_topology.document import Document
+
+Folder = Annotated[
+    str | None,
+    QueryParameter(
+        name="folder", max_length=100, description="Only what is in this folder or in one of its own."
+    ),
+]
+Tags = Annotated[
+    str | None,
+    QueryParameter(name="tags", max_length=900, description="Only what has all these tags, by commas."),
+]
 
 
 class PipelineNew(msgspec.Struct, forbid_unknown_fields=True):
@@ -62,13 +74,21 @@ async def list_pipelines(
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
     q: Query = None,
+    folder: Folder = None,
+    tags: Tags = None,
 ) -> PipelineSummaryList:
     """List pipelines."""
     del org, env
     key = decode_cursor(cursor, str, UUID)
     async with database.transaction(access.organization_id) as txn:
         rows = await pipelines.pipelines(
-            txn, access.environment_id, after=(key[0], key[1]) if key else None, limit=limit + 1, text=q
+            txn,
+            access.environment_id,
+            after=(key[0], key[1]) if key else None,
+            limit=limit + 1,
+            text=q,
+            folder=folder,
+            tags=[tag.strip() for tag in tags.split(",") if tag.strip()] if tags else (),
         )
     items, next_cursor = page(rows, limit, lambda listed: (listed.row.sort_name, str(listed.row.id)))
     return PipelineSummaryList([summary_of(listed) for listed in items], next_cursor)

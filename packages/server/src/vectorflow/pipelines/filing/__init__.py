@@ -1,0 +1,1 @@
+"""How people keep their pipelines in order: folders, tags, and filters that they have saved."""
