@@ -758,6 +758,22 @@ export type Failure = {
 };
 
 /**
+ * FiledCount
+ */
+export type FiledCount = {
+    name: string;
+    pipelines: number;
+};
+
+/**
+ * FilterNew
+ */
+export type FilterNew = {
+    name: string;
+    search: string;
+};
+
+/**
  * Finding
  */
 export type Finding = {
@@ -1407,6 +1423,8 @@ export type Pipeline = {
     draft_version: number;
     updated_at: string;
     updated_by: string;
+    folder: string;
+    tags: Array<string>;
     deployed: Deployed | null;
     draft_changed: boolean;
     outdated: Array<Stale>;
@@ -1428,6 +1446,24 @@ export type PipelineDraft = {
  */
 export type PipelineFailed = {
     kind: 'pipeline_failed';
+};
+
+/**
+ * PipelineFiling
+ */
+export type PipelineFiling = {
+    pipelines: Array<string>;
+    folder?: string | null;
+    add_tags?: Array<string>;
+    remove_tags?: Array<string>;
+};
+
+/**
+ * PipelineFolders
+ */
+export type PipelineFolders = {
+    folders: Array<FiledCount>;
+    tags: Array<FiledCount>;
 };
 
 /**
@@ -1458,6 +1494,8 @@ export type PipelineSummary = {
     draft_version: number;
     updated_at: string;
     updated_by: string;
+    folder: string;
+    tags: Array<string>;
     deployed: Deployed | null;
     draft_changed: boolean;
     outdated: Array<Stale>;
@@ -1828,6 +1866,22 @@ export type RotationState = {
     requested_at: string;
     done_at: string | null;
     resealed: number | null;
+};
+
+/**
+ * SavedFilter
+ */
+export type SavedFilter = {
+    id: string;
+    name: string;
+    search: string;
+};
+
+/**
+ * SavedFilterList
+ */
+export type SavedFilterList = {
+    items: Array<SavedFilter>;
 };
 
 /**
@@ -4364,6 +4418,14 @@ export type ListPipelinesData = {
          * Only items that hold this text.
          */
         q?: string | null;
+        /**
+         * Only what is in this folder or in one of its own.
+         */
+        folder?: string | null;
+        /**
+         * Only what has all these tags, by commas.
+         */
+        tags?: string | null;
     };
     url: '/api/v1/orgs/{org}/environments/{env}/pipelines';
 };
@@ -4912,6 +4974,147 @@ export type ReimportDocumentResponses = {
 };
 
 export type ReimportDocumentResponse = ReimportDocumentResponses[keyof ReimportDocumentResponses];
+
+export type ListPipelineFoldersData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/pipeline-folders';
+};
+
+export type ListPipelineFoldersErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type ListPipelineFoldersError = ListPipelineFoldersErrors[keyof ListPipelineFoldersErrors];
+
+export type ListPipelineFoldersResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: PipelineFolders;
+};
+
+export type ListPipelineFoldersResponse = ListPipelineFoldersResponses[keyof ListPipelineFoldersResponses];
+
+export type FilePipelinesData = {
+    body: PipelineFiling;
+    path: {
+        org: string;
+        env: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/pipeline-filings';
+};
+
+export type FilePipelinesErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type FilePipelinesError = FilePipelinesErrors[keyof FilePipelinesErrors];
+
+export type FilePipelinesResponses = {
+    /**
+     * Request fulfilled, nothing follows
+     */
+    204: void;
+};
+
+export type FilePipelinesResponse = FilePipelinesResponses[keyof FilePipelinesResponses];
+
+export type ListPipelineFiltersData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/pipeline-filters';
+};
+
+export type ListPipelineFiltersErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type ListPipelineFiltersError = ListPipelineFiltersErrors[keyof ListPipelineFiltersErrors];
+
+export type ListPipelineFiltersResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: SavedFilterList;
+};
+
+export type ListPipelineFiltersResponse = ListPipelineFiltersResponses[keyof ListPipelineFiltersResponses];
+
+export type SavePipelineFilterData = {
+    body: FilterNew;
+    path: {
+        org: string;
+        env: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/pipeline-filters';
+};
+
+export type SavePipelineFilterErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type SavePipelineFilterError = SavePipelineFilterErrors[keyof SavePipelineFilterErrors];
+
+export type SavePipelineFilterResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: SavedFilter;
+};
+
+export type SavePipelineFilterResponse = SavePipelineFilterResponses[keyof SavePipelineFilterResponses];
+
+export type DeletePipelineFilterData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/pipeline-filters/{id}';
+};
+
+export type DeletePipelineFilterErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type DeletePipelineFilterError = DeletePipelineFilterErrors[keyof DeletePipelineFilterErrors];
+
+export type DeletePipelineFilterResponses = {
+    /**
+     * Request fulfilled, nothing follows
+     */
+    204: void;
+};
+
+export type DeletePipelineFilterResponse = DeletePipelineFilterResponses[keyof DeletePipelineFilterResponses];
 
 export type ListNodesData = {
     body?: never;
