@@ -1,5 +1,5 @@
 import type { LucideIcon } from 'lucide-react'
-import { BellRing, Boxes, Building2, Cpu, KeyRound, LockKeyhole, Rocket, Scale, ScrollText, Server, TicketPlus, Workflow } from 'lucide-react'
+import { BellRing, Boxes, Building2, CircleFadingArrowUp, Cpu, KeyRound, LockKeyhole, Rocket, Scale, ScrollText, Server, TicketPlus, Workflow } from 'lucide-react'
 import { t } from '@/lib/i18n'
 
 export type Entry = { to: string; label: string; icon: LucideIcon; permission?: string }
@@ -13,6 +13,7 @@ export function entries(): Entry[] {
     { to: '/$org/$env/nodes', label: t('Nodes'), icon: Server, permission: 'node.read' },
     { to: '/$org/$env/groups', label: t('Groups'), icon: Boxes, permission: 'node.read' },
     { to: '/$org/$env/engines', label: t('Engines'), icon: Cpu, permission: 'node.read' },
+    { to: '/$org/$env/updates', label: t('Updates'), icon: CircleFadingArrowUp, permission: 'node.read' },
     { to: '/$org/$env/enrolment', label: t('Enrolment'), icon: TicketPlus, permission: 'enrolment.manage' },
     { to: '/$org/$env/secrets', label: t('Vault'), icon: KeyRound, permission: 'secret.read' },
     { to: '/$org/$env/rules', label: t('Rules'), icon: Scale },

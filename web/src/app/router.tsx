@@ -200,6 +200,12 @@ const engines = createRoute({
   component: lazyRouteComponent(() => import('@/features/engines/engines-page'), 'EnginesPage'),
 })
 
+const updates = createRoute({
+  getParentRoute: () => scoped,
+  path: '/updates',
+  component: lazyRouteComponent(() => import('@/features/updates/updates-page'), 'UpdatesPage'),
+})
+
 const enrolment = createRoute({
   getParentRoute: () => scoped,
   path: '/enrolment',
@@ -293,6 +299,7 @@ const routeTree = root.addChildren([
       node,
       groups,
       engines,
+      updates,
       enrolment,
       secrets,
       rules,

@@ -89,6 +89,8 @@ class UpdateArguments(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
 
     agent: VersionWanted | None = None
     engine: VersionWanted | None = None
+    plan: str = ""
+    """The control plane's own: which plan it belongs to."""
 
 
 class TapArguments(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -22,6 +22,7 @@ from vectorflow.entry.logs_cli import register as register_logs
 from vectorflow.entry.openapi import complete
 from vectorflow.entry.org_cli import org
 from vectorflow.entry.process import Process
+from vectorflow.entry.release_cli import register as register_releases
 from vectorflow.entry.roles import ROLES
 from vectorflow.entry.serve import serve_roles
 from vectorflow.entry.services import Services
@@ -51,6 +52,7 @@ register_audit(app)
 register_backup(app)
 register_fleet(app)
 register_logs(app)
+register_releases(app)
 
 # What a person can do something about: told in a sentence, without a trace.
 EXPECTED = (

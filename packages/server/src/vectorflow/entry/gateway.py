@@ -24,14 +24,16 @@ from vectorflow.entry.agent_calls import (
     refuse,
     until_gone,
 )
+from vectorflow.entry.release_answers import answer_release
 from vectorflow.fleet import topics
 from vectorflow.fleet.authority import AgentTokens
 from vectorflow.fleet.desired import REFRESH_SECONDS, DesiredBook
 from vectorflow.fleet.engines import EngineBook
 from vectorflow.fleet.enrolment import Enrolment
-from vectorflow.fleet.errors import AgentRequestInvalid, FileNotNamed
+from vectorflow.fleet.errors import AgentRequestInvalid, FileNotNamed, ReleasesMissing
 from vectorflow.fleet.intake import Reported, ReportIntake
 from vectorflow.fleet.present import pipeline_id_of
+from vectorflow.fleet.release_shelf import ReleaseShelf
 from vectorflow.fleet.renewal import Renewal
 from vectorflow.fleet.statement_book import StatementBook
 from vectorflow.fleet.streams import Stream, Streams
@@ -66,6 +68,7 @@ from vectorflow_wire.messages import (
     Intervals,
     ReportsRequest,
 )
+from vectorflow_wire.releases import RELEASES_PATH
 from vectorflow_wire.renewal import CHALLENGE_PATH, ROTATE_PATH, ChallengeRequest, RotateRequest
 
 log = structlog.get_logger()
@@ -101,6 +104,7 @@ class Gateway:
         options: GatewayOptions,
         reported: Reported | None = None,
         engines: EngineBook | None = None,
+        releases: ReleaseShelf | None = None,
     ) -> None:
         self._options = options
         self._clock = clock
@@ -114,6 +118,7 @@ class Gateway:
         self.intake = ReportIntake(database, reported=reported)
         self.logs = LogIntake(database, clock, quota_bytes=options.logs_bytes_per_day)
         self.engines = engines or EngineBook(database, EngineSchemaService())
+        self._releases = releases
         self._enrolment = Enrolment(database, signing, options.intervals)
         self._renewal = Renewal(database, clock)
         self._bus = bus
@@ -192,6 +197,8 @@ class Gateway:
             return found
         if method == "GET" and path.startswith(FILES_PATH):
             return "file", self._file
+        if method == "GET" and path.startswith(RELEASES_PATH):
+            return "release", self._release
         if method == "PUT" and path.startswith(SCHEMAS_PATH):
             return "schema", self._schema
         return "other", self._other
@@ -266,6 +273,12 @@ class Gateway:
             await call.send({"type": "http.response.body", "body": part, "more_body": True})
             position += 1
         await call.send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _release(self, call: Call) -> None:
+        await self._node(call)
+        if self._releases is None:
+            raise ReleasesMissing
+        await answer_release(call, self._releases)
 
     async def _heartbeat(self, call: Call) -> None:
         token = self.tokens.presented(call.header(b"host"), call.header(b"authorization"), tokens.NODE)

@@ -93,7 +93,9 @@ class Process:
             bus_connected=self.bus.connected.is_set,
         )
         delivery_jobs.register(self.jobs, self._worker_database, self.services.rooms.delivery)
-        fleet_jobs.register(self.jobs, self._worker_database, self.services.rooms.lifecycle)
+        fleet_jobs.register(
+            self.jobs, self._worker_database, self.services.rooms.lifecycle, self.services.rooms.updates
+        )
         telemetry_jobs.register(self.jobs, self._worker_database, logs_days=self.settings.logs_days)
         vault_jobs.register(self.jobs, self._worker_database)
         alert_jobs.register(

@@ -80,6 +80,7 @@ async def run_gateway(process: Process) -> None:
             logs_bytes_per_day=settings.logs_bytes_per_day,
         ),
         reported=delivery_jobs.defer_advance,
+        releases=rooms.releases,
     )
     listener = bind(settings.gateway_host, settings.gateway_port, "VECTORFLOW_GATEWAY_PORT")
     log.info("gateway.listening", host=settings.gateway_host, port=listener.getsockname()[1])

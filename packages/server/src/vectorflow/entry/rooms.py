@@ -11,8 +11,10 @@ from vectorflow.delivery.service import DeliveryService
 from vectorflow.fleet.engines import EnginesOfNodes
 from vectorflow.fleet.groups import GroupService
 from vectorflow.fleet.lifecycle import LifecycleService
+from vectorflow.fleet.release_shelf import ReleaseShelf
 from vectorflow.fleet.service import AssignedLookup, FleetService
 from vectorflow.fleet.statements import StatementService
+from vectorflow.fleet.updates import UpdateService
 from vectorflow.kernel.clock import Clock
 from vectorflow.keys.service import KeyService
 from vectorflow.keys.signing import SigningService
@@ -53,6 +55,7 @@ SERVICES: Sequence[str] = (
     "statements",
     "lifecycle",
     "groups",
+    "updates",
     "telemetry",
     "logs",
     "delivery",
@@ -95,6 +98,8 @@ class Rooms:
         self.statements = StatementService(clock)
         self.lifecycle = LifecycleService(self.statements)
         self.groups = GroupService(clock)
+        self.releases = ReleaseShelf(settings.releases_folder)
+        self.updates = UpdateService(self.statements, self.groups, self.releases, clock)
         self.telemetry = TelemetryService(database, self.pipelines, clock)
         self.logs = LogService(database, clock)
         self.delivery = DeliveryService(self.pipelines, self.revisions, self.groups, clock)

@@ -93,3 +93,19 @@ class DriftChanged(ConflictError, status=409, code="fleet.drift-changed"):
 
 class NodeInMaintenance(ConflictError, status=409, code="fleet.node-in-maintenance"):
     """A node among these is under maintenance; wait until that ends, or leave the node out."""
+
+
+class ReleasesMissing(NotFoundError, status=404, code="fleet.releases-missing"):
+    """No releases were imported into this server; an operator does that with `vectorflow release import`."""
+
+
+class ReleasesRefused(InvalidInputError, status=400, code="fleet.releases-refused"):
+    """The releases cannot be imported: the index or one of its files is not as it should be."""
+
+
+class UpdatePlanNotFound(NotFoundError, status=404, code="fleet.update-not-found"):
+    """There is no such update in this environment, or it has ended."""
+
+
+class VersionNotListed(InvalidInputError, status=422, code="fleet.version-not-listed"):
+    """The imported index of releases has no such version; choose one of those it lists."""

@@ -1,9 +1,10 @@
-"""Background work of the room: nodes that were silent for longer than their environment allows are told to leave."""
+"""Background work of the room: nodes that were silent for too long are told to leave, and updates go on."""
 
 import structlog
 
 from vectorflow.fleet.lifecycle import LifecycleService
 from vectorflow.fleet.store import lifecycle as store
+from vectorflow.fleet.updates import UpdateService
 from vectorflow.kernel.actor import SYSTEM
 from vectorflow.kernel.errors import VectorFlowError
 from vectorflow.platform.database import Database
@@ -12,10 +13,11 @@ from vectorflow.platform.jobs import Jobs, each_organization
 log = structlog.get_logger()
 
 EXPIRE = "fleet.expire"
+UPDATE = "fleet.update"
 BATCH = 100
 
 
-def register(jobs: Jobs, database: Database, lifecycle: LifecycleService) -> None:
+def register(jobs: Jobs, database: Database, lifecycle: LifecycleService, updates: UpdateService) -> None:
     """Register the room's tasks; `database` is of the role worker where they run."""
 
     async def expire() -> None:
@@ -27,6 +29,23 @@ def register(jobs: Jobs, database: Database, lifecycle: LifecycleService) -> Non
         cron="23 * * * *",
         help="Tells nodes to leave that were silent for as long as their environment's settings say.",
     )
+
+    async def update() -> None:
+        await update_all(database, updates)
+
+    jobs.periodic(
+        UPDATE,
+        update,
+        cron="* * * * * */10",
+        help="Asks the next nodes of updates under way, and pauses those that too many nodes did not take.",
+    )
+
+
+async def update_all(database: Database, updates: UpdateService) -> None:
+    """Let the updates of every organisation go on."""
+    for organization_id in await each_organization(database):
+        async with database.transaction(organization_id) as txn:
+            await updates.advance(txn)
 
 
 async def expire_all(database: Database, lifecycle: LifecycleService) -> None:

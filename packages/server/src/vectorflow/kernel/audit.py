@@ -72,6 +72,8 @@ class AuditAction(StrEnum):
     NODE_DECOMMISSION_CANCELLED = "node.decommission-cancelled"
     NODE_DECOMMISSIONED = "node.decommissioned"
     STATEMENT_REQUESTED = "statement.requested"
+    UPDATE_PLANNED = "update.planned"
+    UPDATE_CHANGED = "update.changed"
     NODE_GROUP_CREATED = "node-group.created"
     NODE_GROUP_CHANGED = "node-group.changed"
     NODE_GROUP_DELETED = "node-group.deleted"

@@ -29,6 +29,7 @@ class Permission(StrEnum):
     ENGINE_MANAGE = "engine.manage"
     NODE_RESTART = "node.restart"
     NODE_ADMIT = "node.admit"
+    NODE_UPDATE = "node.update"
     NODE_LABEL = "node.label"
     NODE_DECOMMISSION = "node.decommission"
     GROUP_MANAGE = "group.manage"

@@ -106,6 +106,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     state_dir: Annotated[
         Path, _text("Folder for what the server keeps on disk: embedded database, key files, logs.")
     ] = Path("var")
+    releases_dir: Annotated[
+        Path | None,
+        _text("Folder of imported releases, read by gateway and API; unset: `releases` in the state folder."),
+    ] = None
     database_url: Annotated[
         str | None,
         _text(
@@ -279,6 +283,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def __repr__(self) -> str:
         """Leave the values out: some are secrets."""
         return "Settings(…)"
+
+    @property
+    def releases_folder(self) -> Path:
+        """Where releases of agents and engines lie that this server passes on."""
+        return self.releases_dir or self.state_dir / "releases"
 
     @property
     def tls(self) -> bool:

@@ -53,6 +53,7 @@ _DEPLOY: Final = _VIEW | {
 _RUN_TEAM: Final = {
     Permission.NODE_MANAGE,
     Permission.NODE_ADMIT,
+    Permission.NODE_UPDATE,
     Permission.NODE_LABEL,
     Permission.NODE_DECOMMISSION,
     Permission.GROUP_MANAGE,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from vectorflow.fleet.http import enrolment, groups, lifecycle, nodes, statements
+from vectorflow.fleet.http import enrolment, groups, lifecycle, nodes, statements, updates
 
 routes: list[Any] = [
     nodes.list_nodes,
@@ -20,6 +20,10 @@ routes: list[Any] = [
     statements.list_statements,
     statements.restart_pipeline,
     statements.set_log_level,
+    updates.list_updates,
+    updates.create_update,
+    updates.change_update,
+    updates.list_update_nodes,
     groups.list_groups,
     groups.create_group,
     groups.get_group,

@@ -119,6 +119,11 @@ async def group_delete(txn: Transaction, group_id: UUID) -> None:
         {"id": group_id},
     )
     await txn.execute(
+        """delete from update_plans
+        where organization_id = %(organization_id)s and group_id = %(id)s and state = 'ended'""",
+        {"id": group_id},
+    )
+    await txn.execute(
         "delete from node_groups where organization_id = %(organization_id)s and id = %(id)s",
         {"id": group_id},
     )
