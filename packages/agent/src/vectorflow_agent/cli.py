@@ -1,4 +1,4 @@
-"""The `vectorflow-agent` command: `run`, `supervise`, `status`, `doctor`."""
+"""The `vectorflow-agent` command: `install`, `run`, `supervise`, `status`, `doctor`, `uninstall`."""
 
 import argparse
 import asyncio
@@ -16,6 +16,8 @@ import msgspec
 from vectorflow_agent import __version__
 from vectorflow_agent.adopt.command import adopt, adopt_parser
 from vectorflow_agent.doctor.command import doctor
+from vectorflow_agent.install.command import add_parsers as install_parsers
+from vectorflow_agent.install.command import install, uninstall
 from vectorflow_agent.settings import Settings, SettingsInvalid, policy_load, settings_check, settings_load
 from vectorflow_agent.shell.agent import Agent, Status
 from vectorflow_agent.shell.disk import Layout, StateLocked, lock_held, read_optional
@@ -41,7 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of the command; exits with 0, 1 (it does not work) or 2 (called wrongly)."""
     options = _parser().parse_args(arguments)
     try:
-        code = _COMMANDS[options.command](_settings(options), options)
+        if options.command in _INSTALLING:
+            code = _INSTALLING[options.command](options)
+        else:
+            code = _COMMANDS[options.command](_settings(options), options)
     except (SettingsInvalid, StateLocked) as error:
         if options.command == "doctor":
             # With settings that nobody can read the rest can still be looked at.
@@ -84,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
         "preflight", parents=[shared], help="tell whether this version starts here"
     )
     preflight.add_argument("--stop-engines", action="store_true", help=argparse.SUPPRESS)
+    install_parsers(commands)
     commands.add_parser("status", parents=[shared], help="show what the agent does")
     looking = commands.add_parser("doctor", parents=[shared], help="say what is wrong here and what to do")
     looking.add_argument("--format", choices=("text", "json"), default="text")
@@ -185,6 +191,11 @@ _COMMANDS: Final[dict[str, Callable[[Settings, argparse.Namespace], int]]] = {
     "status": lambda settings, _: _status(settings),
     "doctor": _doctor,
     "adopt": adopt,
+}
+
+_INSTALLING: Final[dict[str, Callable[[argparse.Namespace], int]]] = {
+    "install": install,
+    "uninstall": uninstall,
 }
 
 

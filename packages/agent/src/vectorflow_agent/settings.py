@@ -28,6 +28,8 @@ _VARIABLES: Final = {
     "engine_bin": "VECTORFLOW_ENGINE_BIN",
     "policy": "VECTORFLOW_POLICY",
     "ca_file": "VECTORFLOW_CA_FILE",
+    "client_cert": "VECTORFLOW_CLIENT_CERT",
+    "client_key": "VECTORFLOW_CLIENT_KEY",
     "hostname": "VECTORFLOW_HOSTNAME",
     "stop_engines": "VECTORFLOW_STOP_ENGINES",
     "key_protection": "VECTORFLOW_KEY_PROTECTION",
@@ -73,6 +75,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """The node's policy file; empty: /etc/vectorflow-agent/policy.yaml when it is there."""
     ca_file: str = ""
     """Certificates (PEM) to trust for the gateway, besides the system's."""
+    client_cert: str = ""
+    """Certificate (PEM) that this node shows the gateway, where that or a proxy before it asks for one."""
+    client_key: str = ""
+    """The private key (PEM) of that certificate."""
     hostname: str = ""
     """Name to enrol under; empty: the machine's."""
     stop_engines: bool = False
@@ -150,6 +156,10 @@ def settings_check(settings: Settings) -> None:
     parts = urlsplit(settings.url)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.query:
         raise SettingsInvalid("VECTORFLOW_URL must look like https://acme.agents.example.com")
+    if bool(settings.client_cert) != bool(settings.client_key):
+        raise SettingsInvalid(
+            "VECTORFLOW_CLIENT_CERT and VECTORFLOW_CLIENT_KEY are set together, or not at all"
+        )
     if settings.settle_seconds < 0 or settings.start_timeout_seconds <= 0:
         raise SettingsInvalid("settle and start times must be positive")
     if settings.engine_users == "on" and os.geteuid() != 0:

@@ -22,7 +22,7 @@ async def test_from_enrolment_token_to_a_rollout_that_is_done_and_rolled_back(
     )
     assert made.status_code == 201, made.text
     token = made.json()
-    assert "vectorflow-agent run" in token["install_command"]
+    assert "vectorflow-agent install --server" in token["install_command"]
     agent = make_agent("web-1")
     await agent.enroll(token["token"])
     nodes = (await owner.call("GET", "/nodes")).json()["items"]

@@ -137,6 +137,12 @@ ARRANGEMENTS: Mapping[tuple[str, str], Sequence[Arrangement]] = {
             {"kind": "pipeline", "id": "=select id from pipelines"},
         ),
     ],
+    ("fleet/store/updates.py", "plan_answers"): [
+        Arrangement(
+            ("update statements set kind = 'update', arguments = json_build_object('plan', 'p')",),
+            {"plan": "p", "counted_from": "2001-01-01"},
+        ),
+    ],
     ("fleet/store/assignments.py", "assignment_put"): [
         Arrangement((_REACHABLE, "update nodes set revoked_at = now() where organization_id = :mine")),
         Arrangement((_REACHABLE,)),

@@ -19,7 +19,7 @@ import { Table } from '@/ui/table'
 import { TabbedPane } from '@/ui/tabs'
 import { notifyError } from '@/ui/toast'
 import type { InstallWay } from './install'
-import { systemdScript } from './install'
+import { INSTALL_COMMANDS } from './install'
 import { TokenDialog } from './token-dialog'
 
 function TokenState({ token, now }: { token: EnrolmentToken; now: number }) {
@@ -119,7 +119,7 @@ function Labels({ labels }: { labels: Record<string, string> }) {
 }
 
 function CreatedToken({ created, onDone }: { created: EnrolmentTokenCreated; onDone: () => void }) {
-  const [way, setWay] = useState<InstallWay>('command')
+  const [way, setWay] = useState<InstallWay>('systemd')
   return (
     <section aria-label={t('New token')} className="mb-6 flex flex-col gap-2 border-l-2 border-good pl-4">
       <h2 className="font-semibold">{t('Run this on each machine. It is shown only now.')}</h2>
@@ -128,11 +128,13 @@ function CreatedToken({ created, onDone }: { created: EnrolmentTokenCreated; onD
         value={way}
         onChange={setWay}
         tabs={[
-          { id: 'command', label: t('In a terminal') },
           { id: 'systemd', label: t('systemd') },
+          { id: 'container', label: t('Container') },
+          { id: 'kubernetes', label: t('Kubernetes') },
+          { id: 'foreground', label: t('To try it') },
         ]}
       >
-        <CodeBlock label={t('Install command')} text={way === 'command' ? created.install_command : systemdScript(created)} />
+        <CodeBlock label={t('Install command')} text={INSTALL_COMMANDS[way](created)} />
       </TabbedPane>
       <p className="text-secondary">
         {t('The fingerprint of the root key lets the agent refuse any other control plane:')} <code className="[overflow-wrap:anywhere]">{created.root_fingerprint}</code>

@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 from vectorflow_agent.doctor.catalogue import finding
 from vectorflow_agent.doctor.types import Fact, Finding
 from vectorflow_agent.settings import Settings
-from vectorflow_agent.shell.client import Answered, Gateway, GatewayError
+from vectorflow_agent.shell.client import Answered, GatewayError, gateway_of
 from vectorflow_agent.shell.disk import Layout
 from vectorflow_agent.shell.identity import Enrolment, enrolment_read
 
@@ -132,7 +132,7 @@ def _enrolment(settings: Settings) -> Enrolment | None:
 
 
 async def _asked(settings: Settings, enrolment: Enrolment | None) -> Answered:
-    gateway = Gateway(settings.url, ca_file=settings.ca_file)
+    gateway = gateway_of(settings)
     try:
         return await gateway.probe(enrolment.node_token if enrolment else "none", seconds=_STEP_SECONDS)
     finally:

@@ -11,7 +11,7 @@ from vectorflow_agent import __version__
 from vectorflow_agent.core.policy import Policy
 from vectorflow_agent.settings import Settings, SettingsInvalid, enrolment_token
 from vectorflow_agent.shell.adoption import applied_read, untold
-from vectorflow_agent.shell.client import Gateway
+from vectorflow_agent.shell.client import Gateway, gateway_of
 from vectorflow_agent.shell.confinement import confiner_open
 from vectorflow_agent.shell.context import Context
 from vectorflow_agent.shell.describing import Describer
@@ -90,7 +90,7 @@ class Agent:
         settings, self._stop = self._settings, stop
         layout = Layout(folder(settings.state))
         lock = lock_take(layout.lock)
-        gateway = Gateway(settings.url, ca_file=settings.ca_file)
+        gateway = gateway_of(settings)
         try:
             leaving = await asyncio.to_thread(leaving_read, layout)
             if leaving is not None and leaving.done and not _another_token(settings, leaving.token_digest):

@@ -16,6 +16,7 @@ import msgspec
 
 from vectorflow_agent import __version__
 from vectorflow_agent.core import observability
+from vectorflow_agent.settings import Settings, SettingsInvalid
 from vectorflow_wire import messages, renewal, taps
 from vectorflow_wire.bundles import DesiredAnswer
 from vectorflow_wire.found import FOUND_PATH, FoundVectors
@@ -78,10 +79,12 @@ class Fetched(msgspec.Struct, frozen=True):
 class Gateway:
     """Calls to the gateway. Every method raises GatewayError and nothing else of the network."""
 
-    def __init__(self, url: str, *, ca_file: str = "") -> None:
+    def __init__(self, url: str, *, ca_file: str = "", client_cert: str = "", client_key: str = "") -> None:
         context = ssl.create_default_context()
         if ca_file:
             context.load_verify_locations(cafile=ca_file)
+        if client_cert:
+            context.load_cert_chain(client_cert, client_key)
         self._client = httpx2.AsyncClient(
             base_url=url,
             timeout=httpx2.Timeout(CALL_TIMEOUT, connect=10.0),
@@ -233,6 +236,22 @@ class Gateway:
                 yield response
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise GatewayError(f"the gateway cannot be reached: {_words(error)}") from error
+
+
+def gateway_of(settings: Settings) -> Gateway:
+    """The gateway that the settings name. Raises SettingsInvalid for certificates that cannot be used."""
+    try:
+        return Gateway(
+            settings.url,
+            ca_file=settings.ca_file,
+            client_cert=settings.client_cert,
+            client_key=settings.client_key,
+        )
+    except OSError as error:
+        # ssl.SSLError is one too; its words name no secret.
+        raise SettingsInvalid(
+            f"VECTORFLOW_CA_FILE, VECTORFLOW_CLIENT_CERT or VECTORFLOW_CLIENT_KEY cannot be used: {error}"
+        ) from error
 
 
 class Loopback:
