@@ -1258,6 +1258,26 @@ export type NodeSummary = {
 };
 
 /**
+ * NodeUpdate
+ */
+export type NodeUpdate = {
+    node_id: string;
+    node_name: string;
+    runs: string;
+    state: 'done' | 'asked' | 'failed' | 'silent' | 'waiting' | 'away';
+    reason: string;
+    message: string;
+};
+
+/**
+ * NodeUpdateList
+ */
+export type NodeUpdateList = {
+    items: Array<NodeUpdate>;
+    next_cursor: string | null;
+};
+
+/**
  * OptionSpec
  */
 export type OptionSpec = {
@@ -1682,6 +1702,19 @@ export type ReimportRequest = {
 export type Reimported = {
     document: Document;
     changes: Array<Change>;
+};
+
+/**
+ * ReleaseShown
+ */
+export type ReleaseShown = {
+    program: 'agent' | 'engine';
+    version: string;
+    os: string;
+    arch: string;
+    python: string;
+    digest: string;
+    size: number;
 };
 
 /**
@@ -2236,6 +2269,62 @@ export type UnitTestResults = {
  */
 export type UnitTestsRun = {
     document: Document;
+};
+
+/**
+ * UpdateNew
+ */
+export type UpdateNew = {
+    program: 'agent' | 'engine';
+    version: string;
+    group_id?: string | null;
+    step?: number;
+    unit?: 'nodes' | 'percent';
+    /**
+     * More failures than this pause it.
+     */
+    most_failures?: number;
+};
+
+/**
+ * UpdateOverview
+ */
+export type UpdateOverview = {
+    items: Array<UpdatePlan>;
+    next_cursor: string | null;
+    releases: Array<ReleaseShown>;
+    index_number: number | null;
+    index_expires_at: string | null;
+    minimum: string | null;
+};
+
+/**
+ * UpdatePlan
+ */
+export type UpdatePlan = {
+    id: string;
+    group_id: string | null;
+    group_name: string | null;
+    program: 'agent' | 'engine';
+    target: string;
+    step: number;
+    unit: 'nodes' | 'percent';
+    most_failures: number;
+    state: 'running' | 'paused' | 'ended';
+    reason: string;
+    created_by: string;
+    created_at: string;
+    nodes: number;
+    counts: {
+        [key: string]: number;
+    };
+};
+
+/**
+ * UpdateState
+ */
+export type UpdateState = {
+    state: 'running' | 'paused' | 'ended';
 };
 
 /**
@@ -5606,6 +5695,120 @@ export type SetLogLevelResponses = {
 };
 
 export type SetLogLevelResponse = SetLogLevelResponses[keyof SetLogLevelResponses];
+
+export type ListUpdatesData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/updates';
+};
+
+export type ListUpdatesErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type ListUpdatesError = ListUpdatesErrors[keyof ListUpdatesErrors];
+
+export type ListUpdatesResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: UpdateOverview;
+};
+
+export type ListUpdatesResponse = ListUpdatesResponses[keyof ListUpdatesResponses];
+
+export type CreateUpdateData = {
+    body: UpdateNew;
+    path: {
+        org: string;
+        env: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/updates';
+};
+
+export type CreateUpdateErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type CreateUpdateError = CreateUpdateErrors[keyof CreateUpdateErrors];
+
+export type CreateUpdateResponses = {
+    /**
+     * Document created, URL follows
+     */
+    201: UpdatePlan;
+};
+
+export type CreateUpdateResponse = CreateUpdateResponses[keyof CreateUpdateResponses];
+
+export type ChangeUpdateData = {
+    body: UpdateState;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/updates/{id}/state';
+};
+
+export type ChangeUpdateErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type ChangeUpdateError = ChangeUpdateErrors[keyof ChangeUpdateErrors];
+
+export type ChangeUpdateResponses = {
+    /**
+     * Request fulfilled, nothing follows
+     */
+    204: void;
+};
+
+export type ChangeUpdateResponse = ChangeUpdateResponses[keyof ChangeUpdateResponses];
+
+export type ListUpdateNodesData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/updates/{id}/nodes';
+};
+
+export type ListUpdateNodesErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type ListUpdateNodesError = ListUpdateNodesErrors[keyof ListUpdateNodesErrors];
+
+export type ListUpdateNodesResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: NodeUpdateList;
+};
+
+export type ListUpdateNodesResponse = ListUpdateNodesResponses[keyof ListUpdateNodesResponses];
 
 export type ListGroupsData = {
     body?: never;
