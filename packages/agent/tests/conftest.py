@@ -405,6 +405,8 @@ class RealAgent:
         self._gateway, self._served = gateway, served
         self.process = None
         self.launcher = ["-m", "vectorflow_agent"]
+        self.before = ()
+        """What the agent is started with, like `setpriv`."""
 
     def start(self, *arguments, command="run", **environment):
         token_file = self.state.parent / "token"
@@ -431,7 +433,7 @@ class RealAgent:
         }
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, *self.launcher, command, *arguments],
+                [*self.before, sys.executable, *self.launcher, command, *arguments],
                 env=settings,
                 stdout=log,
                 stderr=log,

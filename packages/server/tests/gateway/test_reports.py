@@ -23,6 +23,22 @@ async def test_a_report_is_stored_once_however_often_it_comes(world) -> None:
     assert [each.sequence for each in await stored(world, agent)] == [2, 1]
 
 
+async def test_two_machines_that_number_alike_are_seen_as_two(world) -> None:
+    agent = (await world.agents(1))[0]
+    await agent.poll()
+    report = agent.report("refused", reason="policy", message="no")
+    for _ in range(2):
+        assert (await agent.send(report)).accepted == (1,)
+    async with world.scoped() as txn:
+        assert (await world.house.fleet.node(txn, world.environment_id, agent.node_id)).duplicate is None
+    agent.sequence -= 1  # the copy's own first report
+    assert (await agent.send(agent.report("restarted"))).accepted == (1,)
+    assert [each.kind for each in await stored(world, agent)] == ["refused"]
+    async with world.scoped() as txn:
+        shown = await world.house.fleet.node(txn, world.environment_id, agent.node_id)
+    assert (shown.duplicate.reason, shown.reasons.count("clone")) == ("clone", 1)
+
+
 async def test_a_report_signed_by_another_key_or_for_another_node_is_refused_for_good(world) -> None:
     first, second = await world.agents(2)
     await first.poll()

@@ -19,7 +19,7 @@ import msgspec
 from vectorflow_agent.adopt.taking import CannotTakeOver
 from vectorflow_agent.core.counters import CounterBook
 from vectorflow_agent.core.exposition import components
-from vectorflow_agent.core.failures import exit_words, reason_of
+from vectorflow_agent.core.failures import exit_words, reason_of, reason_of_error
 from vectorflow_agent.core.status import pipeline_state
 from vectorflow_agent.core.supervise import step
 from vectorflow_agent.core.types import (
@@ -50,11 +50,12 @@ from vectorflow_agent.shell.processes import Process, rotate
 from vectorflow_agent.shell.secrets import secrets_remove
 from vectorflow_agent.shell.starting import Unhealthy, last_lines, reload, start
 from vectorflow_wire.bundles import BundlePipeline
-from vectorflow_wire.messages import PipelineStatus, Report, ReportReason
+from vectorflow_wire.messages import PipelineStatus, Report, ReportKind, ReportReason
 
 _log = logging.getLogger(__name__)
 _JITTER: Final = 0.25
 _DRAIN_READ_SECONDS: Final = 0.1
+_READ_AGAIN_SECONDS: Final = 5.0
 
 
 class Runner:
@@ -95,7 +96,7 @@ class Runner:
     async def run(self) -> None:
         """Take back what runs, then follow events until cancelled."""
         try:
-            await self._adopt()
+            await self._adopt_when_readable()
             self.ready.set()
             if self._desired is not None:
                 await self._take(self._desired)
@@ -165,6 +166,23 @@ class Runner:
             at = places(self._context, self.pipeline, instance)
             await asyncio.to_thread(rotate, at.log)
             await asyncio.to_thread(rotate, at.output)
+
+    async def _adopt_when_readable(self) -> None:
+        """While the folder cannot be read nobody knows what runs, so nothing is started; that is told once."""
+        told = ""
+        while True:
+            try:
+                await self._adopt()
+            except OSError as error:
+                reason, why = reason_of_error(error), f"the pipeline's folder: {error.strerror}"
+                spec = self._desired.spec if self._desired is not None else None
+                if spec is not None and reason != told:
+                    told = reason
+                    refused = Tell(kind=ReportKind.REFUSED, spec=spec, reason=reason, message=why)
+                    await self._context.spool.add(self._report(refused))
+                await asyncio.sleep(_READ_AGAIN_SECONDS)
+            else:
+                return
 
     async def _adopt(self) -> None:
         confinement = await asyncio.to_thread(self._context.confiner.of, self.pipeline)

@@ -9,6 +9,7 @@ import msgspec
 from vectorflow.fleet import topics
 from vectorflow.fleet.errors import AgentRequestInvalid, GatewayBusy
 from vectorflow.fleet.present import pipeline_id_of
+from vectorflow.fleet.renewal import suspect_clone
 from vectorflow.fleet.statement_types import StatementAnswer
 from vectorflow.fleet.statements import take_answers
 from vectorflow.fleet.store import reports as store
@@ -81,6 +82,11 @@ class ReportIntake:
             key=lambda report: (report.node_id, report.sequence),
         )
         fresh = await store.report_insert(txn, ordered)
+        if len(fresh) < len(ordered):
+            # Sent again, as a rule; but two machines that speak as one node count on their own, and the second report
+            # of a number finds its place taken. That must be seen.
+            for node_id in await store.report_conflicts(txn, ordered):
+                await suspect_clone(txn, node_id, "")
         await self._answers(txn, fresh)
         about = sorted({row.pipeline_id for row in fresh if row.pipeline_id is not None})
         if about:

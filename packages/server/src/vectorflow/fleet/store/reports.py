@@ -31,6 +31,24 @@ async def report_insert(txn: Transaction, reports: Sequence[StoredReport]) -> li
     )
 
 
+async def report_conflicts(txn: Transaction, reports: Sequence[StoredReport]) -> list[UUID]:
+    """Return the nodes that gave one number to two different reports, of these and what is stored."""
+    return await txn.rows_of_ids(
+        """select distinct u.node_id as id
+        from unnest(%(nodes)s::uuid[], %(sequences)s::bigint[], %(kinds)s::text[], %(ats)s::timestamptz[])
+            as u (node_id, sequence, kind, at)
+        join reports r on r.organization_id = %(organization_id)s and r.node_id = u.node_id
+            and r.sequence = u.sequence
+        where (r.kind, r.at) <> (u.kind, u.at)""",
+        {
+            "nodes": [each.node_id for each in reports],
+            "sequences": [each.sequence for each in reports],
+            "kinds": [each.kind for each in reports],
+            "ats": [each.at for each in reports],
+        },
+    )
+
+
 async def report_list(txn: Transaction, node_id: UUID, limit: int) -> list[ReportRow]:
     """Return a node's newest reports."""
     return await txn.rows(
