@@ -1,7 +1,7 @@
 """What encryption costs, and a rotation that is killed: ``python bench/keys.py [--values N] [--kills K]``.
 
-Sealing warm, scope and row-level security on an embedded PostgreSQL, then the rotation of N ciphertexts with four
-writers, during which the rotating process is killed K times; at the end every value is compared with the
+Sealing warm, scope and row-level security on an embedded PostgreSQL, then the rotation of N ciphertexts, spread over all
+sensitive columns, with four writers, during which the rotating process is killed K times; at the end every value is compared with the
 bench's own ledger. In full: ``--values 100000 --kills 10``. The exit code is 1 when a figure was not reached.
 """
 
@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -30,19 +31,28 @@ from vectorflow.keys import sealing
 from vectorflow.keys.providers import LocalKeyFile
 from vectorflow.keys.rotation import KeyRotation
 from vectorflow.keys.service import KeyService
-from vectorflow.keys.types import Cell, SealedValue
+from vectorflow.keys.types import Cell, SealedColumn, SealedValue
 from vectorflow.platform import credentials
+from vectorflow.platform.catalogue import Recipe, RowMaker, Table, insertion, read_tables
 from vectorflow.platform.credentials import Role, role_url
 from vectorflow.platform.database import Database
 from vectorflow.platform.embedded import EmbeddedPostgres
 from vectorflow.platform.logs import configure_logs
 from vectorflow.platform.migrate import migrate
 from vectorflow.platform.scope import ScopeSigner
-from vectorflow.vault.service import SecretColumn, VaultService
+from vectorflow.vault.service import VaultService
 
 WRITERS = 4
 FAILED: list[str] = []
-SECRETS = SecretColumn()
+BATCH = 1_000
+# What a check asks of a row beyond what the catalogue's types say.
+_RECIPES: dict[str, Recipe] = {
+    "public.signing_keys": lambda _organization, _number: {
+        "kind": "online",
+        "not_after": datetime.now(UTC) + timedelta(days=90),
+    },
+    "public.secret_stores": lambda _organization, _number: {"resolve": "server"},
+}
 
 
 def main() -> int:
@@ -220,28 +230,45 @@ def _required(connection: psycopg.Connection[Any], table: str) -> dict[str, Any]
     return {name: samples.get(kind, b"x" * 32) for name, kind in found}
 
 
+# What every sealed value must be, by column and row: kept apart from the database.
+Ledger = dict[tuple[str, UUID], bytes]
+
+
 async def _rotation(  # noqa: PLR0917
     house: House, app: Database, signing: Database, place: tuple[UUID, UUID], values: int, kills: int
 ) -> None:
     organization, environment = place
-    vault, ledger, stop = VaultService(KeyService(app, house.provider)), {}, asyncio.Event()
-    await _fill(house, app, place, values, ledger)
+    ledger, stop = Ledger(), asyncio.Event()
+    keys = KeyService(app, house.provider)
+    vault = VaultService(keys)
+    with psycopg.connect(house.url, autocommit=True) as owner:
+        filler = Filler(owner, organization, environment)
+        for column in SEALED_COLUMNS:
+            for first in range(0, values // len(SEALED_COLUMNS), BATCH):
+                await filler.fill(
+                    app, keys, column, min(BATCH, values // len(SEALED_COLUMNS) - first), ledger
+                )
+    count = len(ledger)
 
     async def write(writer: int) -> None:
+        """Write secrets through the vault, and values of every other column as their rooms do."""
         number = 0
-        while not stop.is_set():
-            number += 1
-            name, value = f"w{writer}-{number}", os.urandom(12).hex()
-            async with app.transaction(organization) as txn:
-                secret = await vault.create(txn, SYSTEM, environment, name, value)
-            ledger[name] = value
-            if number % 3 == 0:
-                value = os.urandom(12).hex()
+        with psycopg.connect(house.url, autocommit=True) as owner:
+            filler = Filler(owner, organization, environment)
+            while not stop.is_set():
+                number += 1
+                name, value = f"w{writer}-{number}", os.urandom(12).hex()
                 async with app.transaction(organization) as txn:
-                    secret = await vault.for_change(txn, environment, secret.id)
-                    await vault.replace(txn, SYSTEM, environment, secret, value)
-                ledger[name] = value
-            await asyncio.sleep(0.01)
+                    secret = await vault.create(txn, SYSTEM, environment, name, value)
+                    version = await txn.value(
+                        "select id from secret_versions where organization_id = %(organization_id)s and secret_id = %(id)s",
+                        {"id": secret.id},
+                    )
+                ledger["secret_versions.value", version] = value.encode()
+                column = SEALED_COLUMNS[number % len(SEALED_COLUMNS)]
+                if column.name != "secret_versions.value":
+                    await filler.fill(app, keys, column, 1, ledger)
+                await asyncio.sleep(0.01)
 
     started, killed = time.monotonic(), 0
     async with asyncio.TaskGroup() as group:
@@ -267,57 +294,98 @@ async def _rotation(  # noqa: PLR0917
     await rotation.finish(organization)
     newest, *older = await rotation.status(organization)
     gone = bool(older) and all(not any(key.wrapped) and key.destroyed_at for key in older)
-    print(f"{len(ledger):,} values, {killed} kills, {seconds:.0f} s, version {newest.version}", flush=True)
+    print(
+        f"{count:,} values in {len(SEALED_COLUMNS)} columns and {len(ledger) - count:,} written meanwhile, "
+        f"{killed} kills, {seconds:.0f} s, version {newest.version}",
+        flush=True,
+    )
     row(
         "rotation ends, old keys destroyed",
         "yes" if gone and code == 0 else "no",
         "yes",
         reached=gone and code == 0,
     )
-    wrong = await _compared(house, signing, place, ledger)
+    wrong, seen = await _compared(house, signing, organization, ledger)
     row("values that differ from the ledger", str(wrong), "0", reached=wrong == 0)
+    row("values that the ledger knows", f"{seen:,}", "all of them", reached=seen == len(ledger))
 
 
-async def _fill(
-    house: House, app: Database, place: tuple[UUID, UUID], values: int, ledger: dict[str, str]
-) -> None:
-    """Seal through the service, and bring the rows in as the owner, which is quicker than one by one."""
-    organization, environment = place
-    keys = KeyService(app, house.provider)
-    with psycopg.connect(house.url, autocommit=True) as owner:
-        for first in range(0, values, 5_000):
-            rows = []
-            async with app.transaction(organization) as txn:
-                for number in range(first, min(first + 5_000, values)):
-                    secret, version, value = new_id(), new_id(), os.urandom(12).hex()
-                    cell = SECRETS.cell(SealedValue(version, 1, b""))
-                    rows.append((secret, version, f"s{number}", await keys.seal(txn, cell, value.encode())))
-                    ledger[f"s{number}"] = value
-            with owner.transaction(), owner.cursor() as cursor:
-                cursor.executemany(
-                    "insert into secrets (organization_id, id, environment_id, name, version) values (%s, %s, %s, %s, 1)",
-                    [(organization, secret, environment, name) for secret, _, name, _ in rows],
+class Filler:
+    """Brings rows with sealed values in as the owner, whatever the table: their other columns are of the catalogue."""
+
+    def __init__(self, owner: psycopg.Connection[Any], organization: UUID, environment: UUID) -> None:
+        owner.execute(
+            "set session_replication_role = replica"
+        )  # rows stand alone, without what they refer to
+        self._owner = owner
+        self._organization, self._environment = organization, environment
+        self._tables = read_tables(owner)
+
+    async def fill(
+        self, app: Database, keys: KeyService, column: SealedColumn, count: int, ledger: Ledger
+    ) -> None:
+        """Insert rows of one column, sealed through the service, holding the keys until they are there."""
+        table_name, _, name = column.name.partition(".")
+        table = self._tables[f"public.{table_name}"]
+        base = RowMaker(self._tables, _RECIPES).row(table.name, self._organization, 1)
+        async with app.transaction(self._organization) as txn:
+            rows, values = [], []
+            for _ in range(count):
+                row_id, value = new_id(), os.urandom(12).hex().encode()
+                # The row's version is what the column itself reads; signing keys and the like have none.
+                cell = column.cell(SealedValue(row_id, 1, b""))
+                made = (
+                    dict(base)
+                    | {"id": row_id, name: await keys.seal(txn, cell, value)}
+                    | _distinct(table, row_id)
                 )
-                cursor.executemany(
-                    """insert into secret_versions (organization_id, id, secret_id, version, value)
-                    values (%s, %s, %s, 1, %s)""",
-                    [(organization, version, secret, sealed) for secret, version, _, sealed in rows],
-                )
+                if "environment_id" in made:
+                    made["environment_id"] = self._environment
+                rows.append(made)
+                values.append((row_id, value))
+            statement, _ = insertion(table, rows[0])
+            with self._owner.transaction(), self._owner.cursor() as cursor:
+                cursor.executemany(statement, [list(each.values()) for each in rows])
+        for row_id, value in values:
+            ledger[column.name, row_id] = value
+
+
+def _distinct(table: Table, row_id: UUID) -> dict[str, Any]:
+    """Values that may stand in one row only."""
+    own: dict[str, Any] = {}
+    for name, column in table.columns.items():
+        if name == "name" and column.type == "text":
+            own[name] = f"n{row_id.hex}"
+        elif (
+            name.endswith("_id")
+            and name not in ("organization_id", "environment_id")
+            and column.type == "uuid"
+        ):
+            own[name] = row_id
+    if "version" in table.columns:
+        own["version"] = 1
+    return own
+
+
+async def _compared(house: House, signing: Database, organization: UUID, ledger: Ledger) -> tuple[int, int]:
+    """Open every value of every column with fresh keys; how many are not what the ledger says, and how many are."""
+    keys, wrong, seen = KeyService(signing, house.provider), 0, 0
+    for column in SEALED_COLUMNS:
+        after = UUID(int=0)
+        while True:
+            async with signing.transaction(organization) as txn:
+                await keys.hold(txn)
+                rows = await column.batch(txn, after, 1_000)
+                for each in rows:
+                    known = ledger.get((column.name, each.id))
+                    opened = await keys.unseal(txn, column.cell(each), each.value)
+                    seen += known is not None
+                    wrong += known is not None and known != opened
+            if len(rows) < 1_000:
+                break
+            after = rows[-1].id
     keys.close()
-
-
-async def _compared(house: House, signing: Database, place: tuple[UUID, UUID], ledger: dict[str, str]) -> int:
-    """Read every value with fresh keys; return how many are not what the ledger says."""
-    organization, environment = place
-    vault, names, wrong = VaultService(KeyService(signing, house.provider)), list(ledger), 0
-    for first in range(0, len(names), 1_000):
-        some = names[first : first + 1_000]
-        async with signing.transaction(organization) as txn:
-            found = {
-                each.name: each.value.decode() for each in await vault.secret_values(txn, environment, some)
-            }
-        wrong += sum(found.get(name) != ledger[name] for name in some)
-    return wrong
+    return wrong, seen
 
 
 async def _rotate(url: str, state: str, organization: str) -> None:

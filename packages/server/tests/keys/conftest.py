@@ -53,11 +53,9 @@ def provider(tmp_path: Path) -> LocalKeyFile:
 
 
 @pytest.fixture(scope="session")
-def platform_ring(tmp_path_factory: pytest.TempPathFactory) -> KeyRing:
-    """What wraps the platform's own data key, of which a database has one for all tests."""
-    provider = LocalKeyFile(tmp_path_factory.mktemp("platform"))
-    provider.create()
-    return KeyRing(provider)
+def platform_ring(state_dir: Path) -> KeyRing:
+    """What wraps the platform's own data key, of which a database has one for all tests and for started servers."""
+    return KeyRing(LocalKeyFile(state_dir))
 
 
 @pytest.fixture
