@@ -42,9 +42,8 @@ from vectorflow.platform.migrate import migrate
 from vectorflow.platform.scope import ScopeSigner
 from vectorflow.vault.service import VaultService
 
-WRITERS = 4
+WRITERS, BATCH = 4, 1_000
 FAILED: list[str] = []
-BATCH = 1_000
 # What a check asks of a row beyond what the catalogue's types say.
 _RECIPES: dict[str, Recipe] = {
     "public.signing_keys": lambda _organization, _number: {
@@ -332,7 +331,6 @@ class Filler:
             rows, values = [], []
             for _ in range(count):
                 row_id, value = new_id(), os.urandom(12).hex().encode()
-                # The row's version is what the column itself reads; signing keys and the like have none.
                 cell = column.cell(SealedValue(row_id, 1, b""))
                 made = (
                     dict(base)
