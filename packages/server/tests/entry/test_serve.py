@@ -41,7 +41,7 @@ class Running:
         self.lines: list[dict] = []
 
     async def wait_for(self, event: str) -> dict:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):  # a start takes long where many tests run at once
             while True:
                 line = await self.child.stderr.readline()
                 assert line, self.lines
