@@ -1,5 +1,5 @@
 import type { LucideIcon } from 'lucide-react'
-import { BellRing, Boxes, Building2, CircleFadingArrowUp, Cpu, KeyRound, LockKeyhole, Rocket, Scale, ScrollText, Server, TicketPlus, Workflow } from 'lucide-react'
+import { BellRing, Boxes, Building2, CircleFadingArrowUp, Cpu, KeyRound, LayoutTemplate, LockKeyhole, Rocket, Scale, ScrollText, Server, TicketPlus, Workflow } from 'lucide-react'
 import { t } from '@/lib/i18n'
 
 export type Entry = { to: string; label: string; icon: LucideIcon; permission?: string }
@@ -8,6 +8,7 @@ export type Entry = { to: string; label: string; icon: LucideIcon; permission?: 
 export function entries(): Entry[] {
   return [
     { to: '/$org/$env/pipelines', label: t('Pipelines'), icon: Workflow },
+    { to: '/$org/$env/templates', label: t('Templates'), icon: LayoutTemplate },
     { to: '/$org/$env/rollouts', label: t('Rollouts'), icon: Rocket, permission: 'rollout.read' },
     { to: '/$org/$env/alerts', label: t('Alerts'), icon: BellRing, permission: 'alert.read' },
     { to: '/$org/$env/nodes', label: t('Nodes'), icon: Server, permission: 'node.read' },

@@ -1,10 +1,13 @@
 import type { QueryClient } from '@tanstack/react-query'
 import { createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent, Outlet, redirect } from '@tanstack/react-router'
+import type { TemplateListed } from '@/api/gen'
 import { getOrganizationOptions, getSessionOptions, listEnvironmentsOptions } from '@/api/gen/@tanstack/react-query.gen'
 import { ApiError } from '@/lib/problem'
 import { LoadingState } from '@/ui/states'
 import { setCsrfToken } from './api'
 import { NotFoundPage, RouteError } from './not-found'
+import type { AuditSearch, EditorPane, NodeSearch, VaultTab } from './search'
+import { NODE_REASONS, NODE_STATUSES, VAULT_TABS } from './search'
 import { Shell } from './shell'
 
 type RouterContext = { queryClient: QueryClient }
@@ -86,49 +89,35 @@ const pipelines = createRoute({
   component: lazyRouteComponent(() => import('@/features/pipelines/list-page'), 'PipelineListPage'),
 })
 
-/** The states that a node can be in, in the order of the filter. */
-export const NODE_STATUSES = [
-  'healthy',
-  'degraded',
-  'unreachable',
-  'stale',
-  'pending',
-  'waiting',
-  'leaving',
-  'decommissioned',
-  'rejected',
-  'revoked',
-] as const
-export type NodeStatus = (typeof NODE_STATUSES)[number]
+const templates = createRoute({
+  getParentRoute: () => scoped,
+  path: '/templates',
+  validateSearch: (search): { q?: string | undefined; category?: TemplateListed['category'] | undefined } => ({
+    q: text(search.q),
+    category: (['own', 'pattern', 'protection'] as const).find((category) => category === search.category),
+  }),
+  component: lazyRouteComponent(() => import('@/features/templates/templates-page'), 'TemplatesPage'),
+})
 
-/** Why a node is degraded: the words that the server knows. */
-export const NODE_REASONS = ['crash_loop', 'refused', 'stale', 'clock', 'behind', 'clone'] as const
-export type NodeReason = (typeof NODE_REASONS)[number]
+const importing = createRoute({
+  getParentRoute: () => scoped,
+  path: '/import',
+  validateSearch: (search): { into?: string | undefined } => ({ into: text(search.into) }),
+  component: lazyRouteComponent(() => import('@/features/importing/import-page'), 'ImportPage'),
+})
 
-/** What the list of nodes is filtered by; it stands in the address. */
-export type NodeSearch = {
-  q?: string
-  status?: NodeStatus
-  reason?: NodeReason
-  group?: string
-  selector?: string
-  version?: string
-  maintenance?: boolean
-  duplicates?: boolean
-}
-
-/** The tabs of the vault. */
-export const VAULT_TABS = ['secrets', 'variables', 'certificates', 'files', 'stores'] as const
-export type VaultTab = (typeof VAULT_TABS)[number]
-
-export type EditorPane = 'yaml' | 'outline' | 'findings'
+const template = createRoute({
+  getParentRoute: () => scoped,
+  path: '/templates/$templateId',
+  component: lazyRouteComponent(() => import('@/features/templates/template-page'), 'TemplatePage'),
+})
 
 const editor = createRoute({
   getParentRoute: () => scoped,
   path: '/pipelines/$pipelineId',
   validateSearch: (search): { component?: string; pane?: EditorPane; line?: number; at?: string; restore?: number } => ({
     component: text(search.component),
-    pane: (['yaml', 'outline', 'findings'] as const).find((pane) => pane === search.pane),
+    pane: (['yaml', 'outline', 'findings', 'tests'] as const).find((pane) => pane === search.pane),
     line: typeof search.line === 'number' && Number.isInteger(search.line) && search.line > 0 ? search.line : undefined,
     at: text(search.at),
     restore: typeof search.restore === 'number' && Number.isInteger(search.restore) && search.restore > 0 ? search.restore : undefined,
@@ -225,18 +214,6 @@ const rules = createRoute({
   component: lazyRouteComponent(() => import('@/features/rules/rules-page'), 'RulesPage'),
 })
 
-/** The filters of the log, and the record that is open. Days are written as 2026-01-31. */
-export type AuditSearch = {
-  q?: string
-  actor?: string
-  action?: string
-  type?: string
-  object?: string
-  from?: string
-  to?: string
-  record?: number
-}
-
 const day = (value: unknown) => (typeof value === 'string' && /^\d{4}-\d{2}-\d{2}$/.test(value) ? value : undefined)
 const alerts = createRoute({
   getParentRoute: () => scoped,
@@ -290,6 +267,9 @@ const routeTree = root.addChildren([
     scoped.addChildren([
       scopedIndex,
       pipelines,
+      templates,
+      template,
+      importing,
       editor,
       revisions,
       deploy,

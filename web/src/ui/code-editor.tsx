@@ -4,7 +4,8 @@ import { bracketMatching, indentOnInput, indentUnit } from '@codemirror/language
 import type { Extension } from '@codemirror/state'
 import { Annotation, EditorState, Prec, Transaction } from '@codemirror/state'
 import { EditorView, keymap, lineNumbers } from '@codemirror/view'
-import { useEffect, useEffectEvent, useRef } from 'react'
+import type { Ref } from 'react'
+import { useEffect, useEffectEvent, useImperativeHandle, useRef } from 'react'
 import type { LineMark } from './code-marks'
 import { lineMarks, setLineMarks } from './code-marks'
 import { codeTheme, cspNonce } from './code-theme'
@@ -37,6 +38,17 @@ export function codeBasics(language: CodeLanguage, label: string): Extension[] {
   ]
 }
 
+/** What others may do with an open editor. */
+export type CodeHandle = {
+  /** Puts whole lines where the cursor stands, as if they were typed. */
+  insert: (text: string) => void
+}
+
+/** A text as lines of its own at a place: a new line before it where that line has begun, and after it where more follows. */
+export function asLines(text: string, before: string, after: string): string {
+  return `${before.trim() === '' ? '' : '\n'}${text}${after.trim() === '' ? '' : '\n'}`
+}
+
 type CodeEditorProps = {
   label: string
   value: string
@@ -53,6 +65,7 @@ type CodeEditorProps = {
   onMark?: (line: number) => void
   /** More of CodeMirror for this text, such as completion; must stay the same object while nothing changes. */
   extensions?: Extension
+  handle?: Ref<CodeHandle>
   /** The line (from 1) that the cursor was put on by a person. */
   onCursorLine?: (line: number) => void
 }
@@ -100,6 +113,22 @@ export function CodeEditor(props: CodeEditorProps) {
     view.current = editor
     return () => editor.destroy()
   }, [language, label, readOnly, fill, extensions])
+
+  useImperativeHandle(
+    props.handle,
+    () => ({
+      insert: (text) => {
+        const editor = view.current
+        if (editor === null) return
+        const { head } = editor.state.selection.main
+        const line = editor.state.doc.lineAt(head)
+        const added = asLines(text, line.text.slice(0, head - line.from), line.text.slice(head - line.from))
+        editor.dispatch(editor.state.replaceSelection(added), { scrollIntoView: true, userEvent: 'input.paste' })
+        editor.focus()
+      },
+    }),
+    [],
+  )
 
   useEffect(() => {
     const editor = view.current

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query'
 import { getAuditFacetsOptions } from '@/api/gen/@tanstack/react-query.gen'
-import type { AuditSearch } from '@/app/router'
+import type { AuditSearch } from '@/app/search'
 import { t } from '@/lib/i18n'
 import { Button } from '@/ui/button'
 import { SearchField, TextField } from '@/ui/field'

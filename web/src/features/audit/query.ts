@@ -1,5 +1,5 @@
 import type { ListAuditData } from '@/api/gen'
-import type { AuditSearch } from '@/app/router'
+import type { AuditSearch } from '@/app/search'
 import { timeZone } from '@/lib/time-zone'
 
 type AuditQuery = Omit<NonNullable<ListAuditData['query']>, 'limit' | 'cursor'>

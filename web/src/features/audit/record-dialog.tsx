@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react'
 import type { AuditRecord } from '@/api/gen'
-import type { AuditSearch } from '@/app/router'
+import type { AuditSearch } from '@/app/search'
 import { formatTime } from '@/lib/format'
 import { t } from '@/lib/i18n'
 import { Button } from '@/ui/button'

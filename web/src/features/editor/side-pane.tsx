@@ -1,15 +1,20 @@
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { CircleCheck, Wrench } from 'lucide-react'
-import type { EditorPane } from '@/app/router'
+import { lazy, Suspense } from 'react'
+import type { EditorPane } from '@/app/search'
 import { FindingLine } from '@/ui/finding-line'
 import { t } from '@/lib/i18n'
 import { Button } from '@/ui/button'
+import { LoadingState } from '@/ui/states'
 import { TabbedPane } from '@/ui/tabs'
 import { useCheck, useEditor, useEditorState } from './context'
 import { useFixes } from './fixes'
 import { Inspector } from './inspector/inspector'
 import { Outline } from './outline'
 import { TextPane, useFindingLines, useFollowedText } from './text/text-pane'
+
+// Few visits to the editor write tests.
+const TestsPane = lazy(async () => ({ default: (await import('./tests/tests-pane')).TestsPane }))
 
 type Pane = EditorPane | 'component'
 
@@ -19,12 +24,14 @@ export function SidePane() {
   const component = useEditorState((state) => state.draft.document.components.find((each) => each.id === selected))
   const search = useSearch({ from: '/signed-in/$org/$env/pipelines/$pipelineId' })
   const navigate = useNavigate({ from: '/$org/$env/pipelines/$pipelineId' })
+  const tests = useEditorState((state) => state.draft.document.tests.length)
   const findings = useCheck().result?.findings ?? []
   const pane: Pane = search.pane ?? (component === undefined ? 'yaml' : 'component')
   const tabs: { id: Pane; label: string; count?: number }[] = [
     ...(component === undefined ? [] : [{ id: 'component' as const, label: t('Component') }]),
     { id: 'yaml', label: t('YAML') },
     { id: 'findings', label: t('Findings'), count: findings.length },
+    { id: 'tests', label: t('Tests'), count: tests },
     { id: 'outline', label: t('List') },
   ]
   const choose = (id: Pane) =>
@@ -34,6 +41,11 @@ export function SidePane() {
       {pane === 'component' && component !== undefined && <Inspector component={component} />}
       {pane === 'yaml' && <TextPane />}
       {pane === 'findings' && <FindingsPane />}
+      {pane === 'tests' && (
+        <Suspense fallback={<LoadingState />}>
+          <TestsPane />
+        </Suspense>
+      )}
       {pane === 'outline' && <Outline />}
     </TabbedPane>
   )

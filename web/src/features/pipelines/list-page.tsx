@@ -1,6 +1,6 @@
 import { Link, useSearch } from '@tanstack/react-router'
-import { FileInput, Plus } from 'lucide-react'
-import { lazy, Suspense, useState } from 'react'
+import { FileInput, LayoutTemplate, Plus } from 'lucide-react'
+import { useState } from 'react'
 import type { PipelineSummary } from '@/api/gen'
 import { listPipelines } from '@/api/gen'
 import { listPipelinesQueryKey } from '@/api/gen/@tanstack/react-query.gen'
@@ -10,7 +10,7 @@ import { t } from '@/lib/i18n'
 import { useNow } from '@/lib/now'
 import { usePages } from '@/lib/use-pages'
 import { Tag } from '@/ui/badge'
-import { Button } from '@/ui/button'
+import { Button, buttonClass } from '@/ui/button'
 import { Page } from '@/ui/page'
 import { EmptyState, ErrorState, LoadingState } from '@/ui/states'
 import type { Column } from '@/ui/table'
@@ -21,9 +21,6 @@ import { DeployedState } from './deployed-state'
 import { filterOf, ListFilters } from './list-filters'
 import { PipelineMenu } from './pipeline-menu'
 
-// The text editor in it is large, and few visits to the list import something.
-const ImportDialog = lazy(async () => ({ default: (await import('./import-dialog')).ImportDialog }))
-
 const REFRESH_MS = 15_000
 
 /** All pipelines of an environment, with what runs of each. */
@@ -32,7 +29,7 @@ export function PipelineListPage() {
   const can = useCan()
   const search = filterOf(useSearch({ from: '/signed-in/$org/$env/pipelines' }))
   const filtered = Object.keys(search).length > 0
-  const [dialog, setDialog] = useState<'create' | 'import' | null>(null)
+  const [dialog, setDialog] = useState<'create' | null>(null)
   const path = { org, env }
   const query = { ...search, limit: 100 }
   const list = usePages<PipelineSummary>({
@@ -44,10 +41,10 @@ export function PipelineListPage() {
   const canEdit = can('pipeline.edit')
   const actions = canEdit && (
     <>
-      <Button onPress={() => setDialog('import')}>
+      <Link to="/$org/$env/import" params={path} search={{}} className={buttonClass('secondary')}>
         <FileInput aria-hidden size={14} />
         {t('Import…')}
-      </Button>
+      </Link>
       <Button variant="primary" onPress={() => setDialog('create')}>
         <Plus aria-hidden size={14} />
         {t('New pipeline')}
@@ -67,11 +64,6 @@ export function PipelineListPage() {
         </Button>
       )}
       <CreateDialog isOpen={dialog === 'create'} onClose={() => setDialog(null)} />
-      {dialog === 'import' && (
-        <Suspense>
-          <ImportDialog isOpen onClose={() => setDialog(null)} />
-        </Suspense>
-      )}
     </Page>
   )
 }
@@ -92,9 +84,23 @@ function Nothing({ filtered, actions }: { filtered: boolean; actions: React.Reac
     )
   }
   return (
-    <EmptyState title={t('No pipelines yet')} action={actions}>
-      {t('Draw a new one, or paste a Vector configuration that you have already.')}
+    <EmptyState title={t('No pipelines yet')} action={<StartActions>{actions}</StartActions>}>
+      {t('Begin with a template, draw a new one, or bring a Vector configuration that you have already.')}
     </EmptyState>
+  )
+}
+
+/** The shortest way to a first pipeline stands first. */
+function StartActions({ children }: { children: React.ReactNode }) {
+  const { org, env } = useScope()
+  return (
+    <div className="flex flex-wrap justify-center gap-2">
+      <Link to="/$org/$env/templates" params={{ org, env }} className={buttonClass('secondary')}>
+        <LayoutTemplate aria-hidden size={14} />
+        {t('Choose a template')}
+      </Link>
+      {children}
+    </div>
   )
 }
 

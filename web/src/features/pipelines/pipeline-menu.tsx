@@ -1,6 +1,6 @@
 import { useMutation } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
-import { CircleStop, CopyPlus, Ellipsis, FolderInput, History, Rocket, Trash2 } from 'lucide-react'
+import { CircleStop, CopyPlus, Ellipsis, FileInput, FolderInput, History, LayoutTemplate, Rocket, Trash2 } from 'lucide-react'
 import { useState } from 'react'
 import type { PipelineSummary } from '@/api/gen'
 import { createPipeline, deletePipeline, getPipeline, listPipelines, stopPipeline } from '@/api/gen'
@@ -8,6 +8,7 @@ import { copyName } from './copy-name'
 import { FilingDialog } from './filing-dialog'
 import { useRefresh } from './use-refresh'
 import { useCan, useScope } from '@/app/scope'
+import { SaveTemplateDialog } from '@/features/templates/save-dialog'
 import { t } from '@/lib/i18n'
 import { IconButton } from '@/ui/button'
 import { ConfirmDialog } from '@/ui/dialog'
@@ -21,7 +22,7 @@ export function PipelineMenu({ pipeline }: { pipeline: PipelineSummary }) {
   const { org, env } = useScope()
   const can = useCan()
   const navigate = useNavigate()
-  const [asks, setAsks] = useState<'delete' | 'stop' | 'file' | null>(null)
+  const [asks, setAsks] = useState<'delete' | 'stop' | 'file' | 'template' | null>(null)
   const params = { org, env, pipelineId: pipeline.id }
   const clone = useClone(pipeline)
   return (
@@ -62,6 +63,20 @@ export function PipelineMenu({ pipeline }: { pipeline: PipelineSummary }) {
             onAction: () => setAsks('file'),
           },
           {
+            id: 'import',
+            label: t('Import again…'),
+            icon: <FileInput size={14} />,
+            disabled: !can('pipeline.edit'),
+            onAction: () => void navigate({ to: '/$org/$env/import', params: { org, env }, search: { into: pipeline.id } }),
+          },
+          {
+            id: 'template',
+            label: t('Save as template…'),
+            icon: <LayoutTemplate size={14} />,
+            disabled: !can('library.edit'),
+            onAction: () => setAsks('template'),
+          },
+          {
             id: 'stop',
             label: t('Stop on all nodes…'),
             icon: <CircleStop size={14} />,
@@ -80,6 +95,7 @@ export function PipelineMenu({ pipeline }: { pipeline: PipelineSummary }) {
       />
       {asks === 'delete' && <DeleteDialog pipeline={pipeline} onClose={() => setAsks(null)} />}
       {asks === 'file' && <FilingDialog pipelines={[pipeline]} onClose={() => setAsks(null)} />}
+      {asks === 'template' && <SaveTemplateDialog pipeline={pipeline} onClose={() => setAsks(null)} />}
       {asks === 'stop' && <StopDialog pipeline={pipeline} onClose={() => setAsks(null)} />}
     </>
   )

@@ -1,5 +1,5 @@
 import { useNavigate, useSearch } from '@tanstack/react-router'
-import type { VaultTab } from '@/app/router'
+import type { VaultTab } from '@/app/search'
 import { useCan } from '@/app/scope'
 import { SecretsTab } from '@/features/secrets/secrets-tab'
 import { t } from '@/lib/i18n'

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query'
 import { FlaskConical } from 'lucide-react'
-import { lazy, Suspense, useEffect, useMemo, useState } from 'react'
+import { lazy, Suspense, useEffect, useMemo, useRef, useState } from 'react'
 import type { ProgramDiagnostic, VrlFunctionHelp } from '@/api/gen'
 import { checkProgram } from '@/api/gen'
 import { listVrlFunctionsOptions } from '@/api/gen/@tanstack/react-query.gen'
@@ -8,9 +8,11 @@ import { useScope } from '@/app/scope'
 import type { ControlProps } from '@/features/forms/option-field'
 import { t } from '@/lib/i18n'
 import { Button } from '@/ui/button'
+import type { CodeHandle } from '@/ui/code-editor'
 import { CodeEditor } from '@/ui/code-editor'
 import { vrlAssist } from './assist'
 import { pathsOf } from './fields'
+import { SnippetButton } from './snippet-button'
 import { useSamples } from './samples'
 
 // Few programs are tried on events, and the dialog brings the comparison with it.
@@ -68,23 +70,27 @@ export function ProgramControl({ label, spec, value, onChange, readOnly }: Contr
   const paths = useMemo(() => pathsOf(samples.events), [samples.events])
   const assist = useVrlAssist(paths)
   const diagnostics = useDiagnostics(text, kind, !readOnly)
+  const editor = useRef<CodeHandle>(null)
   const [isTrying, setTrying] = useState(false)
   const marks = useMemo(() => diagnostics.map(({ line, message, severity }) => ({ line, message, severity })), [diagnostics])
   const take = (next: string) => onChange(next === '' && spec.required !== true ? undefined : next)
   const [first] = diagnostics
   return (
     <div className="flex flex-col gap-1.5">
-      <CodeEditor label={label} language="vrl" value={text} readOnly={readOnly} minLines={kind === 'program' ? 6 : 1} marks={marks} extensions={assist} onChange={take} />
+      <CodeEditor handle={editor} label={label} language="vrl" value={text} readOnly={readOnly} minLines={kind === 'program' ? 6 : 1} marks={marks} extensions={assist} onChange={take} />
       {first !== undefined && (
         <p role="status" className={`text-sm [overflow-wrap:anywhere] ${first.severity === 'error' ? 'text-bad' : 'text-secondary'}`}>
           {t('Line {line}: {message}', { line: first.line, message: first.message })}
         </p>
       )}
       {!readOnly && (
-        <Button className="self-start" onPress={() => setTrying(true)}>
-          <FlaskConical aria-hidden size={14} />
-          {t('Try on events…')}
-        </Button>
+        <div className="flex flex-wrap gap-1.5">
+          <Button onPress={() => setTrying(true)}>
+            <FlaskConical aria-hidden size={14} />
+            {t('Try on events…')}
+          </Button>
+          <SnippetButton editor={editor} program={text} />
+        </div>
       )}
       {isTrying && (
         <Suspense>

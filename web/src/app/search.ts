@@ -1,0 +1,50 @@
+// What stands in addresses: the words and the types of search parameters.
+
+/** The states that a node can be in, in the order of the filter. */
+export const NODE_STATUSES = [
+  'healthy',
+  'degraded',
+  'unreachable',
+  'stale',
+  'pending',
+  'waiting',
+  'leaving',
+  'decommissioned',
+  'rejected',
+  'revoked',
+] as const
+export type NodeStatus = (typeof NODE_STATUSES)[number]
+
+/** Why a node is degraded: the words that the server knows. */
+export const NODE_REASONS = ['crash_loop', 'refused', 'stale', 'clock', 'behind', 'clone'] as const
+export type NodeReason = (typeof NODE_REASONS)[number]
+
+/** What the list of nodes is filtered by; it stands in the address. */
+export type NodeSearch = {
+  q?: string
+  status?: NodeStatus
+  reason?: NodeReason
+  group?: string
+  selector?: string
+  version?: string
+  maintenance?: boolean
+  duplicates?: boolean
+}
+
+/** The tabs of the vault. */
+export const VAULT_TABS = ['secrets', 'variables', 'certificates', 'files', 'stores'] as const
+export type VaultTab = (typeof VAULT_TABS)[number]
+
+export type EditorPane = 'yaml' | 'outline' | 'findings' | 'tests'
+
+/** The filters of the log, and the record that is open. Days are written as 2026-01-31. */
+export type AuditSearch = {
+  q?: string
+  actor?: string
+  action?: string
+  type?: string
+  object?: string
+  from?: string
+  to?: string
+  record?: number
+}
