@@ -31,8 +31,12 @@ def _addresses(stack: Stack, api: Api) -> Iterator[tuple[str, str]]:
     yield "editor", f"{base}/pipelines/{pipeline}"
     yield "editor-component", f"{base}/pipelines/{pipeline}?component=split"
     yield "editor-findings", f"{base}/pipelines/{pipeline}?pane=findings"
+    yield "editor-tests", f"{base}/pipelines/{pipeline}?pane=tests"
+    yield "template", f"{base}/templates/card-numbers"
     yield "revisions", f"{base}/pipelines/{pipeline}/revisions"
     for name in (
+        "templates",
+        "import",
         "rollouts",
         "alerts",
         "nodes",

@@ -1,13 +1,15 @@
 import { FileUp, FolderUp } from 'lucide-react'
-import { useState } from 'react'
+import { lazy, Suspense, useState } from 'react'
 import { FileTrigger } from 'react-aria-components'
 import { t } from '@/lib/i18n'
 import { Button } from '@/ui/button'
-import { CodeEditor } from '@/ui/code-editor'
 import { Select } from '@/ui/select'
-import { InlineError } from '@/ui/states'
+import { InlineError, LoadingState } from '@/ui/states'
 import type { Given } from './read-files'
 import { readFiles, refusalOf } from './read-files'
+
+// The page can be used before the editor, which is large, is there.
+const CodeEditor = lazy(async () => ({ default: (await import('@/ui/code-editor')).CodeEditor }))
 
 export type Format = 'auto' | 'yaml' | 'toml' | 'json'
 export type Source = { text: string; format: Format } | Given
@@ -57,7 +59,9 @@ export function ReadForm({ isPending, error, onRead }: { isPending: boolean; err
         />
       </div>
       <div className="max-h-[50vh] overflow-auto">
-        <CodeEditor label={t('Configuration text')} language={format === 'toml' ? 'text' : 'yaml'} value={text} onChange={setText} minLines={14} />
+        <Suspense fallback={<LoadingState rows={8} />}>
+          <CodeEditor label={t('Configuration text')} language={format === 'toml' ? 'text' : 'yaml'} value={text} onChange={setText} minLines={14} />
+        </Suspense>
       </div>
       {tooLarge !== null && <p className="text-bad">{tooLarge}</p>}
       {(refused ?? error) !== null && <InlineError error={refused ?? error} />}

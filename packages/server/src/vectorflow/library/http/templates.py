@@ -204,7 +204,7 @@ def _built_in() -> tuple[TemplateListed, ...]:
 
 def _types(template: Template) -> list[str]:
     sections = (template.pipeline.get(name, {}) for name in ("sources", "transforms", "sinks"))
-    return list(dict.fromkeys(body["type"] for section in sections for body in section.values()))
+    return [kind for section in sections for kind in dict.fromkeys(body["type"] for body in section.values())]
 
 
 def _own(row: TemplateRow) -> TemplateListed:
