@@ -1,0 +1,7 @@
+"""Upgrading agents while lines come in: the small form of `bench/upgrade.py`."""
+
+from bench.upgrade import upgrade
+
+
+async def test_no_line_is_lost_and_no_engine_notices() -> None:
+    assert await upgrade(2) == []
