@@ -126,6 +126,20 @@ describe('the rates store', () => {
     expect(calls).toEqual(['a', 'a'])
     expect(store.get('a')).toBeUndefined()
   })
+  it('tells a large pipeline over several frames, each component once with its newest rates', () => {
+    const frames: (() => void)[] = []
+    const store = new RatesStore((run) => frames.push(run))
+    const all = (value: number) => Object.fromEntries(Array.from({ length: 30 }, (_, n) => [`c${n}`, rate(value)]))
+    const told: string[] = []
+    for (const id of Object.keys(all(0))) store.subscribe(id, () => told.push(id))
+    store.update(rates('2026-01-01T00:00:00Z', all(1)), 0)
+    expect(told).toHaveLength(12)
+    store.update(rates('2026-01-01T00:00:01Z', all(2)), 0)
+    expect(told).toHaveLength(12)
+    while (frames.length > 0) frames.shift()?.()
+    expect(told).toHaveLength(12 + 30)
+    expect(store.get('c29')?.received_events_per_second).toBe(2)
+  })
   it('ignores what is older than what it has', () => {
     const store = new RatesStore()
     store.update(rates('2026-01-01T00:00:05Z', { a: rate(2) }), 0)

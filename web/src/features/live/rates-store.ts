@@ -1,6 +1,8 @@
 import type { ComponentRates, Rates } from '@/api/gen'
 
 const QUIET_SECONDS = 30
+/** So many components are drawn anew in one frame; a large pipeline takes several frames, and none of them is late. */
+const PER_FRAME = 12
 
 function sameRates(a: ComponentRates, b: ComponentRates): boolean {
   return JSON.stringify(a) === JSON.stringify(b)
@@ -18,6 +20,10 @@ export class RatesStore {
   private measuredAt = ''
   private receivedAt = 0
   private version = 0
+  private readonly waiting = new Set<string>()
+  private isPaced = false
+
+  constructor(private readonly nextFrame: (run: () => void) => void = (run) => requestAnimationFrame(run)) {}
 
   /** Takes over a new measurement; an older one than the last is ignored. */
   update(rates: Rates, now: number): void {
@@ -28,8 +34,21 @@ export class RatesStore {
     this.receivedAt = now
     const changed = this.replace(rates.components)
     this.version += 1
-    for (const id of changed) for (const listener of this.listeners.get(id) ?? []) listener()
+    for (const id of changed) this.waiting.add(id)
+    if (!this.isPaced) this.tellSome()
     for (const listener of this.anyListeners) listener()
+  }
+
+  private tellSome(): void {
+    let left = PER_FRAME
+    for (const id of this.waiting) {
+      if (left === 0) break
+      left -= 1
+      this.waiting.delete(id)
+      for (const listener of this.listeners.get(id) ?? []) listener()
+    }
+    this.isPaced = this.waiting.size > 0
+    if (this.isPaced) this.nextFrame(() => this.tellSome())
   }
 
   private replace(next: Record<string, ComponentRates>): string[] {

@@ -1,0 +1,177 @@
+"""How the editor feels with a large pipeline, measured in a real browser: ``python bench/web.py [--components N]``.
+
+The whole product runs; the browser opens a pipeline of so many components. Measured in the page: frames while a
+component is dragged, frames while live rates of all components arrive ten times a second, and the time from a key in
+the YAML pane to the next painted frame. The live updates come from a stand-in for the browser's stream, so that
+there are ten a second; everything behind it is the application's own.
+"""
+
+import argparse
+import itertools
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page, sync_playwright
+from scripts.browser import installed
+from tests.e2e.conftest import FLAGS
+from tests.e2e.journey import sign_in
+from tests.e2e.pipelines import component, create
+from tests.e2e.stack import Stack
+
+SECONDS = 5
+FRAMES = """
+() => {
+  window.benchFrames = []
+  const note = (at) => { window.benchFrames.push(at); requestAnimationFrame(note) }
+  if (window.benchNoting) return
+  window.benchNoting = true
+  requestAnimationFrame(note)
+}
+"""
+# A stream that the bench feeds: it keeps what listens, and is open at once.
+STREAM = """
+window.benchStreams = []
+window.EventSource = class {
+  constructor(url) { this.url = url; this.readyState = 0; this.kinds = {}; window.benchStreams.push(this)
+    setTimeout(() => { this.readyState = 1; this.onopen?.() }, 0) }
+  addEventListener(kind, listener) { this.kinds[kind] = listener }
+  close() { this.readyState = 2 }
+}
+window.benchFeed = (pipeline, ids) => setInterval(() => {
+  const rate = () => Math.random() * 1000
+  const components = Object.fromEntries(ids.map((id) => [id, { received_events_per_second: rate(),
+    sent_events_per_second: rate(), errors_per_second: 0, discarded_per_second: 0, received_events_total: 1,
+    sent_events_total: 1, errors_total: 0, discarded_total: 0, utilization: Math.random(),
+    outputs: { _default: { events_per_second: rate(), events_total: 1 } } }]))
+  const data = JSON.stringify({ topic: `rates:${pipeline}`, id: pipeline, at: new Date().toISOString(),
+    window_seconds: 15, stale_seconds: null, components })
+  for (const each of window.benchStreams) if (each.readyState === 1) each.kinds.rates?.({ data })
+}, 100)
+"""
+
+
+def large(count: int) -> dict[str, Any]:
+    """A pipeline of `count` components: chains of a source, five transforms and a sink."""
+    components, edges, layout = [], [], {}
+    row = 0
+    while len(components) + 7 <= count:
+        chain = [f"in_{row}", *(f"step_{row}_{n}" for n in range(5)), f"out_{row}"]
+        components.append(component(chain[0], "source", "demo_logs", format="json"))
+        components += [component(each, "transform", "remap", source=". = .") for each in chain[1:-1]]
+        components.append(component(chain[-1], "sink", "blackhole"))
+        edges += [{"source": a, "port": "_default", "target": b} for a, b in itertools.pairwise(chain)]
+        layout |= {each: {"x": 260 * n, "y": 110 * row} for n, each in enumerate(chain)}
+        row += 1
+    return {
+        "format": 1,
+        "components": components,
+        "edges": edges,
+        "layout": layout,
+        "globals": {},
+        "enrichment_tables": {},
+        "tests": [],
+        "variables": {},
+    }
+
+
+def frames(page: Page, during: Callable[[], None]) -> tuple[float, float]:
+    """Frames a second while something goes on, and the longest gap between two in milliseconds."""
+    page.evaluate(FRAMES)
+    during()
+    at: list[float] = page.evaluate(
+        "() => { const found = window.benchFrames; window.benchFrames = []; return found }"
+    )
+    gaps = [b - a for a, b in itertools.pairwise(at)]
+    return 1000 * len(gaps) / (at[-1] - at[0]), max(gaps)
+
+
+def drag(page: Page) -> None:
+    """Drag a component in circles for five seconds."""
+    box = page.locator(".react-flow__node").nth(8).bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    for step in range(SECONDS * 60):
+        page.mouse.move(x + 80 * ((step % 60) / 60), y + 60 * ((step % 40) / 40))
+        page.wait_for_timeout(1000 / 60)
+    page.mouse.up()
+
+
+def keystrokes(page: Page) -> list[float]:
+    """Milliseconds from a key in the YAML pane to the frame after it, sixty times."""
+    page.locator(".cm-content").click()
+    page.keyboard.press("Control+End")
+    page.keyboard.press("Enter")
+    page.evaluate(
+        """() => { window.benchKeys = []; document.querySelector('.cm-content').addEventListener('keydown', () => {
+          const began = performance.now()
+          requestAnimationFrame(() => { const channel = new MessageChannel()
+            channel.port1.onmessage = () => window.benchKeys.push(performance.now() - began)
+            channel.port2.postMessage(0) }) }, true) }"""
+    )
+    for letter in "# a note that is typed into the text while it is being read, on":
+        page.keyboard.press(letter if letter != " " else "Space")
+        page.wait_for_timeout(60)
+    return list(page.evaluate("window.benchKeys"))
+
+
+def main() -> int:
+    """Measure and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--components", type=int, default=300)
+    count = parser.parse_args().components
+    program = installed()
+    if program is None:
+        print("no browser: run scripts/browser.py", file=sys.stderr)
+        return 1
+    with tempfile.TemporaryDirectory() as directory, sync_playwright() as playwright:
+        stack = Stack(Path(directory))
+        try:
+            stack.start()
+            api = stack.api()
+            document = large(count)
+            made = create(api, "large", document)
+            browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+            page = browser.new_page(base_url=stack.demo["url"], viewport={"width": 1440, "height": 900})
+            page.add_init_script(STREAM)
+            sign_in(page, stack)
+            page.goto(f"/{stack.demo['organization']}/{stack.demo['environment']}/pipelines/{made}")
+            page.locator(".react-flow__node").first.wait_for(timeout=60_000)
+            page.wait_for_timeout(3000)
+            still = frames(page, lambda: page.wait_for_timeout(SECONDS * 1000))
+            dragged = frames(page, lambda: drag(page))
+            page.evaluate(
+                "([pipeline, ids]) => { window.benchTimer = window.benchFeed(pipeline, ids) }",
+                [made, [each["id"] for each in document["components"]]],
+            )
+            page.wait_for_timeout(1000)
+            live = frames(page, lambda: page.wait_for_timeout(SECONDS * 1000))
+            page.evaluate("clearInterval(window.benchTimer)")
+            page.get_by_role("tab", name="YAML").click()
+            page.locator(".cm-line").first.wait_for(timeout=30_000)
+            page.wait_for_timeout(2000)
+            keys = keystrokes(page)
+            browser.close()
+        finally:
+            stack.end()
+    shown = len(document["components"])
+    print(f"{shown} components, a viewport of 1440 × 900, software rendering")
+    print(f"{'what':<44}{'measured':>14}{'asked':>12}")
+    print(f"{'frames a second, nothing happens':<44}{still[0]:>14.1f}{'':>12}")
+    print(f"{'frames a second while dragging':<44}{dragged[0]:>14.1f}{'>= 50':>12}")
+    print(f"{'longest gap while dragging, ms':<44}{dragged[1]:>14.1f}{'':>12}")
+    print(f"{'frames a second, ten live updates a second':<44}{live[0]:>14.1f}{'no drop':>12}")
+    print(f"{'key to paint, median ms':<44}{statistics.median(keys):>14.1f}{'':>12}")
+    print(
+        f"{'key to paint, 95 of 100 within, ms':<44}{sorted(keys)[int(len(keys) * 0.95)]:>14.1f}{'<= 50':>12}"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
