@@ -56,7 +56,9 @@ window.benchFeed = (pipeline, ids) => setInterval(() => {
 
 def large(count: int) -> dict[str, Any]:
     """A pipeline of `count` components: chains of a source, five transforms and a sink."""
-    components, edges, layout = [], [], {}
+    components: list[dict[str, Any]] = []
+    edges: list[dict[str, str]] = []
+    layout: dict[str, dict[str, int]] = {}
     row = 0
     while len(components) + 7 <= count:
         chain = [f"in_{row}", *(f"step_{row}_{n}" for n in range(5)), f"out_{row}"]
