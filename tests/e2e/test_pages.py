@@ -39,6 +39,7 @@ def _addresses(stack: Stack, api: Api) -> Iterator[tuple[str, str]]:
         "import",
         "rollouts",
         "alerts",
+        "captures",
         "nodes",
         "groups",
         "engines",

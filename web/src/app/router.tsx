@@ -225,6 +225,12 @@ const alerts = createRoute({
   component: lazyRouteComponent(() => import('@/features/alerts/alerts-page'), 'AlertsPage'),
 })
 
+const captures = createRoute({
+  getParentRoute: () => scoped,
+  path: '/captures',
+  component: lazyRouteComponent(() => import('@/features/taps/captures-page'), 'CapturesPage'),
+})
+
 const encryption = createRoute({
   getParentRoute: () => scoped,
   path: '/encryption',
@@ -285,6 +291,7 @@ const routeTree = root.addChildren([
       rules,
       encryption,
       alerts,
+      captures,
       audit,
       organization,
       sessions,

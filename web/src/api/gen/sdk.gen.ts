@@ -2,7 +2,7 @@
 
 import type { Client, ClientMeta, Options as Options2, RequestResult, ServerSentEventsResult, TDataShape } from './client';
 import { client } from './client.gen';
-import type { AcknowledgeIncidentData, AcknowledgeIncidentErrors, AcknowledgeIncidentResponses, AdmitNodeData, AdmitNodeErrors, AdmitNodeResponses, ApproveSecretDestinationData, ApproveSecretDestinationErrors, ApproveSecretDestinationResponses, CancelDecommissionData, CancelDecommissionErrors, CancelDecommissionResponses, CancelDeletionData, CancelDeletionErrors, CancelDeletionResponses, CancelRolloutData, CancelRolloutErrors, CancelRolloutResponses, ChangeLabelsData, ChangeLabelsErrors, ChangeLabelsResponses, ChangeUpdateData, ChangeUpdateErrors, ChangeUpdateResponses, CheckDocumentData, CheckDocumentErrors, CheckDocumentResponses, CheckProgramData, CheckProgramErrors, CheckProgramResponses, ConfirmDriftData, ConfirmDriftErrors, ConfirmDriftResponses, ConfirmEngineSchemaData, ConfirmEngineSchemaErrors, ConfirmEngineSchemaResponses, CreateAlertRuleData, CreateAlertRuleErrors, CreateAlertRuleResponses, CreateCertificateData, CreateCertificateErrors, CreateCertificateResponses, CreateChannelData, CreateChannelErrors, CreateChannelResponses, CreateEnrolmentTokenData, CreateEnrolmentTokenErrors, CreateEnrolmentTokenResponses, CreateExportData, CreateExportErrors, CreateExportResponses, CreateGroupData, CreateGroupErrors, CreateGroupResponses, CreateLookupFileData, CreateLookupFileErrors, CreateLookupFileResponses, CreatePipelineData, CreatePipelineErrors, CreatePipelineResponses, CreatePolicyRuleData, CreatePolicyRuleErrors, CreatePolicyRuleResponses, CreateRolloutData, CreateRolloutErrors, CreateRolloutResponses, CreateSecretData, CreateSecretErrors, CreateSecretResponses, CreateSecretStoreData, CreateSecretStoreErrors, CreateSecretStoreResponses, CreateSessionData, CreateSessionErrors, CreateSessionResponses, CreateSnippetData, CreateSnippetErrors, CreateSnippetResponses, CreateTemplateData, CreateTemplateErrors, CreateTemplateResponses, CreateUpdateData, CreateUpdateErrors, CreateUpdateResponses, CreateVariableData, CreateVariableErrors, CreateVariableResponses, DecideDuplicateData, DecideDuplicateErrors, DecideDuplicateResponses, DecommissionNodeData, DecommissionNodeErrors, DecommissionNodeResponses, DeleteAlertRuleData, DeleteAlertRuleErrors, DeleteAlertRuleResponses, DeleteCertificateData, DeleteCertificateErrors, DeleteCertificateResponses, DeleteChannelData, DeleteChannelErrors, DeleteChannelResponses, DeleteEngineSchemaData, DeleteEngineSchemaErrors, DeleteEngineSchemaResponses, DeleteGroupData, DeleteGroupErrors, DeleteGroupResponses, DeleteLookupFileData, DeleteLookupFileErrors, DeleteLookupFileResponses, DeletePipelineData, DeletePipelineErrors, DeletePipelineFilterData, DeletePipelineFilterErrors, DeletePipelineFilterResponses, DeletePipelineResponses, DeletePolicyRuleData, DeletePolicyRuleErrors, DeletePolicyRuleResponses, DeleteSecretData, DeleteSecretErrors, DeleteSecretResponses, DeleteSecretStoreData, DeleteSecretStoreErrors, DeleteSecretStoreResponses, DeleteSessionData, DeleteSessionErrors, DeleteSessionResponses, DeleteSnippetData, DeleteSnippetErrors, DeleteSnippetResponses, DeleteTemplateData, DeleteTemplateErrors, DeleteTemplateResponses, DeleteVariableData, DeleteVariableErrors, DeleteVariableResponses, DownloadLookupFileData, DownloadLookupFileErrors, DownloadLookupFileResponses, EndOwnKeyData, EndOwnKeyErrors, EndOwnKeyResponses, ExportAuditData, ExportAuditErrors, ExportAuditResponses, FetchExportData, FetchExportErrors, FetchExportResponses, FilePipelinesData, FilePipelinesErrors, FilePipelinesResponses, FixDocumentData, FixDocumentErrors, FixDocumentResponses, GetAuditFacetsData, GetAuditFacetsErrors, GetAuditFacetsResponses, GetAuditProofData, GetAuditProofErrors, GetAuditProofResponses, GetCatalogueData, GetCatalogueErrors, GetCatalogueResponses, GetDiffData, GetDiffErrors, GetDiffResponses, GetEncryptionData, GetEncryptionErrors, GetEncryptionResponses, GetFleetSettingsData, GetFleetSettingsErrors, GetFleetSettingsResponses, GetGroupData, GetGroupErrors, GetGroupResponses, GetLiveData, GetLiveErrors, GetLiveResponses, GetNodeData, GetNodeErrors, GetNodeResponses, GetNodeSummaryData, GetNodeSummaryErrors, GetNodeSummaryResponses, GetOrganizationData, GetOrganizationErrors, GetOrganizationResponses, GetOrganizationSettingsData, GetOrganizationSettingsErrors, GetOrganizationSettingsResponses, GetPipelineData, GetPipelineErrors, GetPipelineResponses, GetRatesData, GetRatesErrors, GetRatesResponses, GetReadyData, GetReadyErrors, GetReadyResponses, GetRevisionData, GetRevisionErrors, GetRevisionResponses, GetRolloutData, GetRolloutErrors, GetRolloutResponses, GetSeriesData, GetSeriesErrors, GetSeriesResponses, GetSessionData, GetSessionErrors, GetSessionResponses, ImportTextData, ImportTextErrors, ImportTextResponses, ListAlertRulesData, ListAlertRulesErrors, ListAlertRulesResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListCertificatesData, ListCertificatesErrors, ListCertificatesResponses, ListCertificateVersionsData, ListCertificateVersionsErrors, ListCertificateVersionsResponses, ListChannelsData, ListChannelsErrors, ListChannelsResponses, ListDriftData, ListDriftErrors, ListDriftResponses, ListEngineSchemasData, ListEngineSchemasErrors, ListEngineSchemasResponses, ListEnrolmentTokensData, ListEnrolmentTokensErrors, ListEnrolmentTokensResponses, ListEnvironmentsData, ListEnvironmentsErrors, ListEnvironmentsResponses, ListExportsData, ListExportsErrors, ListExportsResponses, ListGroupsData, ListGroupsErrors, ListGroupsResponses, ListIncidentsData, ListIncidentsErrors, ListIncidentsResponses, ListLogsData, ListLogsErrors, ListLogsResponses, ListLookupFilesData, ListLookupFilesErrors, ListLookupFilesResponses, ListLookupFileVersionsData, ListLookupFileVersionsErrors, ListLookupFileVersionsResponses, ListMembersData, ListMembersErrors, ListMembersResponses, ListNodesData, ListNodesErrors, ListNodesResponses, ListPipelineFiltersData, ListPipelineFiltersErrors, ListPipelineFiltersResponses, ListPipelineFoldersData, ListPipelineFoldersErrors, ListPipelineFoldersResponses, ListPipelinesData, ListPipelinesErrors, ListPipelinesResponses, ListPolicyRulesData, ListPolicyRulesErrors, ListPolicyRulesResponses, ListRevisionsData, ListRevisionsErrors, ListRevisionsResponses, ListRolloutsData, ListRolloutsErrors, ListRolloutsResponses, ListSecretDestinationsData, ListSecretDestinationsErrors, ListSecretDestinationsResponses, ListSecretsData, ListSecretsErrors, ListSecretsResponses, ListSecretStoresData, ListSecretStoresErrors, ListSecretStoresResponses, ListSecretVersionsData, ListSecretVersionsErrors, ListSecretVersionsResponses, ListSessionsData, ListSessionsErrors, ListSessionsResponses, ListSnippetsData, ListSnippetsErrors, ListSnippetsResponses, ListStatementsData, ListStatementsErrors, ListStatementsResponses, ListTemplatesData, ListTemplatesErrors, ListTemplatesResponses, ListUpdateNodesData, ListUpdateNodesErrors, ListUpdateNodesResponses, ListUpdatesData, ListUpdatesErrors, ListUpdatesResponses, ListVariablesData, ListVariablesErrors, ListVariablesResponses, ListVrlFunctionsData, ListVrlFunctionsErrors, ListVrlFunctionsResponses, NameOwnKeyData, NameOwnKeyErrors, NameOwnKeyResponses, PauseRolloutData, PauseRolloutErrors, PauseRolloutResponses, ProveOwnKeyData, ProveOwnKeyErrors, ProveOwnKeyResponses, ReadDocumentData, ReadDocumentErrors, ReadDocumentResponses, ReimportDocumentData, ReimportDocumentErrors, ReimportDocumentResponses, RejectNodeData, RejectNodeErrors, RejectNodeResponses, RenameOrganizationData, RenameOrganizationErrors, RenameOrganizationResponses, RenderTemplateData, RenderTemplateErrors, RenderTemplateResponses, RenewCertificateData, RenewCertificateErrors, RenewCertificateResponses, RenewLookupFileData, RenewLookupFileErrors, RenewLookupFileResponses, RequestDeletionData, RequestDeletionErrors, RequestDeletionResponses, RestartPipelineData, RestartPipelineErrors, RestartPipelineResponses, ResumeRolloutData, ResumeRolloutErrors, ResumeRolloutResponses, RevokeEnrolmentTokenData, RevokeEnrolmentTokenErrors, RevokeEnrolmentTokenResponses, RevokeNodeData, RevokeNodeErrors, RevokeNodeResponses, RevokeSecretDestinationData, RevokeSecretDestinationErrors, RevokeSecretDestinationResponses, RevokeSessionData, RevokeSessionErrors, RevokeSessionResponses, RollbackRolloutData, RollbackRolloutErrors, RollbackRolloutResponses, RotateDataKeyData, RotateDataKeyErrors, RotateDataKeyResponses, RunProgramData, RunProgramErrors, RunProgramResponses, RunUnitTestsData, RunUnitTestsErrors, RunUnitTestsResponses, SavePipelineFilterData, SavePipelineFilterErrors, SavePipelineFilterResponses, SetGroupMaintenanceData, SetGroupMaintenanceErrors, SetGroupMaintenanceResponses, SetLogLevelData, SetLogLevelErrors, SetLogLevelResponses, SetNodeLabelsData, SetNodeLabelsErrors, SetNodeLabelsResponses, SetNodeMaintenanceData, SetNodeMaintenanceErrors, SetNodeMaintenanceResponses, StopPipelineData, StopPipelineErrors, StopPipelineResponses, StreamEventsData, StreamEventsErrors, StreamEventsResponses, TestChannelData, TestChannelErrors, TestChannelResponses, UpdateAlertRuleData, UpdateAlertRuleErrors, UpdateAlertRuleResponses, UpdateChannelData, UpdateChannelErrors, UpdateChannelResponses, UpdateFleetSettingsData, UpdateFleetSettingsErrors, UpdateFleetSettingsResponses, UpdateGroupData, UpdateGroupErrors, UpdateGroupResponses, UpdatePipelineData, UpdatePipelineErrors, UpdatePipelineResponses, UpdatePolicyRuleData, UpdatePolicyRuleErrors, UpdatePolicyRuleResponses, UpdateSecretData, UpdateSecretErrors, UpdateSecretResponses, UpdateSecretSettingsData, UpdateSecretSettingsErrors, UpdateSecretSettingsResponses, UpdateSecretStoreData, UpdateSecretStoreErrors, UpdateSecretStoreResponses, UpdateVariableData, UpdateVariableErrors, UpdateVariableResponses, WriteDocumentData, WriteDocumentErrors, WriteDocumentResponses } from './types.gen';
+import type { AcknowledgeIncidentData, AcknowledgeIncidentErrors, AcknowledgeIncidentResponses, AdmitNodeData, AdmitNodeErrors, AdmitNodeResponses, ApproveSecretDestinationData, ApproveSecretDestinationErrors, ApproveSecretDestinationResponses, CancelDecommissionData, CancelDecommissionErrors, CancelDecommissionResponses, CancelDeletionData, CancelDeletionErrors, CancelDeletionResponses, CancelRolloutData, CancelRolloutErrors, CancelRolloutResponses, ChangeLabelsData, ChangeLabelsErrors, ChangeLabelsResponses, ChangeUpdateData, ChangeUpdateErrors, ChangeUpdateResponses, CheckDocumentData, CheckDocumentErrors, CheckDocumentResponses, CheckProgramData, CheckProgramErrors, CheckProgramResponses, ConfirmDriftData, ConfirmDriftErrors, ConfirmDriftResponses, ConfirmEngineSchemaData, ConfirmEngineSchemaErrors, ConfirmEngineSchemaResponses, CreateAlertRuleData, CreateAlertRuleErrors, CreateAlertRuleResponses, CreateCertificateData, CreateCertificateErrors, CreateCertificateResponses, CreateChannelData, CreateChannelErrors, CreateChannelResponses, CreateEnrolmentTokenData, CreateEnrolmentTokenErrors, CreateEnrolmentTokenResponses, CreateExportData, CreateExportErrors, CreateExportResponses, CreateGroupData, CreateGroupErrors, CreateGroupResponses, CreateLookupFileData, CreateLookupFileErrors, CreateLookupFileResponses, CreatePipelineData, CreatePipelineErrors, CreatePipelineResponses, CreatePolicyRuleData, CreatePolicyRuleErrors, CreatePolicyRuleResponses, CreateRolloutData, CreateRolloutErrors, CreateRolloutResponses, CreateSecretData, CreateSecretErrors, CreateSecretResponses, CreateSecretStoreData, CreateSecretStoreErrors, CreateSecretStoreResponses, CreateSessionData, CreateSessionErrors, CreateSessionResponses, CreateSnippetData, CreateSnippetErrors, CreateSnippetResponses, CreateTemplateData, CreateTemplateErrors, CreateTemplateResponses, CreateUpdateData, CreateUpdateErrors, CreateUpdateResponses, CreateVariableData, CreateVariableErrors, CreateVariableResponses, DecideDuplicateData, DecideDuplicateErrors, DecideDuplicateResponses, DecommissionNodeData, DecommissionNodeErrors, DecommissionNodeResponses, DeleteAlertRuleData, DeleteAlertRuleErrors, DeleteAlertRuleResponses, DeleteCertificateData, DeleteCertificateErrors, DeleteCertificateResponses, DeleteChannelData, DeleteChannelErrors, DeleteChannelResponses, DeleteEngineSchemaData, DeleteEngineSchemaErrors, DeleteEngineSchemaResponses, DeleteGroupData, DeleteGroupErrors, DeleteGroupResponses, DeleteLookupFileData, DeleteLookupFileErrors, DeleteLookupFileResponses, DeletePipelineData, DeletePipelineErrors, DeletePipelineFilterData, DeletePipelineFilterErrors, DeletePipelineFilterResponses, DeletePipelineResponses, DeletePolicyRuleData, DeletePolicyRuleErrors, DeletePolicyRuleResponses, DeleteSecretData, DeleteSecretErrors, DeleteSecretResponses, DeleteSecretStoreData, DeleteSecretStoreErrors, DeleteSecretStoreResponses, DeleteSessionData, DeleteSessionErrors, DeleteSessionResponses, DeleteSnippetData, DeleteSnippetErrors, DeleteSnippetResponses, DeleteTemplateData, DeleteTemplateErrors, DeleteTemplateResponses, DeleteVariableData, DeleteVariableErrors, DeleteVariableResponses, DownloadLookupFileData, DownloadLookupFileErrors, DownloadLookupFileResponses, EndOwnKeyData, EndOwnKeyErrors, EndOwnKeyResponses, EraseCaptureData, EraseCaptureErrors, EraseCaptureResponses, ExportAuditData, ExportAuditErrors, ExportAuditResponses, FetchExportData, FetchExportErrors, FetchExportResponses, FilePipelinesData, FilePipelinesErrors, FilePipelinesResponses, FixDocumentData, FixDocumentErrors, FixDocumentResponses, GetAuditFacetsData, GetAuditFacetsErrors, GetAuditFacetsResponses, GetAuditProofData, GetAuditProofErrors, GetAuditProofResponses, GetCaptureData, GetCaptureErrors, GetCaptureResponses, GetCatalogueData, GetCatalogueErrors, GetCatalogueResponses, GetDiffData, GetDiffErrors, GetDiffResponses, GetEncryptionData, GetEncryptionErrors, GetEncryptionResponses, GetFleetSettingsData, GetFleetSettingsErrors, GetFleetSettingsResponses, GetGroupData, GetGroupErrors, GetGroupResponses, GetLiveData, GetLiveErrors, GetLiveResponses, GetNodeData, GetNodeErrors, GetNodeResponses, GetNodeSummaryData, GetNodeSummaryErrors, GetNodeSummaryResponses, GetOrganizationData, GetOrganizationErrors, GetOrganizationResponses, GetOrganizationSettingsData, GetOrganizationSettingsErrors, GetOrganizationSettingsResponses, GetPipelineData, GetPipelineErrors, GetPipelineResponses, GetRatesData, GetRatesErrors, GetRatesResponses, GetReadyData, GetReadyErrors, GetReadyResponses, GetRevisionData, GetRevisionErrors, GetRevisionResponses, GetRolloutData, GetRolloutErrors, GetRolloutResponses, GetSeriesData, GetSeriesErrors, GetSeriesResponses, GetSessionData, GetSessionErrors, GetSessionResponses, GetTapData, GetTapErrors, GetTapResponses, ImportTextData, ImportTextErrors, ImportTextResponses, ListAlertRulesData, ListAlertRulesErrors, ListAlertRulesResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListCapturesData, ListCapturesErrors, ListCapturesResponses, ListCertificatesData, ListCertificatesErrors, ListCertificatesResponses, ListCertificateVersionsData, ListCertificateVersionsErrors, ListCertificateVersionsResponses, ListChannelsData, ListChannelsErrors, ListChannelsResponses, ListDriftData, ListDriftErrors, ListDriftResponses, ListEngineSchemasData, ListEngineSchemasErrors, ListEngineSchemasResponses, ListEnrolmentTokensData, ListEnrolmentTokensErrors, ListEnrolmentTokensResponses, ListEnvironmentsData, ListEnvironmentsErrors, ListEnvironmentsResponses, ListExportsData, ListExportsErrors, ListExportsResponses, ListGroupsData, ListGroupsErrors, ListGroupsResponses, ListIncidentsData, ListIncidentsErrors, ListIncidentsResponses, ListLogsData, ListLogsErrors, ListLogsResponses, ListLookupFilesData, ListLookupFilesErrors, ListLookupFilesResponses, ListLookupFileVersionsData, ListLookupFileVersionsErrors, ListLookupFileVersionsResponses, ListMembersData, ListMembersErrors, ListMembersResponses, ListNodesData, ListNodesErrors, ListNodesResponses, ListPipelineFiltersData, ListPipelineFiltersErrors, ListPipelineFiltersResponses, ListPipelineFoldersData, ListPipelineFoldersErrors, ListPipelineFoldersResponses, ListPipelinesData, ListPipelinesErrors, ListPipelinesResponses, ListPolicyRulesData, ListPolicyRulesErrors, ListPolicyRulesResponses, ListRevisionsData, ListRevisionsErrors, ListRevisionsResponses, ListRolloutsData, ListRolloutsErrors, ListRolloutsResponses, ListSecretDestinationsData, ListSecretDestinationsErrors, ListSecretDestinationsResponses, ListSecretsData, ListSecretsErrors, ListSecretsResponses, ListSecretStoresData, ListSecretStoresErrors, ListSecretStoresResponses, ListSecretVersionsData, ListSecretVersionsErrors, ListSecretVersionsResponses, ListSessionsData, ListSessionsErrors, ListSessionsResponses, ListSnippetsData, ListSnippetsErrors, ListSnippetsResponses, ListStatementsData, ListStatementsErrors, ListStatementsResponses, ListTapsData, ListTapsErrors, ListTapsResponses, ListTemplatesData, ListTemplatesErrors, ListTemplatesResponses, ListUpdateNodesData, ListUpdateNodesErrors, ListUpdateNodesResponses, ListUpdatesData, ListUpdatesErrors, ListUpdatesResponses, ListVariablesData, ListVariablesErrors, ListVariablesResponses, ListVrlFunctionsData, ListVrlFunctionsErrors, ListVrlFunctionsResponses, NameOwnKeyData, NameOwnKeyErrors, NameOwnKeyResponses, OpenTapData, OpenTapErrors, OpenTapResponses, PauseRolloutData, PauseRolloutErrors, PauseRolloutResponses, ProveOwnKeyData, ProveOwnKeyErrors, ProveOwnKeyResponses, ReadDocumentData, ReadDocumentErrors, ReadDocumentResponses, ReimportDocumentData, ReimportDocumentErrors, ReimportDocumentResponses, RejectNodeData, RejectNodeErrors, RejectNodeResponses, RenameOrganizationData, RenameOrganizationErrors, RenameOrganizationResponses, RenderTemplateData, RenderTemplateErrors, RenderTemplateResponses, RenewCertificateData, RenewCertificateErrors, RenewCertificateResponses, RenewLookupFileData, RenewLookupFileErrors, RenewLookupFileResponses, RequestDeletionData, RequestDeletionErrors, RequestDeletionResponses, RestartPipelineData, RestartPipelineErrors, RestartPipelineResponses, ResumeRolloutData, ResumeRolloutErrors, ResumeRolloutResponses, RevokeEnrolmentTokenData, RevokeEnrolmentTokenErrors, RevokeEnrolmentTokenResponses, RevokeNodeData, RevokeNodeErrors, RevokeNodeResponses, RevokeSecretDestinationData, RevokeSecretDestinationErrors, RevokeSecretDestinationResponses, RevokeSessionData, RevokeSessionErrors, RevokeSessionResponses, RollbackRolloutData, RollbackRolloutErrors, RollbackRolloutResponses, RotateDataKeyData, RotateDataKeyErrors, RotateDataKeyResponses, RunProgramData, RunProgramErrors, RunProgramResponses, RunUnitTestsData, RunUnitTestsErrors, RunUnitTestsResponses, SaveCaptureData, SaveCaptureErrors, SaveCaptureResponses, SavePipelineFilterData, SavePipelineFilterErrors, SavePipelineFilterResponses, SetGroupMaintenanceData, SetGroupMaintenanceErrors, SetGroupMaintenanceResponses, SetLogLevelData, SetLogLevelErrors, SetLogLevelResponses, SetNodeLabelsData, SetNodeLabelsErrors, SetNodeLabelsResponses, SetNodeMaintenanceData, SetNodeMaintenanceErrors, SetNodeMaintenanceResponses, StopPipelineData, StopPipelineErrors, StopPipelineResponses, StopTapData, StopTapErrors, StopTapResponses, StreamEventsData, StreamEventsErrors, StreamEventsResponses, StreamTapData, StreamTapErrors, StreamTapResponses, TestChannelData, TestChannelErrors, TestChannelResponses, UpdateAlertRuleData, UpdateAlertRuleErrors, UpdateAlertRuleResponses, UpdateChannelData, UpdateChannelErrors, UpdateChannelResponses, UpdateFleetSettingsData, UpdateFleetSettingsErrors, UpdateFleetSettingsResponses, UpdateGroupData, UpdateGroupErrors, UpdateGroupResponses, UpdatePipelineData, UpdatePipelineErrors, UpdatePipelineResponses, UpdatePolicyRuleData, UpdatePolicyRuleErrors, UpdatePolicyRuleResponses, UpdateSecretData, UpdateSecretErrors, UpdateSecretResponses, UpdateSecretSettingsData, UpdateSecretSettingsErrors, UpdateSecretSettingsResponses, UpdateSecretStoreData, UpdateSecretStoreErrors, UpdateSecretStoreResponses, UpdateVariableData, UpdateVariableErrors, UpdateVariableResponses, WriteDocumentData, WriteDocumentErrors, WriteDocumentResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -1827,6 +1827,131 @@ export const listLogs = <ThrowOnError extends boolean = false>(options: Options<
             type: 'apiKey'
         }],
     url: '/api/v1/orgs/{org}/environments/{env}/logs',
+    ...options
+});
+
+/**
+ * The newest taps of an environment, open and ended, whoever asked
+ */
+export const listTaps = <ThrowOnError extends boolean = false>(options: Options<ListTapsData, ThrowOnError>): RequestResult<ListTapsResponses, ListTapsErrors, ThrowOnError> => (options.client ?? client).get<ListTapsResponses, ListTapsErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/orgs/{org}/environments/{env}/taps',
+    ...options
+});
+
+/**
+ * Ask nodes for the events that leave an output
+ */
+export const openTap = <ThrowOnError extends boolean = false>(options: Options<OpenTapData, ThrowOnError>): RequestResult<OpenTapResponses, OpenTapErrors, ThrowOnError> => (options.client ?? client).post<OpenTapResponses, OpenTapErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/environments/{env}/taps',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * One tap, with what its nodes counted
+ */
+export const getTap = <ThrowOnError extends boolean = false>(options: Options<GetTapData, ThrowOnError>): RequestResult<GetTapResponses, GetTapErrors, ThrowOnError> => (options.client ?? client).get<GetTapResponses, GetTapErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/orgs/{org}/environments/{env}/taps/{id}',
+    ...options
+});
+
+/**
+ * End a tap
+ */
+export const stopTap = <ThrowOnError extends boolean = false>(options: Options<StopTapData, ThrowOnError>): RequestResult<StopTapResponses, StopTapErrors, ThrowOnError> => (options.client ?? client).post<StopTapResponses, StopTapErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/environments/{env}/taps/{id}/stop',
+    ...options
+});
+
+/**
+ * The events of one's own tap: server-sent `events` and `tap`, cut when the permission goes
+ */
+export const streamTap = <ThrowOnError extends boolean = false>(options: Options<StreamTapData, ThrowOnError, unknown>): Promise<ServerSentEventsResult<StreamTapResponses>> => (options.client ?? client).sse.get<StreamTapResponses, StreamTapErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/orgs/{org}/environments/{env}/taps/{id}/events',
+    ...options
+});
+
+/**
+ * Captures of an environment, newest first, without their events
+ */
+export const listCaptures = <ThrowOnError extends boolean = false>(options: Options<ListCapturesData, ThrowOnError>): RequestResult<ListCapturesResponses, ListCapturesErrors, ThrowOnError> => (options.client ?? client).get<ListCapturesResponses, ListCapturesErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/orgs/{org}/environments/{env}/captures',
+    ...options
+});
+
+/**
+ * Keep events of a tap, sealed and for some days
+ */
+export const saveCapture = <ThrowOnError extends boolean = false>(options: Options<SaveCaptureData, ThrowOnError>): RequestResult<SaveCaptureResponses, SaveCaptureErrors, ThrowOnError> => (options.client ?? client).post<SaveCaptureResponses, SaveCaptureErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/environments/{env}/captures',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Erase a capture
+ */
+export const eraseCapture = <ThrowOnError extends boolean = false>(options: Options<EraseCaptureData, ThrowOnError>): RequestResult<EraseCaptureResponses, EraseCaptureErrors, ThrowOnError> => (options.client ?? client).delete<EraseCaptureResponses, EraseCaptureErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/environments/{env}/captures/{id}',
+    ...options
+});
+
+/**
+ * One capture with its events; the log tells who read it
+ */
+export const getCapture = <ThrowOnError extends boolean = false>(options: Options<GetCaptureData, ThrowOnError>): RequestResult<GetCaptureResponses, GetCaptureErrors, ThrowOnError> => (options.client ?? client).get<GetCaptureResponses, GetCaptureErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/orgs/{org}/environments/{env}/captures/{id}',
     ...options
 });
 

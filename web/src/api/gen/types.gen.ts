@@ -151,6 +151,60 @@ export type AwsSettings = {
 };
 
 /**
+ * Capture
+ */
+export type Capture = {
+    id: string;
+    pipeline_id: string;
+    component: string;
+    port: string;
+    name: string;
+    reason: string;
+    events: number;
+    created_at: string;
+    created_by: string;
+    expires_at: string;
+};
+
+/**
+ * CaptureContent
+ */
+export type CaptureContent = {
+    capture: Capture;
+    items: Array<CapturedEvent>;
+};
+
+/**
+ * CaptureList
+ */
+export type CaptureList = {
+    items: Array<Capture>;
+    next_cursor: string | null;
+};
+
+/**
+ * CaptureNew
+ */
+export type CaptureNew = {
+    tap_id: string;
+    name: string;
+    events: Array<CapturedEvent>;
+    days?: number;
+};
+
+/**
+ * CapturedEvent
+ */
+export type CapturedEvent = {
+    event: {
+        [key: string]: unknown;
+    };
+    at?: string;
+    node_id?: string | null;
+    kind?: string;
+};
+
+/**
  * Catalogue
  */
 export type Catalogue = {
@@ -369,6 +423,15 @@ export type ComponentSpec = {
     options?: {
         [key: string]: OptionSpec;
     };
+};
+
+/**
+ * Condition
+ */
+export type Condition = {
+    path: string;
+    operator?: 'eq' | 'ne' | 'contains' | 'lt' | 'gt' | 'exists' | 'missing';
+    value?: string;
 };
 
 /**
@@ -2175,6 +2238,69 @@ export type StoreGiven = {
     vault?: VaultSettings | null;
     aws?: AwsSettings | null;
     credentials?: StoreCredentials | null;
+};
+
+/**
+ * Tap
+ */
+export type Tap = {
+    id: string;
+    pipeline_id: string;
+    component: string;
+    port: string;
+    reason: string;
+    where: Array<Condition>;
+    events_per_second: number;
+    requested_by: string;
+    created_at: string;
+    expires_at: string;
+    ended_at: string | null;
+    ended: string;
+    nodes: Array<TapNode>;
+};
+
+/**
+ * TapList
+ */
+export type TapList = {
+    items: Array<Tap>;
+};
+
+/**
+ * TapNew
+ */
+export type TapNew = {
+    pipeline_id: string;
+    component: string;
+    /**
+     * Why; it stands in the log.
+     */
+    reason: string;
+    port?: string;
+    node_id?: string | null;
+    where?: Array<Condition>;
+    /**
+     * Names of fields to be replaced too.
+     */
+    redact?: Array<string>;
+    seconds?: number;
+    events_per_second?: number;
+    most_events?: number;
+};
+
+/**
+ * TapNode
+ */
+export type TapNode = {
+    node_id: string;
+    name: string;
+    taken: number;
+    matched: number;
+    dropped: number;
+    sent: number;
+    heard_at: string | null;
+    ended: string;
+    message: string;
 };
 
 /**
@@ -6331,6 +6457,274 @@ export type ListLogsResponses = {
 };
 
 export type ListLogsResponse = ListLogsResponses[keyof ListLogsResponses];
+
+export type ListTapsData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/taps';
+};
+
+export type ListTapsErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type ListTapsError = ListTapsErrors[keyof ListTapsErrors];
+
+export type ListTapsResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: TapList;
+};
+
+export type ListTapsResponse = ListTapsResponses[keyof ListTapsResponses];
+
+export type OpenTapData = {
+    body: TapNew;
+    path: {
+        org: string;
+        env: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/taps';
+};
+
+export type OpenTapErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type OpenTapError = OpenTapErrors[keyof OpenTapErrors];
+
+export type OpenTapResponses = {
+    /**
+     * Document created, URL follows
+     */
+    201: Tap;
+};
+
+export type OpenTapResponse = OpenTapResponses[keyof OpenTapResponses];
+
+export type GetTapData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/taps/{id}';
+};
+
+export type GetTapErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type GetTapError = GetTapErrors[keyof GetTapErrors];
+
+export type GetTapResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: Tap;
+};
+
+export type GetTapResponse = GetTapResponses[keyof GetTapResponses];
+
+export type StopTapData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/taps/{id}/stop';
+};
+
+export type StopTapErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type StopTapError = StopTapErrors[keyof StopTapErrors];
+
+export type StopTapResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: Tap;
+};
+
+export type StopTapResponse = StopTapResponses[keyof StopTapResponses];
+
+export type StreamTapData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/taps/{id}/events';
+};
+
+export type StreamTapErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type StreamTapError = StreamTapErrors[keyof StreamTapErrors];
+
+export type StreamTapResponses = {
+    /**
+     * Stream Response
+     */
+    200: unknown;
+};
+
+export type ListCapturesData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+    };
+    query?: {
+        /**
+         * Only captures of this pipeline.
+         */
+        pipeline?: string | null;
+        /**
+         * Most items of one answer.
+         */
+        limit?: number;
+        /**
+         * `next_cursor` of the answer before.
+         */
+        cursor?: string | null;
+    };
+    url: '/api/v1/orgs/{org}/environments/{env}/captures';
+};
+
+export type ListCapturesErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type ListCapturesError = ListCapturesErrors[keyof ListCapturesErrors];
+
+export type ListCapturesResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: CaptureList;
+};
+
+export type ListCapturesResponse = ListCapturesResponses[keyof ListCapturesResponses];
+
+export type SaveCaptureData = {
+    body: CaptureNew;
+    path: {
+        org: string;
+        env: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/captures';
+};
+
+export type SaveCaptureErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type SaveCaptureError = SaveCaptureErrors[keyof SaveCaptureErrors];
+
+export type SaveCaptureResponses = {
+    /**
+     * Document created, URL follows
+     */
+    201: Capture;
+};
+
+export type SaveCaptureResponse = SaveCaptureResponses[keyof SaveCaptureResponses];
+
+export type EraseCaptureData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/captures/{id}';
+};
+
+export type EraseCaptureErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type EraseCaptureError = EraseCaptureErrors[keyof EraseCaptureErrors];
+
+export type EraseCaptureResponses = {
+    /**
+     * Request fulfilled, nothing follows
+     */
+    204: void;
+};
+
+export type EraseCaptureResponse = EraseCaptureResponses[keyof EraseCaptureResponses];
+
+export type GetCaptureData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/captures/{id}';
+};
+
+export type GetCaptureErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type GetCaptureError = GetCaptureErrors[keyof GetCaptureErrors];
+
+export type GetCaptureResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: CaptureContent;
+};
+
+export type GetCaptureResponse = GetCaptureResponses[keyof GetCaptureResponses];
 
 export type CreateRolloutData = {
     body: RolloutNew;

@@ -1,4 +1,5 @@
 import { Link } from '@tanstack/react-router'
+import { lazy, Suspense, useState } from 'react'
 import type { Assignment } from '@/api/gen'
 import { restartPipeline } from '@/api/gen'
 import { useCan, useScope } from '@/app/scope'
@@ -10,6 +11,8 @@ import { Button } from '@/ui/button'
 import type { Column } from '@/ui/table'
 import { Table } from '@/ui/table'
 import { useNodeChange } from './use-node-change'
+
+const TapDialog = lazy(async () => ({ default: (await import('@/features/taps/tap-dialog')).TapDialog }))
 
 function desiredLabel(row: Assignment): string {
   const words = { run: t('run'), hold: t('hold'), stop: t('stop') }[row.desired] ?? row.desired
@@ -35,6 +38,7 @@ export function Assignments({ assignments, nodeId }: { assignments: Assignment[]
   const can = useCan()
   const restart = useNodeChange(nodeId, t('The node was asked to restart it.'))
   const now = useNow(5000)
+  const [tapped, setTapped] = useState<Assignment | null>(null)
   const columns: Column<Assignment>[] = [
     {
       key: 'pipeline',
@@ -56,22 +60,36 @@ export function Assignments({ assignments, nodeId }: { assignments: Assignment[]
     },
     { key: 'restarts', title: t('Restarts'), align: 'right', wideOnly: true, render: (row) => row.actual?.restarts ?? '–' },
   ]
-  if (can('node.restart')) {
+  if (can('node.restart') || can('tap.use')) {
     columns.push({
       key: 'action',
       title: '',
       align: 'right',
       render: (row) =>
         row.desired === 'run' && (
-          <Button
-            isDisabled={restart.isPending}
-            onPress={() => restart.mutate((path) => restartPipeline({ path, body: { pipeline_id: row.pipeline.id }, throwOnError: true }))}
-          >
-            {t('Restart')}
-          </Button>
+          <div className="flex justify-end gap-2 py-1">
+            {can('tap.use') && <Button onPress={() => setTapped(row)}>{t('Tap')}</Button>}
+            {can('node.restart') && (
+              <Button
+                isDisabled={restart.isPending}
+                onPress={() => restart.mutate((path) => restartPipeline({ path, body: { pipeline_id: row.pipeline.id }, throwOnError: true }))}
+              >
+                {t('Restart')}
+              </Button>
+            )}
+          </div>
         ),
     })
   }
   if (assignments.length === 0) return <p className="text-secondary">{t('Nothing is assigned to this node.')}</p>
-  return <Table label={t('Pipelines')} columns={columns} rows={assignments} rowKey={(row) => row.pipeline.id} />
+  return (
+    <>
+      <Table label={t('Pipelines')} columns={columns} rows={assignments} rowKey={(row) => row.pipeline.id} />
+      {tapped !== null && (
+        <Suspense>
+          <TapDialog title={tapped.pipeline.name} target={{ pipelineId: tapped.pipeline.id, nodeId }} onClose={() => setTapped(null)} />
+        </Suspense>
+      )}
+    </>
+  )
 }

@@ -3,7 +3,9 @@ import { useEffect, useMemo, useState } from 'react'
 import type { ProgramResult } from '@/api/gen'
 import { runProgram } from '@/api/gen'
 import { useScope } from '@/app/scope'
+import { FromCapture } from '@/features/taps/from-capture'
 import { t } from '@/lib/i18n'
+import { safeLine } from '@/lib/lines'
 import { StateBadge } from '@/ui/badge'
 import { Button } from '@/ui/button'
 import { CodeEditor } from '@/ui/code-editor'
@@ -74,6 +76,7 @@ export function TryDialog({ title, kind, program, onChange, onClose }: TryDialog
           <section className="flex flex-col gap-1">
             <h3 className="text-sm font-medium">{t('Events')}</h3>
             <CodeEditor label={t('Events')} language="text" value={samples.text} minLines={5} onChange={setSamples} />
+            <FromCapture onEvents={(events) => setSamples(`${events.map(safeLine).join('\n')}\n`)} />
             <p className={`text-sm ${samples.problem === null ? 'text-secondary' : 'text-bad'}`}>
               {samples.problem === null
                 ? t('One JSON object on each line, a list of them, or plain lines as messages. They stay in this tab.')

@@ -26,6 +26,7 @@ from vectorflow.entry.release_cli import register as register_releases
 from vectorflow.entry.roles import ROLES
 from vectorflow.entry.serve import serve_roles
 from vectorflow.entry.services import Services
+from vectorflow.entry.tap_cli import register as register_tap
 from vectorflow.entry.up.launcher import Launcher, UpFailed
 from vectorflow.identity.erasing import PersonEraser
 from vectorflow.kernel.actor import SYSTEM
@@ -53,6 +54,7 @@ register_backup(app)
 register_fleet(app)
 register_logs(app)
 register_releases(app)
+register_tap(app)
 
 # What a person can do something about: told in a sentence, without a trace.
 EXPECTED = (

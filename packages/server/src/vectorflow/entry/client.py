@@ -3,10 +3,12 @@
 It talks to VectorFlow's own public API, at an address that the person at the command line gave.
 """
 
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self
 
 import httpx2
+import msgspec
 
 
 class ApiRefused(Exception):
@@ -62,6 +64,22 @@ class ApiClient:
         self._http.cookies.update(cookies)
         self._csrf = csrf_token
 
+    def stream(self, path: str) -> Iterator[tuple[str, Any]]:
+        """Yield the kinds and data of server-sent events until the server ends them.
+
+        Raises `ApiRefused`, `ApiUnreachable`.
+        """
+        timeout = httpx2.Timeout(30.0, read=60.0)
+        try:
+            with self._http.stream("GET", path, timeout=timeout) as response:
+                if response.is_error:
+                    response.read()
+                    raise _refused(response)
+                for event in httpx2.EventSource(response):
+                    yield event.event, msgspec.json.decode(event.data)
+        except httpx2.TransportError as error:
+            raise ApiUnreachable(str(error)) from error
+
     def request(
         self,
         method: str,
@@ -83,9 +101,13 @@ class ApiClient:
         except httpx2.TransportError as error:
             raise ApiUnreachable(str(error)) from error
         if response.is_error:
-            try:
-                problem = response.json()
-            except ValueError:
-                problem = {}
-            raise ApiRefused(response.status_code, problem if isinstance(problem, dict) else {})
+            raise _refused(response)
         return response.json() if response.content else None
+
+
+def _refused(response: httpx2.Response) -> ApiRefused:
+    try:
+        problem = response.json()
+    except ValueError:
+        problem = {}
+    return ApiRefused(response.status_code, problem if isinstance(problem, dict) else {})

@@ -41,6 +41,7 @@ from vectorflow.fleet.telling import DesiredNews
 from vectorflow.fleet.types import NodeAuthority
 from vectorflow.kernel.clock import Clock
 from vectorflow.kernel.errors import VectorFlowError
+from vectorflow.kernel.ids import parse_id
 from vectorflow.keys.signing import SigningService
 from vectorflow.library.service import EngineSchemaService
 from vectorflow.library.types import MOST_SCHEMA_BYTES
@@ -52,6 +53,7 @@ from vectorflow.platform.http.problems import NoSuchPageError
 from vectorflow.telemetry import heartbeats
 from vectorflow.telemetry.ingest import Ingest
 from vectorflow.telemetry.logs.intake import LogIntake
+from vectorflow.telemetry.taps.intake import TapIntake
 from vectorflow_wire import tokens
 from vectorflow_wire.logs import LOGS_PATH, MOST_BATCH_BYTES
 from vectorflow_wire.messages import (
@@ -70,6 +72,8 @@ from vectorflow_wire.messages import (
 )
 from vectorflow_wire.releases import RELEASES_PATH
 from vectorflow_wire.renewal import CHALLENGE_PATH, ROTATE_PATH, ChallengeRequest, RotateRequest
+from vectorflow_wire.taps import MOST_BATCH_BYTES as MOST_TAP_BYTES
+from vectorflow_wire.taps import TAP_EVENTS, TAPS_PATH
 
 log = structlog.get_logger()
 Handler = Callable[[Call], Awaitable[None]]
@@ -117,6 +121,7 @@ class Gateway:
         self.ingest = Ingest(telemetry_database, clock, heartbeat_seconds=options.intervals.heartbeat_seconds)
         self.intake = ReportIntake(database, reported=reported)
         self.logs = LogIntake(database, clock, quota_bytes=options.logs_bytes_per_day)
+        self.taps = TapIntake(database)
         self.engines = engines or EngineBook(database, EngineSchemaService())
         self._releases = releases
         self._enrolment = Enrolment(database, signing, options.intervals)
@@ -201,6 +206,8 @@ class Gateway:
             return "release", self._release
         if method == "PUT" and path.startswith(SCHEMAS_PATH):
             return "schema", self._schema
+        if method == "POST" and path.startswith(TAPS_PATH) and path.endswith(TAP_EVENTS):
+            return "tap", self._tap
         return "other", self._other
 
     async def _other(self, call: Call) -> None:
@@ -306,6 +313,16 @@ class Gateway:
         digest = call.path.removeprefix(SCHEMAS_PATH)
         await self.engines.upload(node, digest, await body_of(call, MOST_SCHEMA_BYTES), call.address)
         await answer(call.send, 200, JSON, b"{}")
+
+    async def _tap(self, call: Call) -> None:
+        node = await self._node(call)
+        if call.header(b"content-encoding") != "gzip":
+            raise AgentRequestInvalid("events are sent compressed with gzip")
+        tap_id = parse_id(call.path.removeprefix(TAPS_PATH).removesuffix(TAP_EVENTS))
+        if tap_id is None:
+            raise AgentRequestInvalid("a tap is named by its id")
+        taken = await self.taps.take(node, tap_id, await body_of(call, MOST_TAP_BYTES))
+        await answer(call.send, 200, JSON, msgspec.json.encode(taken))
 
     async def _reports(self, call: Call) -> None:
         node = await self._node(call)

@@ -41,6 +41,7 @@ from vectorflow.platform.metrics import Metrics
 from vectorflow.platform.scope import ScopeSigner
 from vectorflow.platform.settings import Settings
 from vectorflow.telemetry import jobs as telemetry_jobs
+from vectorflow.telemetry.taps import jobs as tap_jobs
 from vectorflow.tenancy.lifecycle import jobs as lifecycle_jobs
 from vectorflow.tenancy.lifecycle.erasing import Eraser
 from vectorflow.tenancy.lifecycle.exporting import Exporter
@@ -97,6 +98,7 @@ class Process:
             self.jobs, self._worker_database, self.services.rooms.lifecycle, self.services.rooms.updates
         )
         telemetry_jobs.register(self.jobs, self._worker_database, logs_days=self.settings.logs_days)
+        tap_jobs.register(self.jobs, self._worker_database)
         vault_jobs.register(self.jobs, self._worker_database)
         alert_jobs.register(
             self.jobs,
@@ -185,6 +187,7 @@ class Process:
         self.bus.subscribe(Topic.SESSION, self._session_ended)
         self.bus.on_reconnect(self._messages_missed)
         self.services.rooms.live.attach(self.bus)
+        self.services.rooms.tap_streams.attach(self.bus)
 
     def _session_ended(self, message: Mapping[str, Any]) -> None:
         session_id: UUID | None = parse_id(str(message.get("session_id")))

@@ -36,6 +36,9 @@ from vectorflow.platform.http.events import EventStreams
 from vectorflow.platform.settings import Settings
 from vectorflow.telemetry.logs.service import LogService
 from vectorflow.telemetry.service import TelemetryService
+from vectorflow.telemetry.taps.captures import CaptureService
+from vectorflow.telemetry.taps.live import TapStreams
+from vectorflow.telemetry.taps.service import TapService
 from vectorflow.tenancy.service import TenancyService
 from vectorflow.vault.service import VaultService
 
@@ -58,6 +61,9 @@ SERVICES: Sequence[str] = (
     "updates",
     "telemetry",
     "logs",
+    "taps",
+    "captures",
+    "tap_streams",
     "delivery",
     "channels",
     "alerts",
@@ -102,6 +108,9 @@ class Rooms:
         self.updates = UpdateService(self.statements, self.groups, self.releases, clock)
         self.telemetry = TelemetryService(database, self.pipelines, clock)
         self.logs = LogService(database, clock)
+        self.taps = TapService(self.keys, self.statements, self.pipelines, clock)
+        self.captures = CaptureService(self.keys, self.taps, clock)
+        self.tap_streams = TapStreams(database, tenancy, self.taps, streams)
         self.delivery = DeliveryService(self.pipelines, self.revisions, self.groups, clock)
         self.channels = ChannelService(self.keys, mail=settings.smtp_host is not None)
         self.alerts = AlertService()
@@ -110,6 +119,7 @@ class Rooms:
     async def close(self) -> None:
         """End threads, workers and reads, and overwrite the keys that are held."""
         await self.live.close()
+        await self.tap_streams.close()
         await self.programs.close()
         self._workbench.close()
         self._vrl.close()

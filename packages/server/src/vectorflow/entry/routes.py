@@ -12,6 +12,7 @@ from vectorflow.library import http as library
 from vectorflow.pipelines import http as pipelines
 from vectorflow.telemetry import http as telemetry
 from vectorflow.telemetry.logs import http as logs
+from vectorflow.telemetry.taps import http as taps
 from vectorflow.tenancy import http as tenancy
 from vectorflow.tenancy.lifecycle import http as lifecycle
 from vectorflow.vault import http as vault
@@ -28,6 +29,7 @@ ROUTES: list[ControllerRouterHandler] = [
     *fleet.routes,
     *telemetry.routes,
     *logs.routes,
+    *taps.routes,
     *delivery.routes,
     *alerts.routes,
 ]

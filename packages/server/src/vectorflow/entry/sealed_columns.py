@@ -12,7 +12,13 @@ from vectorflow.keys.own_keys import OwnKeyColumn
 from vectorflow.keys.platform_keys import PlatformColumn
 from vectorflow.keys.signing import SigningKeyColumn
 from vectorflow.keys.types import SealedColumn
+from vectorflow.telemetry.taps.columns import tap_columns
 from vectorflow.vault.columns import vault_columns
 
-SEALED_COLUMNS: Final[Sequence[SealedColumn]] = (SigningKeyColumn(), *vault_columns(), ChannelColumn())
+SEALED_COLUMNS: Final[Sequence[SealedColumn]] = (
+    SigningKeyColumn(),
+    *vault_columns(),
+    ChannelColumn(),
+    *tap_columns(),
+)
 PLATFORM_COLUMNS: Final[Sequence[PlatformColumn]] = (OwnKeyColumn(),)

@@ -21,7 +21,7 @@ from vectorflow.kernel.audit import AuditAction, AuditEntry
 from vectorflow.kernel.clock import Clock, rfc3339
 from vectorflow.kernel.ids import new_id
 from vectorflow.platform.database import Transaction
-from vectorflow_wire.statements import LogLevelArguments, RestartArguments, StatementKind
+from vectorflow_wire.statements import LogLevelArguments, RestartArguments, StatementKind, TapArguments
 
 MOST_WAITING: Final = 20
 """Statements of one node that wait for an answer."""
@@ -58,6 +58,23 @@ class StatementService:
         summary = f"Asked the node {node.name} to log at the level {arguments.level}"
         return await self.request(
             txn, node, StatementKind.LOG_LEVEL, arguments, life=RESTART_LIFE, actor=actor, summary=summary
+        )
+
+    async def tap(
+        self,
+        txn: Transaction,
+        environment_id: UUID,
+        node_id: UUID,
+        arguments: TapArguments,
+        actor: Actor,
+        *,
+        summary: str,
+        life: timedelta,
+    ) -> Statement:
+        """Ask a node for events of a pipeline. Raises as `request` does."""
+        node = await self._node(txn, environment_id, node_id)
+        return await self.request(
+            txn, node, StatementKind.TAP, arguments, life=life, actor=actor, summary=f"{summary} {node.name}"
         )
 
     async def request(

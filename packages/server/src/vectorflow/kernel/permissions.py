@@ -48,6 +48,7 @@ class Permission(StrEnum):
     LOOKUP_FILE_WRITE = "lookup-file.write"
     TELEMETRY_READ = "telemetry.read"
     LOG_READ = "log.read"
+    TAP_USE = "tap.use"
     ALERT_READ = "alert.read"
     ALERT_MANAGE = "alert.manage"
     SESSION_OWN = "session.own"

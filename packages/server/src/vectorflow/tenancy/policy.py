@@ -41,6 +41,7 @@ _EDIT: Final = _VIEW | {
     Permission.SECRET_USE,
     Permission.VARIABLE_WRITE,
     Permission.LOOKUP_FILE_WRITE,
+    Permission.TAP_USE,
 }
 _DEPLOY: Final = _VIEW | {
     Permission.LOG_READ,

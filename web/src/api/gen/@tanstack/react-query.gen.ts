@@ -3,8 +3,8 @@
 import { type InfiniteData, infiniteQueryOptions, queryOptions, type UseMutationOptions } from '@tanstack/react-query';
 
 import { client } from '../client.gen';
-import { acknowledgeIncident, admitNode, approveSecretDestination, cancelDecommission, cancelDeletion, cancelRollout, changeLabels, changeUpdate, checkDocument, checkProgram, confirmDrift, confirmEngineSchema, createAlertRule, createCertificate, createChannel, createEnrolmentToken, createExport, createGroup, createLookupFile, createPipeline, createPolicyRule, createRollout, createSecret, createSecretStore, createSession, createSnippet, createTemplate, createUpdate, createVariable, decideDuplicate, decommissionNode, deleteAlertRule, deleteCertificate, deleteChannel, deleteEngineSchema, deleteGroup, deleteLookupFile, deletePipeline, deletePipelineFilter, deletePolicyRule, deleteSecret, deleteSecretStore, deleteSession, deleteSnippet, deleteTemplate, deleteVariable, downloadLookupFile, endOwnKey, exportAudit, fetchExport, filePipelines, fixDocument, getAuditFacets, getAuditProof, getCatalogue, getDiff, getEncryption, getFleetSettings, getGroup, getLive, getNode, getNodeSummary, getOrganization, getOrganizationSettings, getPipeline, getRates, getReady, getRevision, getRollout, getSeries, getSession, importText, listAlertRules, listAudit, listCertificates, listCertificateVersions, listChannels, listDrift, listEngineSchemas, listEnrolmentTokens, listEnvironments, listExports, listGroups, listIncidents, listLogs, listLookupFiles, listLookupFileVersions, listMembers, listNodes, listPipelineFilters, listPipelineFolders, listPipelines, listPolicyRules, listRevisions, listRollouts, listSecretDestinations, listSecrets, listSecretStores, listSecretVersions, listSessions, listSnippets, listStatements, listTemplates, listUpdateNodes, listUpdates, listVariables, listVrlFunctions, nameOwnKey, type Options, pauseRollout, proveOwnKey, readDocument, reimportDocument, rejectNode, renameOrganization, renderTemplate, renewCertificate, renewLookupFile, requestDeletion, restartPipeline, resumeRollout, revokeEnrolmentToken, revokeNode, revokeSecretDestination, revokeSession, rollbackRollout, rotateDataKey, runProgram, runUnitTests, savePipelineFilter, setGroupMaintenance, setLogLevel, setNodeLabels, setNodeMaintenance, stopPipeline, testChannel, updateAlertRule, updateChannel, updateFleetSettings, updateGroup, updatePipeline, updatePolicyRule, updateSecret, updateSecretSettings, updateSecretStore, updateVariable, writeDocument } from '../sdk.gen';
-import type { AcknowledgeIncidentData, AcknowledgeIncidentError, AcknowledgeIncidentResponse, AdmitNodeData, AdmitNodeError, AdmitNodeResponse, ApproveSecretDestinationData, ApproveSecretDestinationError, ApproveSecretDestinationResponse, CancelDecommissionData, CancelDecommissionError, CancelDecommissionResponse, CancelDeletionData, CancelDeletionError, CancelDeletionResponse, CancelRolloutData, CancelRolloutError, CancelRolloutResponse, ChangeLabelsData, ChangeLabelsError, ChangeLabelsResponse, ChangeUpdateData, ChangeUpdateError, ChangeUpdateResponse, CheckDocumentData, CheckDocumentError, CheckDocumentResponse, CheckProgramData, CheckProgramError, CheckProgramResponse, ConfirmDriftData, ConfirmDriftError, ConfirmDriftResponse, ConfirmEngineSchemaData, ConfirmEngineSchemaError, ConfirmEngineSchemaResponse, CreateAlertRuleData, CreateAlertRuleError, CreateAlertRuleResponse, CreateCertificateData, CreateCertificateError, CreateCertificateResponse, CreateChannelData, CreateChannelError, CreateChannelResponse, CreateEnrolmentTokenData, CreateEnrolmentTokenError, CreateEnrolmentTokenResponse, CreateExportData, CreateExportError, CreateExportResponse, CreateGroupData, CreateGroupError, CreateGroupResponse, CreateLookupFileData, CreateLookupFileError, CreateLookupFileResponse, CreatePipelineData, CreatePipelineError, CreatePipelineResponse, CreatePolicyRuleData, CreatePolicyRuleError, CreatePolicyRuleResponse, CreateRolloutData, CreateRolloutError, CreateRolloutResponse, CreateSecretData, CreateSecretError, CreateSecretResponse, CreateSecretStoreData, CreateSecretStoreError, CreateSecretStoreResponse, CreateSessionData, CreateSessionError, CreateSessionResponse, CreateSnippetData, CreateSnippetError, CreateSnippetResponse, CreateTemplateData, CreateTemplateError, CreateTemplateResponse, CreateUpdateData, CreateUpdateError, CreateUpdateResponse, CreateVariableData, CreateVariableError, CreateVariableResponse, DecideDuplicateData, DecideDuplicateError, DecideDuplicateResponse, DecommissionNodeData, DecommissionNodeError, DecommissionNodeResponse, DeleteAlertRuleData, DeleteAlertRuleError, DeleteAlertRuleResponse, DeleteCertificateData, DeleteCertificateError, DeleteCertificateResponse, DeleteChannelData, DeleteChannelError, DeleteChannelResponse, DeleteEngineSchemaData, DeleteEngineSchemaError, DeleteEngineSchemaResponse, DeleteGroupData, DeleteGroupError, DeleteGroupResponse, DeleteLookupFileData, DeleteLookupFileError, DeleteLookupFileResponse, DeletePipelineData, DeletePipelineError, DeletePipelineFilterData, DeletePipelineFilterError, DeletePipelineFilterResponse, DeletePipelineResponse, DeletePolicyRuleData, DeletePolicyRuleError, DeletePolicyRuleResponse, DeleteSecretData, DeleteSecretError, DeleteSecretResponse, DeleteSecretStoreData, DeleteSecretStoreError, DeleteSecretStoreResponse, DeleteSessionData, DeleteSessionError, DeleteSessionResponse, DeleteSnippetData, DeleteSnippetError, DeleteSnippetResponse, DeleteTemplateData, DeleteTemplateError, DeleteTemplateResponse, DeleteVariableData, DeleteVariableError, DeleteVariableResponse, DownloadLookupFileData, DownloadLookupFileError, EndOwnKeyData, EndOwnKeyError, EndOwnKeyResponse, ExportAuditData, ExportAuditError, FetchExportData, FetchExportError, FilePipelinesData, FilePipelinesError, FilePipelinesResponse, FixDocumentData, FixDocumentError, FixDocumentResponse, GetAuditFacetsData, GetAuditFacetsError, GetAuditFacetsResponse, GetAuditProofData, GetAuditProofError, GetAuditProofResponse, GetCatalogueData, GetCatalogueError, GetCatalogueResponse, GetDiffData, GetDiffError, GetDiffResponse, GetEncryptionData, GetEncryptionError, GetEncryptionResponse, GetFleetSettingsData, GetFleetSettingsError, GetFleetSettingsResponse, GetGroupData, GetGroupError, GetGroupResponse, GetLiveData, GetLiveError, GetLiveResponse, GetNodeData, GetNodeError, GetNodeResponse, GetNodeSummaryData, GetNodeSummaryError, GetNodeSummaryResponse, GetOrganizationData, GetOrganizationError, GetOrganizationResponse, GetOrganizationSettingsData, GetOrganizationSettingsError, GetOrganizationSettingsResponse, GetPipelineData, GetPipelineError, GetPipelineResponse, GetRatesData, GetRatesError, GetRatesResponse, GetReadyData, GetReadyError, GetReadyResponse, GetRevisionData, GetRevisionError, GetRevisionResponse, GetRolloutData, GetRolloutError, GetRolloutResponse, GetSeriesData, GetSeriesError, GetSeriesResponse, GetSessionData, GetSessionError, GetSessionResponse, ImportTextData, ImportTextError, ImportTextResponse, ListAlertRulesData, ListAlertRulesError, ListAlertRulesResponse, ListAuditData, ListAuditError, ListAuditResponse, ListCertificatesData, ListCertificatesError, ListCertificatesResponse, ListCertificateVersionsData, ListCertificateVersionsError, ListCertificateVersionsResponse, ListChannelsData, ListChannelsError, ListChannelsResponse, ListDriftData, ListDriftError, ListDriftResponse, ListEngineSchemasData, ListEngineSchemasError, ListEngineSchemasResponse, ListEnrolmentTokensData, ListEnrolmentTokensError, ListEnrolmentTokensResponse, ListEnvironmentsData, ListEnvironmentsError, ListEnvironmentsResponse, ListExportsData, ListExportsError, ListExportsResponse, ListGroupsData, ListGroupsError, ListGroupsResponse, ListIncidentsData, ListIncidentsError, ListIncidentsResponse, ListLogsData, ListLogsError, ListLogsResponse, ListLookupFilesData, ListLookupFilesError, ListLookupFilesResponse, ListLookupFileVersionsData, ListLookupFileVersionsError, ListLookupFileVersionsResponse, ListMembersData, ListMembersError, ListMembersResponse, ListNodesData, ListNodesError, ListNodesResponse, ListPipelineFiltersData, ListPipelineFiltersError, ListPipelineFiltersResponse, ListPipelineFoldersData, ListPipelineFoldersError, ListPipelineFoldersResponse, ListPipelinesData, ListPipelinesError, ListPipelinesResponse, ListPolicyRulesData, ListPolicyRulesError, ListPolicyRulesResponse, ListRevisionsData, ListRevisionsError, ListRevisionsResponse, ListRolloutsData, ListRolloutsError, ListRolloutsResponse, ListSecretDestinationsData, ListSecretDestinationsError, ListSecretDestinationsResponse, ListSecretsData, ListSecretsError, ListSecretsResponse, ListSecretStoresData, ListSecretStoresError, ListSecretStoresResponse, ListSecretVersionsData, ListSecretVersionsError, ListSecretVersionsResponse, ListSessionsData, ListSessionsError, ListSessionsResponse, ListSnippetsData, ListSnippetsError, ListSnippetsResponse, ListStatementsData, ListStatementsError, ListStatementsResponse, ListTemplatesData, ListTemplatesError, ListTemplatesResponse, ListUpdateNodesData, ListUpdateNodesError, ListUpdateNodesResponse, ListUpdatesData, ListUpdatesError, ListUpdatesResponse, ListVariablesData, ListVariablesError, ListVariablesResponse, ListVrlFunctionsData, ListVrlFunctionsError, ListVrlFunctionsResponse, NameOwnKeyData, NameOwnKeyError, NameOwnKeyResponse, PauseRolloutData, PauseRolloutError, PauseRolloutResponse, ProveOwnKeyData, ProveOwnKeyError, ProveOwnKeyResponse, ReadDocumentData, ReadDocumentError, ReadDocumentResponse, ReimportDocumentData, ReimportDocumentError, ReimportDocumentResponse, RejectNodeData, RejectNodeError, RejectNodeResponse, RenameOrganizationData, RenameOrganizationError, RenameOrganizationResponse, RenderTemplateData, RenderTemplateError, RenderTemplateResponse, RenewCertificateData, RenewCertificateError, RenewCertificateResponse, RenewLookupFileData, RenewLookupFileError, RenewLookupFileResponse, RequestDeletionData, RequestDeletionError, RequestDeletionResponse, RestartPipelineData, RestartPipelineError, RestartPipelineResponse, ResumeRolloutData, ResumeRolloutError, ResumeRolloutResponse, RevokeEnrolmentTokenData, RevokeEnrolmentTokenError, RevokeEnrolmentTokenResponse, RevokeNodeData, RevokeNodeError, RevokeNodeResponse, RevokeSecretDestinationData, RevokeSecretDestinationError, RevokeSecretDestinationResponse, RevokeSessionData, RevokeSessionError, RevokeSessionResponse, RollbackRolloutData, RollbackRolloutError, RollbackRolloutResponse, RotateDataKeyData, RotateDataKeyError, RotateDataKeyResponse, RunProgramData, RunProgramError, RunProgramResponse, RunUnitTestsData, RunUnitTestsError, RunUnitTestsResponse, SavePipelineFilterData, SavePipelineFilterError, SavePipelineFilterResponse, SetGroupMaintenanceData, SetGroupMaintenanceError, SetGroupMaintenanceResponse, SetLogLevelData, SetLogLevelError, SetLogLevelResponse, SetNodeLabelsData, SetNodeLabelsError, SetNodeLabelsResponse, SetNodeMaintenanceData, SetNodeMaintenanceError, SetNodeMaintenanceResponse, StopPipelineData, StopPipelineError, TestChannelData, TestChannelError, UpdateAlertRuleData, UpdateAlertRuleError, UpdateAlertRuleResponse, UpdateChannelData, UpdateChannelError, UpdateChannelResponse, UpdateFleetSettingsData, UpdateFleetSettingsError, UpdateFleetSettingsResponse, UpdateGroupData, UpdateGroupError, UpdateGroupResponse, UpdatePipelineData, UpdatePipelineError, UpdatePipelineResponse, UpdatePolicyRuleData, UpdatePolicyRuleError, UpdatePolicyRuleResponse, UpdateSecretData, UpdateSecretError, UpdateSecretResponse, UpdateSecretSettingsData, UpdateSecretSettingsError, UpdateSecretSettingsResponse, UpdateSecretStoreData, UpdateSecretStoreError, UpdateSecretStoreResponse, UpdateVariableData, UpdateVariableError, UpdateVariableResponse, WriteDocumentData, WriteDocumentError, WriteDocumentResponse } from '../types.gen';
+import { acknowledgeIncident, admitNode, approveSecretDestination, cancelDecommission, cancelDeletion, cancelRollout, changeLabels, changeUpdate, checkDocument, checkProgram, confirmDrift, confirmEngineSchema, createAlertRule, createCertificate, createChannel, createEnrolmentToken, createExport, createGroup, createLookupFile, createPipeline, createPolicyRule, createRollout, createSecret, createSecretStore, createSession, createSnippet, createTemplate, createUpdate, createVariable, decideDuplicate, decommissionNode, deleteAlertRule, deleteCertificate, deleteChannel, deleteEngineSchema, deleteGroup, deleteLookupFile, deletePipeline, deletePipelineFilter, deletePolicyRule, deleteSecret, deleteSecretStore, deleteSession, deleteSnippet, deleteTemplate, deleteVariable, downloadLookupFile, endOwnKey, eraseCapture, exportAudit, fetchExport, filePipelines, fixDocument, getAuditFacets, getAuditProof, getCapture, getCatalogue, getDiff, getEncryption, getFleetSettings, getGroup, getLive, getNode, getNodeSummary, getOrganization, getOrganizationSettings, getPipeline, getRates, getReady, getRevision, getRollout, getSeries, getSession, getTap, importText, listAlertRules, listAudit, listCaptures, listCertificates, listCertificateVersions, listChannels, listDrift, listEngineSchemas, listEnrolmentTokens, listEnvironments, listExports, listGroups, listIncidents, listLogs, listLookupFiles, listLookupFileVersions, listMembers, listNodes, listPipelineFilters, listPipelineFolders, listPipelines, listPolicyRules, listRevisions, listRollouts, listSecretDestinations, listSecrets, listSecretStores, listSecretVersions, listSessions, listSnippets, listStatements, listTaps, listTemplates, listUpdateNodes, listUpdates, listVariables, listVrlFunctions, nameOwnKey, openTap, type Options, pauseRollout, proveOwnKey, readDocument, reimportDocument, rejectNode, renameOrganization, renderTemplate, renewCertificate, renewLookupFile, requestDeletion, restartPipeline, resumeRollout, revokeEnrolmentToken, revokeNode, revokeSecretDestination, revokeSession, rollbackRollout, rotateDataKey, runProgram, runUnitTests, saveCapture, savePipelineFilter, setGroupMaintenance, setLogLevel, setNodeLabels, setNodeMaintenance, stopPipeline, stopTap, testChannel, updateAlertRule, updateChannel, updateFleetSettings, updateGroup, updatePipeline, updatePolicyRule, updateSecret, updateSecretSettings, updateSecretStore, updateVariable, writeDocument } from '../sdk.gen';
+import type { AcknowledgeIncidentData, AcknowledgeIncidentError, AcknowledgeIncidentResponse, AdmitNodeData, AdmitNodeError, AdmitNodeResponse, ApproveSecretDestinationData, ApproveSecretDestinationError, ApproveSecretDestinationResponse, CancelDecommissionData, CancelDecommissionError, CancelDecommissionResponse, CancelDeletionData, CancelDeletionError, CancelDeletionResponse, CancelRolloutData, CancelRolloutError, CancelRolloutResponse, ChangeLabelsData, ChangeLabelsError, ChangeLabelsResponse, ChangeUpdateData, ChangeUpdateError, ChangeUpdateResponse, CheckDocumentData, CheckDocumentError, CheckDocumentResponse, CheckProgramData, CheckProgramError, CheckProgramResponse, ConfirmDriftData, ConfirmDriftError, ConfirmDriftResponse, ConfirmEngineSchemaData, ConfirmEngineSchemaError, ConfirmEngineSchemaResponse, CreateAlertRuleData, CreateAlertRuleError, CreateAlertRuleResponse, CreateCertificateData, CreateCertificateError, CreateCertificateResponse, CreateChannelData, CreateChannelError, CreateChannelResponse, CreateEnrolmentTokenData, CreateEnrolmentTokenError, CreateEnrolmentTokenResponse, CreateExportData, CreateExportError, CreateExportResponse, CreateGroupData, CreateGroupError, CreateGroupResponse, CreateLookupFileData, CreateLookupFileError, CreateLookupFileResponse, CreatePipelineData, CreatePipelineError, CreatePipelineResponse, CreatePolicyRuleData, CreatePolicyRuleError, CreatePolicyRuleResponse, CreateRolloutData, CreateRolloutError, CreateRolloutResponse, CreateSecretData, CreateSecretError, CreateSecretResponse, CreateSecretStoreData, CreateSecretStoreError, CreateSecretStoreResponse, CreateSessionData, CreateSessionError, CreateSessionResponse, CreateSnippetData, CreateSnippetError, CreateSnippetResponse, CreateTemplateData, CreateTemplateError, CreateTemplateResponse, CreateUpdateData, CreateUpdateError, CreateUpdateResponse, CreateVariableData, CreateVariableError, CreateVariableResponse, DecideDuplicateData, DecideDuplicateError, DecideDuplicateResponse, DecommissionNodeData, DecommissionNodeError, DecommissionNodeResponse, DeleteAlertRuleData, DeleteAlertRuleError, DeleteAlertRuleResponse, DeleteCertificateData, DeleteCertificateError, DeleteCertificateResponse, DeleteChannelData, DeleteChannelError, DeleteChannelResponse, DeleteEngineSchemaData, DeleteEngineSchemaError, DeleteEngineSchemaResponse, DeleteGroupData, DeleteGroupError, DeleteGroupResponse, DeleteLookupFileData, DeleteLookupFileError, DeleteLookupFileResponse, DeletePipelineData, DeletePipelineError, DeletePipelineFilterData, DeletePipelineFilterError, DeletePipelineFilterResponse, DeletePipelineResponse, DeletePolicyRuleData, DeletePolicyRuleError, DeletePolicyRuleResponse, DeleteSecretData, DeleteSecretError, DeleteSecretResponse, DeleteSecretStoreData, DeleteSecretStoreError, DeleteSecretStoreResponse, DeleteSessionData, DeleteSessionError, DeleteSessionResponse, DeleteSnippetData, DeleteSnippetError, DeleteSnippetResponse, DeleteTemplateData, DeleteTemplateError, DeleteTemplateResponse, DeleteVariableData, DeleteVariableError, DeleteVariableResponse, DownloadLookupFileData, DownloadLookupFileError, EndOwnKeyData, EndOwnKeyError, EndOwnKeyResponse, EraseCaptureData, EraseCaptureError, EraseCaptureResponse, ExportAuditData, ExportAuditError, FetchExportData, FetchExportError, FilePipelinesData, FilePipelinesError, FilePipelinesResponse, FixDocumentData, FixDocumentError, FixDocumentResponse, GetAuditFacetsData, GetAuditFacetsError, GetAuditFacetsResponse, GetAuditProofData, GetAuditProofError, GetAuditProofResponse, GetCaptureData, GetCaptureError, GetCaptureResponse, GetCatalogueData, GetCatalogueError, GetCatalogueResponse, GetDiffData, GetDiffError, GetDiffResponse, GetEncryptionData, GetEncryptionError, GetEncryptionResponse, GetFleetSettingsData, GetFleetSettingsError, GetFleetSettingsResponse, GetGroupData, GetGroupError, GetGroupResponse, GetLiveData, GetLiveError, GetLiveResponse, GetNodeData, GetNodeError, GetNodeResponse, GetNodeSummaryData, GetNodeSummaryError, GetNodeSummaryResponse, GetOrganizationData, GetOrganizationError, GetOrganizationResponse, GetOrganizationSettingsData, GetOrganizationSettingsError, GetOrganizationSettingsResponse, GetPipelineData, GetPipelineError, GetPipelineResponse, GetRatesData, GetRatesError, GetRatesResponse, GetReadyData, GetReadyError, GetReadyResponse, GetRevisionData, GetRevisionError, GetRevisionResponse, GetRolloutData, GetRolloutError, GetRolloutResponse, GetSeriesData, GetSeriesError, GetSeriesResponse, GetSessionData, GetSessionError, GetSessionResponse, GetTapData, GetTapError, GetTapResponse, ImportTextData, ImportTextError, ImportTextResponse, ListAlertRulesData, ListAlertRulesError, ListAlertRulesResponse, ListAuditData, ListAuditError, ListAuditResponse, ListCapturesData, ListCapturesError, ListCapturesResponse, ListCertificatesData, ListCertificatesError, ListCertificatesResponse, ListCertificateVersionsData, ListCertificateVersionsError, ListCertificateVersionsResponse, ListChannelsData, ListChannelsError, ListChannelsResponse, ListDriftData, ListDriftError, ListDriftResponse, ListEngineSchemasData, ListEngineSchemasError, ListEngineSchemasResponse, ListEnrolmentTokensData, ListEnrolmentTokensError, ListEnrolmentTokensResponse, ListEnvironmentsData, ListEnvironmentsError, ListEnvironmentsResponse, ListExportsData, ListExportsError, ListExportsResponse, ListGroupsData, ListGroupsError, ListGroupsResponse, ListIncidentsData, ListIncidentsError, ListIncidentsResponse, ListLogsData, ListLogsError, ListLogsResponse, ListLookupFilesData, ListLookupFilesError, ListLookupFilesResponse, ListLookupFileVersionsData, ListLookupFileVersionsError, ListLookupFileVersionsResponse, ListMembersData, ListMembersError, ListMembersResponse, ListNodesData, ListNodesError, ListNodesResponse, ListPipelineFiltersData, ListPipelineFiltersError, ListPipelineFiltersResponse, ListPipelineFoldersData, ListPipelineFoldersError, ListPipelineFoldersResponse, ListPipelinesData, ListPipelinesError, ListPipelinesResponse, ListPolicyRulesData, ListPolicyRulesError, ListPolicyRulesResponse, ListRevisionsData, ListRevisionsError, ListRevisionsResponse, ListRolloutsData, ListRolloutsError, ListRolloutsResponse, ListSecretDestinationsData, ListSecretDestinationsError, ListSecretDestinationsResponse, ListSecretsData, ListSecretsError, ListSecretsResponse, ListSecretStoresData, ListSecretStoresError, ListSecretStoresResponse, ListSecretVersionsData, ListSecretVersionsError, ListSecretVersionsResponse, ListSessionsData, ListSessionsError, ListSessionsResponse, ListSnippetsData, ListSnippetsError, ListSnippetsResponse, ListStatementsData, ListStatementsError, ListStatementsResponse, ListTapsData, ListTapsError, ListTapsResponse, ListTemplatesData, ListTemplatesError, ListTemplatesResponse, ListUpdateNodesData, ListUpdateNodesError, ListUpdateNodesResponse, ListUpdatesData, ListUpdatesError, ListUpdatesResponse, ListVariablesData, ListVariablesError, ListVariablesResponse, ListVrlFunctionsData, ListVrlFunctionsError, ListVrlFunctionsResponse, NameOwnKeyData, NameOwnKeyError, NameOwnKeyResponse, OpenTapData, OpenTapError, OpenTapResponse, PauseRolloutData, PauseRolloutError, PauseRolloutResponse, ProveOwnKeyData, ProveOwnKeyError, ProveOwnKeyResponse, ReadDocumentData, ReadDocumentError, ReadDocumentResponse, ReimportDocumentData, ReimportDocumentError, ReimportDocumentResponse, RejectNodeData, RejectNodeError, RejectNodeResponse, RenameOrganizationData, RenameOrganizationError, RenameOrganizationResponse, RenderTemplateData, RenderTemplateError, RenderTemplateResponse, RenewCertificateData, RenewCertificateError, RenewCertificateResponse, RenewLookupFileData, RenewLookupFileError, RenewLookupFileResponse, RequestDeletionData, RequestDeletionError, RequestDeletionResponse, RestartPipelineData, RestartPipelineError, RestartPipelineResponse, ResumeRolloutData, ResumeRolloutError, ResumeRolloutResponse, RevokeEnrolmentTokenData, RevokeEnrolmentTokenError, RevokeEnrolmentTokenResponse, RevokeNodeData, RevokeNodeError, RevokeNodeResponse, RevokeSecretDestinationData, RevokeSecretDestinationError, RevokeSecretDestinationResponse, RevokeSessionData, RevokeSessionError, RevokeSessionResponse, RollbackRolloutData, RollbackRolloutError, RollbackRolloutResponse, RotateDataKeyData, RotateDataKeyError, RotateDataKeyResponse, RunProgramData, RunProgramError, RunProgramResponse, RunUnitTestsData, RunUnitTestsError, RunUnitTestsResponse, SaveCaptureData, SaveCaptureError, SaveCaptureResponse, SavePipelineFilterData, SavePipelineFilterError, SavePipelineFilterResponse, SetGroupMaintenanceData, SetGroupMaintenanceError, SetGroupMaintenanceResponse, SetLogLevelData, SetLogLevelError, SetLogLevelResponse, SetNodeLabelsData, SetNodeLabelsError, SetNodeLabelsResponse, SetNodeMaintenanceData, SetNodeMaintenanceError, SetNodeMaintenanceResponse, StopPipelineData, StopPipelineError, StopTapData, StopTapError, StopTapResponse, TestChannelData, TestChannelError, UpdateAlertRuleData, UpdateAlertRuleError, UpdateAlertRuleResponse, UpdateChannelData, UpdateChannelError, UpdateChannelResponse, UpdateFleetSettingsData, UpdateFleetSettingsError, UpdateFleetSettingsResponse, UpdateGroupData, UpdateGroupError, UpdateGroupResponse, UpdatePipelineData, UpdatePipelineError, UpdatePipelineResponse, UpdatePolicyRuleData, UpdatePolicyRuleError, UpdatePolicyRuleResponse, UpdateSecretData, UpdateSecretError, UpdateSecretResponse, UpdateSecretSettingsData, UpdateSecretSettingsError, UpdateSecretSettingsResponse, UpdateSecretStoreData, UpdateSecretStoreError, UpdateSecretStoreResponse, UpdateVariableData, UpdateVariableError, UpdateVariableResponse, WriteDocumentData, WriteDocumentError, WriteDocumentResponse } from '../types.gen';
 
 /**
  * Sign out
@@ -2692,6 +2692,176 @@ export const listLogsInfiniteOptions = (options: Options<ListLogsData>) => {
     });
     return opts as Omit<typeof opts, 'initialData'>;
 };
+
+export const listTapsQueryKey = (options: Options<ListTapsData>) => createQueryKey('listTaps', options);
+
+/**
+ * The newest taps of an environment, open and ended, whoever asked
+ */
+export const listTapsOptions = (options: Options<ListTapsData>) => queryOptions<ListTapsResponse, ListTapsError, ListTapsResponse, ReturnType<typeof listTapsQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await listTaps({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: listTapsQueryKey(options)
+});
+
+/**
+ * Ask nodes for the events that leave an output
+ */
+export const openTapMutation = (options?: Partial<Options<OpenTapData>>): UseMutationOptions<OpenTapResponse, OpenTapError, Options<OpenTapData>> => {
+    const mutationOptions: UseMutationOptions<OpenTapResponse, OpenTapError, Options<OpenTapData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await openTap({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+export const getTapQueryKey = (options: Options<GetTapData>) => createQueryKey('getTap', options);
+
+/**
+ * One tap, with what its nodes counted
+ */
+export const getTapOptions = (options: Options<GetTapData>) => queryOptions<GetTapResponse, GetTapError, GetTapResponse, ReturnType<typeof getTapQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await getTap({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: getTapQueryKey(options)
+});
+
+/**
+ * End a tap
+ */
+export const stopTapMutation = (options?: Partial<Options<StopTapData>>): UseMutationOptions<StopTapResponse, StopTapError, Options<StopTapData>> => {
+    const mutationOptions: UseMutationOptions<StopTapResponse, StopTapError, Options<StopTapData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await stopTap({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+export const listCapturesQueryKey = (options: Options<ListCapturesData>) => createQueryKey('listCaptures', options);
+
+/**
+ * Captures of an environment, newest first, without their events
+ */
+export const listCapturesOptions = (options: Options<ListCapturesData>) => queryOptions<ListCapturesResponse, ListCapturesError, ListCapturesResponse, ReturnType<typeof listCapturesQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await listCaptures({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: listCapturesQueryKey(options)
+});
+
+export const listCapturesInfiniteQueryKey = (options: Options<ListCapturesData>): QueryKey<Options<ListCapturesData>> => createQueryKey('listCaptures', options, true);
+
+/**
+ * Captures of an environment, newest first, without their events
+ */
+export const listCapturesInfiniteOptions = (options: Options<ListCapturesData>) => {
+    const opts = infiniteQueryOptions<ListCapturesResponse, ListCapturesError, InfiniteData<ListCapturesResponse>, QueryKey<Options<ListCapturesData>>, string | null | Pick<QueryKey<Options<ListCapturesData>>[0], 'body' | 'headers' | 'path' | 'query'>>(
+    // @ts-ignore
+    {
+        queryFn: async ({ pageParam, queryKey, signal }) => {
+            // @ts-ignore
+            const page: Pick<QueryKey<Options<ListCapturesData>>[0], 'body' | 'headers' | 'path' | 'query'> = typeof pageParam === 'object' ? pageParam : {
+                query: {
+                    cursor: pageParam
+                }
+            };
+            const params = createInfiniteParams(queryKey, page);
+            const { data } = await listCaptures({
+                ...options,
+                ...params,
+                signal,
+                throwOnError: true
+            });
+            return data;
+        },
+        queryKey: listCapturesInfiniteQueryKey(options)
+    });
+    return opts as Omit<typeof opts, 'initialData'>;
+};
+
+/**
+ * Keep events of a tap, sealed and for some days
+ */
+export const saveCaptureMutation = (options?: Partial<Options<SaveCaptureData>>): UseMutationOptions<SaveCaptureResponse, SaveCaptureError, Options<SaveCaptureData>> => {
+    const mutationOptions: UseMutationOptions<SaveCaptureResponse, SaveCaptureError, Options<SaveCaptureData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await saveCapture({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Erase a capture
+ */
+export const eraseCaptureMutation = (options?: Partial<Options<EraseCaptureData>>): UseMutationOptions<EraseCaptureResponse, EraseCaptureError, Options<EraseCaptureData>> => {
+    const mutationOptions: UseMutationOptions<EraseCaptureResponse, EraseCaptureError, Options<EraseCaptureData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await eraseCapture({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+export const getCaptureQueryKey = (options: Options<GetCaptureData>) => createQueryKey('getCapture', options);
+
+/**
+ * One capture with its events; the log tells who read it
+ */
+export const getCaptureOptions = (options: Options<GetCaptureData>) => queryOptions<GetCaptureResponse, GetCaptureError, GetCaptureResponse, ReturnType<typeof getCaptureQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await getCapture({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: getCaptureQueryKey(options)
+});
 
 /**
  * Deploy a revision, or the draft, to the nodes of the environment, of a group or of a selector

@@ -18,6 +18,7 @@ import { duplicate, removeComponents, renamePort, setComment, setEnabled, setOpt
 import type { Component, Document } from '../graph/types'
 import { ComponentRatesView } from './component-rates'
 import { IdField } from './id-field'
+import { TapButton } from './tap-button'
 
 const NO_SPECS = {}
 
@@ -97,6 +98,7 @@ export function Inspector({ component }: { component: Component }) {
         </div>
       </div>
       <ComponentRatesView id={component.id} />
+      {component.kind !== 'sink' && <TapButton component={component.id} />}
       <FormContext value={form}>
         {own.filter((each) => (each.path ?? []).length === 0).map((finding, index) => (
           <FieldFinding key={index} finding={finding} />

@@ -13,6 +13,7 @@ LEFT_OUT: Mapping[str, str] = {
     "public.idempotency_keys": "answers of a day ago would lie about what was done since",
     "public.bundles": "signed anew after a restore, newer than any that a node has seen",
     "public.sealed_secrets": "sealed anew for each node when its bundle is signed",
+    "public.tap_batches": "events on their way to somebody who looks, for seconds",
     "public.key_lists": "signed anew after a restore, newer than any that a node has seen",
     "vf.scope_keys": "the key that signs scopes stays with the installation",
     "vf.fingerprint": "made by `migrate`",

@@ -44,6 +44,7 @@ class EventStream:
         self._pending: OrderedDict[str, bytes] = OrderedDict()
         self._wake = asyncio.Event()
         self._closed = False
+        self._finished = False
         self._on_close: list[Callable[[], None]] = []
 
     def offer(self, topic: str, kind: str, data: Any) -> None:
@@ -55,6 +56,16 @@ class EventStream:
             self.close()
             return
         self._pending[topic] = b"event: %s\ndata: %s\n\n" % (kind.encode(), msgspec.json.encode(data))
+        self._wake.set()
+
+    @property
+    def pending(self) -> int:
+        """How many events wait to be sent."""
+        return len(self._pending)
+
+    def finish(self) -> None:
+        """End the stream once what waits has been sent."""
+        self._finished = True
         self._wake.set()
 
     def on_close(self, call: Callable[[], None]) -> None:
@@ -86,6 +97,8 @@ class EventStream:
                     topic, chunk = self._pending.popitem(last=False)
                     if await self._authorize(topic) and not self._closed:
                         yield chunk
+                if self._finished:
+                    break
         finally:
             self.close()
 

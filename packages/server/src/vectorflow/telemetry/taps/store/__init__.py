@@ -1,0 +1,1 @@
+"""The SQL of taps and captures, a file for each noun."""
