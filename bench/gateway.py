@@ -22,11 +22,12 @@ from simulated.breaking import herd, reports
 from simulated.desired import bundles, enrolments, polls, streams, tell
 from simulated.house import House, admit, settle
 from simulated.measure import Run
+from simulated.telling import logs
 
 from vectorflow.entry.process import Process
 from vectorflow.platform.logs import configure_logs
 
-PARTS = (enrolments, streams, bundles, tell, polls, heartbeats, statements, herd, reports)
+PARTS = (enrolments, streams, bundles, tell, polls, heartbeats, statements, logs, herd, reports)
 
 
 async def main() -> int:

@@ -13,6 +13,7 @@ from nacl.signing import SigningKey
 from simulated.wire import Answer, EventWire, Wire
 from vectorflow_wire import envelope, keys, messages, verify
 from vectorflow_wire.bundles import Bundle, DesiredAnswer
+from vectorflow_wire.logs import LOGS_PATH
 
 KINDS = ("source", "transform", "transform", "transform", "sink", "sink")
 TYPES = ("file", "remap", "filter", "route", "http", "file")
@@ -152,6 +153,10 @@ class Agent:
         signed = envelope.sign(envelope.REPORT, report, signer)
         body = msgspec.json.encode(messages.ReportsRequest(reports=(signed,)))
         return self._request("POST", messages.REPORTS_PATH, self._token, body), self._reports
+
+    def logs(self, zipped: bytes) -> bytes:
+        """A request with a batch of log lines."""
+        return self._request("POST", LOGS_PATH, self._token, zipped, extra="content-encoding: gzip\r\n")
 
     def accepted(self, answer: Answer) -> tuple[int, ...]:
         """Return the numbers that an answer acknowledges."""

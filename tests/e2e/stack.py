@@ -76,10 +76,11 @@ class Api:
 
 
 class Stack:
-    """One running ``vectorflow up``."""
+    """One running ``vectorflow up``; `settings` are more of its settings, without ``VECTORFLOW_``."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, **settings: str) -> None:
         self.directory = directory
+        self.settings = {f"VECTORFLOW_{name}": value for name, value in settings.items()}
         self.state = directory / "var"
         self.port = free_port()
         self.gateway_port = free_port()
@@ -93,6 +94,7 @@ class Stack:
             "VECTORFLOW_STATE_DIR": str(self.state),
             "VECTORFLOW_PORT": str(self.port),
             "VECTORFLOW_GATEWAY_PORT": str(self.gateway_port),
+            **self.settings,
         }
 
     def start(self, seconds: float = 120) -> Self:

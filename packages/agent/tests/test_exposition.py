@@ -36,6 +36,15 @@ def test_label_sets_are_summed_per_component():
     assert (found["out"].kind, found["out"].type) == ("sink", "http")
 
 
+def test_a_buffer_counts_once_under_both_names_and_under_either():
+    labels = '{component_id="out",component_kind="sink",component_type="http",stage="0"}'
+    new = f"vector_buffer_size_events{labels} 9\nvector_buffer_size_bytes{labels} 900\n"
+    former = f"vector_buffer_events{labels} 9\nvector_buffer_byte_size{labels} 900\n"
+    for text in (new, former, new + former, former + new):
+        found = components(text)["out"]
+        assert (found.buffer_events, found.buffer_bytes) == (9, 900)
+
+
 def test_reloads_done_and_failed():
     assert reloads(TEXT) == (2, 1)
     assert reloads("vector_reloaded_total 4\n") == (4, 0)

@@ -1,5 +1,5 @@
 import type { LucideIcon } from 'lucide-react'
-import { BellRing, Boxes, Building2, Camera, CircleFadingArrowUp, Cpu, KeyRound, LayoutTemplate, LockKeyhole, Rocket, Scale, ScrollText, Server, TicketPlus, Workflow } from 'lucide-react'
+import { BellRing, Boxes, Building2, Camera, CircleFadingArrowUp, Cpu, FileText, KeyRound, LayoutTemplate, LockKeyhole, Rocket, Scale, ScrollText, Server, TicketPlus, Workflow } from 'lucide-react'
 import { t } from '@/lib/i18n'
 
 export type Entry = { to: string; label: string; icon: LucideIcon; permission?: string }
@@ -13,6 +13,7 @@ export function entries(): Entry[] {
     { to: '/$org/$env/alerts', label: t('Alerts'), icon: BellRing, permission: 'alert.read' },
     { to: '/$org/$env/captures', label: t('Captures'), icon: Camera, permission: 'tap.use' },
     { to: '/$org/$env/nodes', label: t('Nodes'), icon: Server, permission: 'node.read' },
+    { to: '/$org/$env/logs', label: t('Logs'), icon: FileText, permission: 'log.read' },
     { to: '/$org/$env/groups', label: t('Groups'), icon: Boxes, permission: 'node.read' },
     { to: '/$org/$env/engines', label: t('Engines'), icon: Cpu, permission: 'node.read' },
     { to: '/$org/$env/updates', label: t('Updates'), icon: CircleFadingArrowUp, permission: 'node.read' },

@@ -9,6 +9,7 @@ import { NotFoundPage, RouteError } from './not-found'
 import type { AuditSearch, EditorPane, NodeSearch, VaultTab } from './search'
 import { NODE_REASONS, NODE_STATUSES, VAULT_TABS } from './search'
 import { Shell } from './shell'
+import { logsSearch } from '@/features/logs/search'
 
 type RouterContext = { queryClient: QueryClient }
 
@@ -231,6 +232,13 @@ const captures = createRoute({
   component: lazyRouteComponent(() => import('@/features/taps/captures-page'), 'CapturesPage'),
 })
 
+const logs = createRoute({
+  getParentRoute: () => scoped,
+  path: '/logs',
+  validateSearch: logsSearch,
+  component: lazyRouteComponent(() => import('@/features/logs/logs-page'), 'LogsPage'),
+})
+
 const encryption = createRoute({
   getParentRoute: () => scoped,
   path: '/encryption',
@@ -292,6 +300,7 @@ const routeTree = root.addChildren([
       encryption,
       alerts,
       captures,
+      logs,
       audit,
       organization,
       sessions,

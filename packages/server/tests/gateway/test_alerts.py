@@ -341,6 +341,28 @@ async def test_an_inner_address_and_a_hanging_server_are_errors_in_words(world, 
     assert "in time" in states["Slow"][1]
 
 
+async def test_a_mail_server_that_hangs_is_given_up_tried_again_and_shown(world) -> None:
+    async def hanging(_reader, _writer):
+        await asyncio.sleep(60)
+
+    server = await asyncio.start_server(hanging, "127.0.0.1", 0)
+    try:
+        bell = Bell(world, smtp_port=server.sockets[0].getsockname()[1])
+        mail, _ = await bell.channel(EmailTarget(to=["oncall@example.com"]))
+        async with world.scoped() as txn:
+            await bell.channels.test(txn, SYSTEM, mail)
+        began = time.monotonic()
+        assert await bell.notifier.send_all(world.organization_id) == 0
+        assert time.monotonic() - began < 30
+    finally:
+        server.close()
+    async with world.scoped() as txn:
+        (row,) = await bell.channels.channels(txn, world.environment_id)
+        due = await txn.value("select next_at > changed_at from notifications")
+    assert (row.last_state, due) == ("waiting", True)
+    assert "in time" in row.last_error
+
+
 async def test_where_a_channel_leads_is_nowhere_in_clear(world, bell) -> None:
     row, secret = await bell.channel(WebhookTarget(url="https://hooks.example.com/services/T0/hush-hush"))
     assert "hush" not in repr(WebhookTarget(url="https://a/hush"))

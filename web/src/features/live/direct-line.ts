@@ -11,7 +11,7 @@ export interface LineEvents {
   state(state: LineState): void
 }
 
-const KINDS = ['rates', 'pipeline', 'rollout', 'nodes'] as const
+const KINDS = ['rates', 'pipeline', 'rollout', 'nodes', 'logs'] as const
 const SETTLE_MS = 50
 const FIRST_RETRY_MS = 1000
 const LAST_RETRY_MS = 30_000

@@ -14,6 +14,7 @@ import { InlineError } from '@/ui/states'
 import { useNodeChange } from './use-node-change'
 
 type Asked = 'log' | 'maintenance' | 'decommission' | 'revoke' | null
+const AGENT = 'agent'
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const
 const GONE = ['revoked', 'rejected', 'decommissioned']
 
@@ -72,10 +73,11 @@ export function NodeActions({ node }: { node: NodeDetail }) {
 type NodeDialogProps = { node: NodeDetail; isOpen: boolean; onClose: () => void }
 
 function LogLevelDialog({ node, isOpen, onClose }: NodeDialogProps) {
-  const [level, setLevel] = useState<(typeof LEVELS)[number]>('debug')
+  const [level, setLevel] = useState<(typeof LEVELS)[number]>('info')
+  const [pipeline, setPipeline] = useState(AGENT)
   const [minutes, setMinutes] = useState('60')
   const change = useNodeChange(node.id, t('The node was asked.'), onClose)
-  const body = { level, minutes: Number(minutes) }
+  const body = { level, minutes: Number(minutes), ...(pipeline === AGENT ? {} : { pipeline_id: pipeline }) }
   return (
     <ConfirmDialog
       isOpen={isOpen}
@@ -86,6 +88,12 @@ function LogLevelDialog({ node, isOpen, onClose }: NodeDialogProps) {
       onConfirm={() => change.mutate((path) => setLogLevel({ path, body, throwOnError: true }))}
     >
       <div className="flex flex-col gap-3">
+        <Select
+          label={t('Whose')}
+          value={pipeline}
+          onChange={setPipeline}
+          choices={[{ id: AGENT, label: t('The agent’s own lines') }, ...node.assignments.map((each) => ({ id: each.pipeline.id, label: t('Lines of {name}', { name: each.pipeline.name }) }))]}
+        />
         <Select
           label={t('Level')}
           value={level}

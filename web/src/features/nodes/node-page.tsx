@@ -2,7 +2,8 @@ import { useQuery } from '@tanstack/react-query'
 import { Link, useParams } from '@tanstack/react-router'
 import type { NodeDetail } from '@/api/gen'
 import { getNodeOptions } from '@/api/gen/@tanstack/react-query.gen'
-import { useScope } from '@/app/scope'
+import { useCan, useScope } from '@/app/scope'
+import { NodeLogs } from '@/features/logs/node-logs'
 import { formatBytes, formatRate } from '@/lib/format'
 import { t } from '@/lib/i18n'
 import { Facts, Page, Section } from '@/ui/page'
@@ -21,6 +22,7 @@ const REFRESH_MS = 5000
 export function NodePage() {
   const { org, env } = useScope()
   const { nodeId } = useParams({ from: '/signed-in/$org/$env/nodes/$nodeId' })
+  const can = useCan()
   const path = { org, env, id: nodeId }
   const query = useQuery({ ...getNodeOptions({ path }), refetchInterval: REFRESH_MS })
   const node = query.data
@@ -58,6 +60,11 @@ export function NodePage() {
           <Section title={t('Orders')}>
             <Orders nodeId={node.id} />
           </Section>
+          {can('log.read') && (
+            <Section title={t('Logs')}>
+              <NodeLogs nodeId={node.id} />
+            </Section>
+          )}
           <Section title={t('Reports')}>
             <Reports reports={node.reports} assignments={node.assignments} />
           </Section>

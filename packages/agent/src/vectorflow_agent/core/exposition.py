@@ -76,6 +76,9 @@ def _unescaped(value: str) -> str:
 def _counters(row: _Sums) -> ComponentCounters:
     raw = row.pop("raw_bytes", 0)
     row.setdefault("received_bytes", raw)
+    for name in ("buffer_events", "buffer_bytes"):
+        former = row.pop(f"former_{name}", 0)
+        row.setdefault(name, former)
     return msgspec.convert(row, ComponentCounters)
 
 
@@ -111,6 +114,8 @@ _TAKE: Final[dict[str, Callable[[_Sums, _Labels, float], None]]] = {
     "component_discarded_events_total": _discarded,
     "utilization": _utilization,
     "buffer_size_events": _add("buffer_events"),
-    "buffer_events": _add("buffer_events"),
     "buffer_size_bytes": _add("buffer_bytes"),
+    # The names of before, which versions up to 0.57 export besides the new ones.
+    "buffer_events": _add("former_buffer_events"),
+    "buffer_byte_size": _add("former_buffer_bytes"),
 }

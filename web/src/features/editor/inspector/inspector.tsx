@@ -16,6 +16,7 @@ import { useCheck, useEditor, useEditorState } from '../context'
 import { useFixes } from '../fixes'
 import { duplicate, removeComponents, renamePort, setComment, setEnabled, setOptions } from '../graph/operations'
 import type { Component, Document } from '../graph/types'
+import { ComponentLogs } from './component-logs'
 import { ComponentRatesView } from './component-rates'
 import { IdField } from './id-field'
 import { TapButton } from './tap-button'
@@ -99,6 +100,7 @@ export function Inspector({ component }: { component: Component }) {
       </div>
       <ComponentRatesView id={component.id} />
       {component.kind !== 'sink' && <TapButton component={component.id} />}
+      <ComponentLogs id={component.id} />
       <FormContext value={form}>
         {own.filter((each) => (each.path ?? []).length === 0).map((finding, index) => (
           <FieldFinding key={index} finding={finding} />
