@@ -6,7 +6,7 @@ import { ApiError } from '@/lib/problem'
 import { LoadingState } from '@/ui/states'
 import { setCsrfToken } from './api'
 import { NotFoundPage, RouteError } from './not-found'
-import type { AuditSearch, EditorPane, NodeSearch, VaultTab } from './search'
+import type { AuditSearch, EditorPane, ImportSearch, NodeSearch, VaultTab } from './search'
 import { NODE_REASONS, NODE_STATUSES, VAULT_TABS } from './search'
 import { Shell } from './shell'
 import { logsSearch } from '@/features/logs/search'
@@ -103,7 +103,7 @@ const templates = createRoute({
 const importing = createRoute({
   getParentRoute: () => scoped,
   path: '/import',
-  validateSearch: (search): { into?: string | undefined } => ({ into: text(search.into) }),
+  validateSearch: (search): ImportSearch => ({ into: text(search.into), node: text(search.node), vector: text(search.vector) }),
   component: lazyRouteComponent(() => import('@/features/importing/import-page'), 'ImportPage'),
 })
 

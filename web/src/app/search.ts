@@ -48,3 +48,6 @@ export type AuditSearch = {
   to?: string
   record?: number
 }
+
+/** What an import leads into, and the Vector of a node whose files are read, if any. */
+export type ImportSearch = { into?: string; node?: string; vector?: string }

@@ -877,6 +877,57 @@ export type FleetSettingsNew = {
 };
 
 /**
+ * FoundFile
+ */
+export type FoundFile = {
+    path: string;
+    text?: string;
+    problem?: string;
+};
+
+/**
+ * FoundOnNode
+ */
+export type FoundOnNode = {
+    at: string | null;
+    vectors: Array<FoundVector>;
+};
+
+/**
+ * FoundRemark
+ */
+export type FoundRemark = {
+    id: string;
+    message: string;
+    blocks?: boolean;
+};
+
+/**
+ * FoundVector
+ */
+export type FoundVector = {
+    id: string;
+    unit?: boolean;
+    pid?: number;
+    user?: string;
+    version?: string;
+    data_dir?: string;
+    directory?: boolean;
+    interpolates?: boolean;
+    components?: {
+        [key: string]: {
+            [key: string]: string;
+        };
+    };
+    addresses?: {
+        [key: string]: string;
+    };
+    environment?: Array<string>;
+    files?: Array<FoundFile>;
+    remarks?: Array<FoundRemark>;
+};
+
+/**
  * GroupNew
  */
 export type GroupNew = {
@@ -924,6 +975,7 @@ export type ImportRequest = {
         [key: string]: string;
     };
     directory?: boolean;
+    interpolates?: boolean;
 };
 
 /**
@@ -5494,6 +5546,35 @@ export type GetNodeResponses = {
 };
 
 export type GetNodeResponse = GetNodeResponses[keyof GetNodeResponses];
+
+export type ListFoundVectorsData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/nodes/{id}/found';
+};
+
+export type ListFoundVectorsErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type ListFoundVectorsError = ListFoundVectorsErrors[keyof ListFoundVectorsErrors];
+
+export type ListFoundVectorsResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: FoundOnNode;
+};
+
+export type ListFoundVectorsResponse = ListFoundVectorsResponses[keyof ListFoundVectorsResponses];
 
 export type AdmitNodeData = {
     body?: never;

@@ -12,9 +12,11 @@ import { Page, Section } from '@/ui/page'
 import { EmptyState, InlineError } from '@/ui/states'
 import { Switch } from '@/ui/switch'
 import { notify } from '@/ui/toast'
+import { NodeFiles } from './from-node'
 import type { Part } from './plan'
 import { badNames } from './plan'
 import { Entries, Proposals } from './proposals'
+import type { Source } from './read-form'
 import { ReadForm } from './read-form'
 import { useImport, useReplacement } from './use-import'
 
@@ -24,7 +26,7 @@ const MOST_SHOWN = 50
 export function ImportPage() {
   const { org, env } = useScope()
   const can = useCan()
-  const { into } = useSearch({ from: '/signed-in/$org/$env/import' })
+  const { into, node, vector } = useSearch({ from: '/signed-in/$org/$env/import' })
   const navigate = useNavigate()
   const steps = useImport(into)
   const replacement = useReplacement(into, steps.parts.find((each) => each.isWanted))
@@ -38,9 +40,10 @@ export function ImportPage() {
   }
   const result = steps.read.data
   if (result === undefined) {
+    const reading = { isPending: steps.read.isPending, error: steps.read.error, onRead: (source: Source) => steps.read.mutate(source) }
     return (
       <Page title={title} subtitle={t('Nothing is stored until you have seen what comes of it.')}>
-        <ReadForm isPending={steps.read.isPending} error={steps.read.error} onRead={(source) => steps.read.mutate(source)} />
+        {node === undefined || vector === undefined ? <ReadForm {...reading} /> : <NodeFiles node={node} vector={vector} {...reading} />}
       </Page>
     )
   }

@@ -6,7 +6,8 @@ export const MOST_FILES = 500
 
 const CONFIGURATION = /\.(ya?ml|toml|json)$/i
 
-export type Given = { files: Record<string, string>; isDirectory: boolean }
+/** Files by name. `interpolates` tells that `${NAME}` in them stands for the environment. */
+export type Given = { files: Record<string, string>; isDirectory: boolean; interpolates?: boolean }
 type FileLike = { name: string; size: number; webkitRelativePath?: string; arrayBuffer: () => Promise<ArrayBuffer> }
 
 /** The name of a file below the folder that was chosen. */

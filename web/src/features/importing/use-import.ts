@@ -45,7 +45,7 @@ export function useImport(into: string | undefined) {
   const known = useKnownSecrets(path)
   const read = useMutation({
     mutationFn: async (source: Source) => {
-      const body = 'files' in source ? { files: source.files, directory: source.isDirectory } : source
+      const body = 'files' in source ? { files: source.files, directory: source.isDirectory, ...(source.interpolates === undefined ? {} : { interpolates: source.interpolates }) } : source
       return (await importText({ path, body, throwOnError: true })).data
     },
     onSuccess: (result) => {

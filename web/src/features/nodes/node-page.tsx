@@ -12,6 +12,7 @@ import { Assignments } from './assignments'
 import { Decisions } from './decisions'
 import { NodeActions } from './node-actions'
 import { NodeLabels } from './node-labels'
+import { FoundVectors } from './found'
 import { LastSeen, NodeStatus, engineLabel, reasonLabel } from './node-status'
 import { Orders } from './orders'
 import { Reports } from './reports'
@@ -57,6 +58,7 @@ export function NodePage() {
           <Section title={t('Pipelines')}>
             <Assignments assignments={node.assignments} nodeId={node.id} />
           </Section>
+          <FoundVectors nodeId={node.id} />
           <Section title={t('Orders')}>
             <Orders nodeId={node.id} />
           </Section>

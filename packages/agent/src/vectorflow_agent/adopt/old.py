@@ -23,7 +23,6 @@ from vectorflow_agent.shell.processes import ProcessId, identify
 DROP_IN: Final = "zz-vectorflow-adopted.conf"
 _TICK: Final = 0.02
 _KILL_SECONDS: Final = 5.0
-_COMES_BACK_SECONDS: Final = 0.3
 _UP_SECONDS: Final = 1.0
 
 
@@ -146,8 +145,3 @@ class Old:
         time.sleep(_UP_SECONDS)
         if started.poll() is not None:
             raise OldFailed(f"the old process was started again and ended at once with {started.returncode}")
-
-    def comes_back(self) -> bool:
-        """Whether something starts a unit again that was just stopped."""
-        time.sleep(_COMES_BACK_SECONDS)
-        return bool(self._record.unit) and self._systemctl.active(self._record.unit)

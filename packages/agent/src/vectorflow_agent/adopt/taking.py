@@ -73,13 +73,17 @@ class Adopting:
         self._systemctl = Systemctl(settings.systemctl)
         self._records: dict[str, TakeOver] = {}
         self._lock = asyncio.Lock()
+        self._damage = ""
 
     async def load(self) -> None:
         """Read the journals that are on disk. Raises OSError."""
         try:
             found = await asyncio.to_thread(lambda: list(journals(self._layout.root)))
         except JournalDamaged as error:
-            _log.error("%s", error)
+            # Looked at several times a second, and told once.
+            if str(error) != self._damage:
+                _log.error("%s", error)
+            self._damage = str(error)
             return
         known, self._records = self._records, {record.id: record for record in found}
         for record in found:

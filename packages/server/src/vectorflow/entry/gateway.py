@@ -31,6 +31,7 @@ from vectorflow.fleet.desired import REFRESH_SECONDS, DesiredBook
 from vectorflow.fleet.engines import EngineBook
 from vectorflow.fleet.enrolment import Enrolment
 from vectorflow.fleet.errors import AgentRequestInvalid, FileNotNamed, ReleasesMissing
+from vectorflow.fleet.found import FoundIntake
 from vectorflow.fleet.intake import Reported, ReportIntake
 from vectorflow.fleet.present import pipeline_id_of
 from vectorflow.fleet.release_shelf import ReleaseShelf
@@ -55,6 +56,7 @@ from vectorflow.telemetry.ingest import Ingest
 from vectorflow.telemetry.logs.intake import LogIntake
 from vectorflow.telemetry.taps.intake import TapIntake
 from vectorflow_wire import tokens
+from vectorflow_wire.found import FOUND_PATH, MOST_FOUND_BYTES, FoundVectors
 from vectorflow_wire.logs import LOGS_PATH, MOST_BATCH_BYTES
 from vectorflow_wire.messages import (
     DESIRED_PATH,
@@ -136,10 +138,13 @@ class Gateway:
             ("GET", STREAM_PATH): ("stream", self._stream),
             ("POST", HEARTBEAT_PATH): ("heartbeat", self._heartbeat),
             ("POST", REPORTS_PATH): ("reports", self._reports),
+            ("PUT", FOUND_PATH): ("found", self._found),
             ("POST", LOGS_PATH): ("logs", self._logs),
         }
         self._challenge_decoder = msgspec.json.Decoder(ChallengeRequest)
         self._rotate_decoder = msgspec.json.Decoder(RotateRequest)
+        self._found_intake = FoundIntake(database)
+        self._found_decoder = msgspec.json.Decoder(FoundVectors)
         self._enroll_decoder = msgspec.json.Decoder(EnrollRequest)
         self._reports_decoder = msgspec.json.Decoder(ReportsRequest)
 
@@ -323,6 +328,11 @@ class Gateway:
             raise AgentRequestInvalid("a tap is named by its id")
         taken = await self.taps.take(node, tap_id, await body_of(call, MOST_TAP_BYTES))
         await answer(call.send, 200, JSON, msgspec.json.encode(taken))
+    async def _found(self, call: Call) -> None:
+        node = await self._node(call)
+        told = decoded(self._found_decoder.decode, await body_of(call, MOST_FOUND_BYTES))
+        await self._found_intake.take(node, told, call.address)
+        await answer(call.send, 200, JSON, b"{}")
 
     async def _reports(self, call: Call) -> None:
         node = await self._node(call)

@@ -56,13 +56,19 @@ class Workbench:
         """Return where a document sends secrets, whether or not it compiles. Raises `CheckingBusy`."""
         return await self.run(self._uses, document, surroundings)
 
-    async def import_text(self, text: str, text_format: ImportFormat) -> Imported:
+    async def import_text(
+        self, text: str, text_format: ImportFormat, *, interpolates: bool = False
+    ) -> Imported:
         """Return the documents that a configuration of Vector makes. Raises `CheckingBusy`."""
-        return await self.run(import_text, text, text_format)
+        return await self.run(import_text, text, text_format, written_for=_written_for(interpolates))
 
-    async def import_files(self, files: Mapping[str, str], *, directory: bool) -> Imported:
-        """Return the documents that several files make together. Raises `CheckingBusy`."""
-        return await self.run(import_files, files, directory=directory)
+    async def import_files(
+        self, files: Mapping[str, str], *, directory: bool, interpolates: bool
+    ) -> Imported:
+        """Return the documents that several files of one Vector make. Raises `CheckingBusy`."""
+        return await self.run(
+            import_files, files, directory=directory, written_for=_written_for(interpolates)
+        )
 
     async def reimport(self, old: Document, new: Document) -> tuple[Document, tuple[Change, ...]]:
         """Return a new document with the layout of the old, and what differs. Raises `CheckingBusy`."""
@@ -125,6 +131,10 @@ class _Budgeted:
             message = "This program was not compiled: the document's programs take too long to check."
             return [VrlDiagnostic(severity="error", message=message, code="timeout")]
         return self._vrl.compile(program, kind=kind)
+
+
+def _written_for(interpolates: bool) -> Target | None:
+    return Target(interpolation=True) if interpolates else None
 
 
 def _told(finding: Finding, found: list[Finding]) -> bool:

@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from vectorflow.fleet.http import enrolment, groups, lifecycle, nodes, statements, updates
+from vectorflow.fleet.http import enrolment, found, groups, lifecycle, nodes, statements, updates
 
 routes: list[Any] = [
     nodes.list_nodes,
     nodes.get_node_summary,
     nodes.get_node,
     nodes.revoke_node,
+    found.list_found_vectors,
     lifecycle.admit_node,
     lifecycle.reject_node,
     lifecycle.decide_duplicate,

@@ -49,6 +49,8 @@ class ImportRequest(msgspec.Struct, forbid_unknown_fields=True):
     format: ImportFormat = "auto"
     files: dict[str, str] = {}
     directory: bool = False
+    interpolates: bool = False
+    """It was written for a Vector that puts variables of the environment into its configuration."""
 
 
 class ReimportRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -125,10 +127,13 @@ async def import_configuration(
 ) -> ImportResult:
     """Turn a configuration into documents; saving them is up to the caller."""
     del org, env
+    workbench = pipelines.workbench
     if data.files:
-        imported = await pipelines.workbench.import_files(data.files, directory=data.directory)
+        imported = await workbench.import_files(
+            data.files, directory=data.directory, interpolates=data.interpolates
+        )
     else:
-        imported = await pipelines.workbench.import_text(data.text, data.format)
+        imported = await workbench.import_text(data.text, data.format, interpolates=data.interpolates)
     return ImportResult(
         documents=[ImportedDocument(name=name, document=document) for name, document in imported.documents],
         findings=list(imported.findings),
