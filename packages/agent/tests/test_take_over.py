@@ -86,7 +86,8 @@ async def test_no_line_is_missing_and_the_pause_is_short(machine, agent, gateway
     )
     lines = machine.lines()
     print(f"\n{count} lines, 0 missing, {len(lines) - count} twice, pause {pause} ms")  # noqa: T201
-    assert pause <= 5000
+    # The figure is held by bench/adopt.py; here the machine may be busy with other tests.
+    assert pause <= 20_000
     # Back as it was: the same files, links and modes, and one Vector that the unit runs.
     after = machine.tree()
     exported = {name for name in after if name.endswith(".vectorflow-present")}

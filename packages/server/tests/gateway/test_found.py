@@ -3,6 +3,7 @@
 
 import msgspec
 
+from vectorflow.fleet.found import moment_of
 from vectorflow_wire.found import MOST_VECTORS, FoundFile, FoundRemark, FoundVector, FoundVectors
 
 ONE = FoundVector(
@@ -63,3 +64,8 @@ async def test_what_is_too_much_or_nonsense_is_refused(world):
     assert (await agent.call("PUT", "/agent/v1/found", content=b'{"vectors": 3}')).status_code == 400
     answers = [(await tell(agent, ONE)).status_code for _ in range(8)]
     assert answers[-1] == 429
+
+
+def test_a_time_that_no_clock_says_is_brought_near():
+    assert moment_of(-5) == "1970-01-01T00:00:00.000Z"
+    assert moment_of(2**63).startswith("9999-12-31")
