@@ -328,6 +328,7 @@ class Gateway:
             raise AgentRequestInvalid("a tap is named by its id")
         taken = await self.taps.take(node, tap_id, await body_of(call, MOST_TAP_BYTES))
         await answer(call.send, 200, JSON, msgspec.json.encode(taken))
+
     async def _found(self, call: Call) -> None:
         node = await self._node(call)
         told = decoded(self._found_decoder.decode, await body_of(call, MOST_FOUND_BYTES))
