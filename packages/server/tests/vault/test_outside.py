@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 from packages.server.tests.keys.conftest import SilentAudit
 from packages.server.tests.keys.standins import Answer, StandIn, serving
@@ -82,7 +83,8 @@ async def outside(app, signing_database, provider, new_place):
     fetcher = OutsideFetcher(
         signing_database, KeyService(signing_database, provider), egress, monotonic=clock
     )
-    yield place, VaultService(KeyService(app, provider)), fetcher, clock, audit
+    policy = EgressPolicy(allow=(AllowRule.parse("127.0.0.0/8"),), ports=PORTS)
+    yield place, VaultService(KeyService(app, provider), policy=policy), fetcher, clock, audit
     await egress.aclose()
 
 
@@ -183,6 +185,58 @@ async def test_an_inner_address_is_not_asked(app, signing_database, provider, ou
     finally:
         await egress.aclose()
     assert kv.calls == []
+
+
+async def test_http_goes_only_to_what_the_operator_allows(
+    app, signing_database, provider, outside, kv, monkeypatch
+) -> None:
+    place, vault, _, _, audit = outside
+    store, _ = await kept(app, vault, place, vault_store(kv.url))
+    egress = way_out(audit, "127.0.0.0/8")
+    vet = egress._vetter.vet
+
+    async def as_if_public(*given):
+        return msgspec.structs.replace(await vet(*given), ruled=False)
+
+    monkeypatch.setattr(egress._vetter, "vet", as_if_public)
+    fetcher = OutsideFetcher(signing_database, KeyService(signing_database, provider), egress)
+    await fetcher.refresh(place.organization_id, [(place.environment_id, "token")])
+    await egress.aclose()
+    assert kv.calls == []
+    async with app.transaction(place.organization_id) as txn:
+        assert "https only" in (await vault.stores.store(txn, place.environment_id, store.id)).last_error
+
+
+@pytest.mark.parametrize(
+    ("url", "allowed", "good"),
+    [
+        ("http://vault.example:8200", [], False),
+        ("http://vault.example:8200", ["other.example:8200"], False),
+        ("http://vault.example:8200", ["vault.example:8201"], False),
+        ("http://10.1.0.1:8200", ["10.2.0.0/16:8200"], False),
+        ("http://vault.example:8200", ["vault.example:8200"], True),
+        ("http://vault.example:8200", ["10.0.0.0/8:8200"], True),
+        ("http://10.1.0.1:8200", ["10.1.0.0/16:8200"], True),
+        ("https://vault.example:8200", [], True),
+    ],
+)
+async def test_http_is_refused_when_a_store_is_set_up(  # noqa: PLR0917 - fixtures
+    app, provider, new_place, url, allowed, good
+) -> None:
+    place = await new_place()
+    policy = EgressPolicy(allow=tuple(AllowRule.parse(each) for each in allowed))
+    vault = VaultService(KeyService(app, provider), policy=policy)
+    async with app.transaction(place.organization_id) as txn:
+        if good:
+            made = await vault.stores.create(txn, SYSTEM, place.environment_id, vault_store(url))
+            assert made.settings["address"] == url
+            return
+        with pytest.raises(StoreInvalid) as caught:
+            await vault.stores.create(txn, SYSTEM, place.environment_id, vault_store(url))
+    (error,) = caught.value.errors
+    assert error.field == "vault.address"
+    assert "use https" in error.message
+    assert "VECTORFLOW_EGRESS_ALLOW" in error.message
 
 
 async def test_what_was_not_asked_for_is_not_guessed(app, signing_database, provider, outside, kv) -> None:

@@ -8,6 +8,7 @@ from vectorflow.alerts.channels import ChannelService
 from vectorflow.alerts.rules import AlertService
 from vectorflow.delivery.live import LiveEvents
 from vectorflow.delivery.service import DeliveryService
+from vectorflow.entry.outbound import outbound_policy
 from vectorflow.fleet.engines import EnginesOfNodes
 from vectorflow.fleet.groups import GroupService
 from vectorflow.fleet.lifecycle import LifecycleService
@@ -86,7 +87,9 @@ class Rooms:
     ) -> None:
         self.keys = keys
         self.signing = SigningService(self.keys, clock)
-        self.vault = VaultService(self.keys, most_file_bytes=settings.lookup_file_bytes)
+        self.vault = VaultService(
+            self.keys, most_file_bytes=settings.lookup_file_bytes, policy=outbound_policy(settings)
+        )
         self._vrl = WorkerVrl(VRL_WORKERS)
         self._workbench = Workbench(self._vrl)
         self.engine_schemas = EngineSchemaService()

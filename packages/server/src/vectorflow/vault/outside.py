@@ -193,7 +193,7 @@ async def _from_vault(
         headers["X-Vault-Namespace"] = settings.namespace
     url = f"{settings.address.rstrip('/')}/v1/{quote(settings.mount)}/data/{quote(path)}"
     caller = Caller("vault.store", organization_id)
-    async with egress.http(caller, limits=_LIMITS, ca_pem=settings.ca_pem or None) as client:
+    async with egress.http(caller, limits=_LIMITS, ca_pem=settings.ca_pem or None, plain=False) as client:
         answer = await client.request(HttpRequest(url=url, headers=headers))
     if answer.status != 200:
         raise StoreFailed(_VAULT_WORDS.get(answer.status, f"Vault answered {answer.status}."))
@@ -213,7 +213,7 @@ async def _from_aws(
     settings = msgspec.convert(store.row.settings, AwsSettings)
     identity = _Given(AwsCredentials(store.credentials.access_key_id, store.credentials.secret_access_key))
     caller = Caller("vault.store", organization_id)
-    async with egress.http(caller, limits=_LIMITS) as client:
+    async with egress.http(caller, limits=_LIMITS, plain=False) as client:
         try:
             found = await call_json(
                 client,

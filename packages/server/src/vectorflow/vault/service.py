@@ -10,6 +10,7 @@ from vectorflow.kernel.ids import new_id
 from vectorflow.kernel.permissions import Permission
 from vectorflow.keys.service import KeyService
 from vectorflow.platform.database import Transaction
+from vectorflow.platform.egress.policy import EgressPolicy
 from vectorflow.vault.certificates import CertificateService
 from vectorflow.vault.columns import secret_cell
 from vectorflow.vault.errors import (
@@ -51,7 +52,12 @@ class VaultService:
     """Keeps secrets, tells where they are used and where they may go, and lends values to the signer."""
 
     def __init__(
-        self, keys: KeyService, *, outside: OutsideValues | None = None, most_file_bytes: int = 50 * 2**20
+        self,
+        keys: KeyService,
+        *,
+        outside: OutsideValues | None = None,
+        most_file_bytes: int = 50 * 2**20,
+        policy: EgressPolicy | None = None,
     ) -> None:
         self._keys = keys
         self._lending = Lending(keys, outside)
@@ -59,7 +65,7 @@ class VaultService:
         self.variables = VariableService(keys)
         self.certificates = CertificateService(keys)
         self.lookup_files = LookupFileService(most_file_bytes)
-        self.stores = StoreService(keys)
+        self.stores = StoreService(keys, policy or EgressPolicy())
 
     async def secrets(
         self,

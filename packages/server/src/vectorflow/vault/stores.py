@@ -13,6 +13,9 @@ from vectorflow.kernel.errors import FieldError
 from vectorflow.kernel.ids import new_id
 from vectorflow.keys.service import KeyService
 from vectorflow.platform.database import Transaction
+from vectorflow.platform.egress.destination import parse_destination
+from vectorflow.platform.egress.errors import DestinationInvalid
+from vectorflow.platform.egress.policy import EgressPolicy, Kind
 from vectorflow.vault.columns import store_cell
 from vectorflow.vault.errors import StoreInUse, StoreInvalid, StoreNameTaken, StoreNotFound
 from vectorflow.vault.names import in_words, name_errors
@@ -79,8 +82,9 @@ class Backend(msgspec.Struct, frozen=True):
 class StoreService:
     """Keeps stores. Their credentials are sealed, and only the signer opens them."""
 
-    def __init__(self, keys: KeyService) -> None:
+    def __init__(self, keys: KeyService, policy: EgressPolicy) -> None:
         self._keys = keys
+        self._policy = policy
 
     async def stores(self, txn: Transaction, environment_id: UUID) -> list[StoreRow]:
         """Return an environment's stores by name."""
@@ -99,7 +103,7 @@ class StoreService:
 
     async def create(self, txn: Transaction, actor: Actor, environment_id: UUID, new: NewStore) -> StoreRow:
         """Keep a new store. Raises `StoreInvalid`, `StoreNameTaken` or `KeysUnavailable`."""
-        problems = [*name_errors(new.name), *_errors(new)]
+        problems = [*name_errors(new.name), *_errors(new, self._policy)]
         if problems:
             raise StoreInvalid(errors=problems)
         store_id = new_id()
@@ -134,7 +138,7 @@ class StoreService:
 
         Raises `StoreInvalid` or `StoreNotFound`.
         """
-        problems = _errors(new)
+        problems = _errors(new, self._policy)
         if new.resolve != row.resolve or ("aws" if new.aws else "vault") != row.kind:
             problems.append(FieldError("resolve", "kind and way of a store stay; make another one"))
         if problems:
@@ -188,10 +192,10 @@ def outside_reference(row: StoreRow, outside: Outside) -> list[FieldError]:
     return []
 
 
-def _errors(new: NewStore) -> list[FieldError]:
+def _errors(new: NewStore, policy: EgressPolicy) -> list[FieldError]:
     if (new.vault is None) == (new.aws is None):
         return [FieldError("vault", "set exactly one of vault and aws")]
-    problems = _vault_errors(new.vault) if new.vault else _aws_errors(new.aws, new.resolve)
+    problems = _vault_errors(new.vault, policy) if new.vault else _aws_errors(new.aws, new.resolve, policy)
     if new.resolve == "node":
         if new.vault is not None:
             message = (
@@ -216,8 +220,8 @@ def _errors(new: NewStore) -> list[FieldError]:
     return problems
 
 
-def _vault_errors(settings: VaultSettings) -> list[FieldError]:
-    problems = _url_errors("vault.address", settings.address)
+def _vault_errors(settings: VaultSettings, policy: EgressPolicy) -> list[FieldError]:
+    problems = _url_errors("vault.address", settings.address, policy)
     if not _SEGMENT.fullmatch(settings.mount):
         problems.append(FieldError("vault.mount", "write the path of the KV engine, such as secret"))
     if settings.namespace and not _SEGMENT.fullmatch(settings.namespace.rstrip("/")):
@@ -227,7 +231,7 @@ def _vault_errors(settings: VaultSettings) -> list[FieldError]:
     return problems
 
 
-def _aws_errors(settings: AwsSettings | None, resolve: str) -> list[FieldError]:
+def _aws_errors(settings: AwsSettings | None, resolve: str, policy: EgressPolicy) -> list[FieldError]:
     if settings is None:
         return []
     problems = (
@@ -236,21 +240,30 @@ def _aws_errors(settings: AwsSettings | None, resolve: str) -> list[FieldError]:
         else [FieldError("aws.region", "write a region such as eu-central-1")]
     )
     if settings.endpoint:
-        problems += _url_errors("aws.endpoint", settings.endpoint)
+        problems += _url_errors("aws.endpoint", settings.endpoint, policy)
     if resolve == "node" and not _SECRET_ID.fullmatch(settings.secret_id):
         problems.append(FieldError("aws.secret_id", "name the secret whose keys the node reads"))
     return problems
 
 
-def _url_errors(field: str, url: str) -> list[FieldError]:
+def _url_errors(field: str, url: str, policy: EgressPolicy) -> list[FieldError]:
     message = "write scheme, host and port, such as https://vault.example.com:8200"
     try:
         parts = urlsplit(url)
         good = parts.scheme in ("https", "http") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
+        destination = parse_destination(parts.hostname or "", parts.port or 80)
+    except (ValueError, DestinationInvalid):
         return [FieldError(field, message)]
     extra = parts.query or parts.fragment or parts.username is not None or parts.path not in ("", "/")
-    return [] if good and not extra else [FieldError(field, message)]
+    if not good or extra:
+        return [FieldError(field, message)]
+    if parts.scheme == "http" and not policy.may_name(Kind.HTTP, destination):
+        message = (
+            "use https: over http the credentials and the secrets could be read on the way. Only the operator can "
+            "allow it for an inner host, by VECTORFLOW_EGRESS_ALLOW"
+        )
+        return [FieldError(field, message)]
+    return []
 
 
 def _entry(action: AuditAction, actor: Actor, row: StoreRow, summary: str) -> AuditEntry:

@@ -5,6 +5,7 @@ import gzip
 import time
 from uuid import uuid4
 
+import msgspec
 import pytest
 from packages.server.tests.platform.egress.servers import answer, http_server, listening
 
@@ -352,3 +353,32 @@ async def test_a_stream_is_read_as_it_comes(make, resolver) -> None:
     ):
         assert stream.status == 200
         assert await anext(stream.chunks()) == b"one"
+
+
+async def test_without_plain_only_what_is_allowed_is_written_to_before_tls(
+    make, resolver, authority, monkeypatch
+) -> None:
+    resolver.set("a.example", ["127.0.0.1"])
+    context = authority.server_context("a.example")
+    async with (
+        http_server(answer(200, b"ok")) as open_server,
+        http_server(answer(200, b"ok"), context=context) as server,
+    ):
+        bench = make(f"127.0.0.1:{open_server.port}", f"127.0.0.1:{server.port}")
+        plain, tls = (HttpRequest(url=f"{scheme}://a.example:{each.port}/") for scheme, each in
+                      (("http", open_server), ("https", server)))  # fmt: skip
+        async with client_of(bench, plain=False) as client:
+            assert (await client.request(plain)).status == 200
+        vet = bench.egress._vetter.vet
+
+        async def as_if_public(*given):
+            return msgspec.structs.replace(await vet(*given), ruled=False)
+
+        monkeypatch.setattr(bench.egress._vetter, "vet", as_if_public)
+        async with client_of(bench, plain=False) as client:
+            with pytest.raises(EgressRefused, match="https only"):
+                await client.request(plain)
+            assert (await client.request(tls)).status == 200
+        async with client_of(bench) as client:
+            assert (await client.request(plain)).status == 200
+        assert len(open_server.requests) == 2

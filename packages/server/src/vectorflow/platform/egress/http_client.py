@@ -56,10 +56,10 @@ class HttpClient:
     Use it as a context manager, or call `aclose`. It keeps no cookies and reads no environment.
     """
 
-    def __init__(self, dialer: Dialer, context: ssl.SSLContext) -> None:
+    def __init__(self, dialer: Dialer, context: ssl.SSLContext, *, plain: bool = True) -> None:
         self._dialer = dialer
         self._limits = dialer.limits
-        self._transport = PinnedTransport(dialer, context)
+        self._transport = PinnedTransport(dialer, context, plain=plain)
 
     async def request(self, request: HttpRequest) -> HttpAnswer:
         """Send a request and return the whole answer, whatever its status.

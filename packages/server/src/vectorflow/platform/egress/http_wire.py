@@ -14,7 +14,12 @@ from anyio.streams.tls import TLSAttribute, TLSStream
 
 from vectorflow.platform.egress.destination import parse_destination
 from vectorflow.platform.egress.dialer import Dialer
-from vectorflow.platform.egress.errors import EgressCertificateRefused, EgressFailed, EgressTimedOut
+from vectorflow.platform.egress.errors import (
+    EgressCertificateRefused,
+    EgressFailed,
+    EgressRefused,
+    EgressTimedOut,
+)
 from vectorflow.platform.egress.policy import Kind
 
 MAX_CONNECTIONS = 10
@@ -23,11 +28,12 @@ _BROKEN = (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError, ssl.SS
 
 
 class PinnedStream(httpcore2.AsyncNetworkStream):
-    """One connection to a vetted address, plain or by TLS."""
+    """One connection to a vetted address, plain or by TLS. One that is not `writable` waits for TLS."""
 
-    def __init__(self, stream: ByteStream, host: str) -> None:
+    def __init__(self, stream: ByteStream, host: str, *, writable: bool = True) -> None:
         self._stream = stream
         self._host = host
+        self._writable = writable
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
         """Return what has come; nothing when the other side is done."""
@@ -40,7 +46,11 @@ class PinnedStream(httpcore2.AsyncNetworkStream):
             raise httpcore2.ReadError from None
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
-        """Send all bytes."""
+        """Send all bytes. Raises `EgressRefused` when they would go out unencrypted and may not."""
+        if not self._writable:
+            raise EgressRefused(
+                f"{self._host} is asked over https only; http is for hosts that the operator allows."
+            )
         if buffer:
             try:
                 with _within(timeout, self._host):
@@ -84,10 +94,14 @@ class PinnedStream(httpcore2.AsyncNetworkStream):
 
 
 class PinnedBackend(httpcore2.AsyncNetworkBackend):
-    """Gives the library connections; each is resolved, vetted and opened here, once."""
+    """Gives the library connections; each is resolved, vetted and opened here, once.
 
-    def __init__(self, dialer: Dialer) -> None:
+    Without `plain` only what the operator's allow-list names is written to before TLS stands.
+    """
+
+    def __init__(self, dialer: Dialer, *, plain: bool = True) -> None:
         self._dialer = dialer
+        self._plain = plain
 
     async def connect_tcp(
         self,
@@ -101,7 +115,8 @@ class PinnedBackend(httpcore2.AsyncNetworkBackend):
         vetted = await self._dialer.vet(Kind.HTTP, parse_destination(host, port))
         opened = await self._dialer.connect(vetted)
         try:
-            return PinnedStream(await SocketStream.from_socket(opened), host)
+            stream = await SocketStream.from_socket(opened)
+            return PinnedStream(stream, host, writable=self._plain or vetted.ruled)
         except BaseException:
             opened.close()
             raise
@@ -125,11 +140,11 @@ class _Body(httpx2.AsyncByteStream):
 class PinnedTransport(httpx2.AsyncBaseTransport):
     """An httpx2 transport whose connections go to vetted addresses. It follows nothing and reads no environment."""
 
-    def __init__(self, dialer: Dialer, context: ssl.SSLContext) -> None:
+    def __init__(self, dialer: Dialer, context: ssl.SSLContext, *, plain: bool = True) -> None:
         self._connect_seconds = dialer.limits.connect_seconds
         self._pool = httpcore2.AsyncConnectionPool(
             ssl_context=context,
-            network_backend=PinnedBackend(dialer),
+            network_backend=PinnedBackend(dialer, plain=plain),
             max_connections=MAX_CONNECTIONS,
             keepalive_expiry=KEEP_ALIVE_SECONDS,
         )

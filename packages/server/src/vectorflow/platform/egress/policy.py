@@ -141,6 +141,15 @@ class EgressPolicy(msgspec.Struct, frozen=True, kw_only=True):
         if self.cloud and self.allow:
             raise EgressPolicyInvalid("In cloud mode no destination can be allowed; take the allow-list out.")
 
+    def may_name(self, kind: Kind, destination: Destination) -> bool:
+        """Tell whether the allow-list may name a destination; for a name, a network is judged when it is called."""
+        literal = destination.address
+        return any(
+            rule.covers(destination.host, literal) if literal is not None or rule.network is None else True
+            for rule in self.allow
+            if rule.covers_port(destination.port, self.ports[kind])
+        )
+
     def port_possible(self, kind: Kind, port: int) -> bool:
         """Tell whether any destination of this kind may have this port, before a name is resolved."""
         usual = self.ports[kind]

@@ -39,10 +39,18 @@ class Egress:
         self._stream_context = trust.system_context(policy)
 
     def http(
-        self, caller: Caller, *, limits: EgressLimits | None = None, ca_pem: str | None = None
+        self,
+        caller: Caller,
+        *,
+        limits: EgressLimits | None = None,
+        ca_pem: str | None = None,
+        plain: bool = True,
     ) -> HttpClient:
-        """Return a client for HTTP and HTTPS, to be closed by the caller."""
-        return HttpClient(self._dialer(caller, limits), _context(self._http_context, ca_pem))
+        """Return a client for HTTP and HTTPS, to be closed by the caller.
+
+        Without `plain` HTTP without TLS goes only to what the operator allows, for calls that carry credentials.
+        """
+        return HttpClient(self._dialer(caller, limits), _context(self._http_context, ca_pem), plain=plain)
 
     def smtp(
         self, caller: Caller, *, limits: EgressLimits | None = None, ca_pem: str | None = None
