@@ -187,7 +187,7 @@ async def test_an_inner_address_is_not_asked(app, signing_database, provider, ou
     assert kv.calls == []
 
 
-async def test_http_goes_only_to_what_the_operator_allows(
+async def test_http_goes_only_to_what_the_operator_allows(  # noqa: PLR0917 - fixtures
     app, signing_database, provider, outside, kv, monkeypatch
 ) -> None:
     place, vault, _, _, audit = outside

@@ -1,11 +1,12 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
-import type { PlaceGiven, Secret, WaitingPlace } from '@/api/gen'
+import type { Secret, WaitingPlace } from '@/api/gen'
 import { approveSecretDestination, revokeSecretDestination, updateSecretSettings } from '@/api/gen'
 import {
   listSecretDestinationsOptions,
   listSecretDestinationsQueryKey,
   listSecretsQueryKey,
+  listSecretStoresOptions,
   listSecretVersionsOptions,
 } from '@/api/gen/@tanstack/react-query.gen'
 import { useCan, useScope } from '@/app/scope'
@@ -14,19 +15,16 @@ import { t } from '@/lib/i18n'
 import { Button } from '@/ui/button'
 import { Dialog } from '@/ui/dialog'
 import { TextField } from '@/ui/field'
-import { Section } from '@/ui/page'
+import { Facts, Section } from '@/ui/page'
 import { InlineError } from '@/ui/states'
+import { askedBy } from './outside-fields'
+import { placeOf } from './waiting-places'
 
 function lines(text: string): string[] {
   return text
     .split(/[\n,]/)
     .map((each) => each.trim())
     .filter((each) => each !== '')
-}
-
-function placeOf(waiting: WaitingPlace): PlaceGiven {
-  const { secret, component_type, option_path, destination } = waiting
-  return { secret, component_type, option_path, destination }
 }
 
 /** What is not the value of a secret: its end, its reminder, where it may be used, where it goes, and its history. */
@@ -73,6 +71,7 @@ export function RulesDialog({ secret, onClose }: { secret: Secret; onClose: () =
   return (
     <Dialog title={secret.name} isOpen onClose={onClose} width="wide" footer={footer}>
       <div className="flex flex-col gap-3">
+        {secret.outside !== null && <Outside outside={secret.outside} />}
         <TextField label={t('Description')} value={description} onChange={setDescription} maxLength={500} isDisabled={!mayWrite} />
         <div className="grid gap-3 sm:grid-cols-2">
           <TextField label={t('Expires on')} value={ends} onChange={setEnds} placeholder="2027-01-31" isDisabled={!mayWrite} hint={t('Year, month, day. It is told 14 days before.')} />
@@ -86,6 +85,21 @@ export function RulesDialog({ secret, onClose }: { secret: Secret; onClose: () =
       <Places secret={secret} mayWrite={mayWrite} />
       <History secret={secret} />
     </Dialog>
+  )
+}
+
+function Outside({ outside }: { outside: NonNullable<Secret['outside']> }) {
+  const { org, env } = useScope()
+  const store = useQuery(listSecretStoresOptions({ path: { org, env } })).data?.items.find((each) => each.id === outside.store_id)
+  if (store === undefined) return null
+  const where = [outside.path, outside.field].filter((each) => each !== undefined && each !== '').join(' · ')
+  return (
+    <Facts
+      items={[
+        [t('Store'), `${store.name}, ${askedBy(store)}`],
+        [t('In it'), <span key="where" className="font-mono text-sm [overflow-wrap:anywhere]">{where}</span>],
+      ]}
+    />
   )
 }
 

@@ -1,9 +1,10 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
-import type { KeptVariable } from '@/api/gen'
+import type { KeptVariable, PlaceGiven } from '@/api/gen'
 import { createVariable, deleteVariable, updateVariable } from '@/api/gen'
 import { listVariablesOptions, listVariablesQueryKey } from '@/api/gen/@tanstack/react-query.gen'
 import { useCan, useScope } from '@/app/scope'
+import { WaitingPlaces } from '@/features/secrets/waiting-places'
 import { formatAge } from '@/lib/format'
 import { t } from '@/lib/i18n'
 import { useNow } from '@/lib/now'
@@ -108,11 +109,12 @@ function VariableDialog({ variable, onClose }: { variable: KeptVariable | null; 
   const [text, setText] = useState(() =>
     variable === null || variable.sensitive ? '' : Array.isArray(variable.value) ? variable.value.join('\n') : String(variable.value),
   )
+  const [places, setPlaces] = useState<PlaceGiven[]>([])
   const save = useMutation({
     mutationFn: async () => {
       const value = typedValue(type, text)
       if (variable === null) await createVariable({ path, body: { name, type, value, sensitive, description }, throwOnError: true })
-      else await updateVariable({ path: { ...path, id: variable.id }, headers: { 'If-Match': variable.etag }, body: { value, description }, throwOnError: true })
+      else await updateVariable({ path: { ...path, id: variable.id }, headers: { 'If-Match': variable.etag }, body: { value, description, places }, throwOnError: true })
     },
     onSuccess: () => {
       void queryClient.invalidateQueries({ queryKey: listVariablesQueryKey({ path }).slice(0, 1) })
@@ -147,6 +149,7 @@ function VariableDialog({ variable, onClose }: { variable: KeptVariable | null; 
         )}
         <TextField label={t('Value')} mono {...(type === 'list' ? { rows: 5 } : {})} type={sensitive ? 'password' : 'text'} autoComplete="off" value={text} onChange={setText} hint={hints[type]} />
         <TextField label={t('Description')} value={description} onChange={setDescription} maxLength={500} />
+        {variable?.sensitive === true && <WaitingPlaces secret={`var.${variable.name}`} chosen={places} onChange={setPlaces} />}
         {save.error !== null && <InlineError error={save.error} />}
       </div>
     </Dialog>
