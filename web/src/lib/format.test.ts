@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { formatAge, formatBytes, formatDuration, formatRate, formatTime } from './format'
 import { t } from './i18n'
-import { ApiError, describeError, isProblemType, toApiError } from './problem'
+import { ApiError, describeError, fieldErrors, isProblemType, toApiError } from './problem'
 import { setTimeZone } from './time-zone'
 
 it('rates never round a trickle to nothing', () => {
@@ -25,6 +25,9 @@ it('errors keep the words and the id of the server', () => {
   const error = toApiError(problem, new Response(null, { status: 409 }))
   expect(describeError(error)).toEqual({ status: 409, title: 'In use', detail: 'Still used', id: 'abc' })
   expect(isProblemType(error, 'vault.in-use')).toBe(true)
+  expect(fieldErrors(error)).toEqual([])
+  const errors = [{ field: 'vault.address', message: 'use https' }]
+  expect(fieldErrors(toApiError({ ...problem, errors }, new Response(null, { status: 422 })))).toEqual(errors)
   expect(describeError(toApiError(new TypeError('fetch failed'), undefined)).title).toBe('The server cannot be reached')
   expect(toApiError('<html>', new Response(null, { status: 502 }))).toEqual(new ApiError(502, null))
 })

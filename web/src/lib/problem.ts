@@ -1,4 +1,4 @@
-import type { Problem } from '@/api/gen'
+import type { FieldError, Problem } from '@/api/gen'
 import { t } from './i18n'
 
 /** A failed call: the server's problem document, or what stood in its place. */
@@ -48,6 +48,11 @@ export function describeError(error: unknown): { status: number; title: string; 
     detail: error instanceof Error ? error.message : String(error),
     id: null,
   }
+}
+
+/** What is wrong with which field, when the server says so. */
+export function fieldErrors(error: unknown): FieldError[] {
+  return error instanceof ApiError ? (error.problem?.errors ?? []) : []
 }
 
 /** Whether an error is the given problem, by the end of its type (`pipelines.still-deployed`). */

@@ -72,8 +72,10 @@ class AllowRule(msgspec.Struct, frozen=True):
 
     def covers(self, host: str, address: Address) -> bool:
         """Tell whether the rule names this host, or a network that holds this address."""
-        if self.network is not None:
-            return address in self.network
+        return self.covers_host(host) if self.network is None else address in self.network
+
+    def covers_host(self, host: str) -> bool:
+        """Tell whether the rule names this host."""
         if self.host is not None and self.host.startswith("."):
             return host.endswith(self.host)
         return host == self.host
@@ -144,11 +146,10 @@ class EgressPolicy(msgspec.Struct, frozen=True, kw_only=True):
     def may_name(self, kind: Kind, destination: Destination) -> bool:
         """Tell whether the allow-list may name a destination; for a name, a network is judged when it is called."""
         literal = destination.address
-        return any(
-            rule.covers(destination.host, literal) if literal is not None or rule.network is None else True
-            for rule in self.allow
-            if rule.covers_port(destination.port, self.ports[kind])
-        )
+        rules = [rule for rule in self.allow if rule.covers_port(destination.port, self.ports[kind])]
+        if literal is None:
+            return any(rule.network is not None or rule.covers_host(destination.host) for rule in rules)
+        return any(rule.covers(destination.host, literal) for rule in rules)
 
     def port_possible(self, kind: Kind, port: int) -> bool:
         """Tell whether any destination of this kind may have this port, before a name is resolved."""
