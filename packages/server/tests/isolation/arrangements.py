@@ -25,6 +25,7 @@ SAID_TWICE = {
         "team_membership_put",
         2,
     ): "the key that the conflict is about holds the organisation",
+    ("fleet/store/nodes.py", "node_counts", 9): "how many pipelines a node has is not counted there",
 }
 # Statements that are not run as the others are, with the test that runs them.
 APART = {
@@ -83,8 +84,21 @@ _NODE_STATES = (
         ),
         _EVERY_NODE,
     ),
+    Arrangement(
+        (
+            _REACHABLE,
+            _FRESH,
+            _RESTING,
+            "update bundles set generation = 1",
+            "update reports set kind = 'refused', generation = 9e15::bigint",
+            _copied("reports", ":other", '{"sequence": 999999, "kind": "applied"}'),
+            "update assignments set desired = 'run'",
+        ),
+        _EVERY_NODE,
+    ),
     Arrangement((_REACHABLE, _FRESH, _WELL, _RESTING), _EVERY_NODE | {"maintenance": True}),
 )
+_FILED = "update pipelines set folder = 'f', tags = '{t}', deleted_at = null"
 _IN_USE = "update revisions set secrets = '{s}', files = '{f}'"
 
 ARRANGEMENTS: Mapping[tuple[str, str], Sequence[Arrangement]] = {
@@ -149,14 +163,15 @@ ARRANGEMENTS: Mapping[tuple[str, str], Sequence[Arrangement]] = {
     ],
     ("fleet/store/assignments.py", "target_list"): [Arrangement((_REACHABLE,), _ALL_NODES)],
     ("fleet/store/bundles.py", "wanted_list"): [
-        Arrangement((_REACHABLE,)),
-        Arrangement(
-            (
-                _REACHABLE,
+        Arrangement((_REACHABLE, *more), {"node_ids": "=select array_agg(distinct id) from nodes"})
+        for more in (
+            [],
+            ["update nodes set admission = 'pending' where organization_id = :mine"],
+            [
                 _copied("revisions", ":other", f'{{"id": "{_ANOTHER}", "number": 99}}'),
                 "update assignments set previous_revision = 99",
-            )
-        ),
+            ],
+        )
     ],
     ("fleet/store/bundles.py", "file_content"): [
         Arrangement(
@@ -221,9 +236,33 @@ ARRANGEMENTS: Mapping[tuple[str, str], Sequence[Arrangement]] = {
             )
         ),
     ],
-    ("fleet/store/nodes.py", "node_list"): _NODE_STATES,
+    ("fleet/store/nodes.py", "node_list"): (
+        *_NODE_STATES,
+        Arrangement(
+            (
+                _REACHABLE,
+                _copied("nodes", ":other", f'{{"id": "{_ANOTHER}", "name": "!", "machine_id": "m"}}'),
+            ),
+            _EVERY_NODE | {"limit": 1},
+        ),
+    ),
     ("fleet/store/nodes.py", "node_counts"): _NODE_STATES,
     ("fleet/store/nodes.py", "node_get"): _NODE_STATES,
+    ("fleet/store/reports.py", "report_conflicts"): [
+        Arrangement(
+            (
+                "update reports set kind = 'applied', at = '2001-01-01' where organization_id = :mine",
+                "update reports set kind = 'refused' where organization_id = :other",
+            ),
+            {
+                "nodes": "=select array_agg(node_id order by node_id, sequence) from reports where kind = 'applied'",
+                "sequences": "=select array_agg(sequence order by node_id, sequence) from reports where kind = 'applied'",
+                "kinds": f"=select array_agg('{kind}'::text) from reports where kind = 'applied'",
+                "ats": "=select array_agg('2001-01-01'::timestamptz) from reports where kind = 'applied'",
+            },
+        )
+        for kind in ("applied", "stopped")
+    ],
     ("fleet/store/reports.py", "report_newest_of"): [
         Arrangement(("update reports set generation = 9e15::bigint",))
     ],
@@ -316,6 +355,8 @@ ARRANGEMENTS: Mapping[tuple[str, str], Sequence[Arrangement]] = {
         ),
         Arrangement(),
     ],
+    ("pipelines/filing/store.py", "folder_counts"): [Arrangement((_FILED,))],
+    ("pipelines/filing/store.py", "tag_counts"): [Arrangement((_FILED,))],
     ("pipelines/store.py", "revision_references"): [Arrangement((_IN_USE,))],
     ("pipelines/store.py", "revision_files"): [Arrangement((_IN_USE,))],
     ("telemetry/store.py", "run_list"): [Arrangement(("update node_presence set heartbeat_seconds = 77",))],
@@ -327,6 +368,24 @@ ARRANGEMENTS: Mapping[tuple[str, str], Sequence[Arrangement]] = {
             ),
             {"minutes": 60, "metric": "received", "bucket": 60},
         ),
+    ],
+    ("telemetry/taps/store/taps.py", "tap_node_list"): [
+        Arrangement(
+            (
+                "update statements set kind = 'tap', state = 'done', "
+                "node_id = (select node_id from tap_nodes order by tap_id, node_id limit 1), "
+                "arguments = json_build_object('tap', (select tap_id from tap_nodes order by tap_id, node_id limit 1))",
+                "update statements set state = 'refused' where organization_id = :other",
+                "update tap_nodes set ended = ''",
+            ),
+            {"tap_ids": "=select array_agg(distinct tap_id) from tap_nodes"},
+        ),
+    ],
+    ("telemetry/taps/store/taps.py", "batch_take"): [
+        Arrangement((_copied("tap_batches", ":other", f'{{"id": "{_ANOTHER}"}}'),), {"limit": 1}),
+    ],
+    ("telemetry/taps/store/taps.py", "relay_key_swap"): [
+        Arrangement((r"update taps set ended_at = null, relay_key = '\x01" + "00" * 40 + "'",)),
     ],
     ("tenancy/lifecycle/store.py", "organization_resume"): [
         Arrangement(("update organizations set suspended_at = now(), suspended_reason = 'r'",)),

@@ -130,9 +130,8 @@ async def wanted_list(txn: Transaction, node_ids: Sequence[UUID]) -> list[Wanted
             select a.organization_id, a.pipeline_id, a.revision, a.desired, a.reason, a.attempt, a.previous_revision,
                 array_agg(w.place::integer - 1) as nodes
             from unnest(%(node_ids)s::uuid[]) with ordinality as w (id, place)
-            join nodes n on n.organization_id = %(organization_id)s and n.id = w.id and n.admission = 'admitted'
-            join assignments a on a.organization_id = n.organization_id and a.node_id = n.id
-            where a.organization_id = %(organization_id)s
+            join assignments a on a.organization_id = %(organization_id)s and a.node_id = w.id
+            join nodes n on n.organization_id = a.organization_id and n.id = a.node_id and n.admission = 'admitted'
             group by 1, 2, 3, 4, 5, 6, 7)
         select a.pipeline_id, p.name, a.revision as number, r.sha256, length(r.yaml) as size,
             a.desired, a.reason, a.attempt, r.secrets, r.files, r.stores, a.previous_revision as previous,
@@ -143,7 +142,6 @@ async def wanted_list(txn: Transaction, node_ids: Sequence[UUID]) -> list[Wanted
             and r.number = a.revision
         left join revisions old on old.organization_id = a.organization_id and old.pipeline_id = a.pipeline_id
             and old.number = a.previous_revision
-        where a.organization_id = %(organization_id)s
         order by a.pipeline_id""",
         {"node_ids": list(node_ids)},
     )

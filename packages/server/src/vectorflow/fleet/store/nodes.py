@@ -129,23 +129,23 @@ _PAGE: Final[LiteralString] = (
     + " order by n.name, n.id limit %(limit)s))"
 )
 
+_IN_ORDER: Final[LiteralString] = """
+    and (%(after_name)s::text is null or (name, id) > (%(after_name)s, %(after_id)s::uuid))
+    order by name, id limit %(limit)s"""
+_LIST: Final[LiteralString] = "select * from (" + _STATUS + " and " + SELECTED + _FOUND + _IN_ORDER  # noqa: S608 - literals alone
+_LIST_OF_PAGE: Final[LiteralString] = (
+    "select * from (" + _STATUS + " and " + SELECTED + _PAGE + _FOUND + _IN_ORDER  # noqa: S608 - literals alone
+)
+
 
 async def node_list(
     txn: Transaction, environment_id: UUID, wanted: NodeFilter, *, after: tuple[str, UUID] | None, limit: int
 ) -> list[NodeRow]:
     """Return nodes of an environment by name; those that are gone only when asked for by status."""
     computed = wanted.status or wanted.reason or wanted.version or wanted.maintenance is not None
-    found_first: LiteralString = "" if computed else _PAGE
     return await txn.rows(
         NodeRow,
-        "select * from ("  # noqa: S608 - literals alone; values are bound
-        + _STATUS
-        + " and "
-        + SELECTED
-        + found_first
-        + _FOUND
-        + """ and (%(after_name)s::text is null or (name, id) > (%(after_name)s, %(after_id)s::uuid))
-        order by name, id limit %(limit)s""",
+        _LIST if computed else _LIST_OF_PAGE,
         _filter_parameters(environment_id, wanted)
         | {
             "after_name": after[0] if after else None,
