@@ -40,6 +40,9 @@ class CountingDatabase:
     async def rows(self, into, sql, parameters):
         return []
 
+    async def rows_of_ids(self, sql, parameters):
+        return []
+
 
 def authority() -> NodeAuthority:
     return NodeAuthority(ORGANIZATION, "acme", uuid.uuid4(), uuid.uuid4(), b"", bytes(PAIR.verify_key), b"")
