@@ -28,3 +28,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
             EmbeddedPostgres(directory / "postgres").end_leftover()
         shutil.rmtree(directory, ignore_errors=True)
         del os.environ[RUN_DIRECTORY]
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name bytes by their parameter: compressed ones hold the time, and two workers must call a test the same."""
+    return argname if isinstance(val, bytes) else None
