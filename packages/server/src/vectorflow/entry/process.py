@@ -30,6 +30,7 @@ from vectorflow.keys.own_keys import OwnKeyService
 from vectorflow.keys.own_providers import OwnProviders
 from vectorflow.keys.platform_keys import PlatformKeyService
 from vectorflow.keys.service import KeyService
+from vectorflow.pipelines import jobs as pipeline_jobs
 from vectorflow.platform import credentials
 from vectorflow.platform.backup import journal
 from vectorflow.platform.bus import Bus
@@ -100,6 +101,7 @@ class Process:
         telemetry_jobs.register(self.jobs, self._worker_database, logs_days=self.settings.logs_days)
         tap_jobs.register(self.jobs, self._worker_database)
         vault_jobs.register(self.jobs, self._worker_database)
+        pipeline_jobs.register(self.jobs, self._worker_database, self.services.rooms.vault.lookup_files)
         alert_jobs.register(
             self.jobs,
             Evaluator(self._worker_database, self.services.rooms.groups),

@@ -136,6 +136,7 @@ class CertificateService:
         self, txn: Transaction, actor: Actor, certificate_id: UUID, version: int, chain: ReadChain
     ) -> None:
         sha256 = hashlib.sha256(chain.pem).digest()
+        await files.contents_lock_shared(txn)
         if await files.content_insert(txn, sha256, len(chain.pem)):
             await files.content_part_insert(txn, sha256, 0, chain.pem)
         version_id = new_id()

@@ -4,7 +4,7 @@ import asyncio
 import csv
 import hashlib
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from types import TracebackType
 from typing import Self
 from uuid import UUID
@@ -184,9 +184,18 @@ class LookupFileService:
         summary = f"The lookup file {file.name} was deleted."
         await txn.audit(_entry(AuditAction.LOOKUP_FILE_DELETED, actor, file, summary))
 
+    async def hold_contents(self, txn: Transaction) -> None:
+        """Keep uploads waiting until the transaction ends, so that none takes up a content that is on its way out."""
+        await store.contents_lock(txn)
+
+    async def remove_unused(self, txn: Transaction, kept: Sequence[str]) -> int:
+        """Remove contents older than an hour that no version names, but for these digests; `hold_contents` first."""
+        return await store.content_delete_unused(txn, kept)
+
     async def _keep(
         self, txn: Transaction, actor: Actor, file_id: UUID, version: int, upload: Upload
     ) -> None:
+        await store.contents_lock_shared(txn)
         if await store.content_insert(txn, upload.sha256, upload.size):
             most = self.most_bytes * TOTAL_FILES
             if await store.content_total(txn) > most:

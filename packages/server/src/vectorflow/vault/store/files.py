@@ -60,6 +60,20 @@ class FileHash(msgspec.Struct, frozen=True):
     sha256: bytes
 
 
+async def contents_lock(txn: Transaction) -> None:
+    """Wait for uploads under way and keep new ones waiting, until the transaction ends."""
+    await txn.execute(
+        "select pg_advisory_xact_lock(hashtextextended('vault-contents:' || %(organization_id)s::text, 0))"
+    )
+
+
+async def contents_lock_shared(txn: Transaction) -> None:
+    """Keep contents from being removed until the transaction ends."""
+    await txn.execute(
+        "select pg_advisory_xact_lock_shared(hashtextextended('vault-contents:' || %(organization_id)s::text, 0))"
+    )
+
+
 async def content_insert(txn: Transaction, sha256: bytes, size: int) -> bool:
     """Begin a content; False when it is there already."""
     return (
