@@ -478,7 +478,7 @@ class RealAgent:
                 os.kill(pid, signal.SIGKILL)
 
 
-async def until(condition, *, seconds=15.0, why=""):
+async def until(condition, *, seconds=60.0, why=""):
     """Wait until something is true; fail with what was awaited."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):

@@ -76,7 +76,7 @@ def test_each_rule_refuses(bundle, refusal):
 
 def test_every_refusal_has_its_own_code():
     kinds = verify.BundleRefused.__subclasses__()
-    assert len({kind.code for kind in kinds}) == len(kinds) == 8
+    assert len({kind.code for kind in kinds}) == len(kinds) == 9
 
 
 def test_a_stranger_and_another_type_are_forgeries():

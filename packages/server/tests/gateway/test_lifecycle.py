@@ -1,5 +1,7 @@
 """How nodes leave and how doubles are told apart."""
 
+from uuid import UUID
+
 import psycopg
 import pytest
 
@@ -8,7 +10,7 @@ from vectorflow.fleet import service
 from vectorflow.fleet.errors import NodeNotFound, NodeNotInState
 from vectorflow.kernel.actor import SYSTEM
 from vectorflow.platform.http.etag import StaleVersionError
-from vectorflow.platform.jobs import Jobs
+from vectorflow.platform.jobs import Jobs, for_each_organization
 from vectorflow_wire.statements import StatementKind, WipeArguments
 
 from .test_statements import believed
@@ -184,3 +186,17 @@ async def test_nodes_that_are_silent_for_too_long_are_stale_and_then_told_to_lea
         )
     await fleet_jobs.expire_all(world.house.worker, world.house.lifecycle)
     assert [(await node_of(world, each)).status for each in (lost, heard)] == ["leaving", "healthy"]
+
+
+async def test_the_trouble_of_one_organisation_keeps_no_other_waiting(world, new_world) -> None:
+    other = await new_world()
+    seen: list[UUID] = []
+
+    async def work(txn) -> None:
+        if txn.organization_id == world.organization_id:
+            raise RuntimeError
+        seen.append(txn.organization_id)
+
+    await for_each_organization(world.house.worker, work, "test.failed")
+    assert other.organization_id in seen
+    assert world.organization_id not in seen

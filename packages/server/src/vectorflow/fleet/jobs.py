@@ -7,8 +7,8 @@ from vectorflow.fleet.store import lifecycle as store
 from vectorflow.fleet.updates import UpdateService
 from vectorflow.kernel.actor import SYSTEM
 from vectorflow.kernel.errors import VectorFlowError
-from vectorflow.platform.database import Database
-from vectorflow.platform.jobs import Jobs, each_organization
+from vectorflow.platform.database import Database, Transaction
+from vectorflow.platform.jobs import Jobs, for_each_organization
 
 log = structlog.get_logger()
 
@@ -43,19 +43,19 @@ def register(jobs: Jobs, database: Database, lifecycle: LifecycleService, update
 
 async def update_all(database: Database, updates: UpdateService) -> None:
     """Let the updates of every organisation go on."""
-    for organization_id in await each_organization(database):
-        async with database.transaction(organization_id) as txn:
-            await updates.advance(txn)
+    await for_each_organization(database, updates.advance, "fleet.not-updated")
 
 
 async def expire_all(database: Database, lifecycle: LifecycleService) -> None:
     """Tell nodes of every organisation to leave that were silent for too long, some at a time."""
-    for organization_id in await each_organization(database):
-        async with database.transaction(organization_id) as txn:
-            for node in await store.node_overdue(txn, BATCH):
-                try:
-                    await lifecycle.decommission(
-                        txn, node.environment_id, node.id, "keep", if_match=None, actor=SYSTEM
-                    )
-                except VectorFlowError as error:
-                    log.info("node.not-expired", node_id=str(node.id), problem=error.code)
+
+    async def expire(txn: Transaction) -> None:
+        for node in await store.node_overdue(txn, BATCH):
+            try:
+                await lifecycle.decommission(
+                    txn, node.environment_id, node.id, "keep", if_match=None, actor=SYSTEM
+                )
+            except VectorFlowError as error:
+                log.info("node.not-expired", node_id=str(node.id), problem=error.code)
+
+    await for_each_organization(database, expire, "fleet.not-expired")

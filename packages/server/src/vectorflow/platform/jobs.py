@@ -143,3 +143,18 @@ async def each_organization(database: Database) -> list[UUID]:
     """Return every organisation's id, for periodic work (role ``worker`` only)."""
     async with database.unscoped() as txn:
         return await txn.rows_of_ids("select vf.organizations_for_work() as id")
+
+
+async def for_each_organization(
+    database: Database, work: Callable[[Transaction], Awaitable[object]], what: str
+) -> None:
+    """Do periodic work for every organisation, each in a transaction of its own (role ``worker`` only).
+
+    What cannot be done for one is logged as `what`, tried again at the next round, and done for the others now.
+    """
+    for organization_id in await each_organization(database):
+        try:
+            async with database.transaction(organization_id) as txn:
+                await work(txn)
+        except Exception as error:
+            log.warning(what, organization_id=str(organization_id), error=type(error).__name__)

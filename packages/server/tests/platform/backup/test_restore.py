@@ -304,6 +304,8 @@ NOT_NOTED = {
     "sessions": "all of them end with a restore",
     "platform_data_keys": "an older backup holds the key that its values are sealed with",
     "customer_keys": "a customer takes its key away in its own KMS, which no restore touches",
+    "saved_filters": "a person's own note of what to look for, which gives no right",
+    "taps": "a tap ends by itself within minutes, and its events are in no backup",
     "data_keys": "an older backup holds the key that its values are sealed with",
 }
 

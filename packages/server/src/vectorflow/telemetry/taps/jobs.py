@@ -1,8 +1,8 @@
 """Background work on taps: an end to those that nobody reads, and to captures whose time is over."""
 
 from vectorflow.kernel.actor import SYSTEM
-from vectorflow.platform.database import Database
-from vectorflow.platform.jobs import Jobs, each_organization
+from vectorflow.platform.database import Database, Transaction
+from vectorflow.platform.jobs import Jobs, for_each_organization
 from vectorflow.telemetry.taps.service import UNWATCHED_SECONDS, Ended, end
 from vectorflow.telemetry.taps.store import captures, taps
 
@@ -25,9 +25,11 @@ def register(jobs: Jobs, database: Database) -> None:
 
 async def sweep_all(database: Database) -> None:
     """Look after the taps and captures of every organisation."""
-    for organization_id in await each_organization(database):
-        async with database.transaction(organization_id) as txn:
-            overdue = await taps.tap_overdue(txn, unwatched_seconds=2 * UNWATCHED_SECONDS)
-            if overdue:
-                await end(txn, overdue, Ended.TIME, SYSTEM)
-            await captures.capture_expire(txn)
+
+    async def sweep(txn: Transaction) -> None:
+        overdue = await taps.tap_overdue(txn, unwatched_seconds=2 * UNWATCHED_SECONDS)
+        if overdue:
+            await end(txn, overdue, Ended.TIME, SYSTEM)
+        await captures.capture_expire(txn)
+
+    await for_each_organization(database, sweep, "taps.not-swept")
