@@ -43,7 +43,7 @@ def receiver() -> Iterator[Receiver]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     program = installed()
     assert program, "no browser: run scripts/browser.py"
