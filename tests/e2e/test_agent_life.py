@@ -143,6 +143,11 @@ def test_what_runs_already_is_rolled_out_again_at_once(api: Api, node: Node) -> 
         "revision": assignment["revision"], "message": "", "batch_size": None, "watch_seconds": 0,
         "timeout_seconds": 120,
     }  # fmt: skip
+    wait_until(
+        lambda: all(each["state"] == "done" for each in api.get(f"{api.base}/rollouts")["items"]),
+        seconds=SECONDS,
+        what="the rollout of the start is done",
+    )
     made = api.post(f"{api.base}/pipelines/{assignment['pipeline']['id']}/rollouts", order)
     path = f"{api.base}/rollouts/{made['id']}"
     over = wait_until(

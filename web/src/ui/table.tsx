@@ -26,7 +26,7 @@ type TableProps<Row> = {
   columns: Column<Row>[]
   rows: Row[]
   rowKey: (row: Row) => string
-  /** With it, rows can be chosen for what is done to several at once. */
+  /** With it, rows can be chosen for what is done to several at once; not below 640 pixels. */
   choice?: RowChoice<Row>
 }
 
@@ -39,12 +39,13 @@ export type RowChoice<Row> = {
 /** A plain table for lists that stay short. */
 export function Table<Row>({ label, columns, rows, rowKey, choice }: TableProps<Row>) {
   return (
-    <div className="overflow-x-auto">
+    // Positioned, so that what is only for screen readers is cut off with the table and never widens the page.
+    <div className="relative overflow-x-auto">
       <table aria-label={label} className="w-full border-collapse tabular-nums">
         <thead>
           <tr>
             {choice !== undefined && (
-              <th scope="col" className={`${HEAD_CLASS} w-8`}>
+              <th scope="col" className={`${HEAD_CLASS} w-8 max-sm:hidden`}>
                 <ChooseAll keys={rows.map(rowKey)} choice={choice} />
               </th>
             )}
@@ -59,7 +60,7 @@ export function Table<Row>({ label, columns, rows, rowKey, choice }: TableProps<
           {rows.map((row) => (
             <tr key={rowKey(row)} className="hover:bg-hover/60">
               {choice !== undefined && (
-                <td className={CELL_CLASS}>
+                <td className={`${CELL_CLASS} max-sm:hidden`}>
                   <Checkbox
                     hideLabel
                     label={t('Choose {name}', { name: choice.nameOf(row) })}
