@@ -38,6 +38,8 @@ def _addresses(stack: Stack, api: Api) -> Iterator[tuple[str, str]]:
         "templates",
         "import",
         "rollouts",
+        "logs",
+        "updates",
         "alerts",
         "captures",
         "nodes",
