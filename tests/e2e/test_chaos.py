@@ -4,6 +4,7 @@ This is the short form: few agents, one minute. The full size, twenty agents wit
 hundred kills in ten minutes, is `make chaos`.
 """
 
+import os
 from pathlib import Path
 
 import pytest
@@ -46,8 +47,35 @@ ACQUITTED = {
     "killed and started again": _evidence((1, A, 0, 3), (2, A, 6, 9), killed={1}),
     "a candidate that was taken back": _evidence((2, A, 3, 4), (1, A, 0, 9)),
 }
+_TICKS = os.sysconf("SC_CLK_TCK")
+# The sampler slept from the second to the sixth second: the second engine began in the third, long before it was seen.
+ACQUITTED["seen late"] = Evidence(
+    samples=[
+        (1.0, [(1, "100", *A)]),
+        (2.0, [(1, "100", *A)]),
+        (6.0, [(2, str(3 * _TICKS), *A)]),
+        (7.0, [(2, str(3 * _TICKS), *A)]),
+    ],
+    assigned={A: 2},
+    seen={A: (2, 2)},
+    applied=[("node", "beside", 2)],
+)
 CONVICTED = {
     "stopped, then started": (_evidence((1, A, 0, 4), (2, A, 5, 9)), "nobody had killed it"),
+    "begun after the other was gone": (
+        Evidence(
+            samples=[
+                (1.0, [(1, "100", *A)]),
+                (1.2, []),
+                (1.3, [(2, str(int(1.25 * _TICKS)), *A)]),
+                (2.0, [(2, str(int(1.25 * _TICKS)), *A)]),
+            ],
+            assigned={A: 2},
+            seen={A: (2, 2)},
+            applied=[("node", "beside", 2)],
+        ),
+        "nobody had killed it",
+    ),
     "stopped": (_evidence((2, A, 0, 4)), "0 engines run"),
     "one that was to stop": (_evidence((2, A, 0, 9), assigned={}), "was to stop"),
     "two at once": (_evidence((1, A, 0, 9), (2, A, 4, 9)), "2 engines run"),

@@ -4,6 +4,7 @@ Nothing here asks the product how it is. Every engine process that ended must ha
 every node must run what it was assigned, once; and every numbered report must be stored.
 """
 
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,13 +18,22 @@ Place = tuple[str, str]
 
 @dataclass
 class Life:
-    """One engine process: first and last sample it was seen in."""
+    """One engine process: first and last sample it was seen in, and the first in which it was gone.
+
+    A sampler that had to wait for its turn sees late; what an engine did in between is not held against it.
+    """
 
     pid: int
     started: str
     place: Place
     first: float
     last: float
+    gone: float
+
+    @property
+    def born(self) -> float:
+        """When it began: the kernel says so in ticks of the same clock, else the first look counts."""
+        return int(self.started) / os.sysconf("SC_CLK_TCK") if self.started.isdigit() else self.first
 
 
 @dataclass
@@ -51,10 +61,11 @@ class Evidence:
 def lives(samples: Sequence[tuple[float, list[tuple[int, str, str, str]]]]) -> list[Life]:
     """Every engine process of the run."""
     found: dict[tuple[int, str], Life] = {}
-    for at, engines in samples:
+    times = [at for at, _ in samples]
+    for (at, engines), following in zip(samples, [*times[1:], times[-1]], strict=True):
         for pid, started, node, pipeline in engines:
-            life = found.setdefault((pid, started), Life(pid, started, (node, pipeline), at, at))
-            life.last = at
+            life = found.setdefault((pid, started), Life(pid, started, (node, pipeline), at, at, following))
+            life.last, life.gone = at, following
     return list(found.values())
 
 
@@ -91,7 +102,7 @@ def _unexplained_ends(evidence: Evidence) -> list[str]:
 
 def _covered(life: Life, other: Life, killed: set[int]) -> bool:
     """Whether the other ran before this one ended, long enough, and after it, unless it was killed."""
-    before = other.first <= life.last - OVERLAP_SECONDS
+    before = other.born <= life.gone - OVERLAP_SECONDS
     return before and (other.last > life.last or (other.pid in killed and other.last >= life.first))
 
 
