@@ -63,7 +63,7 @@ async def test_a_new_version_takes_over_and_no_engine_notices(agent, gateway, ev
     assert (report.program, report.version, report.reason) == ("agent", NEW, "")
     await eventually(lambda: version_told(gateway) == NEW, why=lambda: version_told(gateway))
     assert agent.engines() == [engine]
-    assert gateway.status().state == PipelineState.RUNNING
+    await eventually(lambda: gateway.status().state == PipelineState.RUNNING)
     assert agent.process.pid == supervisor
     (child,) = agents(agent)
     assert str(agent.state / "releases" / "a") in " ".join(child.cmdline())

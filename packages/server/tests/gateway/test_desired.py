@@ -23,7 +23,7 @@ async def start(world, pipeline_id, **options):
         )
 
 
-async def until(condition, seconds=5.0) -> None:
+async def until(condition, seconds=30.0) -> None:
     deadline = time.monotonic() + seconds
     while not await condition():
         assert time.monotonic() < deadline, "it did not happen in time"

@@ -60,7 +60,7 @@ async def test_keys_of_a_new_organisation_are_made_by_the_sweep(house, running) 
         async with house.app.transaction(organization_id) as txn:
             return await txn.value("select 1 from key_lists where organization_id = %(organization_id)s") == 1
 
-    await until(has_keys, 5)
+    await until(has_keys, 30)
 
 
 async def test_trouble_of_one_sweep_does_not_end_the_signer(world, running, monkeypatch, make_agent) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from uuid import UUID
 
 import pytest
 from nacl.signing import SigningKey
@@ -77,8 +78,13 @@ async def shown(world, updates, made):
     return next(each for each in overview.items if each.id == made.id)
 
 
+VERSIONS: dict[UUID, str] = {}
+"""What each agent last said that it runs."""
+
+
 async def heard(world, agents, version="0.1.0", engine="0.1.0"):
     for agent in agents:
+        VERSIONS[agent.node_id] = version
         await agent.beat(
             agent=AgentHealth(version=version), engine=EngineFacts(kind="vector", version=engine)
         )
@@ -94,7 +100,8 @@ async def advance(world, updates):
 async def asked(world, agent):
     """The update that a node is told now, verified as an agent does; None when it is told none."""
     await agent.poll()
-    answer = await agent.beat(agent=AgentHealth(version="0.1.0"))
+    # A heartbeat that is stored meanwhile must not take back what the agent said of itself.
+    answer = await agent.beat(agent=AgentHealth(version=VERSIONS.get(agent.node_id, "0.1.0")))
     for signed in answer.statements:
         content = statements.verify_statement(
             signed,
