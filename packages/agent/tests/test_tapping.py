@@ -1,4 +1,5 @@
 """Taps through both APIs of Vector, from a statement to batches that nobody can learn a secret from."""
+# shell/hiding.py
 
 import asyncio
 
@@ -166,3 +167,28 @@ async def test_the_policy_adds_names_and_forbids(agent, gateway, eventually):
     told = gateway.tell("tap", wish("t2"))
     report = await answer(gateway, eventually, told)
     assert (report.kind, report.reason) == (ReportKind.STATEMENT_REFUSED, ReportReason.POLICY)
+
+
+async def test_a_secret_of_the_pipeline_is_never_repeated(agent, gateway, eventually):
+    agent.start()
+    await eventually(lambda: gateway.agent_keys)
+    event = {"message": "it says hunter2-and-more, plainly", "hunter2-and-more": 1}
+    gateway.publish(
+        [
+            gateway.pipeline(
+                tap={"event": event},
+                secrets={"pass": "hunter2-and-more"},
+                password="SECRET[vectorflow.pass]",
+            )
+        ]
+    )
+    await eventually(lambda: gateway.told(ReportKind.APPLIED), why=lambda: gateway.reports)
+    gateway.tell("tap", wish("t1"))
+    guess = {"path": ".message", "operator": "contains", "value": "hunter2"}
+    gateway.tell("tap", wish("guess", where=[guess]))
+    await eventually(lambda: gateway.events("t1"))
+    shown = gateway.events("t1")[0]
+    assert shown["message"] == "it says [redacted:secret], plainly"
+    assert "hunter2" not in str(gateway.tapped)
+    looked = await eventually(lambda: [b for b in gateway.tapped.get("guess", []) if b.taken > 5])
+    assert looked[-1].matched == 0

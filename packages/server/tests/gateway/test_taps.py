@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from uuid import UUID
 
 import msgspec
+import psycopg
 import pytest
 
 from vectorflow.delivery.types import NewRollout
@@ -381,6 +382,45 @@ async def test_captures_are_sealed_read_under_audit_erased_and_expire(world, tap
             "delete from captures where organization_id = %(organization_id)s and id = %(id)s",
             {"id": again.id},
         )
+
+
+async def test_a_capture_is_gone_when_its_days_are_over(world, database_url, tapping, running) -> None:
+    tap = await tapping.open(running.pipeline_id)
+
+    async def saved(name, days):
+        wish = CaptureNew(tap_id=tap.id, name=name, events=[CapturedEvent(event={"m": 1})], days=days)
+        async with world.scoped() as txn:
+            return await tapping.captures.save(
+                txn, world.environment_id, wish, tapping.account_id, tapping.actor
+            )
+
+    async def names():
+        async with world.scoped() as txn:
+            listed = await tapping.captures.captures(
+                txn, world.environment_id, pipeline_id=None, after=None, limit=9
+            )
+        return {each.name for each in listed}
+
+    short, long = await saved("short", 2), await saved("long", 3)
+    # Two days and a half later, by the clock that counts: the database's.
+    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as owner:
+        await owner.execute(
+            """update captures set created_at = created_at - interval '60 hours',
+                expires_at = expires_at - interval '60 hours'
+            where organization_id = %s""",
+            [world.organization_id],
+        )
+    async with world.scoped() as txn:
+        with pytest.raises(CaptureNotFound):
+            await tapping.captures.open(txn, world.environment_id, short.id, tapping.actor)
+        await tapping.captures.open(txn, world.environment_id, long.id, tapping.actor)
+    assert await names() == {"long"}
+    await jobs.sweep_all(world.house.worker)
+    async with world.scoped() as txn:
+        left = await txn.value(
+            "select json_agg(name) from captures where organization_id = %(organization_id)s"
+        )
+    assert left == ["long"]
 
 
 async def test_both_sealed_columns_are_sealed_anew(world, tapping, running) -> None:

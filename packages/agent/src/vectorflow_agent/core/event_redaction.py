@@ -12,6 +12,8 @@ from ipaddress import AddressValueError, IPv6Address
 from typing import Any, Final, NamedTuple
 
 REDACTED: Final = "[redacted]"
+KNOWN: Final = "[redacted:secret]"
+"""Stands for a secret of the control plane that an event repeats."""
 KINDS: Final = ("credential", "key", "email", "card", "iban", "ip")
 """Kinds of texts that are found by their form; a node's policy may let some pass (`tap_keep`)."""
 
@@ -125,6 +127,8 @@ class Redactor:
 
     def __init__(self, *, names: Collection[str] = (), keep: Collection[str] = ()) -> None:
         """`names` are further names of fields, compared without case and punctuation; `keep` as in `KINDS`."""
+        self.known: tuple[str, ...] = ()
+        """Secrets whose values are known, longest first: whoever repeats one, wherever, it is replaced."""
         self._names = frozenset(_plain(name.rpartition(".")[2]) for name in names) - {""}
         self._patterns = tuple(pattern for pattern in _PATTERNS if pattern.kind not in keep)
         self._cards = "card" not in keep
@@ -177,6 +181,10 @@ class Redactor:
         return known
 
     def _text(self, text: str) -> str:
+        for value in self.known:
+            if value in text:
+                self.replaced += text.count(value)
+                text = text.replace(value, KNOWN)
         for _, needles, found, instead in self._patterns:
             if any(needle in text for needle in needles):
                 text, count = found.subn(instead, text)

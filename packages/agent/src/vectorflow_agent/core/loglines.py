@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
+from vectorflow_agent.core.event_redaction import KINDS, Redactor
 from vectorflow_wire.logs import LEVELS, LINE_BYTES
 from vectorflow_wire.statements import LogLevel
 
@@ -23,6 +24,8 @@ _PANIC = re.compile(r"thread '[^']*' .*panicked at ")
 _COMPONENT = re.compile(r'\bcomponent_id="?([A-Za-z0-9_.-]{1,128})')
 _TOKEN = re.compile(r"\bvf[ens]_[a-z0-9-]+_[a-z2-7]+_[a-z2-7]+")
 _ANSI = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+# What an engine quotes of an event may hold a credential. Addresses stay: they say what could not be reached.
+_QUOTED: Final = Redactor(keep=frozenset(KINDS) - {"credential", "key"})
 _SPAN: Final = 2000
 _LEAST_SECRET: Final = 4
 _LEAST_SECRET_LINE: Final = 8
@@ -96,11 +99,15 @@ class Parser:
 
 
 def clean(text: str, secrets: Iterable[str]) -> str:
-    """Take secrets, terminal sequences and control characters out of a line. `secrets` stand longest first."""
+    """Take secrets, terminal sequences and control characters out of a line. `secrets` stand longest first.
+
+    What has the form of a credential goes too, known or not.
+    """
     for secret in secrets:
         if secret in text:
             text = text.replace(secret, SECRET)
     text = _TOKEN.sub(SECRET, text)
+    text = str(_QUOTED.event(text))
     if not text.isprintable():
         text = "".join(letter if letter.isprintable() else " " for letter in _ANSI.sub("", text))
     return text.strip()

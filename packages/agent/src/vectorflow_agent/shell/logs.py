@@ -15,10 +15,11 @@ from typing import Final
 from vectorflow_agent.core.loglines import Allowance, Line, at_least, clean, cut
 from vectorflow_agent.shell.client import Gateway, GatewayError
 from vectorflow_agent.shell.context import Context
+from vectorflow_agent.shell.hiding import opened
 from vectorflow_agent.shell.link import Link
 from vectorflow_agent.shell.logspool import LogSpool
 from vectorflow_agent.shell.logtail import Tail
-from vectorflow_agent.shell.prepare import NotPrepared, blots, now_ms, secret_values
+from vectorflow_agent.shell.prepare import now_ms
 from vectorflow_agent.shell.told import Told
 from vectorflow_wire.bundles import BundlePipeline
 from vectorflow_wire.logs import AGENT, MOST_LINES, LogLine
@@ -175,10 +176,7 @@ class Logs:
         self._tails = found
 
     def _opened(self, spec: BundlePipeline) -> list[str]:
-        try:
-            return list(blots(secret_values(self._context, spec)))
-        except NotPrepared as error:
-            raise ValueError(str(error)) from error
+        return opened(self._context, spec)
 
     def _allowed(self, source: str, lines: list[Line], now: int) -> Iterator[LogLine]:
         least = self._least(source, now)

@@ -25,6 +25,7 @@ from vectorflow_agent.core.event_redaction import Redactor
 from vectorflow_agent.core.tap_rules import RulesInvalid, TapRules, tap_event
 from vectorflow_agent.shell.client import Gateway, GatewayError
 from vectorflow_agent.shell.context import Context
+from vectorflow_agent.shell.hiding import given
 from vectorflow_agent.shell.link import Link
 from vectorflow_agent.shell.obeying import CannotObey
 from vectorflow_agent.shell.prepare import now_ms
@@ -101,10 +102,11 @@ class _Tap:
         self._target, self._wish = target, wish
         self._outputs = wish.outputs or ("*",)
         policy = context.policy
+        self._redactor = Redactor(names=(*policy.tap_redact, *wish.redact), keep=policy.tap_keep)
         self._rules = TapRules(
             wish.where,
             per_second=min(wish.events_per_second, MOST_PER_SECOND),
-            redactor=Redactor(names=(*policy.tap_redact, *wish.redact), keep=policy.tap_keep),
+            redactor=self._redactor,
             now=time.monotonic(),
         )
         self._queue: deque[tuple[TapEvent, int]] = deque()
@@ -148,6 +150,8 @@ class _Tap:
         while True:
             port = self._target(self._wish.pipeline)
             if port is not None:
+                # Of the engine that comes next too: it may have been given others.
+                self._redactor.known = await asyncio.to_thread(given, self._context, self._wish.pipeline)
                 try:
                     async with self._events(port) as events:
                         async for event in events:
