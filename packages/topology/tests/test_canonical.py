@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from vectorflow_topology.canonical import canonical_json, document_hash
-from vectorflow_topology.document import Position
+from vectorflow_topology.document import Group, Position
 
 
 # The numbers are those of RFC 8785, appendix B.
@@ -57,6 +57,9 @@ def test_hash_sees_options_but_layout_only_when_asked(demo):
     moved = msgspec.structs.replace(demo, layout={"parse": Position(1, 1)})
     assert document_hash(moved) != document_hash(demo)
     assert document_hash(moved, layout=False) == document_hash(demo, layout=False)
+    framed = msgspec.structs.replace(moved, groups={"a": Group(members=("parse",))})
+    assert document_hash(framed) != document_hash(moved)
+    assert document_hash(framed, layout=False) == document_hash(demo, layout=False)
     assert document_hash(demo) == document_hash(msgspec.structs.replace(demo))
     assert document_hash(msgspec.structs.replace(demo, edges=()), layout=False) != document_hash(
         demo, layout=False

@@ -2,7 +2,7 @@
 
 import pytest
 
-from vectorflow_topology.document import Document, Position, Remark
+from vectorflow_topology.document import Document, Group, Position, Remark
 from vectorflow_topology.editing import editable_text, edited_document
 from vectorflow_topology.importer import import_text
 
@@ -98,6 +98,19 @@ def test_the_layout_stays_also_for_a_renamed_component_and_new_ones_stand_beneat
     assert more.layout["in"] == Position(1, 2)
     assert more.layout["second"].y > 40
     assert [each.id for each in more.components] == ["in", "out", "second"]
+
+
+def test_groups_stay_follow_a_renaming_and_lose_what_is_removed(build):
+    groups = {"ends": {"members": ["in", "out"], "collapsed": True}, "start": {"members": ["in"]}}
+    document = build(SOURCE, SINK, edges="in>out", groups=groups)
+    text = editable_text(document)
+    assert "ends" not in text
+    assert back(document, text + "# more\n").groups == document.groups
+    renamed = back(document, text.replace("  in:", "  begin:").replace("[in]", "[begin]"))
+    assert renamed.groups["ends"] == Group(members=("begin", "out"), collapsed=True)
+    assert back(document, "sinks:\n  out:\n    type: blackhole\n    inputs: []\n").groups == {
+        "ends": Group(members=("out",), collapsed=True)
+    }
 
 
 def test_unconnected_parts_stay_one_document(build):

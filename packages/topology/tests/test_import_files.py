@@ -1,5 +1,7 @@
+import msgspec
+
 from vectorflow_topology.compiler import compile_document
-from vectorflow_topology.document import Position
+from vectorflow_topology.document import Group, Position
 from vectorflow_topology.importer import import_files, import_text, reimport
 
 
@@ -92,6 +94,10 @@ def test_importing_again_keeps_places_and_comments():
     again = reimport(placed, new)
     assert again.layout["a"] == placed.layout["a"] == Position(0, 0)
     assert again.layout["t"].y == 120
+    grouped = msgspec.structs.replace(
+        placed, groups={"g": Group(members=("a", "gone")), "h": Group(members=("gone",))}
+    )
+    assert reimport(grouped, new).groups == {"g": Group(members=("a",))}
 
 
 def test_hashes_in_programs_are_no_comments():

@@ -1,6 +1,7 @@
+import msgspec
 import pytest
 
-from vectorflow_topology.document import DocumentInvalid
+from vectorflow_topology.document import DocumentInvalid, Group
 from vectorflow_topology.manifest import document_from_yaml, document_to_yaml
 
 
@@ -11,6 +12,15 @@ def test_people_can_read_it(demo):
     assert "enabled" not in text
     assert "  access_log: [0.0, 10.5]\n" in text
     assert document_from_yaml(text) == demo
+
+
+def test_groups_are_written_and_read(demo):
+    grouped = msgspec.structs.replace(
+        demo, groups={"Clean up": Group(members=("parse", "split"), collapsed=True)}
+    )
+    text = document_to_yaml(grouped)
+    assert "Clean up:" in text
+    assert document_from_yaml(text) == grouped
 
 
 @pytest.mark.parametrize(

@@ -20,11 +20,13 @@ def test_every_reference_follows(build, part):
         edges="in>r r.a>out",
         tests=tests,
         layout={"r": {"x": 1, "y": 2}},
+        groups={"g": {"members": ["in", "r"]}},
         enrichment_tables={"m": {"type": "memory", "inputs": ["r.a"]}, "f": {"type": "file"}},
     )
     renamed = rename_component(document, "r", "split")
     assert "split.a" in compile_document(renamed).yaml.decode()
     assert renamed.layout["split"].x == 1
+    assert renamed.groups["g"].members == ("in", "split")
     assert renamed.tests[0]["inputs"] == [{"insert_at": "split", "value": "r"}]
     assert renamed.tests[0]["outputs"][0]["extract_from"] == ["split.a", "ru.a"]
     assert renamed.tests[0]["no_outputs_from"] == ["split"]

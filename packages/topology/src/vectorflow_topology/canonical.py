@@ -13,11 +13,12 @@ from vectorflow_topology.document import Document, document_to_json
 def document_hash(document: Document, *, layout: bool = True) -> str:
     """Return the SHA-256, in hex, of the document's canonical JSON.
 
-    Without `layout`, moving things about on the canvas does not change the hash.
+    Without `layout`, moving and grouping things on the canvas does not change the hash.
     """
     plain = document_to_json(document)
     if not layout:
         del plain["layout"]
+        plain.pop("groups", None)
     return hashlib.sha256(canonical_json(plain)).hexdigest()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -62,6 +62,13 @@ class Position(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     y: float
 
 
+class Group(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Components that the canvas frames together under a name. Ids that no component has are passed over."""
+
+    members: tuple[str, ...] = ()
+    collapsed: bool = False
+
+
 class Variable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A typed value that options refer to as `VAR[name]`."""
 
@@ -84,6 +91,8 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     (`sinks/out/encoding`; `~1` stands for a slash in a name, `~0` for a tilde). What stands right above
     a component is the component's own `comment` instead.
 
+    `groups`, by name, belong to the layout: they say how the canvas shows the graph, and no part of what runs.
+
     `selector` says by assigned labels which nodes the pipeline is meant for, as `region in (eu, us), !canary`;
     empty means all. It is where a first deployment goes, and no part of what runs.
     """
@@ -98,10 +107,20 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     variables: dict[str, Variable] = {}
     comments: dict[str, Remark] = {}
     selector: str = ""
+    groups: dict[str, Group] = {}
 
     def component(self, component_id: str) -> Component | None:
         """Return the first component with that id, or None."""
         return next((c for c in self.components if c.id == component_id), None)
+
+
+def kept_groups(groups: Mapping[str, Group], ids: Container[str]) -> dict[str, Group]:
+    """Return the groups without members that are gone, and without those that nobody is left of."""
+    left = {
+        name: msgspec.structs.replace(group, members=tuple(each for each in group.members if each in ids))
+        for name, group in groups.items()
+    }
+    return {name: group for name, group in left.items() if group.members}
 
 
 def pointer(path: Path) -> str:
@@ -136,9 +155,9 @@ def document_from_json(obj: object) -> Document:
 
 
 def document_to_json(document: Document) -> dict[str, Any]:
-    """Return the document as plain JSON values, with every field present but comments and selector when there are none."""
+    """Return the document as plain JSON values, with every field present but comments, selector and groups when there are none."""
     built: dict[str, Any] = msgspec.to_builtins(document)
-    for later in ("comments", "selector"):  # documents from before there were any keep their hash
+    for later in ("comments", "selector", "groups"):  # documents from before there were any keep their hash
         if not built[later]:
             del built[later]
     return built

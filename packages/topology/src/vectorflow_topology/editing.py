@@ -14,7 +14,7 @@ import msgspec
 from vectorflow_topology.catalogue import catalogue
 from vectorflow_topology.compiler.compile import input_text
 from vectorflow_topology.compiler.types import SECTIONS
-from vectorflow_topology.document import Component, Document, Edge, Position, Remark
+from vectorflow_topology.document import Component, Document, Edge, Group, Position, Remark, kept_groups
 from vectorflow_topology.findings import Finding, error, has_errors, ordered
 from vectorflow_topology.importer.build import Builder
 from vectorflow_topology.importer.layout import COLUMN, ROW, auto_layout
@@ -58,7 +58,7 @@ def editable_text(document: Document) -> str:
 def edited_document(text: str, before: Document) -> Edited:
     """Return what `before` becomes when its text is this one. Never raises for what the text holds.
 
-    Layout and variables stay; a text with an error gives no document, so that the graph keeps its last
+    Layout, groups and variables stay; a text with an error gives no document, so that the graph keeps its last
     good state while somebody types.
     """
     try:
@@ -100,13 +100,15 @@ def _merged(before: Document, made: Document) -> Document:
     comments = dict(made.comments)
     components = _in_order(before, tuple(_switched(each, comments) for each in made.components))
     edges = _edges(before, made)
+    renamed = _renamed(before, components)
     return msgspec.structs.replace(
         made,
         components=components,
         edges=edges,
-        layout=_layout(before, components, edges),
+        layout=_layout(before, components, edges, renamed),
         variables=before.variables,
         selector=before.selector,
+        groups=_groups(before, components, renamed),
         comments=comments,
     )
 
@@ -141,16 +143,39 @@ def _edges(before: Document, made: Document) -> tuple[Edge, ...]:
     return before.edges if by_target(before.edges) == by_target(made.edges) else made.edges
 
 
+def _renamed(before: Document, components: tuple[Component, ...]) -> dict[str, str]:
+    """The new id by the old one where exactly one component went and one of its type came."""
+    names, known = {each.id for each in components}, {each.id for each in before.components}
+    gone = [each for each in before.components if each.id not in names]
+    new = [each for each in components if each.id not in known]
+    if len(gone) == 1 and len(new) == 1 and (gone[0].kind, gone[0].type) == (new[0].kind, new[0].type):
+        return {gone[0].id: new[0].id}
+    return {}
+
+
+def _groups(
+    before: Document, components: tuple[Component, ...], renamed: Mapping[str, str]
+) -> dict[str, Group]:
+    moved = {
+        name: msgspec.structs.replace(group, members=tuple(renamed.get(each, each) for each in group.members))
+        for name, group in before.groups.items()
+    }
+    return kept_groups(moved, {each.id for each in components})
+
+
 def _layout(
-    before: Document, components: tuple[Component, ...], edges: tuple[Edge, ...]
+    before: Document,
+    components: tuple[Component, ...],
+    edges: tuple[Edge, ...],
+    renamed: Mapping[str, str],
 ) -> dict[str, Position]:
     """Known components stay where they are, a renamed one too; a new one stands behind what feeds it."""
-    names, known = {each.id for each in components}, {each.id for each in before.components}
-    gone = [each for each in before.components if each.id not in names and each.id in before.layout]
+    known = {each.id for each in before.components}
     new = [each for each in components if each.id not in known]
     kept = {each.id: before.layout[each.id] for each in components if each.id in before.layout}
-    if len(gone) == 1 and len(new) == 1 and (gone[0].kind, gone[0].type) == (new[0].kind, new[0].type):
-        return kept | {new[0].id: before.layout[gone[0].id]}
+    moved = {now: before.layout[was] for was, now in renamed.items() if was in before.layout}
+    if moved:
+        return kept | moved
     if new and not kept:
         return auto_layout(components, edges)
     for each in new:

@@ -17,7 +17,7 @@ from vectorflow_topology.text.parse import parse_text
 from vectorflow_topology.text.reader import Refused
 from vectorflow_topology.text.writer import Inline, write_yaml
 
-_REST = ("selector", "globals", "enrichment_tables", "tests", "variables", "comments")
+_REST = ("selector", "globals", "enrichment_tables", "tests", "variables", "comments", "groups")
 _DEFAULTS: dict[str, Any] = {"enabled": True, "comment": "", "options": {}}
 
 

@@ -26,7 +26,7 @@ class RenameRefused(ValueError):
 
 
 def rename_component(document: Document, old: str, new: str) -> Document:
-    """Return the document with component `old` called `new` in edges, layout, tests and tables.
+    """Return the document with component `old` called `new` in edges, layout, groups, tests and tables.
 
     A sink with a buffer on disk starts with an empty buffer under its new name. Raises `RenameRefused`.
     """
@@ -51,6 +51,10 @@ def rename_component(document: Document, old: str, new: str) -> Document:
             for edge in document.edges
         ),
         layout={named(name): position for name, position in document.layout.items()},
+        groups={
+            name: msgspec.structs.replace(group, members=tuple(map(named, group.members)))
+            for name, group in document.groups.items()
+        },
         enrichment_tables=_tables(document.enrichment_tables, old, new),
         tests=tuple(_test(test, old, new) for test in document.tests),
         comments=_comments(document, old, new),

@@ -512,6 +512,9 @@ export type Document = {
         [key: string]: Remark;
     };
     selector?: string;
+    groups?: {
+        [key: string]: Group;
+    };
 };
 
 /**
@@ -925,6 +928,14 @@ export type FoundVector = {
     environment?: Array<string>;
     files?: Array<FoundFile>;
     remarks?: Array<FoundRemark>;
+};
+
+/**
+ * Group
+ */
+export type Group = {
+    members?: Array<string>;
+    collapsed?: boolean;
 };
 
 /**

@@ -21,6 +21,7 @@ function shortcuts(): { title: string; keys: [string, string][] }[] {
         ['C', t('Connect the selected component')],
         ['← → ↑ ↓', t('Move along connections and between neighbours')],
         ['D', t('Switch what is selected off or on')],
+        ['G, ⇧G', t('Group what is selected, or take it out of its group')],
         ['⇧ ', t('Hold while dragging to select several')],
         [`${key}A`, t('Select all')],
         [`${key}C, ${key}X, ${key}V`, t('Copy, cut and paste components as YAML, from anywhere')],

@@ -1,5 +1,5 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
-import { useState } from 'react'
+import { useRef, useState } from 'react'
 import type { Pipeline } from '@/api/gen'
 import { getPipeline, updatePipeline } from '@/api/gen'
 import { getPipelineQueryKey, listPipelinesQueryKey } from '@/api/gen/@tanstack/react-query.gen'
@@ -35,17 +35,22 @@ export function useSave() {
       setTheirs(data)
     },
   })
+  const running = useRef<Promise<unknown> | null>(null)
   /** Saves when there is something to save; answers whether the server now has the draft. */
   const save = async (): Promise<boolean> => {
     await text.flush()
+    // A save on its way replaces the version that this one would: both at once were a conflict with oneself.
+    while (running.current !== null) await running.current
     if (!isDirty(store.getState())) return true
-    try {
-      await mutation.mutateAsync()
-      return true
-    } catch {
-      // Told by onError.
-      return false
-    }
+    // What failed was told by onError.
+    const saved = mutation.mutateAsync().then(
+      () => true,
+      () => false,
+    )
+    running.current = saved
+    await saved
+    running.current = null
+    return saved
   }
   const keepMine = () => {
     if (theirs === null) return

@@ -9,6 +9,7 @@ import type { AddPlace } from './add-dialog'
 import { AddDialog } from './add-dialog'
 import { CanvasActionsContext } from './canvas/actions'
 import { Canvas } from './canvas/canvas'
+import { useGroups } from './canvas/use-groups'
 import { rememberType } from './chosen-types'
 import { ConflictDialog } from './conflict-dialog'
 import { ConnectDialog } from './connect-dialog'
@@ -22,6 +23,8 @@ import { DEFAULT_PORT } from './graph/types'
 import { Palette } from './palette'
 import { SidePane } from './side-pane'
 import { isDirty } from './store'
+import { TapHost } from './tap-host'
+import type { TappedOutput } from './tap-host'
 import { Toolbar } from './toolbar'
 import { useSave } from './use-save'
 
@@ -129,13 +132,17 @@ export function Workbench({ account, children }: { account: string; children: Re
     })
     select(added)
   }
+  const [tapped, setTapped] = useState<TappedOutput | null>(null)
+  const groups = useGroups()
   const actions = useMemo(
     () => ({
+      ...groups.actions,
+      tap: (component: string, port: string) => setTapped({ component, port: port === DEFAULT_PORT ? '' : port }),
       addAfter: (source: string, port: string, at?: Point) => setPlace({ kind: 'after', source, port, ...(at === undefined ? {} : { at }) }),
       addBefore: (target: string, at: Point) => setPlace({ kind: 'before', target, at }),
       addOnEdge: (key: string) => setPlace({ kind: 'edge', key }),
     }),
-    [],
+    [groups.actions],
   )
   useShortcuts({ save: () => void saving.save(), add: startAdd })
   return (
@@ -152,6 +159,8 @@ export function Workbench({ account, children }: { account: string; children: Re
       </main>
       <AddDialog place={place} onClose={() => setPlace(null)} onAdd={add} />
       <ConnectDialog from={connectFrom} onClose={() => setConnectFrom(null)} />
+      {groups.dialog}
+      <TapHost tapped={tapped} onClose={() => setTapped(null)} />
       <ConflictDialog
         mine={mine}
         theirs={saving.theirs}

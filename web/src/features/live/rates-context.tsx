@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
-import { createContext, useCallback, useContext, useEffect, useState, useSyncExternalStore } from 'react'
+import { createContext, useCallback, useContext, useEffect, useMemo, useState, useSyncExternalStore } from 'react'
 import type { ComponentRates, Rates } from '@/api/gen'
 import { getRatesOptions } from '@/api/gen/@tanstack/react-query.gen'
 import { useScope } from '@/app/scope'
@@ -48,4 +48,23 @@ export function useStaleSeconds(): number | null {
   useSyncExternalStore(store.subscribeAny, store.getVersion)
   const now = useNow(5000)
   return store.staleSeconds(now)
+}
+
+/** What several outputs send together in events per second; undefined while nothing is known of any of them. */
+export function useSummedRate(outputs: readonly { source: string; port: string }[]): number | undefined {
+  const store = useContext(Context)
+  // The list is made anew with every change of the document; what it names counts.
+  const key = JSON.stringify(outputs.map(({ source, port }) => [source, port]))
+  const names = useMemo(() => JSON.parse(key) as [string, string][], [key])
+  const subscribe = useCallback(
+    (listener: () => void) => {
+      const stops = names.map(([component]) => store.subscribe(component, listener))
+      return () => stops.forEach((stop) => stop())
+    },
+    [store, names],
+  )
+  return useSyncExternalStore(subscribe, () => {
+    const known = names.flatMap(([component, port]) => store.get(component)?.outputs[port]?.events_per_second ?? [])
+    return known.length === 0 ? undefined : known.reduce((sum, each) => sum + each, 0)
+  })
 }

@@ -10,7 +10,7 @@ import { TextField } from '@/ui/field'
 import { Select } from '@/ui/select'
 import { conditionsFrom } from './conditions'
 
-export type TapTarget = { pipelineId: string; component?: string | undefined; nodeId?: string | undefined }
+export type TapTarget = { pipelineId: string; component?: string | undefined; port?: string | undefined; nodeId?: string | undefined }
 
 type TapFormProps = { target: TapTarget; isPending: boolean; onOpen: (wish: TapNew) => void }
 
@@ -37,7 +37,7 @@ export function TapForm({ target, isPending, onOpen }: TapFormProps) {
   const outputs = useOutputs(target.pipelineId)
   const nodes = useQuery(listNodesOptions({ path: { org, env }, query: { limit: 200 } })).data?.items ?? []
   const [component, setComponent] = useState(target.component ?? '')
-  const [port, setPort] = useState('')
+  const [port, setPort] = useState(target.port ?? '')
   const [node, setNode] = useState(target.nodeId ?? ALL)
   const [reason, setReason] = useState('')
   const [conditions, setConditions] = useState('')
@@ -76,6 +76,8 @@ export function TapForm({ target, isPending, onOpen }: TapFormProps) {
           choices={[
             { id: '', label: t('All outputs') },
             ...ports.filter((each) => each.port !== '').map((each) => ({ id: each.port, label: each.port, hint: t('{rate}/s', { rate: formatRate(each.rate) }) })),
+            // One that nothing was counted on yet can be waited for.
+            ...(port !== '' && !ports.some((each) => each.port === port) ? [{ id: port, label: port }] : []),
           ]}
         />
         <Select

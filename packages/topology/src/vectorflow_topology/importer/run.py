@@ -9,7 +9,7 @@ import msgspec
 
 from vectorflow_topology.catalogue import catalogue
 from vectorflow_topology.compiler.types import Target
-from vectorflow_topology.document import MAX_COMPONENTS, Document, Position
+from vectorflow_topology.document import MAX_COMPONENTS, Document, Position, kept_groups
 from vectorflow_topology.findings import Finding, error, has_errors, note, ordered
 from vectorflow_topology.importer.build import Builder
 from vectorflow_topology.importer.environment import Environment
@@ -86,7 +86,7 @@ def import_files(
 
 
 def reimport(old: Document, new: Document) -> Document:
-    """Return `new` with the layout and comments of `old` where ids are the same, and its variables.
+    """Return `new` with the layout, groups and comments of `old` where ids are the same, and its variables.
 
     Components that are new keep the place that the import gave them, moved out of the way.
     """
@@ -107,6 +107,7 @@ def reimport(old: Document, new: Document) -> Document:
         layout=layout,
         variables={**old.variables, **new.variables},
         selector=old.selector,
+        groups=kept_groups(old.groups, {each.id for each in components}),
     )
 
 

@@ -15,8 +15,14 @@ import { addComponent, connect, moveComponents } from '../graph/operations'
 import type { Kind } from '../graph/types'
 import { edgeKey } from '../graph/types'
 import { useCanvasActions } from './actions'
+import { BundleEdge } from './bundle-edge'
 import { ComponentCard } from './component-card'
 import { FlowEdge } from './flow-edge'
+import { FrameCard } from './frame-card'
+import type { CanvasNode } from './frames'
+import { draggedPlaces, frameName, memberChanges, withFrames } from './frames'
+import type { CanvasLink } from './bundles'
+import { withBundles } from './bundles'
 import type { CardNode, FlowLink } from './nodes'
 import { useLinks, useNodes } from './nodes'
 import { SelectionBar } from './selection-bar'
@@ -24,8 +30,8 @@ import { useCanvasKeys } from './use-canvas-keys'
 import { useEdits } from './use-edits'
 import { useViewportAddress } from './viewport'
 
-const NODE_TYPES = { component: ComponentCard }
-const EDGE_TYPES = { flow: FlowEdge }
+const NODE_TYPES = { component: ComponentCard, frame: FrameCard }
+const EDGE_TYPES = { flow: FlowEdge, bundle: BundleEdge }
 export const DRAG_TYPE = 'application/x-vectorflow-component'
 const NONE: ReadonlySet<string> = new Set()
 /** From so many components on, a map of the whole helps more than it hides. */
@@ -68,7 +74,7 @@ function useConnecting() {
     const why = start.type === end.type ? null : refusal({ source: start.nodeId, port: start.id ?? '_default', target: end.nodeId })
     notify(why ?? t('Connections go from an output to an input.'))
   }
-  const isValidConnection = (connection: Connection | FlowLink) => refusal(toEdge({ ...connection, sourceHandle: connection.sourceHandle ?? null })) === null
+  const isValidConnection = (connection: Connection | CanvasLink) => refusal(toEdge({ ...connection, sourceHandle: connection.sourceHandle ?? null })) === null
   return { onConnect, onConnectEnd, isValidConnection }
 }
 
@@ -107,15 +113,17 @@ export function Canvas({ onAdd, onConnectFrom }: CanvasProps) {
   const change = useEditorState((state) => state.change)
   const [nodes, setNodes] = useNodes(graph, specs, selected)
   const [selectedEdges, setSelectedEdges] = useState<ReadonlySet<string>>(NONE)
-  const links = useLinks(graph, specs, selectedEdges)
+  const ownLinks = useLinks(graph, specs, selectedEdges)
+  const shown = useMemo(() => withFrames(nodes, graph.groups, selected), [nodes, graph.groups, selected])
+  const links = useMemo(() => withBundles(ownLinks, graph), [ownLinks, graph])
   const edits = useEdits(() => setSelectedEdges(NONE))
   const connecting = useConnecting()
   const drop = useDrop()
-  const chosen = useMemo(() => new Set(nodes.filter((node) => node.selected).map((node) => node.id)), [nodes])
+  const chosen = useMemo(() => new Set(shown.filter((node) => node.selected).map((node) => node.id)), [shown])
   const onKeyDown = useCanvasKeys({ edits, ids: () => chosen, edges: selectedEdges, onAdd, onConnectFrom })
 
-  const onNodesChange = (changes: NodeChange<CardNode>[]) => setNodes((before) => applyNodeChanges(changes, before))
-  const onEdgesChange = (changes: EdgeChange<FlowLink>[]) => {
+  const onNodesChange = (changes: NodeChange<CanvasNode>[]) => setNodes((before) => applyNodeChanges(memberChanges(changes, before, graph.groups), before))
+  const onEdgesChange = (changes: EdgeChange<CanvasLink>[]) => {
     const next = new Set(selectedEdges)
     for (const each of changes) {
       if (each.type !== 'select') continue
@@ -124,9 +132,9 @@ export function Canvas({ onAdd, onConnectFrom }: CanvasProps) {
     }
     setSelectedEdges(next)
   }
-  const onNodeDragStop: OnNodeDrag<CardNode> = (_event, _node, dragged) => {
-    const places = Object.fromEntries(dragged.map(({ id, position }) => [id, { x: Math.round(position.x), y: Math.round(position.y) }]))
+  const onNodeDragStop: OnNodeDrag<CanvasNode> = (_event, _node, dragged) => {
     const current = store.getState().draft.document.layout
+    const places = draggedPlaces(dragged, current)
     const moved = Object.entries(places).some(([id, at]) => current[id]?.x !== at.x || current[id].y !== at.y)
     if (moved) change(t('Move'), (draft) => ({ ...draft, document: moveComponents(draft.document, places) }))
   }
@@ -135,7 +143,7 @@ export function Canvas({ onAdd, onConnectFrom }: CanvasProps) {
       {canEdit && chosen.size > 1 && <SelectionBar ids={chosen} edits={edits} />}
       <ReactFlow
         aria-label={t('Pipeline canvas')}
-        nodes={nodes}
+        nodes={shown}
         edges={links}
         nodeTypes={NODE_TYPES}
         edgeTypes={EDGE_TYPES}
@@ -143,7 +151,7 @@ export function Canvas({ onAdd, onConnectFrom }: CanvasProps) {
         onEdgesChange={onEdgesChange}
         onNodeDragStop={onNodeDragStop}
         {...connecting}
-        onNodeClick={(event, node) => !event.shiftKey && !event.metaKey && !event.ctrlKey && select(node.id)}
+        onNodeClick={(event, node) => frameName(node.id) === null && !event.shiftKey && !event.metaKey && !event.ctrlKey && select(node.id)}
         onPaneClick={() => select(undefined)}
         onEdgeClick={() => select(undefined)}
         nodesDraggable={canEdit}
@@ -167,7 +175,7 @@ export function Canvas({ onAdd, onConnectFrom }: CanvasProps) {
             pannable
             zoomable
             ariaLabel={t('Map of the pipeline')}
-            nodeColor={(node: CardNode) => MAP_COLOURS[node.data.component.kind]}
+            nodeColor={(node: CanvasNode) => (node.type === 'frame' ? 'var(--line)' : MAP_COLOURS[node.data.component.kind])}
             nodeBorderRadius={12}
             bgColor="var(--surface)"
             maskColor="color-mix(in oklch, var(--sunken) 70%, transparent)"

@@ -1,7 +1,8 @@
 import type { NodeProps } from '@xyflow/react'
 import { Handle, Position } from '@xyflow/react'
-import { CircleAlert, Filter, Gauge, LogIn, LogOut, Plus } from 'lucide-react'
+import { CircleAlert, Filter, Gauge, LogIn, LogOut, Plus, Radio } from 'lucide-react'
 import { memo } from 'react'
+import { useCan } from '@/app/scope'
 import { useComponentRates } from '@/features/live/rates-context'
 import { formatRate } from '@/lib/format'
 import { t } from '@/lib/i18n'
@@ -88,7 +89,8 @@ function BusyMark({ id }: { id: string }) {
 
 function Output({ id, port }: { id: string; port: string }) {
   const { canEdit } = useEditor()
-  const { addAfter } = useCanvasActions()
+  const { addAfter, tap } = useCanvasActions()
+  const canTap = useCan()('tap.use')
   return (
     <>
       <Handle id={port} type="source" position={Position.Right} className={`${HANDLE} ${useHandleTone(id)}`} title={portLabel(port)} />
@@ -103,6 +105,20 @@ function Output({ id, port }: { id: string; port: string }) {
           }}
         >
           <Plus aria-hidden size={12} />
+        </button>
+      )}
+      {canTap && (
+        <button
+          type="button"
+          aria-label={t('Tap {id}, output {port}', { id, port: portLabel(port) })}
+          title={t('Tap this output')}
+          className={`nodrag absolute top-1/2 ${canEdit ? '-right-13' : '-right-7'} hidden size-5 -translate-y-1/2 cursor-pointer items-center justify-center rounded-full border bg-raised text-secondary shadow-raised group-focus-within/card:flex group-hover/card:flex hover:text-text focus-visible:flex`}
+          onClick={(event) => {
+            event.stopPropagation()
+            tap(id, port)
+          }}
+        >
+          <Radio aria-hidden size={12} />
         </button>
       )}
     </>

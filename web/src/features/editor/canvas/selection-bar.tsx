@@ -1,8 +1,11 @@
-import { AlignHorizontalDistributeCenter, AlignStartVertical, Copy, CopyPlus, Power, Trash2 } from 'lucide-react'
+import { AlignHorizontalDistributeCenter, AlignStartVertical, Copy, CopyPlus, Group, Power, Trash2, Ungroup } from 'lucide-react'
 import { t } from '@/lib/i18n'
 import { IconButton } from '@/ui/button'
 import { Menu } from '@/ui/menu'
+import { useEditorState } from '../context'
 import type { Arrangement } from '../graph/arrange'
+import { groupOf } from '../graph/groups'
+import { useCanvasActions } from './actions'
 import type { Edits } from './use-edits'
 
 function arrangements(): [Arrangement, string][] {
@@ -18,6 +21,8 @@ function arrangements(): [Arrangement, string][] {
 
 /** What can be done with several components at once, over the canvas while several are selected. */
 export function SelectionBar({ ids, edits }: { ids: ReadonlySet<string>; edits: Edits }) {
+  const { group, ungroup } = useCanvasActions()
+  const isGrouped = useEditorState((state) => [...ids].some((id) => groupOf(state.draft.document, id) !== null))
   return (
     <div
       role="toolbar"
@@ -46,6 +51,14 @@ export function SelectionBar({ ids, edits }: { ids: ReadonlySet<string>; edits: 
           { id: 'rows', label: t('Equal gaps downwards'), onAction: () => edits.align(ids, 'rows') },
         ]}
       />
+      <IconButton label={t('Group…')} onPress={() => group(ids)}>
+        <Group aria-hidden size={15} />
+      </IconButton>
+      {isGrouped && (
+        <IconButton label={t('Take out of the group')} onPress={() => ungroup(ids)}>
+          <Ungroup aria-hidden size={15} />
+        </IconButton>
+      )}
       <IconButton label={t('Duplicate')} onPress={() => edits.copies(ids)}>
         <CopyPlus aria-hidden size={15} />
       </IconButton>

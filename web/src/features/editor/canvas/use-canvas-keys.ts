@@ -1,6 +1,9 @@
 import type { KeyboardEvent } from 'react'
 import { useEffect, useEffectEvent } from 'react'
 import { useEditor, useEditorState } from '../context'
+import { groupOf } from '../graph/groups'
+import { useCanvasActions } from './actions'
+import { frameId, frameName } from './frames'
 import { neighbour } from './keyboard'
 import type { Edits } from './use-edits'
 
@@ -47,6 +50,7 @@ export function useCanvasKeys(keys: Keys) {
   const { edits, ids, edges, onAdd, onConnectFrom } = keys
   const { canEdit, selected, select } = useEditor()
   const graph = useEditorState((state) => state.draft.document)
+  const { group, ungroup } = useCanvasActions()
   useClipboard(keys)
 
   const withCommand = (event: KeyboardEvent): boolean => {
@@ -61,7 +65,10 @@ export function useCanvasKeys(keys: Keys) {
     if (next === null) return false
     select(next)
     const canvas = (event.target as HTMLElement).closest('.react-flow')
-    canvas?.querySelector<HTMLElement>(`.react-flow__node[data-id="${CSS.escape(next)}"]`)?.focus()
+    const card = canvas?.querySelector<HTMLElement>(`.react-flow__node[data-id="${CSS.escape(next)}"]`)
+    const folded = groupOf(graph, next)
+    if (card != null) card.focus()
+    else if (folded !== null) canvas?.querySelector<HTMLElement>(`.react-flow__node[data-id="${CSS.escape(frameId(folded))}"] [data-fold]`)?.focus()
     return true
   }
   const edit = (event: KeyboardEvent): boolean => {
@@ -69,6 +76,8 @@ export function useCanvasKeys(keys: Keys) {
     if (event.key === 'Delete' || event.key === 'Backspace') edits.remove(ids(), edges)
     else if (event.key === 'a') onAdd()
     else if (event.key === 'd' && ids().size > 0) edits.toggle(ids())
+    else if (event.key === 'g' && ids().size > 0) group(ids())
+    else if (event.key === 'G' && ids().size > 0) ungroup(ids())
     else if (event.key === 'c' && selected !== undefined) onConnectFrom(selected)
     else return false
     return true
@@ -83,7 +92,7 @@ export function useCanvasKeys(keys: Keys) {
     else if (isNode && (event.key === 'Enter' || event.key === ' ')) {
       select(focused)
       done = true
-    } else done = (!event.shiftKey && move(event, focused ?? selected)) || edit(event)
+    } else done = (!event.shiftKey && move(event, focused === undefined || frameName(focused) !== null ? selected : focused)) || edit(event)
     if (!done) return
     event.preventDefault()
     event.stopPropagation()

@@ -56,6 +56,7 @@ export function partOf(document: Document, ids: ReadonlySet<string>): Document {
     globals: {},
     enrichment_tables: {},
     tests: [],
+    groups: {},
     comments: Object.fromEntries(Object.entries(document.comments).filter(([path]) => ids.has(path.split('/')[1] ?? ''))),
   }
 }

@@ -1,5 +1,6 @@
 import type { Component, ComponentSpec, Document, Edge } from './types'
 import { DEFAULT_PORT, edgeKey } from './types'
+import { renamedMember, ungroup } from './groups'
 
 const ID_PATTERN = /^[A-Za-z_][A-Za-z0-9_-]{0,127}$/
 
@@ -49,7 +50,7 @@ export function addComponent(document: Document, spec: ComponentSpec, at: Point)
 export function removeComponents(document: Document, ids: ReadonlySet<string>): Document {
   const layout = Object.fromEntries(Object.entries(document.layout ?? {}).filter(([id]) => !ids.has(id)))
   return {
-    ...document,
+    ...ungroup(document, ids),
     components: document.components.filter((each) => !ids.has(each.id)),
     edges: document.edges.filter((each) => !ids.has(each.source) && !ids.has(each.target)),
     layout,
@@ -112,6 +113,7 @@ export function renameComponent(document: Document, from: string, to: string): D
     ...updateComponent(document, from, (component) => ({ ...component, id: to })),
     edges: document.edges.map((each) => ({ ...each, source: name(each.source), target: name(each.target) })),
     layout,
+    groups: renamedMember(document.groups, from, to),
     tests: (document.tests ?? []).map((each) => renameInTests(each, from, to)),
   }
 }

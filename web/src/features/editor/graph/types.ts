@@ -48,7 +48,7 @@ export function edgeKey(edge: Edge): string {
 
 /** A document with nothing in it. */
 export function emptyDocument(): Document {
-  return { format: 1, components: [], edges: [], layout: {}, globals: {}, enrichment_tables: {}, tests: [], comments: {}, variables: {}, selector: '' }
+  return { format: 1, components: [], edges: [], layout: {}, globals: {}, enrichment_tables: {}, tests: [], comments: {}, variables: {}, selector: '', groups: {} }
 }
 
 /** A document of the API with what it leaves out filled in. */

@@ -1,37 +1,21 @@
 import { Radio } from 'lucide-react'
-import { lazy, Suspense, useState } from 'react'
 import { useCan } from '@/app/scope'
-import { useSamples } from '@/features/vrl/samples'
 import { t } from '@/lib/i18n'
-import { safeLine } from '@/lib/lines'
 import { Button } from '@/ui/button'
-import { notify } from '@/ui/toast'
-import { useEditor } from '../context'
+import { useCanvasActions } from '../canvas/actions'
+import { DEFAULT_PORT } from '../graph/types'
 
-const TapDialog = lazy(async () => ({ default: (await import('@/features/taps/tap-dialog')).TapDialog }))
-
-/** Opens a tap on the component's outputs; its events can become the samples that programs are tried on. */
+/** Opens a tap on the component's outputs. */
 export function TapButton({ component }: { component: string }) {
   const can = useCan()
-  const { pipelineId } = useEditor()
-  const [, setSamples] = useSamples()
-  const [isOpen, setOpen] = useState(false)
+  const { tap } = useCanvasActions()
   if (!can('tap.use')) return null
-  const use = (events: unknown[]) => {
-    setSamples(`${events.map(safeLine).join('\n')}\n`)
-    notify(t('The events are the samples for trying programs now.'))
-  }
   return (
     <div>
-      <Button onPress={() => setOpen(true)}>
+      <Button onPress={() => tap(component, DEFAULT_PORT)}>
         <Radio aria-hidden size={14} />
         {t('Tap')}
       </Button>
-      {isOpen && (
-        <Suspense>
-          <TapDialog title={component} target={{ pipelineId, component }} onClose={() => setOpen(false)} onUseAsSamples={use} />
-        </Suspense>
-      )}
     </div>
   )
 }

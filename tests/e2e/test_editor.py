@@ -1,0 +1,116 @@
+"""What the editor does beside the main journey: groups, taps from an output, two people, large documents."""
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.e2e.journey import sign_in, violations
+from tests.e2e.pipelines import component, create, document
+from tests.e2e.stack import Api, Stack, wait_until
+
+
+def address_of(stack: Stack, pipeline: str) -> str:
+    return f"/{stack.demo['organization']}/{stack.demo['environment']}/pipelines/{pipeline}"
+
+
+def chain(api: Api, name: str) -> str:
+    """Make a pipeline of a source, two filters in a row and a sink, and return its id."""
+    components = [
+        component("in", "source", "demo_logs", format="json"),
+        component("first", "transform", "filter", condition="true"),
+        component("second", "transform", "filter", condition="true"),
+        component("out", "sink", "blackhole"),
+    ]
+    edges = [("in", "_default", "first"), ("first", "_default", "second"), ("second", "_default", "out")]
+    return create(api, name, document(components, edges))
+
+
+def save(page: Page) -> None:
+    page.keyboard.press("Control+s")
+    expect(page.get_by_role("status").filter(has_text=re.compile("^Saved$"))).to_be_visible(timeout=30_000)
+
+
+def test_components_are_grouped_folded_moved_and_kept(stack: Stack, api: Api, page: Page) -> None:
+    made = chain(api, "zz groups")
+    sign_in(page, stack)
+    page.goto(f"{address_of(stack, made)}?pane=outline")
+    card = page.locator(".react-flow__node-component")
+    expect(card).to_have_count(4, timeout=30_000)
+    page.locator('[data-id="first"]').click()
+    page.locator('[data-id="second"]').click(modifiers=["Control"])
+    page.keyboard.press("g")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Group 2 components")
+    dialog.get_by_label("Name").fill("Clean up")
+    page.keyboard.press("Enter")
+    frame = page.get_by_role("region", name="Group Clean up")
+    expect(frame).to_be_visible()
+    assert violations(page) == []
+
+    # The name carries its components along, in one step to undo.
+    def places() -> dict[str, float]:
+        save(page)
+        layout = api.get(f"{api.base}/pipelines/{made}")["document"]["layout"]
+        return {name: place["y"] for name, place in layout.items()}
+
+    frame.get_by_text("Clean up").hover()
+    page.mouse.down()
+    box = frame.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 80, box["y"] + 90, steps=8)
+    page.mouse.up()
+    moved = places()
+    assert moved["first"] == moved["second"] > 0 == moved["in"] == moved["out"]
+    page.get_by_role("button", name="Undo: Move").click()
+    assert places()["first"] == 0
+
+    # Folded, one card stands for both, with the connections that lead in and out.
+    fold = page.get_by_role("button", name="Components of Clean up")
+    fold.press("Enter")
+    expect(card).to_have_count(2)
+    expect(fold).to_have_attribute("aria-expanded", "false")
+    expect(page.locator(".react-flow__edge")).to_have_count(2)
+    assert violations(page) == []
+    save(page)
+    kept = {"Clean up": {"members": ["first", "second"], "collapsed": True}}
+    assert api.get(f"{api.base}/pipelines/{made}")["document"]["groups"] == kept
+    page.reload()
+    expect(page.get_by_role("region", name="Group Clean up")).to_contain_text("2 components", timeout=30_000)
+
+    # The YAML knows nothing of groups, and an edit of it leaves them alone.
+    page.goto(f"{address_of(stack, made)}?pane=yaml")
+    line = page.locator(".cm-line", has_text="type: blackhole")
+    expect(line).to_be_visible(timeout=30_000)
+    line.click()
+    page.keyboard.press("End")
+    page.keyboard.press("Enter")
+    page.keyboard.insert_text("print_interval_secs: 9")
+
+    def groups_saved() -> bool:
+        save(page)
+        now = api.get(f"{api.base}/pipelines/{made}")["document"]
+        return bool(now["groups"] == kept and now["components"][3]["options"])
+
+    wait_until(groups_saved, seconds=30, what="the edit is saved and the group is there")
+    page.get_by_role("button", name="Actions of group Clean up").click()
+    page.get_by_role("menuitem", name="Dissolve the group").click()
+    expect(card).to_have_count(4)
+
+
+def test_an_output_is_tapped_from_the_canvas(stack: Stack, api: Api, page: Page) -> None:
+    pipeline = api.get(f"{api.base}/pipelines")["items"][0]["id"]
+    sign_in(page, stack)
+    page.goto(address_of(stack, pipeline))
+    split = page.locator(".react-flow__node-component", has_text="route").first
+    split.hover(timeout=30_000)
+    button = split.get_by_role("button", name=re.compile("^Tap .*, output ")).first
+    name = re.fullmatch("Tap (.+), output (.+)", button.get_attribute("aria-label") or "")
+    assert name is not None
+    button.focus()
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog", name=f"Tap: {name[1]}.{name[2]}")
+    expect(dialog.get_by_role("button", name=re.compile(f"{re.escape(name[2])} Output"))).to_be_visible()
+    dialog.get_by_label("Reason").fill("seeing the slow ones")
+    dialog.get_by_role("button", name="Start").click()
+    expect(dialog.get_by_role("button", name="Pause")).to_be_visible(timeout=30_000)
+    assert violations(page) == []
