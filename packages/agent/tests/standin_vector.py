@@ -343,16 +343,42 @@ class Engine:
         connection.recv(65536)
         lines = [f'vector_reloaded_total{{host="h"}} {self.reloaded} 1700000000000']
         lines.append(f'vector_component_errors_total{{error_code="reload",host="h"}} {self.failed}')
-        names = [(kind, name) for kind in ("sources", "sinks") for name in self.config.get(kind, {})]
+        kinds = ("sources", "transforms", "sinks")
+        names = [(kind, name) for kind in kinds for name in self.config.get(kind, {})]
         for kind, name in names:
             labels = f'component_id="{name}",component_kind="{kind[:-1]}",component_type="x"'
             lines.append(f"vector_component_received_events_total{{{labels}}} {self.events} 1700000000000")
             lines.append(f'vector_component_sent_events_total{{{labels},output="_default"}} {self.events}')
+            lines += self.measured(kind, labels)
             if options(self.config).get("misconfigured") == name:
                 lines.append(
                     f'vector_component_errors_total{{{labels},error_type="configuration_failed"}} 1 1700000000000'
                 )
         reply(connection, 200, "\n".join(lines) + "\n")
+
+    def measured(self, kind, labels):
+        """What Vector tells of each kind: every event took 0.02 s, and a sink's buffer holds 9 of 500."""
+        if kind == "sinks":
+            sizes = {"size_events": 9, "max_size_events": 500}
+            if self.version <= 57:
+                sizes |= {"events": 9, "max_event_size": 500}
+            told = [
+                f'vector_buffer_{name}{{buffer_id="out",{labels},stage="0"}} {n}' for name, n in sizes.items()
+            ]
+            return [*told, *histogram("buffer_send_duration_seconds", labels, self.events)]
+        if kind == "sources":
+            return histogram("source_lag_time_seconds", labels, self.events)
+        return histogram("component_latency_seconds", labels, self.events) if self.version >= 54 else []
+
+
+def histogram(name, labels, count):
+    bounds = {"0.015625": 0, "0.03125": count, "0.0625": count, "+Inf": count}
+    buckets = [f'vector_{name}_bucket{{{labels},le="{bound}"}} {n}' for bound, n in bounds.items()]
+    return [
+        *buckets,
+        f"vector_{name}_sum{{{labels}}} {count / 50}",
+        f"vector_{name}_count{{{labels}}} {count}",
+    ]
 
 
 def reply(connection, code, text):

@@ -127,3 +127,29 @@ async def test_with_a_real_vector(agent, gateway, eventually, tmp_path, handover
     refused = await eventually(lambda: gateway.told(ReportKind.REFUSED), seconds=30)
     assert refused[0].reason == ReportReason.CONFIG_INVALID
     assert gateway.status().state == PipelineState.RUNNING
+
+
+async def test_times_and_buffers_are_told_as_far_as_the_version_measures_them(
+    agent, gateway, eventually, version
+):
+    text = {
+        "sources": {"in": {"type": "stand_in"}},
+        "transforms": {"change": {"type": "remap", "inputs": ["in"], "source": "."}},
+        "sinks": {"out": {"type": "blackhole", "inputs": ["change"]}},
+    }
+    await running(agent, gateway, eventually, text=text)
+
+    def told():
+        rows = {row.id: row for row in gateway.status().components if row.received_events}
+        # Gauges are those of the engine that has been found healthy.
+        return rows if rows and any(row.buffer_events for row in rows.values()) else None
+
+    rows = await eventually(told, seconds=30, why=lambda: gateway.status())
+    assert set(rows) == {"in", "change", "out"}
+    assert (rows["out"].buffer_events, rows["out"].buffer_max_events) == (9, 500)
+    assert (rows["in"].buffer_events, rows["in"].buffer_max_events) == (0, 0)
+    for row, name in ((rows["in"], "lag"), (rows["change"], "latency"), (rows["out"], "wait")):
+        took = getattr(row, name)
+        assert took.buckets == {"0.03125": took.count}
+        assert took.total_us == took.count * 20_000
+    assert rows["out"].latency is None

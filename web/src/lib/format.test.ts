@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { formatAge, formatBytes, formatDuration, formatRate, formatTime } from './format'
+import { formatAge, formatBytes, formatDuration, formatRate, formatShortTime, formatTime } from './format'
 import { t } from './i18n'
 import { ApiError, describeError, fieldErrors, isProblemType, toApiError } from './problem'
 import { setTimeZone } from './time-zone'
@@ -13,6 +13,11 @@ it('ages and sizes read well', () => {
   expect(formatDuration(90_000)).toBe('1 day')
   expect(formatAge('2026-01-01T00:00:00Z', Date.parse('2026-01-01T00:05:00Z'))).toBe('5 min ago')
   expect(formatBytes(1536)).toBe('1.5 KiB')
+})
+
+it('short times keep their unit and never read as nothing', () => {
+  const times = [0, 1e-8, 4.4e-6, 0.00012, 0.0156, 0.9, 1, 12.4, 600]
+  expect(times.map(formatShortTime)).toEqual(['0 ms', '<0.1 µs', '4.4 µs', '0.1 ms', '16 ms', '900 ms', '1 s', '12 s', '10 min'])
 })
 
 it('messages are ICU, and values stay text', () => {

@@ -41,6 +41,14 @@ export function formatDuration(seconds: number): string {
   return t('{n, plural, one {# day} other {# days}}', { n: Math.round(whole / 86_400) })
 }
 
+/** A short length of time to two figures: 5 µs, 0.3 ms, 1.2 s. */
+export function formatShortTime(seconds: number): string {
+  if (seconds === 0) return t('{n} ms', { n: 0 })
+  if (seconds >= 100) return formatDuration(seconds)
+  const [value, unit] = seconds >= 1 ? [seconds, '{n} s'] : seconds >= 1e-4 ? [seconds * 1e3, '{n} ms'] : [seconds * 1e6, '{n} µs']
+  return t(unit, { n: value < 0.1 ? '<0.1' : value < 10 ? String(Number(value.toFixed(1))) : value.toFixed(0) })
+}
+
 /** How long ago a time was, against a given now. */
 export function formatAge(at: string, now: number): string {
   const seconds = (now - Date.parse(at)) / 1000

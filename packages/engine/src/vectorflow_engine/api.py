@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from vectorflow_engine.events import Metric
+from vectorflow_engine.events import Buckets, Metric
 from vectorflow_engine.http_listener import HttpListener, Receive, Scope, Send, answer, read_body
 from vectorflow_engine.taps import Tap, TapBook, Tapped
 from vectorflow_engine.vrl.timestamps import Timestamp
@@ -172,10 +172,21 @@ def _metric(metric: Metric) -> bytes:
     for name, value in metric.tags.items():
         made += _text(3, _text(1, name.encode()) + _text(2, value.encode()))
     made += b"\x20" + (b"\x01" if metric.kind == "absolute" else b"\x00")
-    made += _text(5 if metric.type == "counter" else 6, b"\x09" + struct.pack("<d", metric.value))
+    if metric.buckets is None:
+        made += _text(5 if metric.type == "counter" else 6, b"\x09" + struct.pack("<d", metric.value))
+    else:
+        made += _text(16, _histogram(metric.buckets))
     if metric.namespace:
         made += _text(11, metric.namespace.encode())
     return made
+
+
+def _histogram(held: Buckets) -> bytes:
+    listed = (
+        _text(1, b"\x09" + struct.pack("<d", bound) + b"\x10" + _number(count))
+        for bound, count in held.counts
+    )
+    return b"".join(listed) + b"\x10" + _number(held.count) + b"\x19" + struct.pack("<d", held.sum)
 
 
 def _moment(text: str) -> bytes:

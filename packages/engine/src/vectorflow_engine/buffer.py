@@ -1,6 +1,7 @@
 """The bounded buffer in front of every sink: it blocks its writers or drops what is new."""
 
 import asyncio
+import time
 from collections import deque
 from typing import Literal
 
@@ -28,12 +29,18 @@ class Buffer:
         self._lost = meter.counter("buffer_discarded_events_total", *where, ("intentional", "true"))
         meter.gauge("buffer_size_events", lambda: self._held, *where)
         meter.gauge("buffer_max_size_events", lambda: self._max, *where)
+        self._waited = meter.histogram("buffer_send_duration_seconds", *where)
 
     def __len__(self) -> int:
         return self._held
 
     async def put(self, batch: Batch) -> None:
         """Hand a batch over; waits for room, or drops what does not fit (and says so in metrics)."""
+        began = time.perf_counter()
+        await self._put(batch)
+        self._waited.add(time.perf_counter() - began)
+
+    async def _put(self, batch: Batch) -> None:
         while batch.events:
             room = self._max - self._held
             if room > 0:

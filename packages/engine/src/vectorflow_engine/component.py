@@ -2,7 +2,9 @@
 
 import abc
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 import msgspec
@@ -13,6 +15,7 @@ from vectorflow_engine.events import Ack, Batch, Status
 from vectorflow_engine.log import ComponentLog
 from vectorflow_engine.metrics import Meter, Registry, SentCounter
 from vectorflow_engine.taps import Watched
+from vectorflow_engine.vrl.timestamps import Timestamp
 
 LOG = frozenset({"log"})
 METRIC = frozenset({"metric"})
@@ -90,6 +93,7 @@ class Source(abc.ABC):
         self.meter = context.meter()
         self.log = context.log()
         self.output = Output(context, self.meter)
+        self._lag = self.meter.histogram("source_lag_time_seconds")
         self.stopping = asyncio.Event()
         self.acknowledge = False  # whether a sink downstream acknowledges
 
@@ -110,6 +114,7 @@ class Source(abc.ABC):
     async def send(self, events: list[Any], done: Callable[[Status], None] | None = None) -> None:
         """Send logs; ``done`` is called once when they are finished, at once if nobody acknowledges."""
         self.meter.received(events)
+        self._measure_lag(events)
         async with self.output.gate:
             if done is None or not self.acknowledge:
                 await self.output.send(Batch(events))
@@ -117,6 +122,17 @@ class Source(abc.ABC):
                 await self.output.send(Batch(events, Ack(done)))
         if done is not None and not self.acknowledge:
             done(Status.DELIVERED)
+
+    def _measure_lag(self, events: list[Any]) -> None:
+        """Note how old the events are by their own timestamp; those without one are not measured."""
+        now = datetime.now(UTC)
+        stamps = Counter(event["timestamp"] for event in events if type(event.get("timestamp")) is Timestamp)
+        for stamp, times in stamps.items():
+            try:
+                age = (now - datetime.fromisoformat(stamp)).total_seconds()
+            except (ValueError, TypeError):
+                continue
+            self._lag.add(max(0.0, age), times)
 
     @property
     def unfinished(self) -> int:

@@ -13,8 +13,16 @@ import msgspec
 from vectorflow_engine.vrl.timestamps import Timestamp
 
 
+class Buckets(msgspec.Struct, frozen=True):
+    """A histogram's state: how many values fell into each bucket alone, by its upper bound, and the sum of all."""
+
+    counts: tuple[tuple[float, int], ...]
+    count: int
+    sum: float
+
+
 class Metric(msgspec.Struct):
-    """A counter or gauge at an instant."""
+    """A counter, gauge or histogram at an instant; a histogram's `value` is how many values it holds."""
 
     name: str
     value: float
@@ -23,6 +31,7 @@ class Metric(msgspec.Struct):
     namespace: str | None = None
     tags: dict[str, str] = {}
     timestamp: str | None = None
+    buckets: Buckets | None = None
 
     def document(self) -> dict[str, Any]:
         """As Vector writes a metric in JSON."""
@@ -34,7 +43,15 @@ class Metric(msgspec.Struct):
         if self.timestamp:
             made["timestamp"] = self.timestamp
         made["kind"] = self.kind
-        made[self.type] = {"value": self.value}
+        if self.buckets is None:
+            made[self.type] = {"value": self.value}
+        else:
+            listed = [{"upper_limit": bound, "count": count} for bound, count in self.buckets.counts]
+            made["aggregated_histogram"] = {
+                "buckets": listed,
+                "count": self.buckets.count,
+                "sum": self.buckets.sum,
+            }
         return made
 
 

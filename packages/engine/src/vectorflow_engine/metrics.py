@@ -1,11 +1,13 @@
 """The engine's own counters and gauges, under Vector's names, exact to the event."""
 
+import math
 import platform
 import time
+from bisect import bisect_left
 from collections.abc import Callable
 
 from vectorflow_engine import __version__
-from vectorflow_engine.events import Metric, estimated_bytes
+from vectorflow_engine.events import Buckets, Metric, estimated_bytes
 from vectorflow_engine.vrl.timestamps import now
 
 Labels = tuple[tuple[str, str], ...]
@@ -24,12 +26,35 @@ class Counter:
         self.value += count
 
 
+class Histogram:
+    """How long things took, in Vector's buckets: each twice as wide as the one before, from 1/64 s on."""
+
+    BOUNDS = (*(2.0**power for power in range(-6, 13)), math.inf)
+    __slots__ = ("_counts", "_sum")
+
+    def __init__(self) -> None:
+        self._counts = [0] * len(self.BOUNDS)
+        self._sum = 0.0
+
+    def add(self, seconds: float, times: int = 1) -> None:
+        """So many things took so long each."""
+        self._counts[bisect_left(self.BOUNDS, seconds)] += times
+        self._sum += seconds * times
+
+    def read(self) -> Buckets:
+        """What it holds now."""
+        return Buckets(
+            tuple(zip(self.BOUNDS, self._counts, strict=True)), sum(self._counts), round(self._sum, 9)
+        )
+
+
 class Registry:
     """Every series of this process; `snapshot` reads them all."""
 
     def __init__(self) -> None:
         self._counters: dict[tuple[str, Labels], Counter] = {}
         self._gauges: dict[tuple[str, Labels], Callable[[], float]] = {}
+        self._histograms: dict[tuple[str, Labels], Histogram] = {}
         self._began = time.monotonic()
         self.gauge("uptime_seconds", (), lambda: time.monotonic() - self._began)
         build = (("arch", platform.machine()), ("revision", "embedded"), ("version", __version__))
@@ -41,6 +66,10 @@ class Registry:
         if key not in self._counters:
             self._counters[key] = Counter()
         return self._counters[key]
+
+    def histogram(self, name: str, labels: Labels) -> Histogram:
+        """The histogram of this name and these labels, made at its first use."""
+        return self._histograms.setdefault((name, tuple(sorted(labels))), Histogram())
 
     def gauge(self, name: str, labels: Labels, read: Callable[[], float]) -> None:
         """A gauge that is read when somebody looks."""
@@ -64,6 +93,13 @@ class Registry:
             Metric(name, float(read()), "gauge", "absolute", namespace, {**dict(labels), **tags}, stamp)
             for (name, labels), read in self._gauges.items()
         ]
+        for (name, labels), histogram in self._histograms.items():
+            held = histogram.read()
+            if held.count:
+                told = {**dict(labels), **tags}
+                made.append(
+                    Metric(name, held.count, "histogram", "absolute", namespace, told, stamp, buckets=held)
+                )
         return made
 
 
@@ -84,6 +120,10 @@ class Meter:
     def counter(self, name: str, *labels: tuple[str, str]) -> Counter:
         """A counter of this component."""
         return self.registry.counter(name, (*self.labels, *labels))
+
+    def histogram(self, name: str, *labels: tuple[str, str]) -> Histogram:
+        """A histogram of this component."""
+        return self.registry.histogram(name, (*self.labels, *labels))
 
     def gauge(self, name: str, read: Callable[[], float], *labels: tuple[str, str]) -> None:
         """A gauge of this component."""

@@ -163,12 +163,26 @@ class EnrollAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     intervals: Intervals = msgspec.field(default_factory=Intervals)
 
 
+class Durations(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How long something took, as cumulative counters: how often it was measured and the sum in microseconds.
+
+    `buckets` says how many of them took at most so many seconds (`+Inf` for more than the engine tells apart) and
+    more than the next smaller bound. Empty buckets are left out, so a bound that is not there may exist all the same.
+    """
+
+    count: int = 0
+    total_us: int = 0
+    buckets: dict[str, int] = msgspec.field(default_factory=dict)
+
+
 class ComponentCounters(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Cumulative counters of one component. Zeroes are left out of the JSON.
 
     `sent_events` is per output (`_default` when unnamed). `discarded` counts unintentional and
     intentional discards together; `discarded_unintentional` the former alone. `utilization` is 0
-    to 1.
+    to 1. A maximum of 0 says that the engine names none. `latency` is an event's time in the component with its
+    queue, `lag` how old events are when a source takes them in, `wait` how long senders wait to get into the buffer;
+    what the engine does not measure is absent.
     """
 
     id: str
@@ -184,6 +198,11 @@ class ComponentCounters(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     utilization: float | None = None
     buffer_events: int = 0
     buffer_bytes: int = 0
+    buffer_max_events: int = 0
+    buffer_max_bytes: int = 0
+    latency: Durations | None = None
+    lag: Durations | None = None
+    wait: Durations | None = None
 
 
 class PipelineStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

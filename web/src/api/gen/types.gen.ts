@@ -151,6 +151,17 @@ export type AwsSettings = {
 };
 
 /**
+ * BufferFill
+ */
+export type BufferFill = {
+    events: number;
+    bytes: number;
+    max_events: number | null;
+    max_bytes: number | null;
+    fill: number | null;
+};
+
+/**
  * Capture
  */
 export type Capture = {
@@ -395,6 +406,10 @@ export type ComponentRates = {
         [key: string]: PortRates;
     };
     utilization: number | null;
+    latency: Timing | null;
+    lag: Timing | null;
+    wait: Timing | null;
+    buffer: BufferFill | null;
 };
 
 /**
@@ -2433,6 +2448,15 @@ export type TemplateUse = {
     parameters?: {
         [key: string]: unknown;
     };
+};
+
+/**
+ * Timing
+ */
+export type Timing = {
+    mean: number;
+    p50_at_most: number | null;
+    p95_at_most: number | null;
 };
 
 /**

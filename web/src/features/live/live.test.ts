@@ -103,6 +103,10 @@ const rate = (value: number): ComponentRates => ({
   errors_total: 0,
   discarded_total: 0,
   utilization: null,
+  latency: null,
+  lag: null,
+  wait: null,
+  buffer: null,
 })
 const rates = (at: string, components: Rates['components'], stale: number | null = null): Rates => ({
   at,

@@ -6,7 +6,7 @@ running ones count now, so that the control plane sees counters that only grow.
 
 import msgspec
 
-from vectorflow_wire.messages import ComponentCounters
+from vectorflow_wire.messages import ComponentCounters, Durations
 
 _ADDED = (
     "received_events",
@@ -16,6 +16,7 @@ _ADDED = (
     "discarded",
     "discarded_unintentional",
 )
+_TIMES = ("latency", "lag", "wait")
 
 Counters = dict[str, ComponentCounters]
 
@@ -57,12 +58,30 @@ def added(left: ComponentCounters | None, right: ComponentCounters) -> Component
     """Add two readings of one component; kind, type and gauges are the right one's."""
     if left is None:
         return right
-    sent = dict(left.sent_events)
-    for output, events in right.sent_events.items():
-        sent[output] = sent.get(output, 0) + events
     sums = {name: getattr(left, name) + getattr(right, name) for name in _ADDED}
-    return msgspec.structs.replace(right, sent_events=sent, **sums)
+    times = {name: _times_added(getattr(left, name), getattr(right, name)) for name in _TIMES}
+    sent = _pairs_added(left.sent_events, right.sent_events)
+    return msgspec.structs.replace(right, sent_events=sent, **sums, **times)
+
+
+def _times_added(left: Durations | None, right: Durations | None) -> Durations | None:
+    if left is None or right is None:
+        return right or left
+    return Durations(
+        count=left.count + right.count,
+        total_us=left.total_us + right.total_us,
+        buckets=_pairs_added(left.buckets, right.buckets),
+    )
+
+
+def _pairs_added(left: dict[str, int], right: dict[str, int]) -> dict[str, int]:
+    sums = dict(left)
+    for name, count in right.items():
+        sums[name] = sums.get(name, 0) + count
+    return sums
 
 
 def _without_gauges(counters: ComponentCounters) -> ComponentCounters:
-    return msgspec.structs.replace(counters, utilization=None, buffer_events=0, buffer_bytes=0)
+    return msgspec.structs.replace(
+        counters, utilization=None, buffer_events=0, buffer_bytes=0, buffer_max_events=0, buffer_max_bytes=0
+    )

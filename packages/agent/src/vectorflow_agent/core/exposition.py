@@ -3,13 +3,14 @@
 A general parser costs about twenty times as much, on every heartbeat of every pipeline.
 """
 
+import math
 import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import msgspec
 
-from vectorflow_wire.messages import ComponentCounters
+from vectorflow_wire.messages import ComponentCounters, Durations
 
 OWN_PREFIX: Final = "vf_"
 """Component ids that the agent adds; they are nobody else's business."""
@@ -76,10 +77,26 @@ def _unescaped(value: str) -> str:
 def _counters(row: _Sums) -> ComponentCounters:
     raw = row.pop("raw_bytes", 0)
     row.setdefault("received_bytes", raw)
-    for name in ("buffer_events", "buffer_bytes"):
+    for name in ("buffer_events", "buffer_bytes", "buffer_max_events", "buffer_max_bytes"):
         former = row.pop(f"former_{name}", 0)
         row.setdefault(name, former)
+    for name in _HISTOGRAMS.values():
+        if (histogram := row.pop(name, None)) is not None:
+            row[name] = _durations(histogram)
     return msgspec.convert(row, ComponentCounters)
+
+
+def _durations(histogram: _Sums) -> Durations:
+    """The exporter counts everything up to a bound in each bucket; here each bucket stands alone."""
+    buckets: dict[str, int] = {}
+    below = 0
+    for bound, count in sorted(histogram["le"].items()):
+        if count > below:
+            buckets[f"{bound:g}" if math.isfinite(bound) else "+Inf"] = count - below
+        below = max(below, count)
+    return Durations(
+        count=histogram["count"], total_us=max(0, round(histogram["sum"] * 1_000_000)), buckets=buckets
+    )
 
 
 def _add(field: str) -> Callable[[_Sums, _Labels, float], None]:
@@ -104,6 +121,42 @@ def _utilization(row: _Sums, labels: _Labels, value: float) -> None:
     row["utilization"] = round(value, 4)
 
 
+def _histogram(row: _Sums, field: str) -> _Sums:
+    made: _Sums = row.setdefault(field, {"count": 0, "sum": 0.0, "le": {}})
+    return made
+
+
+def _time_count(field: str) -> Callable[[_Sums, _Labels, float], None]:
+    def take(row: _Sums, labels: _Labels, value: float) -> None:
+        _histogram(row, field)["count"] += int(value)
+
+    return take
+
+
+def _time_sum(field: str) -> Callable[[_Sums, _Labels, float], None]:
+    def take(row: _Sums, labels: _Labels, value: float) -> None:
+        _histogram(row, field)["sum"] += value
+
+    return take
+
+
+def _time_bucket(field: str) -> Callable[[_Sums, _Labels, float], None]:
+    def take(row: _Sums, labels: _Labels, value: float) -> None:
+        try:
+            bound = float(labels.get("le", ""))
+        except ValueError:
+            return
+        counts = _histogram(row, field)["le"]
+        counts[bound] = counts.get(bound, 0) + int(value)
+
+    return take
+
+
+_HISTOGRAMS: Final = {
+    "component_latency_seconds": "latency",
+    "source_lag_time_seconds": "lag",
+    "buffer_send_duration_seconds": "wait",
+}
 _TAKE: Final[dict[str, Callable[[_Sums, _Labels, float], None]]] = {
     "component_received_events_total": _add("received_events"),
     "component_received_event_bytes_total": _add("received_bytes"),
@@ -115,7 +168,14 @@ _TAKE: Final[dict[str, Callable[[_Sums, _Labels, float], None]]] = {
     "utilization": _utilization,
     "buffer_size_events": _add("buffer_events"),
     "buffer_size_bytes": _add("buffer_bytes"),
+    "buffer_max_size_events": _add("buffer_max_events"),
+    "buffer_max_size_bytes": _add("buffer_max_bytes"),
     # The names of before, which versions up to 0.57 export besides the new ones.
     "buffer_events": _add("former_buffer_events"),
     "buffer_byte_size": _add("former_buffer_bytes"),
+    "buffer_max_event_size": _add("former_buffer_max_events"),
+    "buffer_max_byte_size": _add("former_buffer_max_bytes"),
+    **{f"{name}_count": _time_count(field) for name, field in _HISTOGRAMS.items()},
+    **{f"{name}_sum": _time_sum(field) for name, field in _HISTOGRAMS.items()},
+    **{f"{name}_bucket": _time_bucket(field) for name, field in _HISTOGRAMS.items()},
 }

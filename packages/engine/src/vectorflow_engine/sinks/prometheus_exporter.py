@@ -6,7 +6,7 @@ import time
 
 from vectorflow_engine.buffer import Buffer
 from vectorflow_engine.component import METRIC, Context, Options, Sink
-from vectorflow_engine.events import Metric
+from vectorflow_engine.events import Buckets, Metric
 from vectorflow_engine.http_listener import HttpListener, Receive, Scope, Send, answer
 
 _BAD = re.compile(r"[^a-zA-Z0-9_:]")
@@ -96,8 +96,25 @@ class PrometheusExporterSink(Sink):
                 lines += [f"# HELP {name} {name}", f"# TYPE {name} {series.metric.type}"]
                 last = name
             labels = ",".join(f'{_BAD_LABEL.sub("_", key)}="{_escaped(value)}"' for key, value in tags)
-            lines.append(f"{name}{{{labels}}} {_number(series.value)}{stamp}")
+            if series.metric.buckets is None:
+                lines.append(f"{name}{{{labels}}} {_number(series.value)}{stamp}")
+            else:
+                lines += _histogram(name, labels, series.metric.buckets, stamp)
         return "\n".join(lines) + "\n" if lines else ""
+
+
+def _histogram(name: str, labels: str, held: Buckets, stamp: str) -> list[str]:
+    """Each bucket with all below it, as Prometheus counts."""
+    lines: list[str] = []
+    below = 0
+    before = f"{labels}," if labels else ""
+    for bound, count in held.counts:
+        below += count
+        le = f"{bound:g}" if math.isfinite(bound) else "+Inf"
+        lines.append(f'{name}_bucket{{{before}le="{le}"}} {below}{stamp}')
+    lines.append(f"{name}_sum{{{labels}}} {_number(held.sum)}{stamp}")
+    lines.append(f"{name}_count{{{labels}}} {held.count}{stamp}")
+    return lines
 
 
 def _escaped(value: str) -> str:

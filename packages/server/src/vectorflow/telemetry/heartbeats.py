@@ -20,6 +20,7 @@ from vectorflow_wire.messages import HeartbeatRequest
 MOST_PIPELINES: Final = 200
 MOST_COMPONENTS: Final = 1000
 MOST_OUTPUTS: Final = 200
+MOST_BUCKETS: Final = 40
 BIGINT: Final = 2**63 - 1
 LAST_MOMENT: Final = 253_402_300_799_000
 """The last second of the year 9999, epoch milliseconds."""
@@ -43,6 +44,7 @@ _LIMITS: Final[dict[str, int]] = {
     "pipelines": MOST_PIPELINES,
     "components": MOST_COMPONENTS,
     "sent_events": MOST_OUTPUTS,
+    "buckets": MOST_BUCKETS,
 }
 _MAY_BE_NEGATIVE: Final = frozenset({"clock_offset_ms"})
 

@@ -12,6 +12,7 @@ from uuid import UUID
 import msgspec
 
 from vectorflow.kernel.clock import rfc3339
+from vectorflow.telemetry.timings import TimeSum, buffer_fill
 from vectorflow.telemetry.types import ComponentRates, PortRates, Rates, RunRow
 from vectorflow_wire.messages import ComponentCounters
 
@@ -24,6 +25,9 @@ class _Sum(msgspec.Struct):
     errors: float = 0.0
     discarded: float = 0.0
     outputs: dict[str, float] = msgspec.field(default_factory=dict)
+    latency: TimeSum = msgspec.field(default_factory=TimeSum)
+    lag: TimeSum = msgspec.field(default_factory=TimeSum)
+    wait: TimeSum = msgspec.field(default_factory=TimeSum)
 
     def add(
         self, counters: ComponentCounters, factor: float, before: ComponentCounters | None = None
@@ -36,6 +40,9 @@ class _Sum(msgspec.Struct):
             grown = factor * _grown(events, before.sent_events.get(port, 0) if before else 0)
             self.outputs[port] = self.outputs.get(port, 0) + grown
             self.sent += grown
+        self.latency.add(counters.latency, before.latency if before else None)
+        self.lag.add(counters.lag, before.lag if before else None)
+        self.wait.add(counters.wait, before.wait if before else None)
 
 
 class _Total(msgspec.Struct):
@@ -59,7 +66,7 @@ def compute_rates(runs: Sequence[RunRow], now: datetime) -> Rates:
     """Return rates and totals of a pipeline. `runs` hold the newest of each node first."""
     totals: dict[str, _Total] = defaultdict(_Total)
     rates: dict[str, _Sum] = defaultdict(_Sum)
-    busy: dict[str, list[float]] = defaultdict(list)
+    present: dict[str, list[ComponentCounters]] = defaultdict(list)
     window = 0.0
     seen: set[UUID] = set()
     for run in runs:
@@ -72,14 +79,14 @@ def compute_rates(runs: Sequence[RunRow], now: datetime) -> Rates:
             continue
         window = max(window, _add_step(run, counters, rates))
         for each in counters:
-            if each.utilization is not None:
-                busy[each.id].append(each.utilization)
+            present[each.id].append(each)
     return Rates(
         at=rfc3339(max((run.received_at for run in runs), default=now)),
         window_seconds=round(window, 3),
         stale_seconds=_stale(runs, now),
         components={
-            name: _shown(total, rates.get(name) or _Sum(), busy.get(name)) for name, total in totals.items()
+            name: _shown(total, rates.get(name) or _Sum(), present.get(name, ()))
+            for name, total in totals.items()
         },
     )
 
@@ -116,7 +123,8 @@ def _stale(runs: Sequence[RunRow], now: datetime) -> float | None:
     return round(age, 1) if age > _patience(newest) else None
 
 
-def _shown(total: _Total, rate: _Sum, busy: list[float] | None) -> ComponentRates:
+def _shown(total: _Total, rate: _Sum, present: Sequence[ComponentCounters]) -> ComponentRates:
+    busy = [each.utilization for each in present if each.utilization is not None]
     return ComponentRates(
         received_events_per_second=round(rate.received, 3),
         sent_events_per_second=round(rate.sent, 3),
@@ -131,4 +139,8 @@ def _shown(total: _Total, rate: _Sum, busy: list[float] | None) -> ComponentRate
             for port, events in total.outputs.items()
         },
         utilization=round(sum(busy) / len(busy), 4) if busy else None,
+        latency=rate.latency.timing(),
+        lag=rate.lag.timing(),
+        wait=rate.wait.timing(),
+        buffer=buffer_fill(present),
     )

@@ -19,8 +19,37 @@ class PortRates(msgspec.Struct, frozen=True):
     events_total: int
 
 
+class Timing(msgspec.Struct, frozen=True):
+    """How long something took between the last two heartbeats, in seconds, over all nodes.
+
+    The engines count in buckets, so a percentile is known only as a bound: half of all took at most
+    `p50_at_most`, 95 of 100 at most `p95_at_most`. Null where they took longer than the engine's last bound.
+    """
+
+    mean: float
+    p50_at_most: float | None
+    p95_at_most: float | None
+
+
+class BufferFill(msgspec.Struct, frozen=True, kw_only=True):
+    """What waits in a component's buffers: sums over all nodes; `fill` is the fullest node's share of 0 to 1.
+
+    A maximum is null where the engine names none; so is `fill` then.
+    """
+
+    events: int
+    bytes: int
+    max_events: int | None
+    max_bytes: int | None
+    fill: float | None
+
+
 class ComponentRates(msgspec.Struct, frozen=True, kw_only=True):
-    """What one component does, over all nodes. Totals count from the pipeline's beginning on each node."""
+    """What one component does, over all nodes. Totals count from the pipeline's beginning on each node.
+
+    `latency` is an event's time in the component with its queue, `lag` how old events are when a source takes
+    them in, `wait` how long senders wait to get into the buffer. What no engine reports is null.
+    """
 
     received_events_per_second: float
     sent_events_per_second: float
@@ -32,6 +61,10 @@ class ComponentRates(msgspec.Struct, frozen=True, kw_only=True):
     discarded_total: int
     outputs: dict[str, PortRates]
     utilization: float | None
+    latency: Timing | None
+    lag: Timing | None
+    wait: Timing | None
+    buffer: BufferFill | None
 
 
 class Rates(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,6 +4,8 @@ import { CircleAlert, Filter, Gauge, LogIn, LogOut, Plus, Radio } from 'lucide-r
 import { memo } from 'react'
 import { useCan } from '@/app/scope'
 import { useComponentRates } from '@/features/live/rates-context'
+import type { Told } from '@/features/live/times'
+import { bufferFill, ownTime } from '@/features/live/times'
 import { formatRate } from '@/lib/format'
 import { t } from '@/lib/i18n'
 import { useCheck, useEditor } from '../context'
@@ -11,7 +13,7 @@ import { portLabel } from '../graph/connect'
 import type { Kind } from '../graph/types'
 import { DEFAULT_PORT } from '../graph/types'
 import { useCanvasActions } from './actions'
-import { healthOf } from './flow-health'
+import { BUSY, healthOf } from './flow-health'
 import type { CardNode } from './nodes'
 
 export const KIND_ICONS = { source: LogIn, transform: Filter, sink: LogOut }
@@ -39,7 +41,10 @@ export const ComponentCard = memo(function ComponentCard({ id, data, selected }:
           <Icon aria-hidden size={15} />
         </span>
         <span className="min-w-0 flex-1">
-          <span className="block truncate font-mono text-sm font-medium">{component.id}</span>
+          <span className="flex items-baseline gap-1.5">
+            <span className="min-w-0 flex-1 truncate font-mono text-sm font-medium">{component.id}</span>
+            <CardTime id={id} isSink={component.kind === 'sink'} />
+          </span>
           <span className="flex items-baseline gap-1.5 text-sm text-secondary">
             <span className="min-w-0 flex-1 truncate">{off ? t('{type}, off', { type: component.type }) : component.type}</span>
             {component.kind === 'sink' ? <ReceivedRate id={id} /> : hasDefault && <PortRate id={id} port={DEFAULT_PORT} />}
@@ -79,7 +84,10 @@ function Input({ id }: { id: string }) {
 function BusyMark({ id }: { id: string }) {
   const rates = useComponentRates(id)
   if (!healthOf(rates).isBusy) return null
-  const words = t('Busy {percent}% of the time: it holds its senders back', { percent: Math.floor((rates?.utilization ?? 0) * 100) })
+  const words =
+    (rates?.utilization ?? 0) >= BUSY
+      ? t('Busy {percent}% of the time: it holds its senders back', { percent: Math.floor((rates?.utilization ?? 0) * 100) })
+      : t('Its buffer is {percent}% full: it holds its senders back', { percent: Math.floor((rates?.buffer?.fill ?? 0) * 100) })
   return (
     <span role="img" aria-label={words} title={words} className="flex shrink-0 text-warn">
       <Gauge aria-hidden size={14} />
@@ -122,6 +130,18 @@ function Output({ id, port }: { id: string; port: string }) {
         </button>
       )}
     </>
+  )
+}
+
+/** How long events take here, or how full the buffer is; nothing where the engine does not say. */
+function CardTime({ id, isSink }: { id: string; isSink: boolean }) {
+  const rates = useComponentRates(id)
+  const told: Told | null = isSink ? bufferFill(rates) : ownTime(rates)
+  if (told === null) return null
+  return (
+    <span data-card-time={id} className="shrink-0 text-[11px] text-secondary tabular-nums" title={told.words}>
+      {told.short}
+    </span>
   )
 }
 

@@ -3,6 +3,8 @@ import { BaseEdge, EdgeLabelRenderer, getBezierPath } from '@xyflow/react'
 import { Plus } from 'lucide-react'
 import { memo } from 'react'
 import { useComponentRates } from '@/features/live/rates-context'
+import type { Told } from '@/features/live/times'
+import { ownTime, waitTime } from '@/features/live/times'
 import { formatRate } from '@/lib/format'
 import { t } from '@/lib/i18n'
 import { useEditor } from '../context'
@@ -47,13 +49,13 @@ export const FlowEdge = memo(function FlowEdge(props: EdgeProps<FlowLink>) {
       <BaseEdge id={id} path={path} style={style} interactionWidth={22} />
       {health.errorShare > 0 && !isIdle && <ErrorPart path={path} share={health.errorShare} width={edgeWidth(rate)} />}
       <EdgeLabelRenderer>
-        <EdgeLabel id={id} x={x} y={y} rate={rate} health={health} isSelected={selected === true} />
+        <EdgeLabel id={id} x={x} y={y} rate={rate} time={waitTime(receiver) ?? ownTime(receiver)} health={health} isSelected={selected === true} />
       </EdgeLabelRenderer>
     </>
   )
 })
 
-type EdgeLabelProps = { id: string; x: number; y: number; rate: number | undefined; health: FlowHealth; isSelected: boolean }
+type EdgeLabelProps = { id: string; x: number; y: number; rate: number | undefined; time: Told | null; health: FlowHealth; isSelected: boolean }
 
 /** The end of the edge in red, as long as the share of events that fail there. */
 function ErrorPart({ path, share, width }: { path: string; share: number; width: number }) {
@@ -76,7 +78,7 @@ function ErrorPart({ path, share, width }: { path: string; share: number; width:
 
 const WORD_TONES = { bad: 'bg-bad-tint text-bad', warn: 'bg-warn-tint text-warn', plain: 'border border-line bg-surface text-secondary' }
 
-function EdgeLabel({ id, x, y, rate, health, isSelected }: EdgeLabelProps) {
+function EdgeLabel({ id, x, y, rate, time, health, isSelected }: EdgeLabelProps) {
   const worst = healthWord(health)
   const { canEdit } = useEditor()
   const { addOnEdge } = useCanvasActions()
@@ -89,10 +91,10 @@ function EdgeLabel({ id, x, y, rate, health, isSelected }: EdgeLabelProps) {
         <span
           data-edge-rate={id}
           className="rounded-full border border-line bg-surface px-1.5 text-sm leading-4 tabular-nums"
-          title={t('{n} events per second', { n: rate })}
+          title={[t('{n} events per second', { n: rate }), ...(time === null ? [] : [time.words])].join('\n')}
         >
           {formatRate(rate)}
-          <span className="text-[11px] text-secondary">/s</span>
+          <span className="text-[11px] text-secondary">/s{time !== null && rate > 0 && <span data-edge-time={id}> · {time.short}</span>}</span>
         </span>
       )}
       {worst !== null && (

@@ -13,6 +13,10 @@ const rates = (change: Partial<ComponentRates>): ComponentRates => ({
   discarded_total: 0,
   outputs: {},
   utilization: null,
+  latency: null,
+  lag: null,
+  wait: null,
+  buffer: null,
   ...change,
 })
 
@@ -28,6 +32,12 @@ describe('the health of a flow', () => {
   it('calls nine tenths of busy time back-pressure', () => {
     expect(healthOf(rates({ utilization: 0.89 })).isBusy).toBe(false)
     expect(healthWord(healthOf(rates({ utilization: 0.9 })))).toEqual({ word: 'back-pressure', tone: 'warn' })
+  })
+  it('calls a nearly full buffer back-pressure too, and one of unknown size never', () => {
+    const buffer = (fill: number | null) => ({ events: 490, bytes: 0, max_events: fill === null ? null : 500, max_bytes: null, fill })
+    expect(healthOf(rates({ buffer: buffer(0.98) })).isBusy).toBe(true)
+    expect(healthOf(rates({ buffer: buffer(0.5) })).isBusy).toBe(false)
+    expect(healthOf(rates({ buffer: buffer(null) })).isBusy).toBe(false)
   })
   it('puts errors before back-pressure before discards', () => {
     const all = { errors_per_second: 1, utilization: 1, discarded_per_second: 50 }

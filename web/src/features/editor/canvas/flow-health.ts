@@ -1,7 +1,7 @@
 import type { ComponentRates } from '@/api/gen'
 import { t } from '@/lib/i18n'
 
-/** From this share of busy time on a component holds its senders back. */
+/** From this share of busy time, or of a full buffer, on a component holds its senders back. */
 export const BUSY = 0.9
 
 export type FlowHealth = { errorShare: number; discardShare: number; isBusy: boolean }
@@ -15,7 +15,8 @@ export function healthOf(rates: ComponentRates | undefined): FlowHealth {
   // What failed may be counted as received or not; neither way may give more than the whole.
   const all = Math.max(rates.received_events_per_second, rates.sent_events_per_second, errors, discarded)
   const share = (part: number) => (all > 0 ? Math.max(0, part) / all : 0)
-  return { errorShare: share(errors), discardShare: share(discarded), isBusy: utilization !== null && utilization >= BUSY }
+  const isBusy = (utilization ?? 0) >= BUSY || (rates.buffer?.fill ?? 0) >= BUSY
+  return { errorShare: share(errors), discardShare: share(discarded), isBusy }
 }
 
 /** A share in words; what is not nothing never reads as nothing. */

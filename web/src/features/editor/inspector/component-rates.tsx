@@ -1,4 +1,5 @@
 import { useComponentRates, useStaleSeconds } from '@/features/live/rates-context'
+import { bufferFill, timingWords } from '@/features/live/times'
 import { formatCount, formatRate } from '@/lib/format'
 import { t } from '@/lib/i18n'
 import { StaleNote } from '@/ui/states'
@@ -16,6 +17,12 @@ export function ComponentRatesView({ id }: { id: string }) {
     [t('Received'), formatCount(rates.received_events_total), ''],
   ]
   if (rates.utilization !== null) items.push([t('Busy'), `${Math.round(rates.utilization * 100)} %`, ''])
+  const times: [string, string][] = []
+  if (rates.latency !== null) times.push([t('Latency with its queue'), timingWords(rates.latency)])
+  if (rates.lag !== null) times.push([t('Age of events when they come in'), timingWords(rates.lag)])
+  if (rates.wait !== null) times.push([t('Wait to get into the buffer'), timingWords(rates.wait)])
+  const fill = bufferFill(rates)
+  if (fill !== null) times.push([t('Buffer'), fill.words])
   return (
     <div className="flex flex-col gap-1.5">
       <dl className="flex flex-wrap gap-x-5 gap-y-1">
@@ -26,6 +33,16 @@ export function ComponentRatesView({ id }: { id: string }) {
           </div>
         ))}
       </dl>
+      {times.length > 0 && (
+        <dl className="flex flex-col gap-1">
+          {times.map(([name, words]) => (
+            <div key={name}>
+              <dt className="text-sm text-secondary">{name}</dt>
+              <dd className="tabular-nums">{words}</dd>
+            </div>
+          ))}
+        </dl>
+      )}
       <div>
         <StaleNote seconds={stale} />
       </div>
