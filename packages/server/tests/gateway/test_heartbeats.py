@@ -14,6 +14,7 @@ from vectorflow.kernel.actor import SYSTEM
 from vectorflow.platform.database import DatabaseUnavailable
 from vectorflow.telemetry.errors import IngestFull
 from vectorflow.telemetry.ingest import Ingest
+from vectorflow.telemetry.types import BufferFill, Timing
 from vectorflow_wire import messages
 
 
@@ -62,6 +63,38 @@ async def test_rates_and_totals_sum_over_nodes(world) -> None:
     assert seen.components["lines"].outputs["_default"].events_total == 220
     assert seen.components["lines"].outputs["_default"].events_per_second == pytest.approx(7.0)
     assert (seen.window_seconds, seen.stale_seconds) == (10.0, None)
+
+
+async def test_times_and_buffers_are_of_what_came_between_two_heartbeats(world) -> None:
+    agents, pipeline_id = await deployed(world, 2)
+    now = int(time.time() * 1000)
+
+    def told(step, buckets, waiting):
+        took = messages.Durations(
+            count=sum(buckets.values()), total_us=sum(buckets.values()) * 20_000, buckets=buckets
+        )
+        source = messages.ComponentCounters(id="lines", kind="source", received_events=step)
+        sink = messages.ComponentCounters(
+            id="out",
+            kind="sink",
+            received_events=step,
+            wait=took,
+            buffer_events=waiting,
+            buffer_max_events=500,
+        )
+        return msgspec.structs.replace(
+            status(pipeline_id, 0, now + 10_000 * step, now - 10_000), components=(source, sink)
+        )
+
+    for step, buckets in enumerate(({"4": 1000}, {"4": 1000, "0.03125": 10})):
+        for agent, waiting in zip(agents, (100, 400), strict=True):
+            await agent.beat(told(step, buckets, waiting))
+        assert await world.house.gateway.ingest.flush()
+    seen = (await rates(world, pipeline_id)).components
+    assert seen["out"].wait == Timing(mean=0.02, p50_at_most=0.03125, p95_at_most=0.03125)
+    assert seen["out"].buffer == BufferFill(events=500, bytes=0, max_events=1000, max_bytes=None, fill=0.8)
+    source = seen["lines"]
+    assert (source.latency, source.lag, source.wait, source.buffer) == (None, None, None, None)
 
 
 async def test_totals_agree_to_the_event_when_counters_begin_again(world) -> None:

@@ -52,6 +52,17 @@ def test_what_is_beyond_the_limits_is_made_to_fit(options, name, kept) -> None:
     assert getattr(heartbeats.read(encoded(status(**options))).pipelines[0], name) == kept
 
 
+def test_durations_are_read_and_their_buckets_cut() -> None:
+    took = messages.Durations(count=3, total_us=5, buckets={"0.015625": 3})
+    body = encoded(status(components=(messages.ComponentCounters(id="a", latency=took),)))
+    assert msgspec.json.encode(heartbeats.read(body)) == body
+    many = messages.Durations(count=-1, total_us=2**70, buckets={str(bound): 1 for bound in range(100)})
+    read = heartbeats.read(encoded(status(components=(messages.ComponentCounters(id="a", latency=many),))))
+    cut = read.pipelines[0].components[0].latency
+    assert cut is not None
+    assert (cut.count, cut.total_us, len(cut.buckets)) == (0, heartbeats.BIGINT, heartbeats.MOST_BUCKETS)
+
+
 def test_lists_and_mappings_are_cut() -> None:
     many = tuple(
         messages.ComponentCounters(id=f"c{n}", sent_events={f"o{port}": 1 for port in range(300)})

@@ -4,6 +4,7 @@ import { t } from '@/lib/i18n'
 
 /** A figure in short, and what it means in words. */
 export type Told = { short: string; words: string }
+export type ToldTime = Told & { seconds: number }
 
 /** Mean and 95th percentile in words; the engines count in buckets, so that one is a bound. */
 export function timingWords(timing: Timing): string {
@@ -13,19 +14,22 @@ export function timingWords(timing: Timing): string {
 }
 
 /** The time that says most about a component of its kind: a source's lag, a transform's latency. */
-export function ownTime(rates: ComponentRates | undefined): Told | null {
+export function ownTime(rates: ComponentRates | undefined): ToldTime | null {
   if (rates === undefined) return null
   const { lag, latency } = rates
-  if (latency !== null) return { short: formatShortTime(latency.mean), words: t('Latency with its queue: {timing}', { timing: timingWords(latency) }) }
-  if (lag !== null) return { short: t('{time} old', { time: formatShortTime(lag.mean) }), words: t('Age of events when they come in: {timing}', { timing: timingWords(lag) }) }
-  return null
+  if (latency !== null) {
+    return { seconds: latency.mean, short: formatShortTime(latency.mean), words: t('Latency with its queue: {timing}', { timing: timingWords(latency) }) }
+  }
+  if (lag === null) return null
+  const short = t('{time} old', { time: formatShortTime(lag.mean) })
+  return { seconds: lag.mean, short, words: t('Age of events when they come in: {timing}', { timing: timingWords(lag) }) }
 }
 
 /** How long who sends to a component waits to get into its buffer. */
-export function waitTime(rates: ComponentRates | undefined): Told | null {
+export function waitTime(rates: ComponentRates | undefined): ToldTime | null {
   const wait = rates?.wait ?? null
   if (wait === null) return null
-  return { short: formatShortTime(wait.mean), words: t('Wait to get into the buffer: {timing}', { timing: timingWords(wait) }) }
+  return { seconds: wait.mean, short: formatShortTime(wait.mean), words: t('Wait to get into the buffer: {timing}', { timing: timingWords(wait) }) }
 }
 
 /** How full a component's buffers are; without a known maximum only what waits in them. */

@@ -3,7 +3,7 @@ import { BaseEdge, EdgeLabelRenderer, getBezierPath } from '@xyflow/react'
 import { Plus } from 'lucide-react'
 import { memo } from 'react'
 import { useComponentRates } from '@/features/live/rates-context'
-import type { Told } from '@/features/live/times'
+import type { ToldTime } from '@/features/live/times'
 import { ownTime, waitTime } from '@/features/live/times'
 import { formatRate } from '@/lib/format'
 import { t } from '@/lib/i18n'
@@ -20,6 +20,8 @@ export function edgeWidth(rate: number | undefined): number {
 }
 
 const LABEL_AT = 0.36
+/** Times from here on always show, in seconds; shorter ones when the edge is pointed at or selected. */
+const LONG = 0.01
 /** On a shorter edge than this the label would cover the handle, so it stands in the middle. */
 const SHORT = 90
 
@@ -55,7 +57,7 @@ export const FlowEdge = memo(function FlowEdge(props: EdgeProps<FlowLink>) {
   )
 })
 
-type EdgeLabelProps = { id: string; x: number; y: number; rate: number | undefined; time: Told | null; health: FlowHealth; isSelected: boolean }
+type EdgeLabelProps = { id: string; x: number; y: number; rate: number | undefined; time: ToldTime | null; health: FlowHealth; isSelected: boolean }
 
 /** The end of the edge in red, as long as the share of events that fail there. */
 function ErrorPart({ path, share, width }: { path: string; share: number; width: number }) {
@@ -94,12 +96,20 @@ function EdgeLabel({ id, x, y, rate, time, health, isSelected }: EdgeLabelProps)
           title={[t('{n} events per second', { n: rate }), ...(time === null ? [] : [time.words])].join('\n')}
         >
           {formatRate(rate)}
-          <span className="text-[11px] text-secondary">/s{time !== null && rate > 0 && <span data-edge-time={id}> · {time.short}</span>}</span>
+          <span className="text-[11px] text-secondary">/s</span>
         </span>
       )}
       {worst !== null && (
         <span className={`absolute top-full left-1/2 mt-0.5 -translate-x-1/2 rounded-full px-1.5 text-sm leading-4 whitespace-nowrap tabular-nums ${WORD_TONES[worst.tone]}`}>
           {worst.word}
+        </span>
+      )}
+      {worst === null && time !== null && rate !== undefined && rate > 0 && (
+        <span
+          data-edge-time={id}
+          className={`absolute top-full left-1/2 mt-0.5 -translate-x-1/2 rounded-full bg-surface px-1 text-[11px] leading-3 whitespace-nowrap text-secondary tabular-nums ${isSelected || time.seconds >= LONG ? '' : 'hidden group-hover/edge:block'}`}
+        >
+          {time.short}
         </span>
       )}
       {canEdit && (
