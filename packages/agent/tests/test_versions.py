@@ -144,7 +144,7 @@ async def test_times_and_buffers_are_told_as_far_as_the_version_measures_them(
         # Gauges are those of the engine that has been found healthy.
         return rows if rows and any(row.buffer_events for row in rows.values()) else None
 
-    rows = await eventually(told, seconds=30, why=lambda: gateway.status())
+    rows = await eventually(told, seconds=30, why=gateway.status)
     assert set(rows) == {"in", "change", "out"}
     assert (rows["out"].buffer_events, rows["out"].buffer_max_events) == (9, 500)
     assert (rows["in"].buffer_events, rows["in"].buffer_max_events) == (0, 0)
