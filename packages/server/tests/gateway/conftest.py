@@ -121,6 +121,8 @@ class World(msgspec.Struct):
 
     async def bus_settled(self) -> None:
         """Wait until the gateway has heard everything that was said so far."""
+        for database in (self.house.app, self.house.signer):
+            await database.hints.close()
         heard = asyncio.Event()
         end = self.house.bus.subscribe(f"test.{self.slug}", lambda _: heard.set())
         async with self.scoped() as txn:

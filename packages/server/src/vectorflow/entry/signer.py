@@ -4,7 +4,7 @@ Runs with the database role signer. Any number of signers may run; each piece of
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -48,7 +48,7 @@ class SignerRole:
         self._keys_seconds = keys_seconds
         self._stores_seconds = stores_seconds
         self._asked_at = 0.0
-        self._changed: set[UUID] = set()
+        self._changed: dict[UUID, bool] = {}
         self._wake = asyncio.Event()
         self._cared_for: set[UUID] = set()
         self._cared_at = 0.0
@@ -69,7 +69,7 @@ class SignerRole:
         try:
             await self._care_for_keys()
             await self._ask_stores()
-            await self._sign_all(await self._signer.due_organizations())
+            await self._sign_all(dict.fromkeys(await self._signer.due_organizations(), True))
             if self._exports is not None:
                 await self._exports.sweep()
         except Exception as error:
@@ -86,25 +86,28 @@ class SignerRole:
             except TimeoutError:
                 return
             self._wake.clear()
-            changed, self._changed = self._changed, set()
+            changed, self._changed = self._changed, {}
             await self._sign_all(changed)
 
-    async def _sign_all(self, organization_ids: Iterable[UUID]) -> None:
-        """Sign for all; while one organisation waits for the disk another one's bundles are made."""
-        waiting = iter(organization_ids)
+    async def _sign_all(self, organizations: Mapping[UUID, bool]) -> None:
+        """Sign bundles for all, and statements where they wait.
+
+        While one organisation waits for the disk another one's bundles are made.
+        """
+        waiting = iter(organizations.items())
 
         async def lane() -> None:
-            for organization_id in waiting:
-                await self._sign(organization_id)
+            for organization_id, statements in waiting:
+                await self._sign(organization_id, statements=statements)
 
         async with asyncio.TaskGroup() as group:
             for _ in range(_AT_ONCE):
                 group.create_task(lane())
 
-    async def _sign(self, organization_id: UUID) -> None:
+    async def _sign(self, organization_id: UUID, *, statements: bool) -> None:
         try:
             # First what somebody waits for; bundles may be thousands.
-            told = await self._statements.sign(organization_id)
+            told = await self._statements.sign(organization_id) if statements else 0
             stored = await self._signer.sign(organization_id)
         except KeysUnavailable as error:
             log.warning("signer.keys-unavailable", organization_id=str(organization_id), problem=error.code)
@@ -150,5 +153,6 @@ class SignerRole:
     def _on_assignments(self, message: Mapping[str, Any]) -> None:
         organization_id = pipeline_id_of(str(message.get("organization_id", "")))
         if organization_id is not None:
-            self._changed.add(organization_id)
+            statements = message.get("statements") is True
+            self._changed[organization_id] = statements or self._changed.get(organization_id, False)
             self._wake.set()

@@ -2,6 +2,8 @@
 
 import hashlib
 import ipaddress
+import time
+from collections import OrderedDict
 from uuid import UUID
 
 import msgspec
@@ -27,6 +29,16 @@ from vectorflow_wire.messages import EnrollAnswer, EnrollRequest, Intervals
 from vectorflow_wire.renewal import ReattachClaim
 
 _MOST_FACTS = 100
+_MOST_PLACES = 1000
+_PLACE_SECONDS = 30.0
+
+
+class _Place(msgspec.Struct, frozen=True):
+    """What every machine of an environment is told alike."""
+
+    root: bytes
+    environment_slug: str
+    until: float
 
 
 class Enrolment:
@@ -38,6 +50,7 @@ class Enrolment:
         self._intervals = intervals
         # Whoever has a token may enrol many machines, but not fill the database with them at once.
         self._rates = TokenBuckets(burst=2000, per_second=200)
+        self._places: OrderedDict[UUID, _Place] = OrderedDict()
 
     async def enroll(
         self, token: tokens.Token, authority: EnrolmentAuthority, request: EnrollRequest, address: str
@@ -56,9 +69,8 @@ class Enrolment:
             labels = await token_store.enrolment_token_use(txn, token.id)
             if labels is None:
                 raise EnrolmentRefused
-            root = await self._signing.root_key(txn)
+            place = await self._place(txn, authority.environment_id)
             keys = await self._signing.key_list(txn)
-            environment_slug = await nodes.environment_slug(txn, authority.environment_id)
             # Shared, so that the end of a rollout either sees this node or is seen by it.
             await assignments.environment_lock(txn, authority.environment_id, exclusive=False)
             known, clone_of = await self._known(txn, authority, request)
@@ -72,21 +84,33 @@ class Enrolment:
             fresh = tokens.mint(tokens.NODE, authority.slug, new_id())
             await token_store.node_token_insert(txn, fresh.id, node.id, fresh.hash, first=known is None)
             await _record(txn, node, address, again=known is not None)
-            await txn.notify(topics.ASSIGNMENTS)
-            await txn.notify(topics.NODES, {"environment_id": authority.environment_id})
+            txn.hint(topics.ASSIGNMENTS)
+            txn.hint(topics.NODES, {"environment_id": authority.environment_id})
         return EnrollAnswer(
             node_id=str(node.id),
             node_token=fresh.text,
             organization=str(authority.organization_id),
             organization_slug=authority.slug,
             environment=str(authority.environment_id),
-            environment_slug=environment_slug,
-            root_key=base64_text(root.public),
+            environment_slug=place.environment_slug,
+            root_key=base64_text(place.root),
             key_list=msgspec.json.decode(keys.envelope, type=Envelope),
             name=node.name,
             pending=node.admission == "pending",
             intervals=self._intervals,
         )
+
+    async def _place(self, txn: Transaction, environment_id: UUID) -> _Place:
+        place = self._places.get(environment_id)
+        if place is None or place.until < time.monotonic():
+            root = await self._signing.root_key(txn)
+            slug = await nodes.environment_slug(txn, environment_id)
+            place = self._places[environment_id] = _Place(
+                root.public, slug, time.monotonic() + _PLACE_SECONDS
+            )
+            while len(self._places) > _MOST_PLACES:
+                self._places.popitem(last=False)
+        return place
 
     async def _known(
         self, txn: Transaction, authority: EnrolmentAuthority, request: EnrollRequest

@@ -90,7 +90,7 @@ class ReportIntake:
         await self._answers(txn, fresh)
         about = sorted({row.pipeline_id for row in fresh if row.pipeline_id is not None})
         if about:
-            await txn.notify(topics.REPORTS, {"pipeline_ids": about[:HINTED]})
+            txn.hint(topics.REPORTS, {"pipeline_ids": about[:HINTED]})
             if self._reported is not None:
                 await self._reported(txn, about)
 

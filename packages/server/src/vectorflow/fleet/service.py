@@ -260,7 +260,7 @@ async def assign(
     made = await assignments.assignment_put(
         txn, node_ids, pipeline_id, revision=revision, desired=desired, reason=reason
     )
-    await txn.notify(topics.ASSIGNMENTS)
+    txn.hint(topics.ASSIGNMENTS)
     return made
 
 

@@ -99,12 +99,11 @@ class BundleSigner:
             return await store.organizations_with_stores(txn)
 
     async def sign(self, organization_id: UUID) -> int:
-        """Make every bundle that is due; return how many were stored."""
-        await self.refresh_stores(organization_id)
+        """Make every bundle that is due; return how many were stored. Outside stores are asked where that is needed."""
         for _ in range(_TRIES):
             try:
                 return await self._batches(organization_id)
-            except StoreNotAsked:  # assigned after the stores were asked
+            except StoreNotAsked:  # assigned since the stores were asked last
                 await self.refresh_stores(organization_id)
         return await self._batches(organization_id)
 
@@ -185,7 +184,7 @@ class BundleSigner:
         for start in range(0, len(stored), topics.HINTS_PER_MESSAGE):
             chunk = stored[start : start + topics.HINTS_PER_MESSAGE]
             versions = {str(row.node_id): f"{row.generation}.{row.issue}" for row in chunk}
-            await txn.notify(topics.DESIRED, {"nodes": versions})
+            txn.hint(topics.DESIRED, {"nodes": versions})
         return len(stored)
 
     def _handover(self, wanted: store.WantedPipeline) -> str:

@@ -117,7 +117,7 @@ class StatementService:
                 after={"statement_id": str(statement_id), "kind": kind, "arguments": plain},
             )
         )
-        await txn.notify(topics.ASSIGNMENTS)
+        await txn.notify(topics.ASSIGNMENTS, {"statements": True})
         made = await statements.statement_get(txn, node.id, statement_id)
         if made is None:
             raise NodeNotFound

@@ -3,7 +3,10 @@
 from typing import Final
 
 ASSIGNMENTS: Final = "fleet.assignments"
-"""What nodes of the organisation should run has changed; the signer looks."""
+"""What nodes of the organisation should run has changed; the signer looks.
+
+`statements`: true when statements to nodes wait for it too.
+"""
 
 DESIRED: Final = "fleet.desired"
 """`nodes`: node id → `<generation>.<issue>` of bundles that were signed; gateways tell the nodes."""

@@ -15,6 +15,7 @@ from psycopg.rows import dict_row
 from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from vectorflow.platform.hints import Hints
 from vectorflow.platform.scope import ScopeSigner
 
 T = TypeVar("T")
@@ -130,11 +131,22 @@ class Transaction:
 
     async def notify(self, topic: str, ids: Mapping[str, Any] | None = None) -> None:
         """Send a bus message at commit: ids only, never data, with the organisation of this transaction."""
-        message = {"topic": topic, "organization_id": self._organization_id, **(ids or {})}
         await self._connection.execute(
             "select pg_notify(%(channel)s, %(payload)s)",
-            {"channel": BUS_CHANNEL, "payload": msgspec.json.encode(message).decode()},
+            {"channel": BUS_CHANNEL, "payload": self._message(topic, ids)},
         )
+
+    def hint(self, topic: str, ids: Mapping[str, Any] | None = None) -> None:
+        """Send a bus message soon after the commit, for readers who look anyway: it can be lost with the process.
+
+        Transactions with a `notify` commit one after another; many of them at once are held up by that.
+        """
+        message = self._message(topic, ids)
+        self._after_commit.append(lambda: self._database.hints.add(message))
+
+    def _message(self, topic: str, ids: Mapping[str, Any] | None) -> str:
+        message = {"topic": topic, "organization_id": self._organization_id, **(ids or {})}
+        return msgspec.json.encode(message).decode()
 
     def after_commit(self, call: Callable[[], None]) -> None:
         """Run a plain function once the transaction has committed."""
@@ -193,6 +205,7 @@ class Database:
         self._signer = signer
         self.audit_sink: AuditSink = audit_sink or _NoSink()
         self.job_sink: JobSink = job_sink or _NoSink()
+        self.hints = Hints(self._send_hints)
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             url,
             min_size=1,
@@ -210,7 +223,8 @@ class Database:
         await self._pool.open(wait=False)
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Send what hints wait, and close every connection."""
+        await self.hints.close()
         await self._pool.close(timeout=5)
 
     def transaction(self, organization_id: UUID) -> AbstractAsyncContextManager[Transaction]:
@@ -233,6 +247,13 @@ class Database:
                 yield connection
         except PoolTimeout as error:
             raise DatabaseUnavailable(DatabaseUnavailable.__doc__) from error
+
+    async def _send_hints(self, messages: Sequence[str]) -> None:
+        async with self._pool.connection() as connection:
+            await connection.execute(
+                "select pg_notify(%(channel)s, message) from unnest(%(messages)s::text[]) as message",
+                {"channel": BUS_CHANNEL, "messages": list(messages)},
+            )
 
     @asynccontextmanager
     async def _begin(

@@ -66,7 +66,7 @@ class LogIntake:
         await store.mark_set(txn, newest)
         await store.line_insert(txn, fresh)
         for environment_id in sorted({each.environment_id for each in fresh}):
-            await txn.notify(LOGS_TOPIC, {"environment_id": environment_id})
+            txn.hint(LOGS_TOPIC, {"environment_id": environment_id})
         lines = sum(len(each.lines) for each in fresh)
         txn.after_commit(lambda: self._count(lines))
 

@@ -61,7 +61,7 @@ class TapIntake:
             if room:
                 sealed = relay_seal(tap.relay_public, node.organization_id, tap_id, node.node_id, batch)
                 await store.batch_insert(txn, new_id(), tap_id, node.node_id, sealed)
-            await txn.notify(TAP_TOPIC, {"tap_id": tap_id})
+            txn.hint(TAP_TOPIC, {"tap_id": tap_id})
         return TapAnswer(go_on=not batch.ended)
 
     def _read(self, body: bytes) -> TapBatch:
