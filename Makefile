@@ -30,14 +30,14 @@ fmt: .venv/.ready ## Format and fix what can be fixed
 	@.venv/bin/ruff format .
 
 test-python: .venv/.ready
-	@$(PY) -m pytest packages -n 2 --dist loadfile
+	@$(PY) scripts/tests.py packages -n 2 --dist loadfile
 
 test-web: web
 	@$(PY) scripts/web.py run check
 
 test-e2e: web
 	@$(PY) scripts/browser.py >/dev/null
-	@$(PY) -m pytest tests/e2e
+	@$(PY) scripts/tests.py tests/e2e -n 2 --dist loadfile
 
 bench: .venv/.ready ## Measure the numbers of the house and print a table
 	@$(PY) bench/run.py
