@@ -114,3 +114,39 @@ def test_an_output_is_tapped_from_the_canvas(stack: Stack, api: Api, page: Page)
     dialog.get_by_role("button", name="Start").click()
     expect(dialog.get_by_role("button", name="Pause")).to_be_visible(timeout=30_000)
     assert violations(page) == []
+
+
+def test_what_holds_for_the_whole_pipeline_is_set_in_a_form(stack: Stack, api: Api, page: Page) -> None:
+    made = chain(api, "zz settings")
+    api.call("POST", f"{api.base}/lookup-files", params={"name": "teams"}, content=b"id,team\n1,core\n")
+    sign_in(page, stack)
+    page.goto(f"{address_of(stack, made)}?pane=settings")
+    labels = page.get_by_label("Labels of its nodes")
+    expect(labels).to_be_visible(timeout=30_000)
+    expect(page.get_by_text(re.compile(r"Finds \d+ nodes? now"))).to_be_visible()
+    labels.fill("region in (")
+    expect(page.get_by_text(re.compile("selector", re.IGNORECASE)).first).to_be_visible()
+    labels.fill("!absent")
+    expect(page.get_by_text("Finds 1 node now")).to_be_visible()
+
+    page.get_by_role("button", name="Add table").click()
+    page.get_by_role("menuitem", name="CSV file").click()
+    table = page.get_by_role("group", name="Table table")
+    table.get_by_role("button", name=re.compile("from the vault")).click()
+    page.get_by_role("option", name="FILE[teams]").click()
+    page.get_by_label("Name of a new variable").fill("limit")
+    page.keyboard.press("Enter")
+    variable = page.get_by_role("group", name="Variable limit")
+    expect(variable).to_contain_text("not used")
+    variable.get_by_role("button", name=re.compile("Type of limit")).click()
+    page.get_by_role("option", name="Number").click()
+    variable.get_by_label("Value of limit").fill("12")
+    page.locator('[data-option="globals.timezone"]').get_by_role("textbox").fill("Europe/Berlin")
+    assert violations(page) == []
+    save(page)
+    kept = api.get(f"{api.base}/pipelines/{made}")["document"]
+    assert kept["selector"] == "!absent"
+    assert kept["globals"] == {"timezone": "Europe/Berlin"}
+    assert kept["variables"] == {"limit": {"type": "number", "value": 12}}
+    file = {"path": "FILE[teams]", "encoding": {"type": "csv"}}
+    assert kept["enrichment_tables"] == {"table": {"type": "file", "file": file}}

@@ -147,7 +147,7 @@ const table = [
     { sequence: 1, at: ago(600), actor: HOSTILE, action: 'session.create', object_type: null, object_id: null, summary: HOSTILE },
   ])],
   ['GET', `${API}/orgs/:org/events`, events],
-  ['GET', `${API}/catalogue`, () => [200, { version: 'mock', components: catalogue }]],
+  ['GET', `${API}/catalogue`, () => [200, { version: 'mock', components: catalogue, root: {} }]],
   ['GET', `${E}/pipelines`, ({ query, path }) => list(path.env === 'production' ? [] : [...pipelines.values()].filter((each) => each.name.toLowerCase().includes((query.get('q') ?? '').toLowerCase())).map(summary))],
   ['POST', `${E}/pipelines`, ({ body }) => [201, full(pipeline(body.name, body.description ?? '', body.document ?? emptyDocument, null))]],
   ['GET', `${E}/pipelines/:id`, owned((value) => [200, full(value)])],

@@ -118,7 +118,7 @@ const editor = createRoute({
   path: '/pipelines/$pipelineId',
   validateSearch: (search): { component?: string; pane?: EditorPane; line?: number; at?: string; restore?: number } => ({
     component: text(search.component),
-    pane: (['yaml', 'outline', 'findings', 'tests'] as const).find((pane) => pane === search.pane),
+    pane: (['yaml', 'outline', 'findings', 'tests', 'settings'] as const).find((pane) => pane === search.pane),
     line: typeof search.line === 'number' && Number.isInteger(search.line) && search.line > 0 ? search.line : undefined,
     at: text(search.at),
     restore: typeof search.restore === 'number' && Number.isInteger(search.restore) && search.restore > 0 ? search.restore : undefined,

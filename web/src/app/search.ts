@@ -35,7 +35,7 @@ export type NodeSearch = {
 export const VAULT_TABS = ['secrets', 'variables', 'certificates', 'files', 'stores'] as const
 export type VaultTab = (typeof VAULT_TABS)[number]
 
-export type EditorPane = 'yaml' | 'outline' | 'findings' | 'tests'
+export type EditorPane = 'yaml' | 'outline' | 'findings' | 'tests' | 'settings'
 
 /** The filters of the log, and the record that is open. Days are written as 2026-01-31. */
 export type AuditSearch = {

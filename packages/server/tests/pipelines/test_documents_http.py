@@ -67,6 +67,7 @@ async def test_the_catalogue_is_cached_by_its_content(client, app) -> None:
     assert answer.status_code == 200
     catalogue = answer.json()
     assert {"file", "demo_logs"} <= {each["type"] for each in catalogue["components"]}
+    assert {"timezone", "enrichment_tables"} <= set(catalogue["root"])
     assert answer.headers["etag"] == f'"{hashlib.sha256(answer.content).hexdigest()}"'
     assert "max-age" in answer.headers["cache-control"]
     zipped = await client.get("/api/v1/catalogue", headers={"accept-encoding": "gzip"})

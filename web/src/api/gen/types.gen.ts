@@ -221,6 +221,9 @@ export type CapturedEvent = {
 export type Catalogue = {
     version: string;
     components: Array<ComponentSpec>;
+    root: {
+        [key: string]: OptionSpec;
+    };
 };
 
 /**

@@ -15,10 +15,12 @@ import { TextPane, useFindingLines, useFollowedText } from './text/text-pane'
 
 // Few visits to the editor write tests.
 const TestsPane = lazy(async () => ({ default: (await import('./tests/tests-pane')).TestsPane }))
+// Nor do many change what holds for the whole pipeline.
+const SettingsPane = lazy(() => import('./settings/settings-pane'))
 
 type Pane = EditorPane | 'component'
 
-/** What stands beside the canvas: the selected component, the YAML it compiles to, findings, the graph as a list. */
+/** What stands beside the canvas: the selected component, the YAML it compiles to, findings, the graph as a list, and what holds for all of it. */
 export function SidePane() {
   const { selected } = useEditor()
   const component = useEditorState((state) => state.draft.document.components.find((each) => each.id === selected))
@@ -33,6 +35,7 @@ export function SidePane() {
     { id: 'findings', label: t('Findings'), count: findings.length },
     { id: 'tests', label: t('Tests'), count: tests },
     { id: 'outline', label: t('List') },
+    { id: 'settings', label: t('Settings') },
   ]
   const choose = (id: Pane) =>
     void navigate({ search: (before) => ({ ...before, pane: id === 'component' ? undefined : id, line: undefined }), replace: true })
@@ -47,6 +50,11 @@ export function SidePane() {
         </Suspense>
       )}
       {pane === 'outline' && <Outline />}
+      {pane === 'settings' && (
+        <Suspense fallback={<LoadingState />}>
+          <SettingsPane />
+        </Suspense>
+      )}
     </TabbedPane>
   )
 }

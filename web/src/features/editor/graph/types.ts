@@ -30,8 +30,11 @@ function wholeSpec(spec: api.ComponentSpec): ComponentSpec {
 export class SpecIndex {
   private readonly specs = new Map<string, ComponentSpec>()
   readonly all: readonly ComponentSpec[]
+  /** The settings of a whole pipeline. */
+  readonly root: Record<string, api.OptionSpec>
 
-  constructor(catalogue: Pick<api.Catalogue, 'components'>) {
+  constructor(catalogue: Pick<api.Catalogue, 'components'> & Partial<Pick<api.Catalogue, 'root'>>) {
+    this.root = catalogue.root ?? {}
     this.all = catalogue.components.map(wholeSpec)
     for (const spec of this.all) this.specs.set(`${spec.kind}/${spec.type}`, spec)
   }

@@ -26,7 +26,7 @@ from vectorflow.platform.http.asgi import AnyRequest
 from vectorflow.platform.http.etag import not_modified
 from vectorflow.tenancy.types import Access
 from vectorflow_topology.catalogue import catalogue
-from vectorflow_topology.catalogue.types import ComponentSpec
+from vectorflow_topology.catalogue.types import ComponentSpec, OptionSpec
 from vectorflow_topology.diff import Change
 from vectorflow_topology.document import Document
 
@@ -68,10 +68,14 @@ class Reimported(msgspec.Struct):
 
 
 class Catalogue(msgspec.Struct):
-    """Every type of component, with its options; `version` is the newest version of Vector it knows."""
+    """Every type of component, with its options; `version` is the newest version of Vector it knows.
+
+    `root` are the settings of a whole pipeline: Vector's global ones, and its enrichment tables.
+    """
 
     version: str
     components: list[ComponentSpec]
+    root: dict[str, OptionSpec]
 
 
 @post(
