@@ -17,7 +17,7 @@ def sign_in(page: Page, stack: Stack) -> None:
     page.get_by_label("E-mail address").fill(stack.demo["email"])
     page.get_by_label("Password").fill(stack.demo["password"])
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", name="Pipelines")).to_be_visible()
+    expect(page.get_by_role("heading", name="Pipelines")).to_be_visible(timeout=30_000)
 
 
 def violations(page: Page) -> list[str]:

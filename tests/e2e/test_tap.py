@@ -142,7 +142,9 @@ def test_tap_from_a_terminal(stack: Stack, api: Api, tmp_path: Path) -> None:
         "3",
         "--json",
         "--where",
-        "message~session",
+        "message~api",
+        "--where",
+        'vrl: contains(string(.message) ?? "", "session")',
     ]
     with subprocess.Popen(
         [command, *tap], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -192,3 +192,48 @@ async def test_a_secret_of_the_pipeline_is_never_repeated(agent, gateway, eventu
     assert "hunter2" not in str(gateway.tapped)
     looked = await eventually(lambda: [b for b in gateway.tapped.get("guess", []) if b.taken > 5])
     assert looked[-1].matched == 0
+
+
+def vrl(condition):
+    return {"path": ".", "operator": "vrl", "value": condition}
+
+
+async def test_a_condition_in_vrl_sees_what_its_author_may_see(agent, gateway, eventually):
+    await running(agent, gateway, eventually)
+    level = {"path": ".level", "operator": "eq", "value": "error"}
+    gateway.tell(
+        "tap",
+        wish("some", where=[level, vrl("(int(.number) ?? 0) > 20 && mod!(.number, 2) == 0")], most_events=9),
+    )
+    gateway.tell("tap", wish("guess", where=[vrl('.user.password == "canary-1"')]))
+    ended = await eventually(
+        lambda: [batch for batch in gateway.tapped.get("some", []) if batch.ended],
+        seconds=60,
+        why=agent.log.read_text,
+    )
+    numbers = [event["number"] for event in gateway.events("some")]
+    assert len(numbers) == 9
+    assert all(number > 20 and number % 2 == 0 for number in numbers)
+    assert (ended[-1].ended, ended[-1].matched >= 9) == (TapEnd.MOST_EVENTS, True)
+    last = await eventually(lambda: [b for b in gateway.tapped.get("guess", []) if b.taken > 20], seconds=60)
+    assert (last[-1].matched, gateway.events("guess")) == (0, [])
+
+
+async def test_a_condition_in_vrl_that_is_none_ends_the_tap_and_nothing_else(agent, gateway, eventually):
+    await running(agent, gateway, eventually)
+    gateway.tell("tap", wish("bad", where=[vrl(".number >")]))
+    gateway.tell("tap", wish("good"))
+    two = gateway.tell("tap", wish("two", where=[vrl("true"), vrl("true")]))
+    assert "one condition in VRL" in (await answer(gateway, eventually, two)).message
+    ended = await eventually(
+        lambda: [batch.ended for batch in gateway.tapped.get("bad", []) if batch.ended], seconds=60
+    )
+    assert ended == [TapEnd.CONDITION_FAILED]
+    assert not gateway.events("bad")
+    await eventually(lambda: gateway.events("good"))
+    # The process that judged is gone with its tap.
+    await eventually(
+        lambda: (
+            not [each for each in psutil.Process(agent.process.pid).children() if "judge" in each.cmdline()]
+        )
+    )

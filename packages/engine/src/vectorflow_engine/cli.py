@@ -12,7 +12,7 @@ from pathlib import Path
 
 import uvloop
 
-from vectorflow_engine import __version__, log, plan
+from vectorflow_engine import __version__, judging, log, plan
 from vectorflow_engine.component import StartError
 from vectorflow_engine.config.errors import ConfigError
 from vectorflow_engine.config.load import tests_config
@@ -51,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     test = commands.add_parser("test", help="run the unit tests in configuration files and exit")
     test.add_argument("paths", nargs="*", metavar="FILE")
     test.add_argument("-C", "--config-dir", action="append", default=[], dest="directories", metavar="DIR")
+    commands.add_parser("judge", help=argparse.SUPPRESS)
     return parser
 
 
@@ -64,7 +65,7 @@ def _positive(text: str) -> int:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry of the command; ends the process."""
     options = _parser().parse_args(arguments)
-    code = {"validate": validate, "test": test}.get(options.command, run)(options)
+    code = {"validate": validate, "test": test, "judge": judge}.get(options.command, run)(options)
     sys.stdout.flush()
     sys.stderr.flush()
     # Not sys.exit: a thread that waits for a pipe nobody serves must not keep the process.
@@ -137,6 +138,12 @@ def test(options: argparse.Namespace) -> int:
             place += "" if failure.condition is None else f"condition {failure.condition + 1}: "
             print(f"    {place}{log.clean_lines(failure.message)}")
     return 0 if all(each.outcome == "passed" for each in results) else 1
+
+
+def judge(options: argparse.Namespace) -> int:
+    """Judge events of another program by a condition; see `judging`."""
+    del options
+    return judging.judge(sys.stdin.buffer, sys.stdout.buffer)
 
 
 def _check_data_dir(made: plan.Plan) -> None:

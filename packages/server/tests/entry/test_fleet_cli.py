@@ -49,10 +49,12 @@ def command(address, tmp_path) -> Callable:
     return run
 
 
-async def add_node(services, world, name: str) -> None:
+async def add_node(services, world, name: str, environment: str = "dev") -> None:
     key = bytes(SigningKey.generate().verify_key)
     async with services.database.transaction(world.organization_id) as txn:
-        environment_id = await txn.value("select id from environments where slug = %(slug)s", {"slug": "dev"})
+        environment_id = await txn.value(
+            "select id from environments where slug = %(slug)s", {"slug": environment}
+        )
         node = NewNode(
             id=new_id(),
             environment_id=environment_id,

@@ -17,6 +17,7 @@ from vectorflow.entry.tap_cli import condition, line_of
         ("a!=b=c", {"path": "a", "operator": "ne", "value": "b=c"}),
         ("message~two words", {"path": "message", "operator": "contains", "value": "two words"}),
         (".user.id?", {"path": ".user.id", "operator": "exists", "value": ""}),
+        (" vrl: .a > .b || .c == 1 ", {"path": ".", "operator": "vrl", "value": ".a > .b || .c == 1"}),
     ],
 )
 def test_conditions(text, wanted):

@@ -6,6 +6,7 @@ import sys
 import time
 
 import msgspec
+import psycopg
 import pytest
 from nacl.signing import SigningKey
 
@@ -84,8 +85,13 @@ def test_an_older_index_never_follows_a_newer_one_and_what_is_gone_is_removed(tm
     assert sorted(path.name for path in shelf.iterdir()) == sorted(["index.json", release().sha256])
 
 
-def test_the_command_imports_and_lists(tmp_path) -> None:
-    environment = {"VECTORFLOW_STATE_DIR": str(tmp_path / "state"), "PATH": "/usr/bin:/bin"}
+def test_the_command_imports_lists_and_is_in_the_platforms_log(tmp_path, database_url, state_dir) -> None:
+    environment = {
+        "VECTORFLOW_STATE_DIR": str(state_dir),
+        "VECTORFLOW_DATABASE_URL": database_url,
+        "VECTORFLOW_RELEASES_DIR": str(tmp_path / "shelf"),
+        "PATH": "/usr/bin:/bin",
+    }
 
     def called(*arguments):
         return subprocess.run(
@@ -102,6 +108,30 @@ def test_the_command_imports_and_lists(tmp_path) -> None:
     done = called("import", str(source), "--public", PUBLIC)
     assert done.returncode == 0, done.stderr
     assert "0.2.0" in called("list").stdout
-    refused = called("import", str(source), "--public", base64_text(bytes(SigningKey.generate().verify_key)))
+    other = base64_text(bytes(SigningKey.generate().verify_key))
+    refused = called("import", str(source), "--public", other)
     assert refused.returncode == 1
     assert "cannot be trusted" in refused.stderr
+    with psycopg.connect(database_url) as connection:
+        records = connection.execute(
+            "select after from platform_audit where action = 'releases.imported' and after::text like %s",
+            [f"%{release().digest}%"],
+        ).fetchall()
+    about = [after for (after,) in records if after["public"] == [PUBLIC]]
+    assert [(each["number"], each["minimum"]) for each in about] == [(1, "0.1.0")]
+    assert not [after for (after,) in records if after["public"] == [other]]
+
+
+def test_without_a_log_to_write_to_nothing_is_imported(tmp_path) -> None:
+    source = given(tmp_path / "source")
+    done = subprocess.run(
+        [sys.executable, "-m", "vectorflow.entry.cli", "release", "import", str(source), "--public", PUBLIC],
+        env={"VECTORFLOW_STATE_DIR": str(tmp_path / "state"), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert "VECTORFLOW_DATABASE_URL" in done.stderr
+    assert not (tmp_path / "state" / "releases").exists()

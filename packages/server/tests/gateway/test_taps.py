@@ -33,6 +33,7 @@ from vectorflow.telemetry.taps.service import TapService
 from vectorflow.telemetry.taps.types import CapturedEvent, CaptureNew, Condition, TapNew
 from vectorflow.tenancy.types import OrganizationRole, TeamRole
 from vectorflow_wire import statements, verify
+from vectorflow_wire.encoding import base64_bytes
 from vectorflow_wire.statements import TapArguments
 from vectorflow_wire.taps import TapAnswer, TapBatch, TapEvent, tap_events_path
 
@@ -48,7 +49,13 @@ class Tapping:
         self.world = world
         self.account_id = account_id
         self.actor = Actor(kind=ActorKind.ACCOUNT, name="Editor", account_id=account_id)
-        self.taps = TapService(house.keys, house.statements, house.pipelines, house.services.clock)
+        self.taps = TapService(
+            house.keys,
+            house.statements,
+            house.pipelines,
+            house.services.clock,
+            house.services.rooms.programs.condition_complaints,
+        )
         self.captures = CaptureService(house.keys, self.taps, house.services.clock)
         self.streams = EventStreams(Metrics())
         self.live = live.TapStreams(house.app, house.services.tenancy, self.taps, self.streams)
@@ -346,6 +353,57 @@ async def test_what_cannot_be_opened(world, tapping, running, monkeypatch) -> No
         await tapping.open(running.pipeline_id)
         with pytest.raises(TooManyTaps):
             await tapping.open(running.pipeline_id)
+
+
+@pytest.mark.parametrize(
+    ("programs", "says"),
+    [
+        ([".status >"], "unexpected"),
+        (["1 + 1"], ""),
+        (['get_env_var!("HOME") == "x"'], "reads the host"),
+        ([".a = 1; true"], "may not change"),
+        (["true", "true"], "one condition"),
+    ],
+)
+async def test_a_condition_in_vrl_is_checked_before_a_node_is_asked(
+    world, tapping, running, programs, says
+) -> None:
+    where = [Condition(path=".", operator="vrl", value=each) for each in programs]
+    wish = TapNew(pipeline_id=running.pipeline_id, component="lines", reason="a test", where=where)
+    with pytest.raises(TapInvalid) as refused:
+        await tapping.taps.check(world.organization_id, wish)
+    (error,) = refused.value.errors
+    assert error.field == "where"
+    assert says in error.message
+
+
+async def test_a_condition_in_vrl_reaches_the_node_signed_and_the_log(
+    world, tapping, running, sign_in
+) -> None:
+    program = '(int(.status) ?? 0) >= 500 && .path != "/health"'
+    body = {
+        "pipeline_id": str(running.pipeline_id),
+        "component": "lines",
+        "reason": "a test",
+        "where": [{"path": ".", "operator": "vrl", "value": program}],
+    }
+    browser = await sign_in("editor")
+    bad = body | {"where": [{"path": ".", "operator": "vrl", "value": "]"}]}
+    refused = await browser.call("POST", "/taps", json=bad)
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "where")
+    made = await browser.call("POST", "/taps", json=body)
+    assert made.status_code == 201, made.text
+    assert made.json()["where"][0]["value"] == program
+    await world.sign()
+    (told,) = (await running.agents[0].beat()).statements
+    (condition,) = msgspec.json.decode(base64_bytes(told.payload))["arguments"]["where"]
+    assert (condition["operator"], condition["value"]) == ("vrl", program)
+    async with world.scoped() as txn:
+        logged = await txn.value(
+            """select after::text from audit_records
+            where organization_id = %(organization_id)s and action = 'tap.opened'"""
+        )
+    assert json.dumps(program)[1:-1] in logged
 
 
 async def test_captures_are_sealed_read_under_audit_erased_and_expire(world, tapping, running) -> None:

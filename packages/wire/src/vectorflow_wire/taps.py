@@ -29,6 +29,8 @@ class TapOperator:
     MORE: Final = "gt"
     EXISTS: Final = "exists"
     MISSING: Final = "missing"
+    VRL: Final = "vrl"
+    """`value` is a condition in VRL on the whole event; one of a tap at most. Agents that cannot judge it refuse the tap."""
 
 
 class TapCondition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -54,6 +56,8 @@ class TapEnd:
     """No engine of the pipeline runs here."""
     NOT_SUPPORTED: Final = "not-supported"
     """The engine does not answer taps."""
+    CONDITION_FAILED: Final = "condition-failed"
+    """The condition in VRL could not be judged, several times in a row."""
     AGENT_ENDED: Final = "agent-ended"
 
 

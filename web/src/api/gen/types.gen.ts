@@ -448,7 +448,7 @@ export type ComponentSpec = {
  */
 export type Condition = {
     path: string;
-    operator?: 'eq' | 'ne' | 'contains' | 'lt' | 'gt' | 'exists' | 'missing';
+    operator?: 'eq' | 'ne' | 'contains' | 'lt' | 'gt' | 'exists' | 'missing' | 'vrl';
     value?: string;
 };
 

@@ -15,6 +15,17 @@ describe('conditions', () => {
     })
   })
 
+  it('takes a line of VRL as it is', () => {
+    expect(conditionsFrom('level=error\n vrl: .status >= 500 && .path != "/a:b" ')).toEqual({
+      where: [
+        { path: 'level', operator: 'eq', value: 'error' },
+        { path: '.', operator: 'vrl', value: '.status >= 500 && .path != "/a:b"' },
+      ],
+      problem: null,
+    })
+    expect(conditionsFrom('vrl: ').problem).toBe('vrl:')
+  })
+
   it('names the line that is none', () => {
     expect(conditionsFrom('level=error\nlevel is error').problem).toBe('level is error')
   })

@@ -100,7 +100,7 @@ export function TapForm({ target, isPending, onOpen }: TapFormProps) {
           value={conditions}
           onChange={setConditions}
           placeholder="level=error"
-          hint={t('One condition on each line: level=error, status>499, message~text, .user.id?')}
+          hint={t('One condition on each line: level=error, status>499, message~text, .user.id? One of them may be in VRL: vrl: .a == .b')}
           {...(problem === null ? {} : { error: t('This is no condition: {line}', { line: problem }) })}
         />
         <TextField

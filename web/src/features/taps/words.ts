@@ -10,6 +10,7 @@ export function endedLabel(ended: string): string {
     'nodes-ended': t('Every node has ended it.'),
     refused: t('It refused.'),
     'most-events': t('As many events were sent as were asked for.'),
+    'condition-failed': t('The condition in VRL could not be judged.'),
     'component-gone': t('The engine has no such output now.'),
     'not-running': t('The pipeline does not run there.'),
     'not-supported': t('The engine does not answer taps.'),

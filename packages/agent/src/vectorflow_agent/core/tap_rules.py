@@ -17,7 +17,7 @@ _SHORT_LIST: Final = 200
 _MISSING: Final = object()
 _OPERATORS: Final = frozenset(
     value for name, value in vars(TapOperator).items() if name.isupper() and isinstance(value, str)
-)
+) - {TapOperator.VRL}
 
 
 class RulesInvalid(ValueError):
@@ -75,13 +75,25 @@ class TapRules:
 
         The order matters: conditions see what the requester sees, so that nobody can guess what was replaced.
         """
-        if not all(_holds(self._shown(found.event, path), condition) for path, condition in self._where):
+        if not self.holds(found) or not self.admit(now):
             return None
+        return self.shown(found)
+
+    def holds(self, found: EngineEvent) -> bool:
+        """Whether an event fulfils all conditions."""
+        return all(_holds(self._shown(found.event, path), condition) for path, condition in self._where)
+
+    def admit(self, now: float) -> bool:
+        """Count an event that fulfils all conditions; whether the rate lets it pass."""
         self.matched += 1
         if not self._admits(now):
             self.dropped += 1
-            return None
+            return False
         self._room -= 1
+        return True
+
+    def shown(self, found: EngineEvent) -> tuple[Any, bool, int]:
+        """The event as it may be sent, whether it was cut, and how many values were replaced."""
         before, shortener = self._redactor.replaced, Shortener()
         event = shortener.exactly(self._redactor.event(found.event, shortener.roughly))
         return event, shortener.cut, self._redactor.replaced - before

@@ -26,13 +26,14 @@ from vectorflow_agent.core.tap_rules import RulesInvalid, TapRules, tap_event
 from vectorflow_agent.shell.client import Gateway, GatewayError
 from vectorflow_agent.shell.context import Context
 from vectorflow_agent.shell.hiding import given
+from vectorflow_agent.shell.judging import MOST_EVENTS, Judge, JudgeFailed, can_judge
 from vectorflow_agent.shell.link import Link
 from vectorflow_agent.shell.obeying import CannotObey
 from vectorflow_agent.shell.prepare import now_ms
 from vectorflow_agent.shell.websocket import SubscriptionFailed, subscription
 from vectorflow_wire.messages import EngineKind, ReportReason
 from vectorflow_wire.statements import TapArguments
-from vectorflow_wire.taps import TapBatch, TapEnd, TapEvent
+from vectorflow_wire.taps import TapBatch, TapEnd, TapEvent, TapOperator
 
 _log = logging.getLogger(__name__)
 
@@ -42,6 +43,8 @@ MOST_PER_SECOND: Final = 500.0
 _INTERVAL_MS: Final = 500
 _SEARCHED: Final = 250
 """Events an interval that are looked at when there are conditions, since few of them may fulfil these."""
+_MOST_FAILURES: Final = 3
+"""So many times in a row VRL may fail before the tap ends."""
 _QUEUE_BYTES: Final = 1024 * 1024
 _BATCH_BYTES: Final = 512 * 1024
 _GATHER_SECONDS: Final = 0.3
@@ -103,12 +106,16 @@ class _Tap:
         self._outputs = wish.outputs or ("*",)
         policy = context.policy
         self._redactor = Redactor(names=(*policy.tap_redact, *wish.redact), keep=policy.tap_keep)
+        self._judge = _judge_of(context, wish)
         self._rules = TapRules(
-            wish.where,
+            [each for each in wish.where if each.operator != TapOperator.VRL],
             per_second=min(wish.events_per_second, MOST_PER_SECOND),
             redactor=self._redactor,
             now=time.monotonic(),
         )
+        self._asked: deque[TapEvent] = deque()
+        self._asked_bytes = 0
+        self._asking = asyncio.Event()
         self._queue: deque[tuple[TapEvent, int]] = deque()
         self._queued = 0
         self._taken = self._lost = self._passed = self._sequence = 0
@@ -130,18 +137,19 @@ class _Tap:
         seconds = max(1.0, min(self._wish.seconds, MOST_SECONDS))
         looking = asyncio.create_task(self._look())
         reading = asyncio.create_task(self._read())
+        tasks = [looking, reading]
+        if self._judge is not None:
+            tasks.append(asyncio.create_task(self._judge_all(self._judge)))
         try:
-            done, _ = await asyncio.wait(
-                [looking, reading], timeout=seconds, return_when=asyncio.FIRST_COMPLETED
-            )
+            done, _ = await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
             self._ended = next((task.result() for task in done), TapEnd.TIME)
         except Exception:
             _log.exception("tap %s: an unexpected error", self._wish.tap)
             self._ended = TapEnd.AGENT_ENDED
         finally:
-            looking.cancel()
-            reading.cancel()
-            await asyncio.gather(looking, reading, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             self._news.set()
 
     async def _read(self) -> str:
@@ -214,10 +222,60 @@ class _Tap:
         self._taken += 1
         if found.component.startswith("vf_"):
             return
-        judged = self._rules.judge(found, time.monotonic())
-        if judged is None:
+        if self._judge is not None:
+            self._ask(found)
             return
-        event = tap_event(found, self._port_of(found.component), now_ms(), judged)
+        judged = self._rules.judge(found, time.monotonic())
+        if judged is not None:
+            self._put(tap_event(found, self._port_of(found.component), now_ms(), judged))
+
+    def _ask(self, found: EngineEvent) -> None:
+        """Let an event wait for its judgement, as it would be sent: VRL learns nothing that its author may not see."""
+        if not self._rules.holds(found):
+            return
+        if self._asked_bytes > _QUEUE_BYTES:
+            self._lost += 1
+            return
+        event = tap_event(found, self._port_of(found.component), now_ms(), self._rules.shown(found))
+        self._asked.append(event)
+        self._asked_bytes += len(bytes(event.event))
+        self._asking.set()
+
+    async def _judge_all(self, judge: Judge) -> str:
+        """Judge what waits; why the tap ends."""
+        failures = 0
+        try:
+            while True:
+                await self._asking.wait()
+                self._asking.clear()
+                while batch := [self._asked.popleft() for _ in range(min(MOST_EVENTS, len(self._asked)))]:
+                    bodies = [bytes(event.event) for event in batch]
+                    self._asked_bytes -= sum(map(len, bodies))
+                    try:
+                        verdicts = await judge.judged(bodies)
+                    except JudgeFailed as error:
+                        _log.info("tap %s: %s", self._wish.tap, error)
+                        self._lost += len(batch)
+                        failures += 1
+                        if failures >= _MOST_FAILURES:
+                            return TapEnd.CONDITION_FAILED
+                        continue
+                    failures = 0
+                    if self._put_those(batch, verdicts):
+                        return TapEnd.MOST_EVENTS
+        finally:
+            await judge.close()
+
+    def _put_those(self, batch: list[TapEvent], verdicts: list[bool]) -> bool:
+        """Send the events that fulfil the condition; whether these were enough."""
+        for event, fulfils in zip(batch, verdicts, strict=True):
+            if fulfils and self._rules.admit(time.monotonic()):
+                self._put(event)
+                if self._passed >= self._wish.most_events:
+                    return True
+        return False
+
+    def _put(self, event: TapEvent) -> None:
         size = len(bytes(event.event)) + 200
         if self._queued + size > _QUEUE_BYTES:
             self._lost += 1
@@ -283,6 +341,20 @@ class _Tap:
                 pause = min(pause * 2, 5.0)
             else:
                 return answer.go_on
+
+
+def _judge_of(context: Context, wish: TapArguments) -> Judge | None:
+    """Who judges the tap's condition in VRL, if it has one. Raises RulesInvalid."""
+    conditions = [each.value for each in wish.where if each.operator == TapOperator.VRL]
+    if not conditions:
+        return None
+    if len(conditions) > 1:
+        raise RulesInvalid("a tap has one condition in VRL at most")
+    if not can_judge(context):
+        raise RulesInvalid(
+            "conditions in VRL are judged by the embedded engine, which this node has not; use conditions on fields"
+        )
+    return Judge(context, wish.pipeline, conditions[0])
 
 
 async def _of_grpc(chunks: AsyncIterator[bytes]) -> AsyncIterator[EngineEvent]:

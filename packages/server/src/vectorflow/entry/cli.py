@@ -15,6 +15,7 @@ from vectorflow.entry.api import build_litestar
 from vectorflow.entry.audit_cli import register as register_audit
 from vectorflow.entry.backup_cli import register as register_backup
 from vectorflow.entry.files.commands import register as register_files
+from vectorflow.entry.fleet_cli import nodes
 from vectorflow.entry.fleet_cli import register as register_fleet
 from vectorflow.entry.health import version
 from vectorflow.entry.keys_cli import keys
@@ -28,6 +29,7 @@ from vectorflow.entry.serve import serve_roles
 from vectorflow.entry.services import Services
 from vectorflow.entry.tap_cli import register as register_tap
 from vectorflow.entry.up.launcher import Launcher, UpFailed
+from vectorflow.entry.update_cli import register as register_updates
 from vectorflow.identity.erasing import PersonEraser
 from vectorflow.kernel.actor import SYSTEM
 from vectorflow.kernel.errors import VectorFlowError
@@ -52,6 +54,7 @@ register_files(app)
 register_audit(app)
 register_backup(app)
 register_fleet(app)
+register_updates(nodes)
 register_logs(app)
 register_releases(app)
 register_tap(app)

@@ -100,7 +100,7 @@ def nodes_list(
     if json:
         typer.echo(msgspec.json.format(msgspec.json.encode(found)).decode())
         return
-    _table(
+    table(
         ("NAME", "STATUS", "PIPELINES", "AGENT", "LAST SEEN", "LABELS"),
         [
             (
@@ -206,7 +206,7 @@ def groups_list(place: Place) -> None:
         (each["name"], str(each["nodes"]), "yes" if each["in_maintenance"] else "no", each["selector"] or "*")
         for each in found
     ]
-    _table(("NAME", "NODES", "MAINTENANCE", "LABELS"), rows)
+    table(("NAME", "NODES", "MAINTENANCE", "LABELS"), rows)
 
 
 @groups.command("create")
@@ -227,7 +227,7 @@ def groups_create(
 def groups_delete(place: Place, name: str, *, yes: Yes = False) -> None:
     """Delete a group; its nodes and what they run stay."""
     with opened(place) as (client, base):
-        group = _group(client, base, name)
+        group = group_named(client, base, name)
         if not yes:
             typer.confirm(f"Delete the group {name}?", abort=True)
         client.request("DELETE", f"{base}/groups/{group['id']}", etag=group["etag"])
@@ -242,7 +242,7 @@ def groups_maintenance(
     if state not in ("on", "off"):
         raise stopped("say on or off")
     with opened(place) as (client, base):
-        group = _group(client, base, name)
+        group = group_named(client, base, name)
         client.request("PUT", f"{base}/groups/{group['id']}/maintenance", json={"on": state == "on"})
     typer.echo(f"Maintenance of {name} is {state}.")
 
@@ -309,7 +309,8 @@ def node_named(client: ApiClient, base: str, name: str) -> dict[str, Any]:
     return dict(client.request("GET", f"{base}/nodes/{found['id']}"))
 
 
-def _group(client: ApiClient, base: str, name: str) -> dict[str, Any]:
+def group_named(client: ApiClient, base: str, name: str) -> dict[str, Any]:
+    """Return a group by its name or id. Exits when there is none."""
     found = _one(iter(client.request("GET", f"{base}/groups")["items"]), name)
     if found is None:
         raise stopped(f"there is no group {name} here")
@@ -321,7 +322,8 @@ def _one(items: Iterator[dict[str, Any]], name: str) -> dict[str, Any] | None:
     return found[0] if len(found) == 1 else None
 
 
-def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+def table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    """Print rows under their heads."""
     widths = [max(len(row[column]) for row in [heads, *rows]) for column in range(len(heads))]
     for row in [heads, *rows]:
         typer.echo(

@@ -111,7 +111,8 @@ class Rooms:
         self.updates = UpdateService(self.statements, self.groups, self.releases, clock)
         self.telemetry = TelemetryService(database, self.pipelines, clock)
         self.logs = LogService(database, clock)
-        self.taps = TapService(self.keys, self.statements, self.pipelines, clock)
+        check = self.programs.condition_complaints
+        self.taps = TapService(self.keys, self.statements, self.pipelines, clock, check)
         self.captures = CaptureService(self.keys, self.taps, clock)
         self.tap_streams = TapStreams(database, tenancy, self.taps, streams)
         self.delivery = DeliveryService(self.pipelines, self.revisions, self.groups, clock)

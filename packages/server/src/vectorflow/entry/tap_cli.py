@@ -15,6 +15,7 @@ from vectorflow.entry.fleet_cli import Place, node_named, opened, pages, printab
 from vectorflow.kernel.ids import parse_id
 
 _CONDITION = re.compile(r"\s*(\.?[\w.-]+)\s*(!=|=|~|<|>|\?)\s*(.*?)\s*", re.S)
+_VRL: Final = "vrl:"
 _OPERATORS: Final = {"=": "eq", "!=": "ne", "~": "contains", "<": "lt", ">": "gt", "?": "exists"}
 
 
@@ -29,7 +30,9 @@ def tap(
     ] = None,
     where: Annotated[
         list[str] | None,
-        typer.Option(help="A condition: level=error, status>499, message~text, .user.id?, env!=prod."),
+        typer.Option(
+            help="A condition: level=error, status>499, message~text, .user.id?, env!=prod; or one in VRL, as 'vrl: .a == .b'."
+        ),
     ] = None,
     redact: Annotated[
         list[str] | None, typer.Option(help="A name of fields that shall be replaced too.")
@@ -68,6 +71,8 @@ def tap(
 
 def condition(text: str) -> dict[str, str]:
     """A condition as the API takes it. Exits when it cannot be read."""
+    if text.lstrip().startswith(_VRL):
+        return {"path": ".", "operator": "vrl", "value": text.lstrip().removeprefix(_VRL).strip()}
     match = _CONDITION.fullmatch(text)
     if match is None:
         raise stopped(f"{printable(text)!r} is no condition; say like level=error, status>499 or .user.id?")

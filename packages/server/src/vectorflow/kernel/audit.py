@@ -125,6 +125,7 @@ class AuditAction(StrEnum):
     SIGNING_KEY_CREATED = "signing-key.created"
     BACKUP_MADE = "backup.made"
     BACKUP_RESTORED = "backup.restored"
+    RELEASES_IMPORTED = "releases.imported"
 
 
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):

@@ -39,6 +39,10 @@ class ProgramService:
         self._limits.check(str(organization_id))
         return await self._pool.compile(program, kind=kind, owner=str(organization_id))
 
+    async def condition_complaints(self, organization_id: UUID, condition: str) -> list[str]:
+        """Return what is wrong with a condition, in words. Raises `RateLimitedError`."""
+        return [each.message for each in await self.compile(organization_id, condition, "condition")]
+
     async def run(self, organization_id: UUID, program: str, events: Sequence[dict[str, Any]]) -> Ran:
         """Try a program on events, which nothing keeps. Raises `ProgramInvalid` or `RateLimitedError`."""
         if len(events) > MOST_EVENTS:

@@ -189,6 +189,18 @@ class EmbeddedPostgres:
         return (self._directory / "superuser").read_text()
 
 
+def running_url(directory: Path, name: str) -> str | None:
+    """The superuser's URL of a database of the cluster that another process runs in this folder; None when none does."""
+    try:
+        port = int((directory / "port").read_text())
+        password = (directory / "superuser").read_text().strip()
+    except (OSError, ValueError):
+        return None
+    if not (directory / "data" / "postmaster.pid").exists():
+        return None
+    return with_login(f"postgresql://127.0.0.1:{port}/{name}", "postgres", password)
+
+
 def binaries() -> Path:
     """Return the directory of PostgreSQL's programs. Raises `EmbeddedPostgresFailed` where there is none."""
     configured = os.environ.get("VECTORFLOW_POSTGRES_BIN")

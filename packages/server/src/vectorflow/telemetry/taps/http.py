@@ -60,6 +60,7 @@ async def open_tap(
 ) -> Tap:
     """Open a tap; its events are read from its stream, within half a minute."""
     del org, env
+    await taps.check(access.organization_id, data)
     async with database.transaction(access.organization_id) as txn:
         await idempotency.begin(txn)
         made = await taps.open(txn, access.environment_id, data, actor)

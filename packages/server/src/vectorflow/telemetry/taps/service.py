@@ -1,6 +1,6 @@
 """Asking for taps, and ending them. Works in the caller's transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
@@ -31,6 +31,7 @@ from vectorflow.telemetry.taps.types import (
     TapWish,
 )
 from vectorflow_wire.statements import TapArguments
+from vectorflow_wire.taps import TapOperator
 
 TAP_TOPIC: Final = "telemetry.tap"
 """Bus topic: `tap_id` has news: events wait, or it ended."""
@@ -39,6 +40,9 @@ UNWATCHED_SECONDS: Final = 30.0
 """A tap that nobody reads for so long ends; a browser that reconnects is faster."""
 
 _LISTED: Final = 50
+
+ConditionCheck = Callable[[UUID, str], Awaitable[list[str]]]
+"""What is wrong with a condition in VRL of an organisation: nothing when it is good."""
 
 
 class Ended:
@@ -55,12 +59,28 @@ class TapService:
     """Opens, lists and ends taps."""
 
     def __init__(
-        self, keys: KeyService, statements: StatementService, pipelines: PipelineService, clock: Clock
+        self,
+        keys: KeyService,
+        statements: StatementService,
+        pipelines: PipelineService,
+        clock: Clock,
+        condition_check: ConditionCheck,
     ) -> None:
         self._keys = keys
         self._statements = statements
         self._pipelines = pipelines
         self._clock = clock
+        self._condition_check = condition_check
+
+    async def check(self, organization_id: UUID, wish: TapNew) -> None:
+        """Refuse a condition that no node could judge, before a transaction is held. Raises `TapInvalid`."""
+        programs = [each.value for each in wish.where if each.operator == TapOperator.VRL]
+        if len(programs) > 1:
+            raise TapInvalid(errors=[FieldError("where", "use one condition in VRL at most")])
+        for program in programs:
+            found = await self._condition_check(organization_id, program)
+            if found:
+                raise TapInvalid(errors=[FieldError("where", found[0])])
 
     async def open(self, txn: Transaction, environment_id: UUID, wish: TapNew, actor: Actor) -> Tap:
         """Ask nodes for the events of an output.

@@ -15,18 +15,22 @@ MOST_CAPTURES: Final = 200
 MOST_CAPTURE_EVENTS: Final = 1000
 MOST_CAPTURE_BYTES: Final = 1024 * 1024
 
-Operator = Literal["eq", "ne", "contains", "lt", "gt", "exists", "missing"]
+Operator = Literal["eq", "ne", "contains", "lt", "gt", "exists", "missing", "vrl"]
 Component = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9_-]+$")]
 Port = Annotated[str, msgspec.Meta(max_length=128, pattern=r"^[A-Za-z0-9_-]*$")]
 Reason = Annotated[str, msgspec.Meta(min_length=3, max_length=500, description="Why; it stands in the log.")]
 
 
 class Condition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A condition on a field, judged on the node after redaction."""
+    """A condition on a field, judged on the node after redaction.
+
+    With `vrl`, `value` is a condition in VRL on the whole event, and `path` is `.`; a tap has one of these at most, and only
+    nodes with the embedded engine judge it.
+    """
 
     path: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
     operator: Operator = "eq"
-    value: Annotated[str, msgspec.Meta(max_length=500)] = ""
+    value: Annotated[str, msgspec.Meta(max_length=4000)] = ""
 
     def wire(self) -> TapCondition:
         """The same as nodes are told."""
