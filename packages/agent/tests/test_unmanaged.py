@@ -18,9 +18,7 @@ async def said(agent, machine):
     told = json.loads(done.stdout)
     assert "doctor.failed" not in {each["id"] for each in told["findings"]}, told
     # Other tests have Vectors on this machine too.
-    findings = [
-        (each["id"], each["detail"]) for each in told["findings"] if each["detail"].startswith(UNIT)
-    ]
+    findings = [(each["id"], each["detail"]) for each in told["findings"] if each["detail"].startswith(UNIT)]
     return findings, [each["text"] for each in told["facts"] if each["topic"] == "adopted"]
 
 

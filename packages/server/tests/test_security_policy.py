@@ -240,7 +240,8 @@ def test_every_promise_and_scope_line_has_a_row() -> None:
 
 
 def test_rows_name_code_test_and_mutant() -> None:
-    every = [*rows("P").values(), *rows("S").values()]
+    every = [*rows("P").values(), *rows("S").values(), *rows("N").values()]
+    assert rows("N")
     assert [fault for row in every for fault in faults_of(row)] == []
 
 

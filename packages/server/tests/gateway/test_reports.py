@@ -32,11 +32,40 @@ async def test_two_machines_that_number_alike_are_seen_as_two(world) -> None:
     async with world.scoped() as txn:
         assert (await world.house.fleet.node(txn, world.environment_id, agent.node_id)).duplicate is None
     agent.sequence -= 1  # the copy's own first report
-    assert (await agent.send(agent.report("restarted"))).accepted == (1,)
-    assert [each.kind for each in await stored(world, agent)] == ["refused"]
+    assert (
+        await agent.send(agent.report("refused", reason="policy", message="no", run="copy"))
+    ).accepted == (1,)
+    # Neither is lost, and what is sent again is still stored once.
+    for _ in range(2):
+        assert (await agent.send(report)).accepted == (1,)
+    assert [(each.sequence, each.kind) for each in await stored(world, agent)] == [(1, "refused")] * 2
     async with world.scoped() as txn:
         shown = await world.house.fleet.node(txn, world.environment_id, agent.node_id)
     assert (shown.duplicate.reason, shown.reasons.count("clone")) == ("clone", 1)
+
+
+async def test_two_machines_that_number_alike_in_one_commit_are_seen_as_two(world) -> None:
+    agent = (await world.agents(1))[0]
+    await agent.poll()
+    first = agent.report("refused", reason="policy", message="no")
+    agent.sequence -= 1
+    both = await agent.send(first, agent.report("restarted", run="copy"))
+    assert both.accepted == (1, 1)
+    assert {each.kind for each in await stored(world, agent)} == {"refused", "restarted"}
+    async with world.scoped() as txn:
+        shown = await world.house.fleet.node(txn, world.environment_id, agent.node_id)
+    assert shown.duplicate.reason == "clone"
+
+
+async def test_of_agents_that_do_not_say_who_they_are_two_machines_are_still_seen(world) -> None:
+    agent = (await world.agents(1))[0]
+    await agent.poll()
+    assert (await agent.send(agent.report("refused"))).accepted == (1,)
+    agent.sequence -= 1
+    assert (await agent.send(agent.report("restarted"))).accepted == (1,)
+    async with world.scoped() as txn:
+        shown = await world.house.fleet.node(txn, world.environment_id, agent.node_id)
+    assert shown.duplicate.reason == "clone"
 
 
 async def test_a_report_signed_by_another_key_or_for_another_node_is_refused_for_good(world) -> None:

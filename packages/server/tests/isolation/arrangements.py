@@ -259,6 +259,7 @@ ARRANGEMENTS: Mapping[tuple[str, str], Sequence[Arrangement]] = {
                 "sequences": "=select array_agg(sequence order by node_id, sequence) from reports where kind = 'applied'",
                 "kinds": f"=select array_agg('{kind}'::text) from reports where kind = 'applied'",
                 "ats": "=select array_agg('2001-01-01'::timestamptz) from reports where kind = 'applied'",
+                "runs": "=select array_agg(run order by node_id, sequence) from reports where kind = 'applied'",
             },
         )
         for kind in ("applied", "stopped")

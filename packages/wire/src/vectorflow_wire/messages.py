@@ -306,8 +306,9 @@ class EngineSchema(msgspec.Struct, frozen=True, kw_only=True):
 class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What must not be lost: signed as an envelope of type `REPORT` with the node's identity key.
 
-    `sequence` starts at 1 and only grows for a node; (node, sequence) is what makes a report
-    idempotent. `pipeline` is empty when the whole bundle is meant. `at` is epoch ms by the node's
+    `sequence` starts at 1 and only grows for a node; (node, sequence, `run`) is what makes a report
+    idempotent. `run` is a random word of the agent's process that made it, so that of two machines that
+    speak as one node neither loses a report. `pipeline` is empty when the whole bundle is meant. `at` is epoch ms by the node's
     clock. `engine_output` holds the engine's own last lines. `statement` is the id of the statement that
     the report answers, if any.
     """
@@ -328,6 +329,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     program: str = ""
     """`agent` or `engine`, in reports of updates."""
     version: str = ""
+    run: str = ""
 
 
 class ReportsRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

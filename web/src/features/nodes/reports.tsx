@@ -14,7 +14,7 @@ export function Reports({ reports, assignments }: { reports: Report[]; assignmen
       {[...reports]
         .sort((a, b) => b.sequence - a.sequence)
         .map((report) => (
-          <li key={report.sequence} className="border-b py-2 first:border-t">
+          <li key={`${report.sequence} ${report.at} ${report.kind}`} className="border-b py-2 first:border-t">
             <div className="flex flex-wrap gap-x-3">
               <span className="text-sm text-secondary tabular-nums">{formatTime(report.at)}</span>
               <span className="font-mono text-sm font-medium">{report.kind}</span>

@@ -215,6 +215,21 @@ KINDS: Final[dict[str, Kind]] = {
         "fresh bundles can look expired.",
         "Set the clock and keep it right (`timedatectl set-ntp true`).",
     ),
+    "vector.unmanaged": Kind(
+        _NOTE,
+        "A Vector is on this machine that this agent does not run. It is left alone.",
+        "`vectorflow-agent adopt` can take it over where it is, and hand it back.",
+    ),
+    "vector.blocked": Kind(
+        _NOTE,
+        "This Vector cannot be taken over as it is.",
+        "Correct what the message names, and look again with `vectorflow-agent adopt observe`.",
+    ),
+    "adopt.damaged": Kind(
+        _WARNING,
+        "The journal of a take-over cannot be read, so the agent does not go on with it.",
+        "See which Vector runs with `vectorflow-agent adopt observe`; put the file back from a backup, or remove it and take over anew.",
+    ),
     "doctor.failed": Kind(
         _WARNING,
         "One of the doctor's own looks ended unexpectedly; the others are complete.",

@@ -14,6 +14,7 @@ from vectorflow_agent.doctor.bundle import bundle_write
 from vectorflow_agent.doctor.catalogue import finding
 from vectorflow_agent.doctor.network import look_at_gateway
 from vectorflow_agent.doctor.types import Diagnosis, Fact, Finding, Severity
+from vectorflow_agent.doctor.unmanaged import look_at_vectors
 from vectorflow_agent.settings import Settings
 from vectorflow_agent.shell.prepare import now_ms
 
@@ -31,6 +32,7 @@ _LOOKS: Final[tuple[Look, ...]] = (
     local.look_at_agent,
     verified.look_at_bundle,
     verified.look_at_engines,
+    look_at_vectors,
     lambda settings: asyncio.run(look_at_gateway(settings)),
 )
 _WORDS: Final = {Severity.ERROR: "FAIL", Severity.WARNING: "warn", Severity.NOTE: "note"}

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import secrets
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Final
@@ -27,6 +28,8 @@ class Spool:
         self._waiting: dict[int, Report] = {}
         self._unwritten: set[int] = set()
         self._last = 0
+        # Kept with each report, so that it is the same whichever agent sends it.
+        self._run = secrets.token_hex(8)
         self.added = asyncio.Event()
 
     async def load(self) -> None:
@@ -60,7 +63,7 @@ class Spool:
         """
         async with self._lock:
             numbered = tuple(
-                msgspec.structs.replace(report, sequence=self._last + place)
+                msgspec.structs.replace(report, sequence=self._last + place, run=self._run)
                 for place, report in enumerate(reports, start=1)
             )
             if before is not None:

@@ -24,6 +24,7 @@ class NodeChange(msgspec.Struct, frozen=True):
     state: RolloutNodeState
     applied_at: datetime | None = None
     report_sequence: int | None = None
+    report_run: str | None = None
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -110,13 +111,14 @@ def _change(
     state: RolloutNodeState = node.state
     applied_at = node.applied_at
     sequence: int | None = None
+    run: str | None = None
     for report in reports:
         # Only what was said from a bundle that held this assignment, and about this revision.
         if report.generation < node.generation or (report.pipeline_id and report.number != rollout.revision):
             continue
         heard = _heard(rollout, report, state, applied_at)
         if heard is not None:
-            state, sequence = heard, report.sequence
+            state, sequence, run = heard, report.sequence, report.run
             applied_at = report.received_at if heard == "applied" else applied_at
             if heard in ("refused", "crashed"):
                 break
@@ -124,7 +126,7 @@ def _change(
         if now >= node.assigned_at + timedelta(seconds=rollout.timeout_seconds):
             return NodeChange(node.node_id, "silent")
         return None
-    return None if state == node.state else NodeChange(node.node_id, state, applied_at, sequence)
+    return None if state == node.state else NodeChange(node.node_id, state, applied_at, sequence, run)
 
 
 def _heard(

@@ -139,7 +139,7 @@ async def rollout_node_list(txn: Transaction, rollout_ids: Sequence[UUID]) -> li
         from rollout_nodes rn
         join nodes n on n.organization_id = rn.organization_id and n.id = rn.node_id
         left join reports r on r.organization_id = rn.organization_id and r.node_id = rn.node_id
-            and r.sequence = rn.report_sequence
+            and r.sequence = rn.report_sequence and r.run = rn.report_run
         where rn.organization_id = %(organization_id)s and rn.rollout_id = any(%(rollout_ids)s)
         order by rn.batch, n.name, rn.node_id""",
         {"rollout_ids": list(rollout_ids)},
@@ -179,9 +179,10 @@ async def rollout_node_update(txn: Transaction, rollout_id: UUID, changes: Seque
     """Give nodes their new states."""
     await txn.execute(
         """update rollout_nodes rn set state = u.state, applied_at = coalesce(u.applied_at, rn.applied_at),
-            report_sequence = coalesce(u.report_sequence, rn.report_sequence)
-        from unnest(%(nodes)s::uuid[], %(states)s::text[], %(applied)s::timestamptz[], %(sequences)s::bigint[])
-            as u (node_id, state, applied_at, report_sequence)
+            report_sequence = coalesce(u.report_sequence, rn.report_sequence),
+            report_run = coalesce(u.report_run, rn.report_run)
+        from unnest(%(nodes)s::uuid[], %(states)s::text[], %(applied)s::timestamptz[], %(sequences)s::bigint[],
+            %(runs)s::text[]) as u (node_id, state, applied_at, report_sequence, report_run)
         where rn.organization_id = %(organization_id)s and rn.rollout_id = %(rollout_id)s
           and rn.node_id = u.node_id""",
         {
@@ -190,6 +191,7 @@ async def rollout_node_update(txn: Transaction, rollout_id: UUID, changes: Seque
             "states": [each.state for each in changes],
             "applied": [each.applied_at for each in changes],
             "sequences": [each.report_sequence for each in changes],
+            "runs": [each.report_run for each in changes],
         },
     )
 

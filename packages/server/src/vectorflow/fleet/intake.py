@@ -1,5 +1,6 @@
 """Taking reports: what must not be lost. Answered only after commit; commits are shared for 50 ms at most."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
@@ -79,14 +80,16 @@ class ReportIntake:
         # In order of their keys, so that two gateways never wait for each other's rows.
         ordered = sorted(
             (report for taken in waiting for report in taken),
-            key=lambda report: (report.node_id, report.sequence),
+            key=lambda report: (report.node_id, report.sequence, report.run),
         )
         fresh = await store.report_insert(txn, ordered)
+        # Two machines that speak as one node count on their own. Both reports of a number stay; that must be seen.
+        twins = {row.node_id for row in fresh if row.shares_number} | _twice(fresh)
         if len(fresh) < len(ordered):
-            # Sent again, as a rule; but two machines that speak as one node count on their own, and the second report
-            # of a number finds its place taken. That must be seen.
-            for node_id in await store.report_conflicts(txn, ordered):
-                await suspect_clone(txn, node_id, "")
+            # Sent again, as a rule. But an older agent does not say which of its processes made a report.
+            twins.update(await store.report_conflicts(txn, ordered))
+        for node_id in sorted(twins):
+            await suspect_clone(txn, node_id, "")
         await self._answers(txn, fresh)
         about = sorted({row.pipeline_id for row in fresh if row.pipeline_id is not None})
         if about:
@@ -112,6 +115,12 @@ class ReportIntake:
 
 
 HINTED = topics.HINTS_PER_MESSAGE
+
+
+def _twice(fresh: Sequence[ReportRow]) -> set[UUID]:
+    """The nodes that gave one number to several of these reports."""
+    counts = Counter((row.node_id, row.sequence) for row in fresh)
+    return {node_id for (node_id, _), count in counts.items() if count > 1}
 
 
 def _verified(authority: NodeAuthority, sent: envelope.Envelope) -> tuple[int, StoredReport | str]:
@@ -147,6 +156,7 @@ def _stored_form(authority: NodeAuthority, report: Report, sent: envelope.Envelo
         at=datetime.fromtimestamp(_within(report.at, _LAST_MOMENT) / 1000, UTC),
         envelope=sent.encoded(),
         statement_id=pipeline_id_of(report.statement) if report.statement else None,
+        run=clean_text(report.run)[:40],
     )
 
 

@@ -308,6 +308,8 @@ class ReportRow(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     received_at: datetime
     statement_id: UUID | None = None
+    run: str = ""
+    shares_number: bool = False
 
 
 class EnrolmentTokenRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -386,3 +388,4 @@ class StoredReport(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     envelope: bytes
     statement_id: UUID | None = None
+    run: str = ""

@@ -11,40 +11,48 @@ from vectorflow.platform.database import Transaction
 
 
 async def report_insert(txn: Transaction, reports: Sequence[StoredReport]) -> list[ReportRow]:
-    """Store reports; one that is stored already is left as it is. Returns those that are new."""
+    """Store reports; one that is stored already is left as it is. Returns those that are new.
+
+    `shares_number` says that another report of the node, stored before, has the same number.
+    """
     return await txn.rows(
         ReportRow,
         """insert into reports (organization_id, node_id, sequence, kind, pipeline_id, revision, number, generation,
-            issue, reason, message, engine_output, at, envelope, statement_id)
+            issue, reason, message, engine_output, at, envelope, statement_id, run)
         select %(organization_id)s, node_id, sequence, kind, pipeline_id, revision, number, generation, issue,
             reason, message,
-            array(select json_array_elements_text(engine_output)), at, envelope, statement_id
+            array(select json_array_elements_text(engine_output)), at, envelope, statement_id, run
         from unnest(%(nodes)s::uuid[], %(sequences)s::bigint[], %(kinds)s::text[], %(pipelines)s::uuid[],
             %(revisions)s::text[], %(numbers)s::integer[], %(generations)s::bigint[], %(issues)s::integer[],
             %(reasons)s::text[], %(messages)s::text[], %(outputs)s::json[], %(ats)s::timestamptz[],
-            %(envelopes)s::bytea[], %(statements)s::uuid[]) as u (node_id, sequence, kind, pipeline_id, revision,
-            number, generation, issue, reason, message, engine_output, at, envelope, statement_id)
-        on conflict (organization_id, node_id, sequence) do nothing
-        returning node_id, sequence, kind, pipeline_id, number, generation, reason, message, engine_output, at,
-            received_at, statement_id""",
+            %(envelopes)s::bytea[], %(statements)s::uuid[], %(runs)s::text[])
+            as u (node_id, sequence, kind, pipeline_id, revision, number, generation, issue, reason, message,
+            engine_output, at, envelope, statement_id, run)
+        on conflict (organization_id, node_id, sequence, run) do nothing
+        returning node_id, sequence, run, kind, pipeline_id, number, generation, reason, message, engine_output,
+            at, received_at, statement_id,
+            exists (select from reports r where r.organization_id = %(organization_id)s
+                and r.node_id = reports.node_id and r.sequence = reports.sequence) as shares_number""",
         _columns(reports),
     )
 
 
 async def report_conflicts(txn: Transaction, reports: Sequence[StoredReport]) -> list[UUID]:
-    """Return the nodes that gave one number to two different reports, of these and what is stored."""
+    """Return the nodes one of whose processes gave one number to two different reports, of these and what is stored."""
     return await txn.rows_of_ids(
         """select distinct u.node_id as id
-        from unnest(%(nodes)s::uuid[], %(sequences)s::bigint[], %(kinds)s::text[], %(ats)s::timestamptz[])
-            as u (node_id, sequence, kind, at)
+        from unnest(%(nodes)s::uuid[], %(sequences)s::bigint[], %(kinds)s::text[], %(ats)s::timestamptz[],
+            %(runs)s::text[])
+            as u (node_id, sequence, kind, at, run)
         join reports r on r.organization_id = %(organization_id)s and r.node_id = u.node_id
-            and r.sequence = u.sequence
+            and r.sequence = u.sequence and r.run = u.run
         where (r.kind, r.at) <> (u.kind, u.at)""",
         {
             "nodes": [each.node_id for each in reports],
             "sequences": [each.sequence for each in reports],
             "kinds": [each.kind for each in reports],
             "ats": [each.at for each in reports],
+            "runs": [each.run for each in reports],
         },
     )
 
@@ -56,7 +64,7 @@ async def report_list(txn: Transaction, node_id: UUID, limit: int) -> list[Repor
         """select node_id, sequence, kind, pipeline_id, number, generation, reason, message, engine_output, at,
             received_at
         from reports where organization_id = %(organization_id)s and node_id = %(node_id)s
-        order by sequence desc limit %(limit)s""",
+        order by sequence desc, at desc limit %(limit)s""",
         {"node_id": node_id, "limit": limit},
     )
 
@@ -65,14 +73,14 @@ async def report_newest_of(txn: Transaction, pipeline_id: UUID, node_ids: Sequen
     """Return every report of nodes on a pipeline that counts for their present assignment, oldest first."""
     return await txn.rows(
         ReportRow,
-        """select r.node_id, r.sequence, r.kind, r.pipeline_id, r.number, r.generation, r.reason, r.message,
+        """select r.node_id, r.sequence, r.run, r.kind, r.pipeline_id, r.number, r.generation, r.reason, r.message,
             r.engine_output, r.at, r.received_at
         from assignments a
         join reports r on r.organization_id = a.organization_id and r.node_id = a.node_id
             and (r.pipeline_id = a.pipeline_id or r.pipeline_id is null) and r.generation >= a.generation
         where a.organization_id = %(organization_id)s and a.pipeline_id = %(pipeline_id)s
           and a.node_id = any(%(node_ids)s)
-        order by r.node_id, r.sequence""",
+        order by r.node_id, r.sequence, r.at""",
         {"pipeline_id": pipeline_id, "node_ids": list(node_ids)},
     )
 
@@ -93,4 +101,5 @@ def _columns(reports: Sequence[StoredReport]) -> dict[str, Any]:
         "ats": [each.at for each in reports],
         "envelopes": [each.envelope for each in reports],
         "statements": [each.statement_id for each in reports],
+        "runs": [each.run for each in reports],
     }
