@@ -8,6 +8,7 @@
 
 import json
 import os
+import pwd
 import shlex
 import signal
 import subprocess
@@ -89,7 +90,7 @@ def show(root, state, words):
 def start(root, state, unit):
     if process(state, unit):
         return 0
-    command, environment, folder = [], {"PATH": os.environ["PATH"]}, "/"
+    command, environment, folder, user = [], {"PATH": os.environ["PATH"]}, "/", None
     for key, value in loaded(root, state, unit):
         if key == "ConditionPathExists":
             wanted, path = not value.startswith("!"), Path(value.lstrip("!"))
@@ -108,6 +109,8 @@ def start(root, state, unit):
             environment |= dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
         elif key == "WorkingDirectory":
             folder = value
+        elif key == "User":
+            user = pwd.getpwnam(value)
     words = [os.path.expandvars(word) for word in command]
     words = [environment.get(word[2:-1], "") if word.startswith("${") else word for word in words]
     with (state / f"{unit}.log").open("ab") as log:
@@ -119,6 +122,7 @@ def start(root, state, unit):
             stdout=log,
             stderr=log,
             start_new_session=True,
+            **({"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}),
         )
     (state / unit).write_text(json.dumps([started.pid, psutil.Process(started.pid).create_time()]))
     return 0

@@ -15,6 +15,12 @@ from vectorflow_agent.shell.engines import Engine, EngineMissing
 from vectorflow_agent.shell.judging import Judge, JudgeFailed
 from vectorflow_wire.messages import EngineFacts, EngineKind
 
+
+def judges():
+    """The processes that judge for this one."""
+    return [each for each in psutil.Process().children() if "judge" in each.cmdline()]
+
+
 READY = 'sys.stdin.readline(); print("{}", flush=True); sys.stdin.readline(); '
 
 
@@ -45,13 +51,13 @@ async def test_events_are_judged_by_the_embedded_engine() -> None:
     events = [json.dumps({"level": level}).encode() for level in ("error", "info", "error")]
     try:
         assert await judge.judged(events) == [True, False, True]
-        (child,) = psutil.Process().children()
+        (child,) = judges()
         assert await judge.judged(events[:2]) == [True, False]
-        assert [each.pid for each in psutil.Process().children()] == [child.pid]
+        assert [each.pid for each in judges()] == [child.pid]
         assert child.environ() == {}
     finally:
         await judge.close()
-    assert psutil.Process().children() == []
+    assert judges() == []
 
 
 async def test_one_that_hangs_is_killed_in_time_and_the_loop_goes_on(program, monkeypatch) -> None:
@@ -72,7 +78,7 @@ async def test_one_that_hangs_is_killed_in_time_and_the_loop_goes_on(program, mo
     beating.cancel()
     assert time.monotonic() - began < 30
     assert beats > 10
-    assert psutil.Process().children() == []
+    assert judges() == []
 
 
 @pytest.mark.parametrize(
@@ -90,7 +96,7 @@ async def test_whatever_it_answers_is_a_failure_with_words(program, does, says) 
     judge = Judge(context_of(program(does)), "p1", "true")
     with pytest.raises(JudgeFailed, match=says):
         await judge.judged([b"{}"])
-    assert psutil.Process().children() == []
+    assert judges() == []
 
 
 async def test_without_an_engine_it_fails_with_words() -> None:
