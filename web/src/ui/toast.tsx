@@ -1,15 +1,21 @@
 import { toast, Toaster } from 'sonner'
-import { describeError } from '@/lib/problem'
+import { describeError, fieldErrors } from '@/lib/problem'
 
 /** Says that something was done. */
 export function notify(message: string): void {
   toast(message)
 }
 
-/** Says that something failed, with the server's words and id. */
+const MOST_REASONS = 3
+
+/** Says that something failed, with the server's words, what it says of single fields, and its id. */
 export function notifyError(error: unknown): void {
   const { title, detail, id } = describeError(error)
-  toast.error(title, { description: id === null ? detail : `${detail} (${id})`, duration: 10_000 })
+  const reasons = fieldErrors(error)
+    .slice(0, MOST_REASONS)
+    .map((each) => `${each.field}: ${each.message}`)
+  const words = [...(detail === title ? [] : [detail]), ...reasons, ...(id === null ? [] : [`(${id})`])]
+  toast.error(title, { description: words.join(' '), duration: 10_000 })
 }
 
 /** Where short messages appear. */

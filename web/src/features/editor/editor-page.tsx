@@ -92,7 +92,8 @@ function Editor({ pipeline, catalogue, account }: EditorProps) {
   )
   const discard = () => {
     store.getState().change(t('Discard unsaved changes'), () => draftOf(pipeline))
-    store.setState({ saved: store.getState().draft, etag: pipeline.etag })
+    const saved = store.getState().draft
+    store.setState({ saved, base: saved, etag: pipeline.etag })
     setShowsRestored(false)
   }
   return (

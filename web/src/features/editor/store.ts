@@ -15,6 +15,8 @@ export type EditorState = {
   saved: Draft
   /** The version that the next save must replace. */
   etag: string
+  /** The draft of that version, or null where it is not known: after a reload over a newer one. */
+  base: Draft | null
   past: Step[]
   future: Step[]
   /** Changes the draft as one step to undo. Changes with the same `merge` key shortly after each other are one step. */
@@ -26,7 +28,7 @@ export type EditorState = {
   /** Replaces everything by what the server has; the step can be undone. */
   takeOver: (pipeline: Pipeline, label: string) => void
   /** From now on a save replaces this version. */
-  rebase: (etag: string) => void
+  rebase: (pipeline: Pipeline) => void
 }
 
 const MERGE_MS = 1500
@@ -51,6 +53,7 @@ export function createEditorStore(pipeline: Pipeline, restored: { draft: Draft; 
     draft: restored?.draft ?? saved,
     saved,
     etag: restored?.etag ?? pipeline.etag,
+    base: restored === null || restored.etag === pipeline.etag ? saved : null,
     past: [],
     future: [],
     change: (label, change, merge) =>
@@ -73,13 +76,16 @@ export function createEditorStore(pipeline: Pipeline, restored: { draft: Draft; 
         const done = { ...step, draft: state.draft, merge: null }
         return { draft: step.draft, past: [...state.past, done], future: state.future.slice(0, -1) }
       }),
-    confirm: (sent, etag) => set({ saved: sent, etag }),
+    confirm: (sent, etag) => set({ saved: sent, base: sent, etag }),
     takeOver: (theirs, label) =>
       set((state) => {
         const draft = draftOf(theirs)
-        return { draft, saved: draft, etag: theirs.etag, past: pushed(state, label, null, Date.now()), future: [] }
+        return { draft, saved: draft, base: draft, etag: theirs.etag, past: pushed(state, label, null, Date.now()), future: [] }
       }),
-    rebase: (etag) => set({ etag }),
+    rebase: (theirs) => {
+      const base = draftOf(theirs)
+      set({ saved: base, base, etag: theirs.etag })
+    },
   }))
 }
 

@@ -8,6 +8,7 @@ import { t } from '@/lib/i18n'
 import { ApiError } from '@/lib/problem'
 import { notify, notifyError } from '@/ui/toast'
 import { useEditor } from './context'
+import type { Draft } from './store'
 import { isDirty } from './store'
 
 /** Saves the draft over the version it was made from; a newer one on the server opens the conflict. */
@@ -54,9 +55,16 @@ export function useSave() {
   }
   const keepMine = () => {
     if (theirs === null) return
-    store.getState().rebase(theirs.etag)
+    store.getState().rebase(theirs)
     setTheirs(null)
-    mutation.mutate()
+    void save()
+  }
+  const putTogether = (merged: Draft) => {
+    if (theirs === null) return
+    store.getState().change(t('Put both sides together'), () => merged)
+    store.getState().rebase(theirs)
+    setTheirs(null)
+    void save()
   }
   const takeTheirs = () => {
     if (theirs === null) return
@@ -65,5 +73,5 @@ export function useSave() {
     setTheirs(null)
     notify(t('The saved version is open. Undo brings yours back.'))
   }
-  return { save, isSaving: mutation.isPending, theirs, closeConflict: () => setTheirs(null), keepMine, takeTheirs }
+  return { save, isSaving: mutation.isPending, theirs, closeConflict: () => setTheirs(null), keepMine, takeTheirs, putTogether }
 }

@@ -1,7 +1,8 @@
 import { useBlocker } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
-import { useEffect, useEffectEvent, useMemo, useState, useSyncExternalStore } from 'react'
+import { lazy, Suspense, useEffect, useEffectEvent, useMemo, useState, useSyncExternalStore } from 'react'
 import { Group, Panel, Separator, useDefaultLayout } from 'react-resizable-panels'
+import type { Pipeline } from '@/api/gen'
 import { t } from '@/lib/i18n'
 import { EmptyState } from '@/ui/states'
 import { Button } from '@/ui/button'
@@ -11,7 +12,6 @@ import { CanvasActionsContext } from './canvas/actions'
 import { Canvas } from './canvas/canvas'
 import { useGroups } from './canvas/use-groups'
 import { rememberType } from './chosen-types'
-import { ConflictDialog } from './conflict-dialog'
 import { ConnectDialog } from './connect-dialog'
 import { useEditor, useEditorState } from './context'
 import { dropDraft, keepDraft } from './draft-storage'
@@ -27,6 +27,9 @@ import { TapHost } from './tap-host'
 import type { TappedOutput } from './tap-host'
 import { Toolbar } from './toolbar'
 import { useSave } from './use-save'
+
+// Two people seldom save one pipeline at once.
+const ConflictDialog = lazy(async () => ({ default: (await import('./conflict-dialog')).ConflictDialog }))
 
 const WIDE = '(min-width: 900px)'
 const KEEP_MS = 400
@@ -101,7 +104,7 @@ export function Workbench({ account, children }: { account: string; children: Re
   const saving = useSave()
   const [place, setPlace] = useState<AddPlace | null>(null)
   const [connectFrom, setConnectFrom] = useState<string | null>(null)
-  const mine = useEditorState((state) => state.draft.document)
+  const isEmpty = useEditorState((state) => state.draft.document.components.length === 0)
   const dirty = useEditorState(isDirty)
   const isWide = useIsWide()
   useKeptDraft(account)
@@ -154,21 +157,34 @@ export function Workbench({ account, children }: { account: string; children: Re
         {children}
         <Panes isWide={isWide} palette={canEdit ? <Palette onAdd={(spec) => add(spec, { kind: 'free' })} /> : null}>
           <Canvas onAdd={startAdd} onConnectFrom={setConnectFrom} />
-          {mine.components.length === 0 && <EmptyCanvas onAdd={startAdd} />}
+          {isEmpty && <EmptyCanvas onAdd={startAdd} />}
         </Panes>
       </main>
       <AddDialog place={place} onClose={() => setPlace(null)} onAdd={add} />
       <ConnectDialog from={connectFrom} onClose={() => setConnectFrom(null)} />
       {groups.dialog}
       <TapHost tapped={tapped} onClose={() => setTapped(null)} />
+      {saving.theirs !== null && <Conflict saving={saving} theirs={saving.theirs} />}
+    </CanvasActionsContext>
+  )
+}
+
+function Conflict({ saving, theirs }: { saving: ReturnType<typeof useSave>; theirs: Pipeline }) {
+  const mine = useEditorState((state) => state.draft)
+  const base = useEditorState((state) => state.base)
+  return (
+    <Suspense>
       <ConflictDialog
+        key={theirs.etag}
+        base={base}
         mine={mine}
-        theirs={saving.theirs}
+        theirs={theirs}
         onClose={saving.closeConflict}
         onKeepMine={saving.keepMine}
         onTakeTheirs={saving.takeTheirs}
+        onMerge={saving.putTogether}
       />
-    </CanvasActionsContext>
+    </Suspense>
   )
 }
 

@@ -18,7 +18,7 @@ import { badNames } from './plan'
 import { Entries, Proposals } from './proposals'
 import type { Source } from './read-form'
 import { ReadForm } from './read-form'
-import { useImport, useReplacement } from './use-import'
+import { ChangedMeanwhile, useImport, useReplacement } from './use-import'
 
 const MOST_SHOWN = 50
 
@@ -50,7 +50,9 @@ export function ImportPage() {
   const wanted = steps.parts.filter((each) => each.isWanted)
   const bad = badNames(steps.parts, steps.proposals)
   const finish = () =>
-    steps.store.mutate(undefined, {
+    steps.store.mutate(replacement.data?.etag, {
+      // What changes is read anew, to be looked at before a second try.
+      onError: () => void replacement.refetch(),
       onSuccess: (ids) => {
         notify(into === undefined ? t('{n, plural, one {# pipeline} other {# pipelines}} imported.', { n: ids.length }) : t('The draft is replaced.'))
         const [only] = ids
@@ -59,7 +61,7 @@ export function ImportPage() {
       },
     })
   const names = wanted.map((each) => each.name.trim())
-  const isReady = wanted.length > 0 && bad.size === 0 && (into !== undefined || (!names.includes('') && new Set(names).size === names.length))
+  const isReady = wanted.length > 0 && bad.size === 0 && (into !== undefined ? replacement.data !== undefined && !replacement.isFetching : !names.includes('') && new Set(names).size === names.length)
   const actions = (
     <>
       <Button onPress={steps.startOver}>{t('Start over')}</Button>
@@ -70,7 +72,15 @@ export function ImportPage() {
   )
   return (
     <Page title={title} subtitle={t('Nothing is stored yet.')} actions={steps.parts.length > 0 ? actions : <Button onPress={steps.startOver}>{t('Start over')}</Button>}>
-      {steps.store.error !== null && <InlineError error={steps.store.error} />}
+      {steps.store.error instanceof ChangedMeanwhile ? (
+        <p role="alert" className="rounded-md bg-warn-tint px-3 py-2">
+          {steps.store.error.message === ''
+            ? t('Somebody saved the pipeline while you looked at this. Below stands what would change now; replace the draft once more if that is what you want.')
+            : t('{who} saved the pipeline while you looked at this. Below stands what would change now; replace the draft once more if that is what you want.', { who: steps.store.error.message })}
+        </p>
+      ) : (
+        steps.store.error !== null && <InlineError error={steps.store.error} />
+      )}
       <Parts parts={steps.parts} isOne={into !== undefined} onChange={steps.setPart} />
       {replacement.data !== undefined && (
         <Section title={t('What changes in {name}', { name: replacement.data.name })}>

@@ -33,6 +33,9 @@ function useKnownSecrets(path: Scope): ReadonlySet<string> {
   return secrets.data ?? new Set()
 }
 
+/** Somebody saved the pipeline while its replacement was looked at. */
+export class ChangedMeanwhile extends Error {}
+
 /** Everything of one import, from the text to the pipelines that it made. */
 export function useImport(into: string | undefined) {
   const path = useScope()
@@ -64,7 +67,7 @@ export function useImport(into: string | undefined) {
     return now
   }
   const store = useMutation({
-    mutationFn: async () => {
+    mutationFn: async (seen: string | undefined) => {
       for (const [name, value] of valuesOf(parts, proposals, entries)) {
         if (!known.has(name)) await createSecret({ path, body: { name, value }, throwOnError: true })
         // A second try, after a later step failed, makes none twice.
@@ -74,7 +77,7 @@ export function useImport(into: string | undefined) {
       for (const [at, part] of parts.entries()) {
         if (!part.isWanted) continue
         const document = await fixed(at, part.document)
-        ids.push(into === undefined ? await made(path, part.name, document) : await replaced(path, into, document))
+        ids.push(into === undefined ? await made(path, part.name, document) : await replaced(path, into, document, seen))
         setParts((before) => before.map((each, index) => (index === at ? { ...each, isWanted: false } : each)))
       }
       return ids
@@ -104,9 +107,10 @@ async function made(path: Scope, name: string, document: Document): Promise<stri
   return (await createPipeline({ path, body: { name: name.trim(), description: '', document }, throwOnError: true })).data.id
 }
 
-/** Puts a document in the place of a pipeline's draft, with its layout; refused when somebody saved meanwhile. */
-async function replaced(path: Scope, id: string, document: Document): Promise<string> {
+/** Puts a document in the place of a pipeline's draft, with its layout; refused unless it is the version that was looked at. */
+async function replaced(path: Scope, id: string, document: Document, seen: string | undefined): Promise<string> {
   const { data: old } = await getPipeline({ path: { ...path, id }, throwOnError: true })
+  if (old.etag !== seen) throw new ChangedMeanwhile(old.updated_by ?? '')
   const { data } = await reimportDocument({ path, body: { document: old.document, imported: document }, throwOnError: true })
   const body = { name: old.name, description: old.description, document: data.document }
   await updatePipeline({ path: { ...path, id }, headers: { 'If-Match': old.etag }, body, throwOnError: true })
@@ -122,7 +126,7 @@ export function useReplacement(into: string | undefined, part: Part | undefined)
     queryFn: async ({ signal }) => {
       const { data: old } = await getPipeline({ path: { ...path, id: into ?? '' }, signal, throwOnError: true })
       const body = { document: old.document, imported: part?.document ?? {} }
-      return { name: old.name, ...(await reimportDocument({ path, body, signal, throwOnError: true })).data }
+      return { name: old.name, etag: old.etag, ...(await reimportDocument({ path, body, signal, throwOnError: true })).data }
     },
     retry: false,
     gcTime: 0,

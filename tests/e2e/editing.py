@@ -1,0 +1,29 @@
+"""Steps that tests of the editor share."""
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.e2e.pipelines import component, create, document
+from tests.e2e.stack import Api, Stack
+
+
+def address_of(stack: Stack, pipeline: str) -> str:
+    return f"/{stack.demo['organization']}/{stack.demo['environment']}/pipelines/{pipeline}"
+
+
+def chain(api: Api, name: str) -> str:
+    """Make a pipeline of a source, two filters in a row and a sink, and return its id."""
+    components = [
+        component("in", "source", "demo_logs", format="json"),
+        component("first", "transform", "filter", condition="true"),
+        component("second", "transform", "filter", condition="true"),
+        component("out", "sink", "blackhole"),
+    ]
+    edges = [("in", "_default", "first"), ("first", "_default", "second"), ("second", "_default", "out")]
+    return create(api, name, document(components, edges))
+
+
+def save(page: Page) -> None:
+    page.keyboard.press("Control+s")
+    expect(page.get_by_role("status").filter(has_text=re.compile("^Saved$"))).to_be_visible(timeout=30_000)

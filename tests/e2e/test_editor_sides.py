@@ -1,0 +1,135 @@
+"""The editor when things get in the way: somebody else saves, and documents that are large or too large."""
+
+import json
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.e2e.editing import address_of, chain
+from tests.e2e.journey import sign_in, violations
+from tests.e2e.pipelines import component, create, document
+from tests.e2e.stack import Api, Stack
+
+
+def saved_elsewhere(api: Api, pipeline: str, **options: object) -> None:
+    """Save the pipeline as another person would meanwhile, with options of one component changed."""
+    now = api.get(f"{api.base}/pipelines/{pipeline}")
+    for each in now["document"]["components"]:
+        each["options"] |= options.get(each["id"], {})
+    body = {key: now[key] for key in ("name", "description", "document")}
+    api.call("PUT", f"{api.base}/pipelines/{pipeline}", json=body, headers={"If-Match": now["etag"]})
+
+
+def conditions(api: Api, pipeline: str) -> dict[str, str]:
+    components = api.get(f"{api.base}/pipelines/{pipeline}")["document"]["components"]
+    return {each["id"]: each["options"]["condition"] for each in components if each["type"] == "filter"}
+
+
+def test_two_people_save_and_both_sides_are_put_together(stack: Stack, api: Api, page: Page) -> None:
+    made = chain(api, "zz two")
+    sign_in(page, stack)
+    page.goto(f"{address_of(stack, made)}?component=first")
+    condition = page.get_by_role("textbox", name="Condition")
+    expect(condition).to_be_visible(timeout=30_000)
+    saved_elsewhere(api, made, second={"condition": ".theirs"})
+
+    def change(text: str) -> None:
+        condition.click()
+        page.keyboard.press("Control+a")
+        page.keyboard.insert_text(text)
+        expect(page.get_by_role("status").filter(has_text="Not saved")).to_be_visible()
+        page.get_by_role("button", name="Save", exact=True).click()
+
+    # Each changed another component: nothing has to be chosen.
+    change(".mine")
+    dialog = page.get_by_role("dialog", name="Somebody else saved this pipeline")
+    expect(dialog.get_by_role("region", name="Only theirs")).to_contain_text("Component second changed")
+    expect(dialog.get_by_role("region", name="Only mine")).to_contain_text("Component first changed")
+    assert violations(page) == []
+    dialog.get_by_role("button", name="Put together and save").click()
+    expect(page.get_by_role("status").filter(has_text=re.compile("^Saved$"))).to_be_visible(timeout=30_000)
+    assert conditions(api, made) == {"first": ".mine", "second": ".theirs"}
+
+    # Both changed the same one: somebody has to choose, and sees both.
+    saved_elsewhere(api, made, first={"condition": ".theirs_too"}, second={"condition": ".theirs_again"})
+    change(".mine_again")
+    both = dialog.get_by_role("group", name="Component first")
+    expect(both).to_contain_text("condition: .theirs_too")
+    expect(both).to_contain_text("condition: .mine_again")
+    together = dialog.get_by_role("button", name="Put together and save")
+    expect(together).to_be_disabled()
+    dialog.get_by_text("Compare as text").click()
+    expect(dialog.locator(".cm-mergeView")).to_be_visible(timeout=30_000)
+    assert violations(page) == []
+    both.get_by_role("radio", name="Mine").check()
+    together.click()
+    expect(page.get_by_role("status").filter(has_text=re.compile("^Saved$"))).to_be_visible(timeout=30_000)
+    assert conditions(api, made) == {"first": ".mine_again", "second": ".theirs_again"}
+
+    # Taking theirs brings it into the editor, and undo brings mine back.
+    saved_elsewhere(api, made, first={"condition": ".last"})
+    change(".not_kept")
+    dialog.get_by_role("button", name="Take theirs").click()
+    expect(condition).to_contain_text(".last")
+    page.get_by_role("button", name="Undo: Take theirs").click()
+    expect(condition).to_contain_text(".not_kept")
+    assert conditions(api, made)["first"] == ".last"
+
+
+def test_an_import_over_a_pipeline_sees_what_was_saved_meanwhile(stack: Stack, api: Api, page: Page) -> None:
+    made = chain(api, "zz import")
+    sign_in(page, stack)
+    page.goto(f"/{stack.demo['organization']}/{stack.demo['environment']}/import?into={made}")
+    text = "sources:\n  in: {type: demo_logs, format: json}\nsinks:\n  out: {type: blackhole, inputs: [in]}\n"
+    page.get_by_role("textbox").first.fill(text)
+    page.get_by_role("button", name="Read", exact=True).click()
+    expect(page.get_by_text("What changes in zz import")).to_be_visible(timeout=30_000)
+    saved_elsewhere(api, made, second={"condition": ".theirs"})
+    replace = page.get_by_role("button", name="Replace the draft")
+    replace.click()
+    expect(page.get_by_role("alert")).to_contain_text("saved the pipeline while you looked at this")
+    assert conditions(api, made)["second"] == ".theirs"
+    assert violations(page) == []
+    replace.click()
+    expect(page).to_have_url(re.compile(f"pipelines/{made}"), timeout=30_000)
+    assert conditions(api, made) == {}
+
+
+def test_a_large_document_is_edited_and_a_too_large_one_refused(stack: Stack, api: Api, page: Page) -> None:
+    comment = "# " + "x" * 18_500 + "\n"
+    steps = [component(f"step_{n}", "transform", "remap", source=f"{comment}.n = {n}") for n in range(100)]
+    components = [component("in", "source", "demo_logs", format="json"), *steps]
+    content = document(components, [("in", "_default", "step_0")])
+    assert 1_800_000 < len(json.dumps(content)) < 2_000_000
+    made = create(api, "zz large", content)
+    sign_in(page, stack)
+    page.goto(f"{address_of(stack, made)}?component=step_3&pane=outline")
+    expect(page.locator(".react-flow__node-component").first).to_be_visible(timeout=60_000)
+    page.get_by_label("Name of the pipeline").fill("zz larger")
+    page.get_by_label("Name of the pipeline").press("Tab")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_role("status").filter(has_text=re.compile("^Saved$"))).to_be_visible(timeout=60_000)
+    assert api.get(f"{api.base}/pipelines/{made}")["name"] == "zz larger"
+
+    # Five megabytes from the clipboard: a word, and nothing changes.
+    page.evaluate(
+        """text => {
+            const data = new DataTransfer()
+            data.setData('text/plain', text)
+            document.querySelector('.react-flow').dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true }))
+        }""",
+        "sources:\n  more:\n    type: demo_logs\n    format: json\n" + comment * 290,
+    )
+    expect(page.get_by_text(re.compile("large|at most", re.IGNORECASE)).first).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("status").filter(has_text=re.compile("^Saved$"))).to_be_visible()
+
+    # A draft that grows beyond what is kept says so when it is saved, and stays in the editor.
+    page.goto(f"{address_of(stack, made)}?component=step_3")
+    field = page.get_by_label("Note")
+    expect(field).to_be_visible(timeout=60_000)
+    field.fill("y" * 300_000)
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text(re.compile("at most 2097152")).first).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("status").filter(has_text="Not saved")).to_be_visible()
+    page.get_by_role("button", name=re.compile("^Undo")).click()
+    expect(page.get_by_role("status").filter(has_text=re.compile("^Saved$"))).to_be_visible(timeout=30_000)
