@@ -6,14 +6,14 @@ import { ApiError } from '@/lib/problem'
 import { LoadingState } from '@/ui/states'
 import { setCsrfToken } from './api'
 import { NotFoundPage, RouteError } from './not-found'
-import type { AuditSearch, EditorPane, ImportSearch, NodeSearch, VaultTab } from './search'
-import { NODE_REASONS, NODE_STATUSES, VAULT_TABS } from './search'
+import type { AuditSearch, EditorPane, ImportSearch, VaultTab } from './search'
+import { nodeSearch, text, VAULT_TABS } from './search'
 import { Shell } from './shell'
+import type { Range } from '@/features/charts/range'
+import { rangeOf } from '@/features/charts/range'
 import { logsSearch } from '@/features/logs/search'
 
 type RouterContext = { queryClient: QueryClient }
-
-const text = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined)
 
 const root = createRootRouteWithContext<RouterContext>()({ component: Outlet })
 
@@ -133,6 +133,13 @@ const revisions = createRoute({
   component: lazyRouteComponent(() => import('@/features/pipelines/revisions-page'), 'RevisionsPage'),
 })
 
+const metrics = createRoute({
+  getParentRoute: () => scoped,
+  path: '/pipelines/$pipelineId/metrics',
+  validateSearch: (search): { range?: Range; component?: string } => ({ range: rangeOf(search.range), component: text(search.component) }),
+  component: lazyRouteComponent(() => import('@/features/metrics/metrics-page'), 'MetricsPage'),
+})
+
 const deploy = createRoute({
   getParentRoute: () => scoped,
   path: '/pipelines/$pipelineId/deploy',
@@ -159,22 +166,14 @@ const rollout = createRoute({
 const nodes = createRoute({
   getParentRoute: () => scoped,
   path: '/nodes',
-  validateSearch: (search): NodeSearch => ({
-    q: text(search.q),
-    status: NODE_STATUSES.find((status) => status === search.status),
-    reason: NODE_REASONS.find((reason) => reason === search.reason),
-    group: text(search.group),
-    selector: text(search.selector),
-    version: text(search.version),
-    maintenance: search.maintenance === true ? true : undefined,
-    duplicates: search.duplicates === true ? true : undefined,
-  }),
+  validateSearch: nodeSearch,
   component: lazyRouteComponent(() => import('@/features/nodes/list-page'), 'NodeListPage'),
 })
 
 const node = createRoute({
   getParentRoute: () => scoped,
   path: '/nodes/$nodeId',
+  validateSearch: (search): { range?: Range } => ({ range: rangeOf(search.range) }),
   component: lazyRouteComponent(() => import('@/features/nodes/node-page'), 'NodePage'),
 })
 
@@ -286,6 +285,7 @@ const routeTree = root.addChildren([
       importing,
       editor,
       revisions,
+      metrics,
       deploy,
       rollouts,
       rollout,

@@ -1,5 +1,8 @@
 // What stands in addresses: the words and the types of search parameters.
 
+/** A text that is not empty, else nothing. */
+export const text = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined)
+
 /** The states that a node can be in, in the order of the filter. */
 export const NODE_STATUSES = [
   'healthy',
@@ -29,6 +32,20 @@ export type NodeSearch = {
   version?: string
   maintenance?: boolean
   duplicates?: boolean
+}
+
+/** The filters of the list of nodes, of what stands in the address. */
+export function nodeSearch(search: Record<string, unknown>): NodeSearch {
+  return {
+    q: text(search.q),
+    status: NODE_STATUSES.find((status) => status === search.status),
+    reason: NODE_REASONS.find((reason) => reason === search.reason),
+    group: text(search.group),
+    selector: text(search.selector),
+    version: text(search.version),
+    maintenance: search.maintenance === true ? true : undefined,
+    duplicates: search.duplicates === true ? true : undefined,
+  }
 }
 
 /** The tabs of the vault. */

@@ -203,7 +203,14 @@ async def test_series_and_rates_answer(world, sign_in) -> None:
     rates = (await owner.call("GET", f"/pipelines/{pipeline_id}/rates")).json()
     assert (rates["components"], rates["stale_seconds"]) == ({}, None)
     series = await owner.call("GET", f"/pipelines/{pipeline_id}/series?component=out&metric=sent&minutes=5")
-    assert series.json() == {"points": []}
+    assert series.json() == {"points": [], "unit": "events_per_second", "bucket_seconds": 30}
+    whole = await owner.call("GET", f"/pipelines/{pipeline_id}/series?metric=errors")
+    assert whole.json()["points"] == []
+    refused = await owner.call("GET", f"/pipelines/{pipeline_id}/series?metric=latency")
+    assert (refused.status_code, refused.json()["type"]) == (
+        422,
+        "urn:vectorflow:problem:telemetry.metric-of-components",
+    )
     assert (
         await owner.call("GET", f"/pipelines/{pipeline_id}/series?component=out&metric=x")
     ).status_code == 400

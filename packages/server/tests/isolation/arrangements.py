@@ -34,6 +34,11 @@ APART = {
         "counters_copy",
     ): "COPY takes its rows, organisation and all, from the connection; "
     "packages/server/tests/telemetry/test_beats.py",
+    (
+        "telemetry/store.py",
+        "host_metrics_copy",
+    ): "COPY takes its rows, organisation and all, from the connection; "
+    "packages/server/tests/telemetry/test_beats.py",
 }
 
 _ANOTHER = "00000000-0000-4000-8000-000000000001"
@@ -48,6 +53,7 @@ def _copied(table: str, whose: str, columns: str) -> str:
     )
 
 
+_COMPONENTS = "=select array_agg(distinct component_id) from counters"
 _REACHABLE = (
     "update nodes set admission = 'admitted', revoked_at = null, decommission_requested_at = null, "
     "duplicate_of = null, clone_suspected_at = null, maintenance_since = null"
@@ -367,7 +373,27 @@ ARRANGEMENTS: Mapping[tuple[str, str], Sequence[Arrangement]] = {
                 "update counters set output = '', at = now() - interval '1 minute', since = now(), "
                 "received_events = 7",
             ),
-            {"minutes": 60, "metric": "received", "bucket": 60},
+            {"minutes": 60, "metric": "received", "bucket": 60, "components": _COMPONENTS},
+        ),
+    ],
+    ("telemetry/store.py", "time_series"): [
+        Arrangement(
+            (
+                "update counters set output = '', at = now() - interval '1 minute', since = now(), "
+                "latency_events = 7, latency_us = 70",
+            ),
+            {"minutes": 60, "metric": "latency", "bucket": 60, "components": _COMPONENTS},
+        ),
+    ],
+    ("telemetry/store.py", "share_series"): [
+        Arrangement(
+            ("update counters set output = '', at = now() - interval '1 minute', utilization = 0.5",),
+            {"minutes": 60, "metric": "utilization", "bucket": 60, "components": _COMPONENTS},
+        ),
+    ],
+    ("telemetry/store.py", "host_series"): [
+        Arrangement(
+            ("update host_metrics set at = now() - interval '1 minute'",), {"minutes": 60, "bucket": 60}
         ),
     ],
     ("telemetry/taps/store/taps.py", "tap_node_list"): [

@@ -38,14 +38,15 @@ def rows(made) -> list[tuple]:
         row = []
         for _ in range(fields):
             (size,) = struct.unpack_from(">i", data, at)
-            row.append(data[at + 4 : at + 4 + size])
-            at += 4 + size
+            # A size of -1 says null.
+            row.append(data[at + 4 : at + 4 + max(0, size)])
+            at += 4 + max(0, size)
         found.append(tuple(row))
     return found
 
 
 def counts(row) -> list[int]:
-    return [int.from_bytes(each, "big", signed=True) for each in row[7:]]
+    return [int.from_bytes(each, "big", signed=True) for each in row[7:13]]
 
 
 def test_organisation_and_node_come_from_the_token_alone() -> None:
@@ -61,6 +62,14 @@ def test_organisation_and_node_come_from_the_token_alone() -> None:
     assert runs(made)[0]["node_id"] == str(AUTHORITY.node_id)
     assert presence(made)["running"] == 1
     assert made.size == len(made.presence) + len(made.runs) + len(made.rows)
+
+
+def test_a_machines_figures_are_a_row_of_their_own_and_none_is_invented() -> None:
+    made, _ = beat(host=messages.HostMetrics(cpu_percent=5.0))
+    assert made.host.count(AUTHORITY.node_id.bytes) == 1
+    assert made.size == len(made.presence) + len(made.host)
+    without, _ = beat()
+    assert without.host == b""
 
 
 def test_reasons_say_what_is_wrong() -> None:

@@ -995,6 +995,29 @@ export type HostMetrics = {
 };
 
 /**
+ * HostPoint
+ */
+export type HostPoint = {
+    at: string;
+    cpu_percent: number;
+    load1: number;
+    memory_used_bytes: number;
+    memory_total_bytes: number;
+    disk_used_bytes: number;
+    disk_total_bytes: number;
+    received_bytes_per_second: number | null;
+    sent_bytes_per_second: number | null;
+};
+
+/**
+ * HostSeries
+ */
+export type HostSeries = {
+    points: Array<HostPoint>;
+    bucket_seconds: number;
+};
+
+/**
  * ImportRequest
  */
 export type ImportRequest = {
@@ -2168,6 +2191,8 @@ export type SecretVersionList = {
  */
 export type Series = {
     points: Array<Point>;
+    unit: 'events_per_second' | 'seconds' | 'share';
+    bucket_seconds: number;
 };
 
 /**
@@ -6479,9 +6504,12 @@ export type GetSeriesData = {
         env: string;
         id: string;
     };
-    query: {
-        component: string;
-        metric?: 'received' | 'sent' | 'errors';
+    query?: {
+        /**
+         * Without it the whole pipeline's, which is known of events alone.
+         */
+        component?: string | null;
+        metric?: 'received' | 'sent' | 'errors' | 'discarded' | 'latency' | 'lag' | 'wait' | 'utilization' | 'buffer';
         /**
          * How far back.
          */
@@ -6507,6 +6535,40 @@ export type GetSeriesResponses = {
 };
 
 export type GetSeriesResponse = GetSeriesResponses[keyof GetSeriesResponses];
+
+export type GetHostSeriesData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: {
+        /**
+         * How far back.
+         */
+        minutes?: number;
+    };
+    url: '/api/v1/orgs/{org}/environments/{env}/nodes/{id}/host-series';
+};
+
+export type GetHostSeriesErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type GetHostSeriesError = GetHostSeriesErrors[keyof GetHostSeriesErrors];
+
+export type GetHostSeriesResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: HostSeries;
+};
+
+export type GetHostSeriesResponse = GetHostSeriesResponses[keyof GetHostSeriesResponses];
 
 export type ListLogsData = {
     body?: never;

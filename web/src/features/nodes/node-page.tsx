@@ -13,6 +13,7 @@ import { Decisions } from './decisions'
 import { NodeActions } from './node-actions'
 import { NodeLabels } from './node-labels'
 import { FoundVectors } from './found'
+import { MachineCharts } from './machine-charts'
 import { LastSeen, NodeStatus, engineLabel, reasonLabel } from './node-status'
 import { Orders } from './orders'
 import { Reports } from './reports'
@@ -58,6 +59,7 @@ export function NodePage() {
           <Section title={t('Pipelines')}>
             <Assignments assignments={node.assignments} nodeId={node.id} />
           </Section>
+          {can('telemetry.read') && <MachineCharts nodeId={node.id} />}
           <FoundVectors nodeId={node.id} />
           <Section title={t('Orders')}>
             <Orders nodeId={node.id} />

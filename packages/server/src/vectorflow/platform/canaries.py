@@ -17,6 +17,10 @@ from vectorflow.platform.scope import ScopeSigner
 BEYOND = {
     ("vf_worker", "jobs.procrastinate_jobs"): "the worker claims every organisation's jobs",
     ("vf_telemetry", "public.counters"): "writes what gateways took from authenticated tokens; reads nothing",
+    (
+        "vf_telemetry",
+        "public.host_metrics",
+    ): "writes what gateways took from authenticated tokens; reads nothing",
 }
 
 

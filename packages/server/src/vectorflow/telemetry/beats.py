@@ -10,7 +10,7 @@ import msgspec
 
 from vectorflow.fleet.types import NodeAuthority
 from vectorflow.telemetry.heartbeats import BIGINT
-from vectorflow.telemetry.rows import RowMaker
+from vectorflow.telemetry.rows import RowMaker, host_row
 from vectorflow_topology.document import DEFAULT_PORT
 from vectorflow_wire.messages import ComponentCounters, HeartbeatRequest, PipelineState, PipelineStatus
 
@@ -30,8 +30,8 @@ class Flow(msgspec.Struct, frozen=True, gc=False):
 class Beat(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One heartbeat, ready to be written and encoded already, so that a flush only puts bytes together.
 
-    `presence` is a JSON object, `runs` JSON objects between commas, `rows` rows of a binary COPY. `news` says that the
-    list of nodes should show it at once.
+    `presence` is a JSON object, `runs` JSON objects between commas, `rows` and `host` rows of binary COPYs. `news` says
+    that the list of nodes should show it at once.
     """
 
     organization_id: UUID
@@ -39,13 +39,14 @@ class Beat(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     presence: bytes
     runs: bytes
     rows: bytes
+    host: bytes
     pipeline_ids: tuple[UUID, ...]
     news: bool
 
     @property
     def size(self) -> int:
         """Bytes that the beat holds on to."""
-        return len(self.presence) + len(self.runs) + len(self.rows)
+        return len(self.presence) + len(self.runs) + len(self.rows) + len(self.host)
 
 
 class _Run(msgspec.Struct, frozen=True, gc=False):
@@ -136,6 +137,7 @@ def make_beat(
         ),
         runs=b",".join(runs),
         rows=b"".join(rows),
+        host=_host(authority, request, received_at),
         pipeline_ids=tuple(counted),
         news=(not before and bool(flows)) or bool(reasons),
     )
@@ -175,6 +177,12 @@ def _presence(
             pipelines=shown,
         )
     )
+
+
+def _host(authority: NodeAuthority, request: HeartbeatRequest, received_at: datetime) -> bytes:
+    if request.host is None:
+        return b""
+    return host_row(authority.organization_id, authority.node_id, received_at, request.host)
 
 
 def _reasons(request: HeartbeatRequest) -> list[str]:

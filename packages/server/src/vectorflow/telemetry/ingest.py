@@ -135,9 +135,10 @@ class Ingest:
     async def _write(self, beats: Sequence[Beat]) -> None:
         try:
             async with self._database.unscoped() as txn:
-                rows = [beat.rows for beat in beats if beat.rows]
-                if rows:
+                if rows := [beat.rows for beat in beats if beat.rows]:
                     await store.counters_copy(txn, rows)
+                if hosts := [beat.host for beat in beats if beat.host]:
+                    await store.host_metrics_copy(txn, hosts)
                 await self._write_present(txn, beats)
         except (psycopg.errors.CheckViolation, psycopg.errors.UniqueViolation):
             # No partition for today, or the same moment twice: the present state is written all the same.

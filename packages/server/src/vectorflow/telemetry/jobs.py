@@ -24,7 +24,7 @@ def register(jobs: Jobs, database: Database, *, logs_days: int) -> None:
         UPKEEP,
         upkeep,
         cron="17 * * * *",
-        help=f"Makes partitions for {DAYS_AHEAD} days; drops counters after {DAYS_KEPT} days, log lines after theirs.",
+        help=f"Makes partitions for {DAYS_AHEAD} days; drops counters and host metrics after {DAYS_KEPT} days, log lines after theirs.",
     )
 
 

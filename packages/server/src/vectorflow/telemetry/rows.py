@@ -1,4 +1,4 @@
-"""Rows of the table `counters` as PostgreSQL's binary COPY takes them. Pure.
+"""Rows of the tables `counters` and `host_metrics` as PostgreSQL's binary COPY takes them. Pure.
 
 Built when a heartbeat is taken, so that the work is spread over the second and a flush only has to send bytes.
 """
@@ -9,17 +9,27 @@ from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
-from vectorflow_wire.messages import ComponentCounters
+from vectorflow.telemetry.timings import buffer_share
+from vectorflow_wire.messages import ComponentCounters, Durations, HostMetrics
 
 HEAD: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TAIL: Final = b"\xff\xff"
 
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
-_FIELDS: Final = struct.pack(">h", 13)  # in the order of `store.counters_copy`
+_FIELDS: Final = struct.pack(">h", 21)  # in the order of `store.counters_copy`
 _UUID: Final = struct.pack(">i", 16)
 _MOMENTS: Final = struct.Struct(">iqiq")
 _NO_TEXT: Final = bytes(4)
 _COUNTS: Final = struct.Struct(">iqiqiqiqiqiq")
+_PAIR: Final = struct.Struct(">iqiq")
+_NO_PAIR: Final = struct.pack(">ii", -1, -1)
+_REAL: Final = struct.Struct(">if")
+_NO_REAL: Final = struct.pack(">i", -1)
+_NO_TIMES: Final = 3 * _NO_PAIR + 2 * _NO_REAL
+_HOST_FIELDS: Final = struct.pack(">h", 11)  # in the order of `store.host_metrics_copy`
+_MOMENT: Final = struct.Struct(">iq")
+_FIGURES: Final = struct.Struct(">ififiqiqiqiqiqiq")
+_LARGEST_REAL: Final = 1e9
 
 
 class RowMaker:
@@ -49,12 +59,64 @@ class RowMaker:
             8,
             each.discarded,
         )
-        return self._begin + _text(each.id) + _NO_TEXT + self._middle + counts
+        return self._begin + _text(each.id) + _NO_TEXT + self._middle + counts + _times(each)
 
     def output(self, component_id: str, output: str, sent_events: int) -> bytes:
         """Return the row of one named output of a component."""
         counts = _COUNTS.pack(8, 0, 8, 0, 8, sent_events, 8, 0, 8, 0, 8, 0)
-        return self._begin + _text(component_id) + _text(output) + self._middle + counts
+        return self._begin + _text(component_id) + _text(output) + self._middle + counts + _NO_TIMES
+
+
+def host_row(organization_id: UUID, node_id: UUID, at: datetime, host: HostMetrics) -> bytes:
+    """Return the row of a machine's figures at one moment."""
+    return (
+        _HOST_FIELDS
+        + _UUID
+        + organization_id.bytes
+        + _UUID
+        + node_id.bytes
+        + _MOMENT.pack(8, _microseconds(at))
+        + _FIGURES.pack(
+            4,
+            _fitting(host.cpu_percent),
+            4,
+            _fitting(host.load1),
+            8,
+            host.memory_used_bytes,
+            8,
+            host.memory_total_bytes,
+            8,
+            host.disk_free_bytes,
+            8,
+            host.disk_total_bytes,
+            8,
+            host.network_received_bytes,
+            8,
+            host.network_sent_bytes,
+        )
+    )
+
+
+def _times(each: ComponentCounters) -> bytes:
+    """Times, busy share and buffer; null for what the engine does not report."""
+    share = buffer_share(each)
+    if share is None and each.utilization is None and each.latency is each.lag is each.wait:
+        return _NO_TIMES
+    return (
+        _pair(each.latency)
+        + _pair(each.lag)
+        + _pair(each.wait)
+        + (_NO_REAL if each.utilization is None else _REAL.pack(4, min(1.0, _fitting(each.utilization))))
+        + (_NO_REAL if share is None else _REAL.pack(4, share))
+    )
+
+
+def _pair(took: Durations | None) -> bytes:
+    return _NO_PAIR if took is None else _PAIR.pack(8, took.count, 8, took.total_us)
+
+
+def _fitting(value: float) -> float:
+    return max(0.0, min(value, _LARGEST_REAL))
 
 
 @lru_cache(maxsize=20_000)

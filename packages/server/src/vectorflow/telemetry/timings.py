@@ -66,7 +66,7 @@ def buffer_fill(readings: Sequence[ComponentCounters]) -> BufferFill | None:
     ]
     if not known:
         return None
-    shares = [share for each in known if (share := _share(each)) is not None]
+    shares = [share for each in known if (share := buffer_share(each)) is not None]
     return BufferFill(
         events=sum(each.buffer_events for each in known),
         bytes=sum(each.buffer_bytes for each in known),
@@ -76,7 +76,8 @@ def buffer_fill(readings: Sequence[ComponentCounters]) -> BufferFill | None:
     )
 
 
-def _share(each: ComponentCounters) -> float | None:
+def buffer_share(each: ComponentCounters) -> float | None:
+    """Return how full a component's buffers are, 0 to 1; None when the engine names no maximum."""
     # A disk buffer is bounded by its bytes, one in memory by its events.
     if each.buffer_max_bytes:
         return min(1.0, each.buffer_bytes / each.buffer_max_bytes)

@@ -6,7 +6,8 @@ from uuid import UUID
 
 import msgspec
 
-Metric = Literal["received", "sent", "errors"]
+Metric = Literal["received", "sent", "errors", "discarded", "latency", "lag", "wait", "utilization", "buffer"]
+Unit = Literal["events_per_second", "seconds", "share"]
 
 RATES_TOPIC = "telemetry.rates"
 """Bus topic: `pipeline_id` has new counters."""
@@ -77,16 +78,39 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Point(msgspec.Struct, frozen=True):
-    """Events per second around a moment."""
+    """A value from a moment on, for the length of a bucket."""
 
     at: str
     value: float
 
 
 class Series(msgspec.Struct, frozen=True):
-    """A component's rate over time."""
+    """A component's or a whole pipeline's value over time; a bucket that is not there was not measured."""
 
     points: list[Point]
+    unit: Unit
+    bucket_seconds: int
+
+
+class HostPoint(msgspec.Struct, frozen=True, kw_only=True):
+    """A machine's figures from a moment on, for the length of a bucket; rates are null where they are not known."""
+
+    at: str
+    cpu_percent: float
+    load1: float
+    memory_used_bytes: float
+    memory_total_bytes: float
+    disk_used_bytes: float
+    disk_total_bytes: float
+    received_bytes_per_second: float | None
+    sent_bytes_per_second: float | None
+
+
+class HostSeries(msgspec.Struct, frozen=True):
+    """A machine over time; a bucket that is not there was not measured."""
+
+    points: list[HostPoint]
+    bucket_seconds: int
 
 
 class RunRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,6 +124,20 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     previous: list[dict[str, Any]] | None
     received_at: datetime
     heartbeat_seconds: float
+
+
+class HostPointRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One bucket of a machine's series."""
+
+    at: datetime
+    cpu_percent: float
+    load1: float
+    memory_used_bytes: float
+    memory_total_bytes: float
+    disk_used_bytes: float
+    disk_total_bytes: float
+    received_bytes_per_second: float | None
+    sent_bytes_per_second: float | None
 
 
 class PointRow(msgspec.Struct, frozen=True):

@@ -1,0 +1,93 @@
+import { lazy, Suspense, useState } from 'react'
+import { formatTime } from '@/lib/format'
+import { t } from '@/lib/i18n'
+import { Button } from '@/ui/button'
+import { InlineError } from '@/ui/states'
+import { Table } from '@/ui/table'
+import type { LineChartProps } from './line-chart'
+import type { Line } from './series'
+import { formatValue, tableOf } from './series'
+
+const LineChart = lazy(() => import('./line-chart'))
+const SWATCHES: Record<Line['tone'], string> = {
+  source: 'bg-source',
+  transform: 'bg-transform',
+  sink: 'bg-sink',
+  bad: 'bg-bad',
+  warn: 'bg-warn',
+  good: 'bg-good',
+  unknown: 'bg-unknown',
+}
+
+type ChartProps = LineChartProps & { title: string; isPending: boolean; error: unknown; /** What stands there when nothing was measured. */ empty: string }
+
+/** A chart with its name, its lines' names and newest values, and the same as a table. */
+export function Chart({ title, isPending, error, empty, ...chart }: ChartProps) {
+  const [asTable, setAsTable] = useState(false)
+  const rows = tableOf(chart.lines)
+  return (
+    <figure aria-label={title} className="min-w-0">
+      <figcaption className="flex min-h-7 flex-wrap items-center gap-x-4 gap-y-1">
+        <span className="font-medium max-sm:flex-1">{title}</span>
+        <ul className="flex min-w-0 flex-1 flex-wrap gap-x-3 text-sm text-secondary max-sm:order-last max-sm:basis-full">
+          {rows.length > 0 &&
+            chart.lines.map((line) => (
+              <li key={line.name} className="flex items-center gap-1.5 whitespace-nowrap">
+                <span aria-hidden className={`size-2 rounded-full ${SWATCHES[line.tone]}`} />
+                {line.name} <span className="text-text tabular-nums">{newest(line, chart.unit)}</span>
+              </li>
+            ))}
+        </ul>
+        {rows.length > 0 && (
+          <Button aria-pressed={asTable} onPress={() => setAsTable(!asTable)}>
+            {asTable ? t('As a chart') : t('As a table')}
+          </Button>
+        )}
+      </figcaption>
+      {error != null && <InlineError error={error} />}
+      <Content {...chart} empty={isPending ? t('Loading') : empty} title={title} rows={rows} asTable={asTable} />
+    </figure>
+  )
+}
+
+type ContentProps = LineChartProps & { title: string; empty: string; rows: ReturnType<typeof tableOf>; asTable: boolean }
+
+function Content({ title, empty, rows, asTable, ...chart }: ContentProps) {
+  const height = chart.height ?? 160
+  if (rows.length === 0) {
+    return (
+      <p className="flex items-center justify-center rounded-md bg-sunken text-center text-secondary" style={{ height }}>
+        {empty}
+      </p>
+    )
+  }
+  if (!asTable) {
+    return (
+      <Suspense fallback={<div style={{ height }} />}>
+        <LineChart {...chart} />
+      </Suspense>
+    )
+  }
+  const columns = [
+    { key: 'at', title: t('From'), render: (row: (typeof rows)[number]) => formatTime(new Date(row.at).toISOString()) },
+    ...chart.lines.map((line, index) => ({
+      key: line.name,
+      title: line.name,
+      align: 'right' as const,
+      render: (row: (typeof rows)[number]) => {
+        const value = row.values[index] ?? null
+        return value === null ? '–' : formatValue(value, chart.unit)
+      },
+    })),
+  ]
+  return (
+    <div className="max-h-80 overflow-auto" tabIndex={0} role="region" aria-label={t('{title} as a table', { title })}>
+      <Table label={title} columns={columns} rows={rows} rowKey={(row) => String(row.at)} />
+    </div>
+  )
+}
+
+function newest(line: Line, unit: LineChartProps['unit']): string {
+  const last = line.points.findLast(([, value]) => value !== null)
+  return last?.[1] == null ? '–' : formatValue(last[1], unit)
+}

@@ -1,0 +1,52 @@
+import { keepPreviousData, useQuery } from '@tanstack/react-query'
+import { useNavigate, useSearch } from '@tanstack/react-router'
+import type { HostPoint } from '@/api/gen'
+import { getHostSeriesOptions } from '@/api/gen/@tanstack/react-query.gen'
+import { useScope } from '@/app/scope'
+import { Chart } from '@/features/charts/chart'
+import { minutesOf, refreshOf } from '@/features/charts/range'
+import { RangeSelect } from '@/features/charts/range-select'
+import type { Line, Unit } from '@/features/charts/series'
+import { withGaps } from '@/features/charts/series'
+import { t } from '@/lib/i18n'
+import { useNow } from '@/lib/now'
+import { Section } from '@/ui/page'
+
+/** A machine's processor, memory, disk and network over time, as its agent measured them. */
+export function MachineCharts({ nodeId }: { nodeId: string }) {
+  const { org, env } = useScope()
+  const { range = '1h' } = useSearch({ from: '/signed-in/$org/$env/nodes/$nodeId' })
+  const navigate = useNavigate({ from: '/$org/$env/nodes/$nodeId' })
+  const now = useNow(5000)
+  const query = useQuery({
+    ...getHostSeriesOptions({ path: { org, env, id: nodeId }, query: { minutes: minutesOf(range) } }),
+    refetchInterval: refreshOf(range),
+    placeholderData: keepPreviousData,
+  })
+  const points = query.data?.points ?? []
+  const line = (name: string, tone: Line['tone'], read: (point: HostPoint) => number | null): Line => ({
+    name,
+    tone,
+    points: withGaps(points.map((point): [number, number | null] => [Date.parse(point.at), read(point)]), query.data?.bucket_seconds ?? 0),
+  })
+  const last = points.at(-1)
+  const charts: { title: string; unit: Unit; lines: Line[]; max?: number | undefined }[] = [
+    { title: t('Processor'), unit: 'percent', lines: [line(t('Busy'), 'transform', (point) => point.cpu_percent)], max: 100 },
+    { title: t('Memory'), unit: 'bytes', lines: [line(t('Used'), 'transform', (point) => point.memory_used_bytes)], max: last?.memory_total_bytes },
+    { title: t('Disk of the agent'), unit: 'bytes', lines: [line(t('Used'), 'transform', (point) => point.disk_used_bytes)], max: last?.disk_total_bytes },
+    {
+      title: t('Network, all interfaces'),
+      unit: 'bytes_per_second',
+      lines: [line(t('Received'), 'source', (point) => point.received_bytes_per_second), line(t('Sent'), 'sink', (point) => point.sent_bytes_per_second)],
+    },
+  ]
+  return (
+    <Section title={t('Machine over time')} aside={<RangeSelect value={range} onChange={(next) => void navigate({ search: { range: next }, replace: true })} />}>
+      <div className="grid gap-x-10 gap-y-6 xl:grid-cols-2">
+        {charts.map((chart) => (
+          <Chart key={chart.title} {...chart} group="machine" from={now - minutesOf(range) * 60_000} to={now} height={130} isPending={query.isPending} error={query.error} empty={t('The agent has told nothing of its machine in this time.')} />
+        ))}
+      </div>
+    </Section>
+  )
+}
