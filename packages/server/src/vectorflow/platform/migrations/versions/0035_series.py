@@ -6,8 +6,8 @@ of the counters.
 
 from alembic import op
 
-revision = "0034"
-down_revision = "0033"
+revision = "0035"
+down_revision = "0034"
 
 TABLES = r"""
 alter table counters
