@@ -116,7 +116,7 @@ const detail = (node) => ({
   ...node,
   facts: { kernel: '6.1.0', cpus: 2, note: HOSTILE },
   host: { cpu_percent: 23.4, memory_used_bytes: 3.1e9, memory_total_bytes: 8.2e9, disk_free_bytes: 51e9, load1: 0.41 },
-  assignments: [{ pipeline: { id: demo.id, name: demo.name }, revision: 2, desired: 'run', actual: { state: 'running', revision: 1, pid: 4211, started_at: ago(5400), restarts: 3, message: 'Revision 2 was refused; revision 1 goes on.' } }],
+  assignments: [{ pipeline: { id: demo.id, name: demo.name }, revision: 2, desired: 'run', actual: { state: 'running', revision: 1, pid: 4211, started_at: ago(5400), restarts: 3, message: 'Revision 2 was refused; revision 1 goes on.' }, difference: { code: 'refused', detail: 'unknown option `encodng`', since: ago(5400) } }],
   reports: [
     { sequence: 12, at: ago(60), kind: 'refused', pipeline_id: demo.id, revision: 2, message: 'The engine refused the configuration.', engine_output: ['x Configuration error. error=unknown field `colour`'] },
     { sequence: 11, at: ago(5400), kind: 'applied', pipeline_id: demo.id, revision: 1, message: 'Running.', engine_output: [] },

@@ -79,6 +79,7 @@ export type Assignment = {
     desired: 'run' | 'hold' | 'stop';
     assigned_at: string;
     actual: ActualState | null;
+    difference: Difference | null;
 };
 
 /**
@@ -504,6 +505,15 @@ export type Diff = {
     to: number | string;
     text: string | null;
     changes: Array<Change>;
+};
+
+/**
+ * Difference
+ */
+export type Difference = {
+    code: 'not-admitted' | 'left' | 'never-heard' | 'not-heard' | 'being-prepared' | 'not-fetched' | 'orders-refused' | 'policy' | 'refused' | 'held' | 'crashed' | 'crash-loop' | 'backoff' | 'starting' | 'stopping' | 'under-way';
+    detail: string;
+    since: string | null;
 };
 
 /**

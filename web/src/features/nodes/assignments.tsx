@@ -10,6 +10,7 @@ import { StateBadge } from '@/ui/badge'
 import { Button } from '@/ui/button'
 import type { Column } from '@/ui/table'
 import { Table } from '@/ui/table'
+import { differenceLabel } from './difference'
 import { useNodeChange } from './use-node-change'
 
 const TapDialog = lazy(async () => ({ default: (await import('@/features/taps/tap-dialog')).TapDialog }))
@@ -19,18 +20,28 @@ function desiredLabel(row: Assignment): string {
   return row.revision === null ? words : t('{what} revision {revision}', { what: words, revision: row.revision })
 }
 
-function Actual({ row }: { row: Assignment }) {
-  const { actual } = row
-  if (actual === null) return <StateBadge tone="unknown" label={t('no report yet')} />
-  const isAsWished = row.desired === 'stop' ? actual.state !== 'running' : actual.state === 'running' && actual.revision === row.revision
-  const label = actual.revision === null ? actual.state : t('{state}, revision {revision}', { state: actual.state, revision: actual.revision })
+function Actual({ row, now }: { row: Assignment; now: number }) {
+  const { actual, difference } = row
+  const label = actual === null ? t('no report yet') : actual.revision === null ? actual.state : t('{state}, revision {revision}', { state: actual.state, revision: actual.revision })
+  const tone = difference === null ? 'good' : actual === null || UNKNOWN.includes(difference.code) ? 'unknown' : 'warn'
+  const message = actual?.message ?? ''
   return (
-    <div>
-      <StateBadge tone={isAsWished ? 'good' : 'warn'} label={label} />
-      {actual.message != null && actual.message !== '' && <div className="text-sm text-secondary [overflow-wrap:anywhere]">{actual.message}</div>}
+    <div className="py-1">
+      <StateBadge tone={tone} label={label} />
+      {difference !== null && (
+        <div className="text-sm [overflow-wrap:anywhere]">
+          {differenceLabel(difference.code)}
+          {difference.since !== null && <span className="text-secondary"> {formatAge(difference.since, now)}</span>}
+          {difference.detail !== '' && <div className="text-secondary">{difference.detail}</div>}
+        </div>
+      )}
+      {message !== '' && message !== difference?.detail && <div className="text-sm text-secondary [overflow-wrap:anywhere]">{message}</div>}
     </div>
   )
 }
+
+/** What it does now is not known then. */
+const UNKNOWN = ['not-heard', 'never-heard', 'not-admitted', 'left']
 
 /** What a node should run beside what it says it runs. */
 export function Assignments({ assignments, nodeId }: { assignments: Assignment[]; nodeId: string }) {
@@ -50,7 +61,7 @@ export function Assignments({ assignments, nodeId }: { assignments: Assignment[]
       ),
     },
     { key: 'desired', title: t('Should'), render: desiredLabel },
-    { key: 'actual', title: t('Does'), render: (row) => <Actual row={row} /> },
+    { key: 'actual', title: t('Does'), render: (row) => <Actual row={row} now={now} /> },
     { key: 'pid', title: t('Process'), align: 'right', wideOnly: true, render: (row) => row.actual?.pid ?? '–' },
     {
       key: 'since',

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from vectorflow.fleet.differences import Doing, difference_of
 from vectorflow.fleet.types import (
     ActualState,
     Assignment,
@@ -47,7 +48,7 @@ def node_detail_of(
     return NodeDetail(
         **_node_fields(row),
         facts=row.facts,
-        assignments=[_assignment(each, actual.get(str(each.pipeline_id))) for each in assigned],
+        assignments=[_assignment(row, each, actual.get(str(each.pipeline_id)), told) for each in assigned],
         reports=[report_of(each) for each in told],
         host=msgspec.convert(row.host, HostMetrics, strict=False) if row.host else None,
         groups=groups,
@@ -125,13 +126,18 @@ def _duplicate(row: NodeRow) -> NodeDuplicate | None:
     return NodeDuplicate("clone", None, None) if row.clone_suspected else None
 
 
-def _assignment(row: AssignmentRow, actual: dict[str, Any] | None) -> Assignment:
+def _assignment(
+    node: NodeRow, row: AssignmentRow, actual: dict[str, Any] | None, told: list[ReportRow]
+) -> Assignment:
+    does = _actual(actual) if actual else None
+    doing = Doing(does.state, does.revision or 0, does.message) if does else Doing()
     return Assignment(
         pipeline=PipelineRef(row.pipeline_id, row.pipeline_name),
         revision=row.revision,
         desired=row.desired,
         assigned_at=rfc3339(row.assigned_at),
-        actual=_actual(actual) if actual else None,
+        actual=does,
+        difference=difference_of(node, row, doing, told),
     )
 
 

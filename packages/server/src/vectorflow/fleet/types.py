@@ -157,14 +157,43 @@ class ActualState(msgspec.Struct, frozen=True, kw_only=True):
     message: str
 
 
+DifferenceCode = Literal[
+    "not-admitted",
+    "left",
+    "never-heard",
+    "not-heard",
+    "being-prepared",
+    "not-fetched",
+    "orders-refused",
+    "policy",
+    "refused",
+    "held",
+    "crashed",
+    "crash-loop",
+    "backoff",
+    "starting",
+    "stopping",
+    "under-way",
+]
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """Why a node does not do what it should. `detail` are the node's own words, if it said any; `since` when known."""
+
+    code: DifferenceCode
+    detail: str
+    since: str | None
+
+
 class Assignment(msgspec.Struct, frozen=True, kw_only=True):
-    """What a node should run of a pipeline, and what it does."""
+    """What a node should run of a pipeline, what it does, and why that differs; null when it does as it should."""
 
     pipeline: PipelineRef
     revision: int
     desired: Desired
     assigned_at: str
     actual: ActualState | None
+    difference: Difference | None
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -284,13 +313,21 @@ class NodeRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AssignmentRow(msgspec.Struct, frozen=True, kw_only=True):
-    """An assignment with its pipeline's name."""
+    """An assignment with its pipeline's name.
+
+    `generation` is of the order, `signed` of the newest bundle that was made for the node, `accepted` of the one that it
+    accepted last.
+    """
 
     pipeline_id: UUID
     pipeline_name: str
     revision: int
     desired: Desired
     assigned_at: datetime
+    reason: str = ""
+    generation: int = 0
+    signed: int = 0
+    accepted: int = 0
 
 
 class ReportRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -25,7 +25,10 @@ _PAIR: Final = struct.Struct(">iqiq")
 _NO_PAIR: Final = struct.pack(">ii", -1, -1)
 _REAL: Final = struct.Struct(">if")
 _NO_REAL: Final = struct.pack(">i", -1)
-_NO_TIMES: Final = 3 * _NO_PAIR + 2 * _NO_REAL
+_NO_PAIRS: Final = 3 * _NO_PAIR
+_NO_REALS: Final = 2 * _NO_REAL
+_BUSY: Final = struct.Struct(">ifi")
+_NO_TIMES: Final = _NO_PAIRS + _NO_REALS
 _HOST_FIELDS: Final = struct.pack(">h", 11)  # in the order of `store.host_metrics_copy`
 _MOMENT: Final = struct.Struct(">iq")
 _FIGURES: Final = struct.Struct(">ififiqiqiqiqiqiq")
@@ -99,16 +102,17 @@ def host_row(organization_id: UUID, node_id: UUID, at: datetime, host: HostMetri
 
 def _times(each: ComponentCounters) -> bytes:
     """Times, busy share and buffer; null for what the engine does not report."""
-    share = buffer_share(each)
-    if share is None and each.utilization is None and each.latency is each.lag is each.wait:
-        return _NO_TIMES
-    return (
-        _pair(each.latency)
-        + _pair(each.lag)
-        + _pair(each.wait)
-        + (_NO_REAL if each.utilization is None else _REAL.pack(4, min(1.0, _fitting(each.utilization))))
-        + (_NO_REAL if share is None else _REAL.pack(4, share))
-    )
+    if each.latency is None and each.lag is None and each.wait is None:
+        pairs = _NO_PAIRS
+    else:
+        pairs = _pair(each.latency) + _pair(each.lag) + _pair(each.wait)
+    busy = each.utilization
+    if busy is not None and not 0.0 <= busy <= 1.0:
+        busy = min(1.0, max(0.0, busy))
+    share = buffer_share(each) if each.buffer_max_events or each.buffer_max_bytes else None
+    if share is None:
+        return pairs + (_NO_REALS if busy is None else _BUSY.pack(4, busy, -1))
+    return pairs + (_NO_REAL if busy is None else _REAL.pack(4, busy)) + _REAL.pack(4, share)
 
 
 def _pair(took: Durations | None) -> bytes:

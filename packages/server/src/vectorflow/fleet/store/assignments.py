@@ -41,9 +41,12 @@ async def assignment_list(txn: Transaction, node_id: UUID) -> list[AssignmentRow
     """Return what a node is assigned, by the pipelines' names."""
     return await txn.rows(
         AssignmentRow,
-        """select a.pipeline_id, p.name as pipeline_name, a.revision, a.desired, a.assigned_at
+        """select a.pipeline_id, p.name as pipeline_name, a.revision, a.desired, a.assigned_at, a.reason, a.generation,
+            coalesce(b.generation, 0) as signed, coalesce(n.generation, 0) as accepted
         from assignments a
         join pipelines p on p.organization_id = a.organization_id and p.id = a.pipeline_id
+        left join bundles b on b.organization_id = a.organization_id and b.node_id = a.node_id
+        left join node_presence n on n.organization_id = a.organization_id and n.node_id = a.node_id
         where a.organization_id = %(organization_id)s and a.node_id = %(node_id)s
           and (p.deleted_at is null or a.desired <> 'stop')
         order by p.name, a.pipeline_id""",
