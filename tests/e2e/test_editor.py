@@ -6,6 +6,7 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.editing import address_of, chain, save
 from tests.e2e.journey import sign_in, violations
+from tests.e2e.pipelines import component, create, document
 from tests.e2e.stack import Api, Stack, wait_until
 
 
@@ -129,3 +130,37 @@ def test_what_holds_for_the_whole_pipeline_is_set_in_a_form(stack: Stack, api: A
     assert kept["variables"] == {"limit": {"type": "number", "value": 12}}
     file = {"path": "FILE[teams]", "encoding": {"type": "csv"}}
     assert kept["enrichment_tables"] == {"table": {"type": "file", "file": file}}
+
+
+def test_a_template_of_ones_own_asks_for_what_was_chosen(stack: Stack, api: Api, page: Page) -> None:
+    components = [
+        component("in", "source", "demo_logs", format="json", interval=2.5),
+        component("out", "sink", "file", path="/tmp/one.log", encoding={"codec": "json"}),
+    ]
+    create(api, "zz template", document(components, [("in", "_default", "out")]))
+    sign_in(page, stack)
+    page.get_by_role("row", name=re.compile("zz template")).get_by_role(
+        "button", name="Actions for zz template"
+    ).click()
+    page.get_by_role("menuitem", name="Save as template…").click()
+    dialog = page.get_by_role("dialog")
+    for value in ("in · interval: 2.5", "out · path: /tmp/one.log"):
+        dialog.locator("label", has=page.get_by_role("checkbox", name=value)).click()
+    dialog.get_by_label("Name of out · path").fill("target")
+    assert violations(page) == []
+    dialog.get_by_role("button", name="Save as template").click()
+    expect(dialog).to_have_count(0)
+    own = next(each for each in api.get(f"{api.base}/templates")["items"] if each["title"] == "zz template")
+    page.goto(f"/{stack.demo['organization']}/{stack.demo['environment']}/templates/{own['id']}")
+    page.get_by_label("Target").fill("/tmp/two.log")
+    assert violations(page) == []
+    page.get_by_role("button", name="Create pipeline").click()
+    expect(page.locator(".react-flow__node-component")).to_have_count(2, timeout=30_000)
+    made = api.get(f"{api.base}/pipelines/{page.url.partition('/pipelines/')[2].partition('?')[0]}")[
+        "document"
+    ]
+    assert {name: each["value"] for name, each in made["variables"].items()} == {
+        "in_interval": 2.5,
+        "target": "/tmp/two.log",
+    }
+    assert made["components"][1]["options"]["path"] == "VAR[target]"

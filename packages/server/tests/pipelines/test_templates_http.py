@@ -63,6 +63,26 @@ async def test_a_pipeline_is_kept_without_its_credentials(client, world, documen
     assert (await client.delete(f"{world.path}/templates/{own['id']}")).status_code == 404
 
 
+async def test_the_variables_of_a_kept_pipeline_are_its_parameters(client, world, document) -> None:
+    document["variables"] = {
+        "log_path": {"type": "string", "value": "/var/log/a"},
+        "limit": {"type": "number", "value": 5},
+    }
+    kept = await client.post(f"{world.path}/templates", {"name": "With values", "document": document})
+    path = f"{world.path}/templates/{kept.json()['id']}/render"
+    own = next(each for each in await listed(client, world) if each["title"] == "With values")
+    assert [(each["name"], each["title"], each["type"], each["default"]) for each in own["parameters"]] == [
+        ("log_path", "Log path", "text", "/var/log/a"),
+        ("limit", "Limit", "number", 5),
+    ]
+    made = (await client.post(path, {"parameters": {"limit": 7}})).json()["document"]["variables"]
+    assert {name: each["value"] for name, each in made.items()} == {"log_path": "/var/log/a", "limit": 7}
+    refused = await client.post(path, {"parameters": {"limit": "many", "other": 1}})
+    assert refused.status_code == 422
+    assert {each["field"] for each in refused.json()["errors"]} == {"parameters.limit", "parameters.other"}
+    assert (await client.delete(f"{world.path}/templates/{own['id']}")).status_code == 204
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [

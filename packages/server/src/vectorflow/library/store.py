@@ -269,7 +269,8 @@ async def template_list(txn: Transaction, *, limit: int) -> list[TemplateRow]:
         TemplateRow,
         """select id, name, summary, component_count, updated_at, updated_by,
             array(select distinct c ->> 'type' from json_array_elements(document -> 'components') c order by 1)
-                as types
+                as types,
+            coalesce(document -> 'variables', '{}') as variables
         from pipeline_templates where organization_id = %(organization_id)s order by name limit %(limit)s""",
         {"limit": limit},
     )

@@ -32,7 +32,7 @@ from vectorflow_topology.document import (
     document_from_json,
     document_to_json,
 )
-from vectorflow_topology.templates import TemplateRefused, render_template, templates
+from vectorflow_topology.templates import TemplateRefused, render_template, templates, with_parameters
 
 _MOST_NAME = 100
 _MOST_SUMMARY = 500
@@ -53,15 +53,20 @@ class TemplateService:
         try:
             return render_template(template, parameters)
         except TemplateRefused as refused:
-            errors = [FieldError(".".join(map(str, each.path)), each.message) for each in refused.findings]
-            raise TemplateInvalid("The parameters cannot be used.", errors=errors) from None
+            raise _unusable(refused) from None
 
-    async def document(self, txn: Transaction, template_id: UUID) -> Document:
-        """Return the document of one of the organisation's templates. Raises `TemplateNotFound`."""
+    async def document(self, txn: Transaction, template_id: UUID, parameters: Mapping[str, Any]) -> Document:
+        """Return the document of one of the organisation's templates, with values of its variables.
+
+        Raises `TemplateNotFound` or `TemplateInvalid`.
+        """
         found = await store.template_document(txn, template_id)
         if found is None:
             raise TemplateNotFound
-        return msgspec.convert(found, Document)
+        try:
+            return with_parameters(msgspec.convert(found, Document), parameters)
+        except TemplateRefused as refused:
+            raise _unusable(refused) from None
 
     async def keep(self, txn: Transaction, actor: Actor, new: NewTemplate) -> KeptTemplate:
         """Keep a pipeline as a template, without credentials that stand in it as they are.
@@ -84,6 +89,11 @@ class TemplateService:
         if row is None:
             raise TemplateNotFound
         await _tell(txn, AuditAction.TEMPLATE_DELETED, actor, row)
+
+
+def _unusable(refused: TemplateRefused) -> TemplateInvalid:
+    errors = [FieldError(".".join(map(str, each.path)), each.message) for each in refused.findings]
+    return TemplateInvalid("The parameters cannot be used.", errors=errors)
 
 
 def _judged(new: NewTemplate) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from vectorflow_topology.checks.policy import PolicyRule
-from vectorflow_topology.document import Document
+from vectorflow_topology.document import Document, Variable
 
 MOST_SCHEMA_BYTES: Final = 4 * 1024 * 1024
 """Bytes of a schema and listing as they are stored, compressed."""
@@ -87,7 +87,10 @@ class NewTemplate(msgspec.Struct, frozen=True):
 
 
 class TemplateRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A pipeline kept as a template, without its document; `types` are those of its components."""
+    """A pipeline kept as a template, without its document; `types` are those of its components.
+
+    Its variables are the parameters; only a list of templates has them.
+    """
 
     id: UUID
     name: str
@@ -96,6 +99,7 @@ class TemplateRow(msgspec.Struct, frozen=True, kw_only=True):
     component_count: int
     updated_at: datetime
     updated_by: str
+    variables: dict[str, Variable] = {}
 
 
 class KeptTemplate(msgspec.Struct, frozen=True):

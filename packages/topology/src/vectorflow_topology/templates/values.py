@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from vectorflow_topology.findings import Finding, error
@@ -19,14 +19,19 @@ _SECRET = re.compile(SECRET_NAME)
 
 def settled(template: Template, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[Finding]]:
     """Return every parameter's value, and findings for those that cannot be used, at `parameters.<name>`."""
-    known = {each.name for each in template.parameters}
+    return settled_parameters(template.parameters, given)
+
+
+def settled_parameters(
+    parameters: Sequence[Parameter], given: Mapping[str, Any]
+) -> tuple[dict[str, Any], list[Finding]]:
+    """Return the value of each of these parameters, and findings, as `settled` does."""
+    known = {each.name for each in parameters}
     findings = [
-        _wrong(name, f"The template {template.id} has no parameter {name[:80]!r}.")
-        for name in given
-        if name not in known
+        _wrong(name, f"The template has no parameter {name[:80]!r}.") for name in given if name not in known
     ]
     values: dict[str, Any] = {}
-    for parameter in template.parameters:
+    for parameter in parameters:
         value = given.get(parameter.name, parameter.default)
         if value is None or value in ("", []):
             if parameter.default in ("", []) and value is not None:

@@ -19,7 +19,7 @@ from vectorflow.platform.database import Database
 from vectorflow.platform.http.idempotency import Idempotency
 from vectorflow.platform.http.times import Instant
 from vectorflow_topology.document import Document
-from vectorflow_topology.templates import Parameter, Template, templates
+from vectorflow_topology.templates import Parameter, Template, own_parameters, templates
 
 _PATH = "/orgs/{org:str}/environments/{env:str}/templates"
 
@@ -27,7 +27,7 @@ _PATH = "/orgs/{org:str}/environments/{env:str}/templates"
 class TemplateListed(msgspec.Struct):
     """A template. Built-in ones take parameters; `examples` fill those without a default, for a look at it.
 
-    Those of the organisation are copies of a pipeline: they take none, and say who kept them when.
+    Those of the organisation are copies of a pipeline: its variables are the parameters. They say who kept them when.
     """
 
     id: str
@@ -122,7 +122,7 @@ async def render(
     if id in templates():
         return TemplateRendered(templates_kept.render(id, data.parameters))
     async with database.transaction(organization_id) as txn:
-        return TemplateRendered(await templates_kept.document(txn, _uuid(id)))
+        return TemplateRendered(await templates_kept.document(txn, _uuid(id), data.parameters))
 
 
 @post(
@@ -216,7 +216,7 @@ def _own(row: TemplateRow) -> TemplateListed:
         category="own",
         tags=(),
         types=row.types,
-        parameters=(),
+        parameters=own_parameters(row.variables),
         examples={},
         updated_at=rfc3339(row.updated_at),
         updated_by=row.updated_by,
