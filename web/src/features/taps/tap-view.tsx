@@ -1,5 +1,5 @@
 import { Download, Pause, Play, Save, Square, Trash2, Wand2 } from 'lucide-react'
-import { useState, useSyncExternalStore } from 'react'
+import { useCallback, useState, useSyncExternalStore } from 'react'
 import type { Tap } from '@/api/gen'
 import { formatCount } from '@/lib/format'
 import { t } from '@/lib/i18n'
@@ -16,6 +16,7 @@ import { endedLabel } from './words'
 
 type TapViewProps = { session: TapSession; onStop: () => void; onUseAsSamples?: (events: unknown[]) => void }
 
+const MOST_DRAWN = 100
 const MOST_SAMPLES = 100
 const MOST_SAVED = 1000
 
@@ -35,6 +36,7 @@ export function TapView({ session, onStop, onUseAsSamples }: TapViewProps) {
   const [search, setSearch] = useState('')
   const [isSaving, setSaving] = useState(false)
   const { tap, events, isPaused } = state
+  const isOver = state.connection === 'ended'
   const wanted = search.trim().toLowerCase()
   const found = wanted === '' ? events : events.filter((each) => safeLine(each.event).toLowerCase().includes(wanted))
   const pinned = found.filter((each) => each.isPinned)
@@ -42,8 +44,14 @@ export function TapView({ session, onStop, onUseAsSamples }: TapViewProps) {
   const names = new Map(tap.nodes.map((node) => [node.node_id, node.name]))
   const nodeName = (id: string) => names.get(id) ?? '–'
   const { tone, label } = badge(state)
-  const isOver = state.connection === 'ended'
-  const pin = (number: number) => session.pin(number)
+  const pin = useCallback((number: number) => session.pin(number), [session])
+  const [wantsWhole, setWhole] = useState(false)
+  // All are searched, exported and saved; so many rows at once are what a browser draws smoothly while more come.
+  const drawn = wantsWhole && (isPaused || isOver) ? found : found.filter((each, place) => place < MOST_DRAWN || each.isPinned)
+  const showWhole = () => {
+    session.pause(true)
+    setWhole(true)
+  }
   return (
     <div className="flex min-h-80 flex-col gap-2">
       <div className="flex flex-wrap items-center gap-2">
@@ -99,9 +107,14 @@ export function TapView({ session, onStop, onUseAsSamples }: TapViewProps) {
       {found.length === 0 ? (
         <p className="py-6 text-secondary">{isOver ? t('No events.') : t('No events yet. Nodes send them within seconds when some pass.')}</p>
       ) : view === 'table' ? (
-        <EventTable events={found} nodeName={nodeName} onPin={pin} />
+        <EventTable events={drawn} nodeName={nodeName} onPin={pin} />
       ) : (
-        <EventTrees events={found} nodeName={nodeName} onPin={pin} />
+        <EventTrees events={drawn} nodeName={nodeName} onPin={pin} />
+      )}
+      {drawn.length < found.length && (
+        <Button className="self-start" onPress={showWhole}>
+          {t('Show {n} older', { n: found.length - drawn.length })}
+        </Button>
       )}
       {isSaving && <SaveDialog tap={tap} events={saved(chosen)} onClose={() => setSaving(false)} />}
     </div>
