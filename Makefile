@@ -3,7 +3,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 export PYTHON
 
-.PHONY: help up test lint fmt types bench chaos docs lock web api isolation-report test-python test-web test-e2e clean
+.PHONY: help up test lint fmt types bench chaos docs lock web api isolation-report pictures test-python test-web test-e2e clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -44,6 +44,9 @@ bench: .venv/.ready ## Measure the numbers of the house and print a table
 
 chaos: .venv/.ready ## Kill agents, engines, servers and PostgreSQL at random for ten minutes, and judge from outside
 	@$(PY) -m tests.e2e.chaos.run $(CHAOS)
+
+pictures: web ## Take the pictures of the pages anew (RECORD=1: on answers of a real product recorded anew)
+	@$(PY) -m tests.looks.pictures $(if $(RECORD),--record)
 
 docs: .venv/.ready ## Build the documentation site into site/
 	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --quiet --strict

@@ -69,3 +69,12 @@ def page(context: BrowserContext, tmp_path: Path) -> Iterator[Page]:
     yield opened
     opened.screenshot(path=tmp_path / "last.png")
     assert not complaints, f"the page threw: {complaints}"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how pictures were compared, where that was not the strict way."""
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            for name, words in getattr(report, "user_properties", ()):
+                if name == "looks" and getattr(report, "when", "") == "call":
+                    terminalreporter.write_line(f"pictures: {words}")
