@@ -39,6 +39,7 @@ class Recorder:
         self._answers: dict[str, list[Any]] = {}
         self._names = names
         self._last = 0.0
+        self._open = 0
 
     def watch(self, page: Page) -> None:
         """Keep what is answered to a page."""
@@ -51,7 +52,7 @@ class Recorder:
         view.arrange(page)
         # What is asked for again and again counts once.
         self._last = time.monotonic()
-        while time.monotonic() - self._last < QUIET_SECONDS:
+        while self._open or time.monotonic() - self._last < QUIET_SECONDS:
             page.wait_for_timeout(100)
         page.goto("about:blank")
         self._views[view.name] = {
@@ -73,7 +74,9 @@ class Recorder:
             return
         if asked not in self._answers:
             self._last = time.monotonic()
+        self._open += 1
         answer = route.fetch()
+        self._open -= 1
         if answer.status != 204:
             body = answer.json()
             name = hashlib.sha256(answer.body()).hexdigest()[:12]

@@ -140,7 +140,7 @@ export function CodeEditor(props: CodeEditorProps) {
 
   useEffect(() => {
     view.current?.dispatch({ effects: setLineMarks.of(marks) })
-  }, [marks, value])
+  }, [marks])
 
   useEffect(() => {
     const editor = view.current

@@ -1,4 +1,4 @@
-import type { Extension } from '@codemirror/state'
+import type { Extension, Transaction } from '@codemirror/state'
 import { RangeSetBuilder, StateEffect, StateField } from '@codemirror/state'
 import type { DecorationSet } from '@codemirror/view'
 import { Decoration, EditorView, hoverTooltip } from '@codemirror/view'
@@ -27,9 +27,19 @@ export function mergeMarks(marks: readonly LineMark[], lines: number): LineMark[
   return [...byLine.values()].sort((a, b) => a.line - b.line)
 }
 
+/** Marks keep to the text that they stand on until they are replaced. */
+function moved(marks: readonly LineMark[], { docChanged, startState, newDoc, changes }: Transaction): readonly LineMark[] {
+  if (!docChanged || marks.length === 0) return marks
+  return marks.map((mark) => {
+    if (mark.line < 1 || mark.line > startState.doc.lines) return mark
+    const { number } = newDoc.lineAt(changes.mapPos(startState.doc.line(mark.line).from, 1))
+    return number === mark.line ? mark : { ...mark, line: number }
+  })
+}
+
 const field = StateField.define<readonly LineMark[]>({
   create: () => NO_MARKS,
-  update: (marks, transaction) => transaction.effects.reduce((now, each) => (each.is(setLineMarks) ? each.value : now), marks),
+  update: (marks, transaction) => transaction.effects.reduce((now, each) => (each.is(setLineMarks) ? each.value : now), moved(marks, transaction)),
 })
 
 /** Remarks as they stand in a tip: messages as text, and what settles them. */

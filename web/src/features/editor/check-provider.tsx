@@ -1,27 +1,18 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
-import { useEffect, useMemo, useState } from 'react'
+import { useMemo } from 'react'
 import { checkDocument } from '@/api/gen'
 import { useScope } from '@/app/scope'
+import { useSettled } from '@/lib/use-settled'
 import { CheckContext, useEditorState } from './context'
 
 const PAUSE_MS = 300
-
-/** The value once it has stood still for a moment. */
-function useSettled<Value>(value: Value): Value {
-  const [settled, setSettled] = useState(value)
-  useEffect(() => {
-    const timer = setTimeout(() => setSettled(value), PAUSE_MS)
-    return () => clearTimeout(timer)
-  }, [value])
-  return settled
-}
 
 /** Checks and compiles the draft on the server shortly after each change. */
 export function CheckProvider({ pipelineId, children }: { pipelineId: string; children: ReactNode }) {
   const { org, env } = useScope()
   const current = useEditorState((state) => state.draft.document)
-  const document = useSettled(current)
+  const document = useSettled(current, PAUSE_MS)
   // The layout does not change what runs: dragging a card asks nothing.
   const key = useMemo(() => JSON.stringify({ ...document, layout: {} }), [document])
   const check = useQuery({

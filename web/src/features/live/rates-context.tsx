@@ -42,6 +42,13 @@ export function useComponentRates(component: string): ComponentRates | undefined
   return useSyncExternalStore(subscribe, () => store.get(component))
 }
 
+/** One figure of a component's rates; renders only when that one changes. */
+export function useRatesPart<Part extends string | number | boolean | undefined>(component: string, read: (rates: ComponentRates | undefined) => Part): Part {
+  const store = useContext(Context)
+  const subscribe = useCallback((listener: () => void) => store.subscribe(component, listener), [store, component])
+  return useSyncExternalStore(subscribe, () => read(store.get(component)))
+}
+
 /** How old the rates are in seconds, or null while they are fresh. */
 export function useStaleSeconds(): number | null {
   const store = useContext(Context)

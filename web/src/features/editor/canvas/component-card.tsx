@@ -2,8 +2,9 @@ import type { NodeProps } from '@xyflow/react'
 import { Handle, Position } from '@xyflow/react'
 import { CircleAlert, Filter, Gauge, LogIn, LogOut, Plus, Radio } from 'lucide-react'
 import { memo } from 'react'
+import type { ComponentRates } from '@/api/gen'
 import { useCan } from '@/app/scope'
-import { useComponentRates } from '@/features/live/rates-context'
+import { useComponentRates, useRatesPart } from '@/features/live/rates-context'
 import type { Told } from '@/features/live/times'
 import { bufferFill, ownTime } from '@/features/live/times'
 import { formatRate } from '@/lib/format'
@@ -72,22 +73,25 @@ export const ComponentCard = memo(function ComponentCard({ id, data, selected }:
 })
 
 /** The colour of a component's handles; the words stand on its card and its edges. */
-function useHandleTone(id: string): string {
-  const { errorShare, isBusy } = healthOf(useComponentRates(id))
+function handleTone(rates: ComponentRates | undefined): string {
+  const { errorShare, isBusy } = healthOf(rates)
   return errorShare > 0 ? 'bg-bad!' : isBusy ? 'bg-warn!' : 'bg-control!'
 }
 
 function Input({ id }: { id: string }) {
-  return <Handle id="in" type="target" position={Position.Left} className={`${HANDLE} ${useHandleTone(id)}`} />
+  return <Handle id="in" type="target" position={Position.Left} className={`${HANDLE} ${useRatesPart(id, handleTone)}`} />
+}
+
+function busyWords(rates: ComponentRates | undefined): string {
+  if (!healthOf(rates).isBusy) return ''
+  return (rates?.utilization ?? 0) >= BUSY
+    ? t('Busy {percent}% of the time: it holds its senders back', { percent: Math.floor((rates?.utilization ?? 0) * 100) })
+    : t('Its buffer is {percent}% full: it holds its senders back', { percent: Math.floor((rates?.buffer?.fill ?? 0) * 100) })
 }
 
 function BusyMark({ id }: { id: string }) {
-  const rates = useComponentRates(id)
-  if (!healthOf(rates).isBusy) return null
-  const words =
-    (rates?.utilization ?? 0) >= BUSY
-      ? t('Busy {percent}% of the time: it holds its senders back', { percent: Math.floor((rates?.utilization ?? 0) * 100) })
-      : t('Its buffer is {percent}% full: it holds its senders back', { percent: Math.floor((rates?.buffer?.fill ?? 0) * 100) })
+  const words = useRatesPart(id, busyWords)
+  if (words === '') return null
   return (
     <span role="img" aria-label={words} title={words} className="flex shrink-0 text-warn">
       <Gauge aria-hidden size={14} />
@@ -101,7 +105,7 @@ function Output({ id, port }: { id: string; port: string }) {
   const canTap = useCan()('tap.use')
   return (
     <>
-      <Handle id={port} type="source" position={Position.Right} className={`${HANDLE} ${useHandleTone(id)}`} title={portLabel(port)} />
+      <Handle id={port} type="source" position={Position.Right} className={`${HANDLE} ${useRatesPart(id, handleTone)}`} title={portLabel(port)} />
       {canEdit && (
         <button
           type="button"
@@ -146,12 +150,11 @@ function CardTime({ id, isSink }: { id: string; isSink: boolean }) {
 }
 
 function PortRate({ id, port }: { id: string; port: string }) {
-  const rate = useComponentRates(id)?.outputs[port]?.events_per_second
-  return <Rate value={rate} />
+  return <Rate value={useRatesPart(id, (rates) => rates?.outputs[port]?.events_per_second)} />
 }
 
 function ReceivedRate({ id }: { id: string }) {
-  return <Rate value={useComponentRates(id)?.received_events_per_second} />
+  return <Rate value={useRatesPart(id, (rates) => rates?.received_events_per_second)} />
 }
 
 function Rate({ value }: { value: number | undefined }) {
@@ -166,13 +169,13 @@ function Rate({ value }: { value: number | undefined }) {
 
 function FindingBadge({ id }: { id: string }) {
   const findings = useCheck().result?.findings.filter((each) => each.component === id && each.severity !== 'note') ?? []
-  const rates = useComponentRates(id)
-  const failing = (rates?.errors_per_second ?? 0) > 0
+  const errors = useRatesPart(id, (rates) => rates?.errors_per_second ?? 0)
+  const failing = errors > 0
   if (findings.length === 0 && !failing) return null
   const isError = failing || findings.some((each) => each.severity === 'error')
   const words = [
     ...findings.map((each) => each.message),
-    ...(failing ? [t('{rate} errors per second', { rate: formatRate(rates?.errors_per_second ?? 0) })] : []),
+    ...(failing ? [t('{rate} errors per second', { rate: formatRate(errors) })] : []),
   ].join('\n')
   return (
     <span role="img" aria-label={words} title={words} className={`flex shrink-0 items-center gap-0.5 text-sm ${isError ? 'text-bad' : 'text-warn'}`}>

@@ -2,21 +2,20 @@ import type { EdgeProps } from '@xyflow/react'
 import { BaseEdge, EdgeLabelRenderer, getBezierPath } from '@xyflow/react'
 import { Plus } from 'lucide-react'
 import { memo } from 'react'
-import { useComponentRates } from '@/features/live/rates-context'
-import type { ToldTime } from '@/features/live/times'
+import { useComponentRates, useRatesPart } from '@/features/live/rates-context'
 import { ownTime, waitTime } from '@/features/live/times'
 import { formatRate } from '@/lib/format'
 import { t } from '@/lib/i18n'
 import { useEditor } from '../context'
 import { useCanvasActions } from './actions'
-import type { FlowHealth } from './flow-health'
 import { healthOf, healthWord } from './flow-health'
 import type { FlowLink } from './nodes'
 
 /** The width of an edge in pixels for its events per second, on a log scale. */
 export function edgeWidth(rate: number | undefined): number {
   if (rate === undefined || rate <= 0) return 1.5
-  return Math.min(8, 1.5 + Math.log10(1 + rate) * 1.4)
+  // Tenths of a pixel: what nobody sees is not drawn anew.
+  return Math.round(Math.min(8, 1.5 + Math.log10(1 + rate) * 1.4) * 10) / 10
 }
 
 const LABEL_AT = 0.36
@@ -37,27 +36,27 @@ function labelPlace({ sourceX, sourceY, targetX, targetY }: EdgeProps<FlowLink>)
 /** A connection: as wide as it carries, dashed while nothing flows, red for the share that fails where it ends. */
 export const FlowEdge = memo(function FlowEdge(props: EdgeProps<FlowLink>) {
   const { id, source, target, sourceHandleId, selected, data } = props
-  const rates = useComponentRates(source)
-  const receiver = useComponentRates(target)
-  const health = healthOf(receiver)
+  const port = sourceHandleId ?? '_default'
+  const width = useRatesPart(source, (rates) => edgeWidth(rates?.outputs[port]?.events_per_second))
+  const isIdle = useRatesPart(source, (rates) => (rates?.outputs[port]?.events_per_second ?? 0) === 0)
+  const errorShare = useRatesPart(target, (rates) => healthOf(rates).errorShare)
+  const isBusy = useRatesPart(target, (rates) => healthOf(rates).isBusy)
   const [path] = getBezierPath(props)
   const { x, y } = labelPlace(props)
-  const rate = rates?.outputs[sourceHandleId ?? '_default']?.events_per_second
-  const isIdle = rate === undefined || rate === 0
-  const stroke = data?.isBroken ? 'var(--bad)' : selected ? 'var(--focus)' : isIdle ? 'var(--control)' : health.isBusy ? 'var(--warn)' : 'var(--transform)'
-  const style = { stroke, strokeWidth: edgeWidth(rate), strokeDasharray: isIdle ? '4 5' : undefined, opacity: selected || isIdle ? 1 : 0.75 }
+  const stroke = data?.isBroken ? 'var(--bad)' : selected ? 'var(--focus)' : isIdle ? 'var(--control)' : isBusy ? 'var(--warn)' : 'var(--transform)'
+  const style = { stroke, strokeWidth: width, strokeDasharray: isIdle ? '4 5' : undefined, opacity: selected || isIdle ? 1 : 0.75 }
   return (
     <>
       <BaseEdge id={id} path={path} style={style} interactionWidth={22} />
-      {health.errorShare > 0 && !isIdle && <ErrorPart path={path} share={health.errorShare} width={edgeWidth(rate)} />}
+      {errorShare > 0 && !isIdle && <ErrorPart path={path} share={errorShare} width={width} />}
       <EdgeLabelRenderer>
-        <EdgeLabel id={id} x={x} y={y} rate={rate} time={waitTime(receiver) ?? ownTime(receiver)} health={health} isSelected={selected === true} />
+        <EdgeLabel id={id} source={source} port={port} target={target} x={x} y={y} isSelected={selected === true} />
       </EdgeLabelRenderer>
     </>
   )
 })
 
-type EdgeLabelProps = { id: string; x: number; y: number; rate: number | undefined; time: ToldTime | null; health: FlowHealth; isSelected: boolean }
+type EdgeLabelProps = { id: string; source: string; port: string; target: string; x: number; y: number; isSelected: boolean }
 
 /** The end of the edge in red, as long as the share of events that fail there. */
 function ErrorPart({ path, share, width }: { path: string; share: number; width: number }) {
@@ -80,7 +79,12 @@ function ErrorPart({ path, share, width }: { path: string; share: number; width:
 
 const WORD_TONES = { bad: 'bg-bad-tint text-bad', warn: 'bg-warn-tint text-warn', plain: 'border border-line bg-surface text-secondary' }
 
-function EdgeLabel({ id, x, y, rate, time, health, isSelected }: EdgeLabelProps) {
+/** What an edge carries, in figures: it listens by itself, so that new figures do not draw the path anew. */
+function EdgeLabel({ id, source, port, target, x, y, isSelected }: EdgeLabelProps) {
+  const rate = useRatesPart(source, (rates) => rates?.outputs[port]?.events_per_second)
+  const receiver = useComponentRates(target)
+  const time = waitTime(receiver) ?? ownTime(receiver)
+  const health = healthOf(receiver)
   const worst = healthWord(health)
   const { canEdit } = useEditor()
   const { addOnEdge } = useCanvasActions()

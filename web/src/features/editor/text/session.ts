@@ -30,6 +30,13 @@ const CHANGED_MS = 120
 const NO_FINDINGS: readonly Finding[] = []
 const PARTS = ['components', 'edges', 'globals', 'enrichment_tables', 'tests', 'comments'] as const
 
+/** The document with every part of `before` that is equal in it, so that only what was changed is drawn anew. */
+function shared(before: Document, document: Document): Document {
+  const known = new Map(before.components.map((each) => [each.id, each]))
+  const same = <Part>(old: Part, now: Part): Part => (JSON.stringify(old) === JSON.stringify(now) ? old : now)
+  return { ...document, components: document.components.map((each) => same(known.get(each.id) ?? each, each)), edges: same(before.edges, document.edges) }
+}
+
 /** Whether two documents are the same text: all but layout and variables. */
 function isSameText(a: Document, b: Document | null): boolean {
   return b !== null && PARTS.every((part) => a[part] === b[part])
@@ -121,7 +128,7 @@ export class TextSession {
     }
     const document = wholeDocument(edited.document)
     const places = this.store.getState().draft.document.layout
-    const placed = { ...document, layout: { ...document.layout, ...Object.fromEntries(Object.entries(places).filter(([id]) => id in document.layout)) } }
+    const placed = { ...shared(this.store.getState().draft.document, document), layout: { ...document.layout, ...Object.fromEntries(Object.entries(places).filter(([id]) => id in document.layout)) } }
     this.of = placed
     this.keep.drop()
     this.state.setState({ findings: edited.findings, isBroken: false, isBehind: false, error: null, isReady: true })

@@ -4,6 +4,7 @@ import type { ReactNode } from 'react'
 import { useEffect, useMemo } from 'react'
 import { useStore } from 'zustand'
 import { t } from '@/lib/i18n'
+import { useSettled } from '@/lib/use-settled'
 import { Button } from '@/ui/button'
 import { CodeEditor } from '@/ui/code-editor'
 import type { LineMark } from '@/ui/code-marks'
@@ -13,20 +14,25 @@ import { useFixes } from '../fixes'
 import { yamlAssist } from './assist'
 import { lineOfFinding, Places } from './places'
 
+/** The text is taken apart once it has stood still so long: that takes longer than a frame in a large pipeline. */
+const READ_PAUSE_MS = 200
+
 /** The findings of the check with their lines in the text, as far as the text has them. */
 export function useFindingLines() {
   const { text: session } = useEditor()
   const document = useEditorState((state) => state.draft.document)
-  const text = useStore(session.state, (state) => state.text)
+  const text = useSettled(useStore(session.state, (state) => state.text), READ_PAUSE_MS)
   const { result } = useCheck()
   const findings = result?.findings
   const compiledText = result?.yaml ?? null
+  const places = useMemo(() => new Places(text), [text])
+  // Only what the compiler of programs says counts in lines of the compiled text.
+  const countsThere = (findings ?? []).some((finding) => finding.rule.startsWith('vrl.') && finding.line != null)
+  const compiled = useMemo(() => (compiledText === null || !countsThere ? null : new Places(compiledText)), [compiledText, countsThere])
   return useMemo(() => {
-    const edited = new Places(text)
-    const compiled = compiledText === null ? null : new Places(compiledText)
-    const lines = (findings ?? []).map((finding) => ({ finding, line: lineOfFinding(finding, document, edited, compiled) }))
-    return { lines, places: edited }
-  }, [text, compiledText, findings, document])
+    const lines = (findings ?? []).map((finding) => ({ finding, line: lineOfFinding(finding, document, places, compiled) }))
+    return { lines, places }
+  }, [places, compiled, findings, document])
 }
 
 /** Follows the graph with the text as long as something shows it. */
