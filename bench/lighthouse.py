@@ -20,13 +20,26 @@ from tests.e2e.journey import sign_in
 from tests.e2e.stack import Stack, free_port
 
 HERE = Path(__file__).parent / "lighthouse"
+FIGURES = (
+    "first-contentful-paint",
+    "largest-contentful-paint",
+    "total-blocking-time",
+    "cumulative-layout-shift",
+)
 ASKED = {"performance": 90, "accessibility": 100}
 
 
 def install() -> None:
     """Install the locked Lighthouse unless it is there; only this bench needs its 170 MB."""
     if not (HERE / "node_modules/lighthouse").exists():
-        command = [programs() / "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
+        command = [
+            programs() / "npm",
+            "ci",
+            "--no-audit",
+            "--no-fund",
+            "--ignore-scripts",
+            "--loglevel=error",
+        ]
         subprocess.run(command, cwd=HERE, check=True)
 
 
@@ -57,8 +70,7 @@ def lacking(found: Any) -> list[str]:
         if reference["weight"] and audit["score"] == 0:
             places = [each["node"]["snippet"][:120] for each in audit["details"]["items"][:3]]
             words.append(f"{audit['title']}: {places}")
-    for name in ("first-contentful-paint", "largest-contentful-paint", "total-blocking-time", "cumulative-layout-shift"):
-        words.append(f"{audits[name]['title']}: {audits[name].get('displayValue', '')}")
+    words += [f"{audits[each]['title']}: {audits[each].get('displayValue', '')}" for each in FIGURES]
     return words
 
 

@@ -135,6 +135,31 @@ def keystrokes(page: Page) -> list[float]:
     return list(page.evaluate("window.benchKeys"))
 
 
+def table(
+    *,
+    shown: int,
+    still: tuple[float, float],
+    dragged: tuple[float, float],
+    live: tuple[float, float],
+    for_live: float,
+    keys: list[float],
+    for_key: float,
+) -> None:
+    """Print what was measured beside what is asked."""
+    print(f"{shown} components, a viewport of 1440 × 900, software rendering")
+    print(f"{'what':<44}{'measured':>14}{'asked':>12}")
+    print(f"{'frames a second, nothing happens':<44}{still[0]:>14.1f}{'':>12}")
+    print(f"{'frames a second while dragging':<44}{dragged[0]:>14.1f}{'>= 50':>12}")
+    print(f"{'longest gap while dragging, ms':<44}{dragged[1]:>14.1f}{'':>12}")
+    print(f"{'frames a second, ten live updates a second':<44}{live[0]:>14.1f}{'no drop':>12}")
+    print(f"{'work for each live update, ms':<44}{for_live:>14.1f}{'':>12}")
+    print(f"{'key to paint, median ms':<44}{statistics.median(keys):>14.1f}{'':>12}")
+    print(
+        f"{'key to paint, 95 of 100 within, ms':<44}{sorted(keys)[int(len(keys) * 0.95)]:>14.1f}{'<= 50':>12}"
+    )
+    print(f"{'work for each key, ms':<44}{for_key:>14.1f}{'':>12}")
+
+
 def main() -> int:
     """Measure and print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -179,19 +204,15 @@ def main() -> int:
             browser.close()
         finally:
             stack.end()
-    shown = len(document["components"])
-    print(f"{shown} components, a viewport of 1440 × 900, software rendering")
-    print(f"{'what':<44}{'measured':>14}{'asked':>12}")
-    print(f"{'frames a second, nothing happens':<44}{still[0]:>14.1f}{'':>12}")
-    print(f"{'frames a second while dragging':<44}{dragged[0]:>14.1f}{'>= 50':>12}")
-    print(f"{'longest gap while dragging, ms':<44}{dragged[1]:>14.1f}{'':>12}")
-    print(f"{'frames a second, ten live updates a second':<44}{live[0]:>14.1f}{'no drop':>12}")
-    print(f"{'work for each live update, ms':<44}{for_live:>14.1f}{'':>12}")
-    print(f"{'key to paint, median ms':<44}{statistics.median(keys):>14.1f}{'':>12}")
-    print(
-        f"{'key to paint, 95 of 100 within, ms':<44}{sorted(keys)[int(len(keys) * 0.95)]:>14.1f}{'<= 50':>12}"
+    table(
+        shown=len(document["components"]),
+        still=still,
+        dragged=dragged,
+        live=live,
+        for_live=for_live,
+        keys=keys,
+        for_key=for_key,
     )
-    print(f"{'work for each key, ms':<44}{for_key:>14.1f}{'':>12}")
     return 0
 
 
