@@ -66,7 +66,7 @@ def diagnose(settings: Settings, unusable: str = "") -> Diagnosis:
 def doctor(
     settings: Settings,
     *,
-    format: str = "text",  # noqa: A002  the option's own word
+    format: str = "text",
     bundle: Path | None = None,
     unusable: str = "",
 ) -> int:

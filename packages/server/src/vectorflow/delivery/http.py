@@ -92,7 +92,7 @@ async def create_rollout(
     *,
     org: FromPath[str],
     env: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     data: JSONBody[RolloutNew],
     access: NamedDependency[Access],
     actor: NamedDependency[Actor],
@@ -158,7 +158,7 @@ async def get_rollout(
     *,
     org: FromPath[str],
     env: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     access: NamedDependency[Access],
     database: NamedDependency[Database],
     delivery: NamedDependency[DeliveryService],
@@ -183,7 +183,7 @@ def _steering(verb: str, summary: str) -> Any:
         *,
         org: FromPath[str],
         env: FromPath[str],
-        id: FromPath[UUID],  # noqa: A002 - the path's own word
+        id: FromPath[UUID],
         access: NamedDependency[Access],
         actor: NamedDependency[Actor],
         database: NamedDependency[Database],
@@ -212,7 +212,7 @@ async def rollback_rollout(
     *,
     org: FromPath[str],
     env: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     access: NamedDependency[Access],
     actor: NamedDependency[Actor],
     database: NamedDependency[Database],
@@ -240,7 +240,7 @@ async def stop_pipeline(
     *,
     org: FromPath[str],
     env: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     data: JSONBody[StopNew],
     access: NamedDependency[Access],
     actor: NamedDependency[Actor],

@@ -179,7 +179,7 @@ async def list_sessions(
     own_session=True,
 )
 async def revoke_session(
-    id: FromPath[UUID],  # noqa: A002 - the name in the path
+    id: FromPath[UUID],
     session: NamedDependency[LiveSession],
     identity: NamedDependency[IdentityService],
 ) -> None:

@@ -188,7 +188,7 @@ async def name_own_key(
 async def prove_own_key(
     *,
     org: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     data: JSONBody[OwnKeyProof],
     organization_id: NamedDependency[UUID],
     actor: NamedDependency[Actor],
@@ -209,7 +209,7 @@ async def prove_own_key(
 async def end_own_key(
     *,
     org: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     organization_id: NamedDependency[UUID],
     actor: NamedDependency[Actor],
     own_keys: NamedDependency[OwnKeyService],

@@ -35,7 +35,7 @@ class Jobs:
         self._connector = connector
         self.names: dict[str, str] = {}
 
-    def task(self, name: str, run: TenantTask, *, queue: str = "default", help: str) -> None:  # noqa: A002
+    def task(self, name: str, run: TenantTask, *, queue: str = "default", help: str) -> None:
         """Register work for one organisation: called with its id and the arguments it was deferred with."""
 
         async def wrapper(context: JobContext, /, organization_id: str, **arguments: Any) -> None:
@@ -45,7 +45,7 @@ class Jobs:
         self._app.task(name=name, queue=queue, retry=_RETRY, pass_context=True)(wrapper)
         self.names[name] = help
 
-    def periodic(self, name: str, run: PlatformTask, *, cron: str, help: str) -> None:  # noqa: A002
+    def periodic(self, name: str, run: PlatformTask, *, cron: str, help: str) -> None:
         """Register platform work on a schedule; one process at a time runs it.
 
         The schedule is cron in UTC, optionally with seconds as the sixth and last field.

@@ -38,7 +38,7 @@ async def get_rates(
     *,
     org: FromPath[str],
     env: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     access: NamedDependency[Access],
     telemetry: NamedDependency[TelemetryService],
 ) -> Rates:
@@ -58,7 +58,7 @@ async def get_series(
     *,
     org: FromPath[str],
     env: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     access: NamedDependency[Access],
     telemetry: NamedDependency[TelemetryService],
     component: Component = None,
@@ -88,7 +88,7 @@ async def get_host_series(
     *,
     org: FromPath[str],
     env: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     access: NamedDependency[Access],
     telemetry: NamedDependency[TelemetryService],
     minutes: Minutes = 60,

@@ -49,7 +49,7 @@ class Catalogue:
         self.codecs = codecs
         self._by_type = {(spec.kind, name): spec for spec in specs for name in (*spec.aliases, spec.type)}
 
-    def get(self, kind: Kind, type: str) -> ComponentSpec | None:  # noqa: A002 - Vector's own word
+    def get(self, kind: Kind, type: str) -> ComponentSpec | None:
         """Return the entry of a type or of an older name for it, None when it is not known."""
         return self._by_type.get((kind, type))
 

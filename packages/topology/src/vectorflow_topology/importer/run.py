@@ -37,7 +37,7 @@ class Imported(NamedTuple):
 
 def import_text(
     text: str | bytes,
-    format: Format = "auto",  # noqa: A002 - the word of the public API
+    format: Format = "auto",
     *,
     written_for: Target | None = None,
 ) -> Imported:

@@ -34,7 +34,7 @@ _TOML_PLACE = re.compile(r"\(at line (\d+), column (\d+)\)")
 _DOTTED = re.compile(r"[\w\"'-]++(?:\s*+\.\s*+[\w\"'-]++)*+")
 
 
-def parse_text(text: str | bytes, format: Format = "auto") -> Read:  # noqa: A002 - the word of the public API
+def parse_text(text: str | bytes, format: Format = "auto") -> Read:
     """Read a text as values with positions. Raises `Refused` with findings, never anything else."""
     readable = decoded(text)
     chosen = _guess(readable) if format == "auto" else format

@@ -127,7 +127,7 @@ async def update_channel(
     *,
     org: FromPath[str],
     env: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     data: JSONBody[ChannelInput],
     request: AnyRequest,
     access: NamedDependency[Access],
@@ -159,7 +159,7 @@ async def delete_channel(
     *,
     org: FromPath[str],
     env: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     request: AnyRequest,
     access: NamedDependency[Access],
     actor: NamedDependency[Actor],
@@ -187,7 +187,7 @@ async def test_channel(
     *,
     org: FromPath[str],
     env: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     access: NamedDependency[Access],
     actor: NamedDependency[Actor],
     database: NamedDependency[Database],

@@ -153,7 +153,7 @@ async def update_alert_rule(
     *,
     org: FromPath[str],
     env: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     data: JSONBody[AlertRuleInput],
     request: AnyRequest,
     access: NamedDependency[Access],
@@ -182,7 +182,7 @@ async def delete_alert_rule(
     *,
     org: FromPath[str],
     env: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     request: AnyRequest,
     access: NamedDependency[Access],
     actor: NamedDependency[Actor],
@@ -239,7 +239,7 @@ async def acknowledge_incident(
     *,
     org: FromPath[str],
     env: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     access: NamedDependency[Access],
     actor: NamedDependency[Actor],
     database: NamedDependency[Database],

@@ -84,7 +84,7 @@ def check_command(
     *,
     vector_version: VectorVersion = NEWEST,
     interpolation: Interpolation = False,
-    format: Annotated[FindingsFormat, typer.Option(help="How to print findings.")] = FindingsFormat.text,  # noqa: A002 - the option's name
+    format: Annotated[FindingsFormat, typer.Option(help="How to print findings.")] = FindingsFormat.text,
     apart: Apart = False,
     policy: Annotated[
         Path | None, typer.Option("--policy", help="A YAML file with a list of the organisation's rules.")
@@ -203,7 +203,7 @@ def diff_command(
     old: OneFile,
     new: OneFile,
     vector_version: VectorVersion = NEWEST,
-    format: Annotated[DiffFormat, typer.Option(help="How to print what changed.")] = DiffFormat.text,  # noqa: A002 - the option's name
+    format: Annotated[DiffFormat, typer.Option(help="How to print what changed.")] = DiffFormat.text,
 ) -> None:
     """Compare two pipelines or Vector configurations, by meaning and by line.
 
@@ -234,7 +234,7 @@ def diff_command(
 
 def graph_command(
     file: OneFile,
-    format: Annotated[GraphFormat, typer.Option(help="How to draw.")] = GraphFormat.mermaid,  # noqa: A002 - the option's name
+    format: Annotated[GraphFormat, typer.Option(help="How to draw.")] = GraphFormat.mermaid,
     output: Output = None,
 ) -> None:
     """Draw a pipeline or Vector configuration."""
@@ -246,7 +246,7 @@ def graph_command(
 def unit_tests_command(
     files: Files,
     *,
-    format: Annotated[TestsFormat, typer.Option(help="How to print results.")] = TestsFormat.text,  # noqa: A002 - the option's name
+    format: Annotated[TestsFormat, typer.Option(help="How to print results.")] = TestsFormat.text,
     output: Output = None,
     seconds: Annotated[float, typer.Option(help="How long the tests of one file may take.", min=0.1)] = 60.0,
 ) -> None:

@@ -111,7 +111,7 @@ def _bytes(path: Path) -> bytes:
         raise UnreadableFile(f"{path} cannot be read: {reason}.") from None
 
 
-def _parsed(name: str, raw: bytes, format: Format, at: ValuePath = (), inner: str = "") -> File:  # noqa: A002 - topology's word
+def _parsed(name: str, raw: bytes, format: Format, at: ValuePath = (), inner: str = "") -> File:
     if len(raw) > MAX_BYTES:
         message = f"The file is larger than {MAX_BYTES} bytes. Split it into several files."
         return File(

@@ -133,7 +133,7 @@ async def get_group(
     *,
     org: FromPath[str],
     env: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     access: NamedDependency[Access],
     database: NamedDependency[Database],
     groups: NamedDependency[GroupService],
@@ -156,7 +156,7 @@ async def update_group(
     *,
     org: FromPath[str],
     env: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     data: JSONBody[GroupNew],
     request: AnyRequest,
     access: NamedDependency[Access],
@@ -183,7 +183,7 @@ async def delete_group(
     *,
     org: FromPath[str],
     env: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     request: AnyRequest,
     access: NamedDependency[Access],
     actor: NamedDependency[Actor],
@@ -208,7 +208,7 @@ async def set_group_maintenance(
     *,
     org: FromPath[str],
     env: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     data: JSONBody[MaintenanceNew],
     access: NamedDependency[Access],
     actor: NamedDependency[Actor],
@@ -258,7 +258,7 @@ async def confirm_drift(
     *,
     org: FromPath[str],
     env: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     data: JSONBody[DriftConfirm],
     access: NamedDependency[Access],
     actor: NamedDependency[Actor],

@@ -76,7 +76,7 @@ async def admit_node(
     *,
     org: FromPath[str],
     env: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     access: NamedDependency[Access],
     actor: NamedDependency[Actor],
     database: NamedDependency[Database],
@@ -102,7 +102,7 @@ async def reject_node(
     *,
     org: FromPath[str],
     env: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     access: NamedDependency[Access],
     actor: NamedDependency[Actor],
     database: NamedDependency[Database],
@@ -128,7 +128,7 @@ async def decide_duplicate(
     *,
     org: FromPath[str],
     env: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     data: JSONBody[DuplicateDecision],
     access: NamedDependency[Access],
     actor: NamedDependency[Actor],
@@ -155,7 +155,7 @@ async def set_node_labels(
     *,
     org: FromPath[str],
     env: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     data: JSONBody[LabelsNew],
     request: AnyRequest,
     access: NamedDependency[Access],
@@ -210,7 +210,7 @@ async def set_node_maintenance(
     *,
     org: FromPath[str],
     env: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     data: JSONBody[MaintenanceNew],
     access: NamedDependency[Access],
     actor: NamedDependency[Actor],
@@ -239,7 +239,7 @@ async def decommission_node(
     *,
     org: FromPath[str],
     env: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     data: JSONBody[DecommissionNew],
     request: AnyRequest,
     access: NamedDependency[Access],
@@ -268,7 +268,7 @@ async def cancel_decommission(
     *,
     org: FromPath[str],
     env: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     access: NamedDependency[Access],
     actor: NamedDependency[Actor],
     database: NamedDependency[Database],

@@ -145,7 +145,7 @@ async def get_node(
     *,
     org: FromPath[str],
     env: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     access: NamedDependency[Access],
     database: NamedDependency[Database],
     fleet: NamedDependency[FleetService],
@@ -168,7 +168,7 @@ async def revoke_node(
     *,
     org: FromPath[str],
     env: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     request: AnyRequest,
     access: NamedDependency[Access],
     actor: NamedDependency[Actor],

@@ -49,7 +49,7 @@ async def list_statements(
     *,
     org: FromPath[str],
     env: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     access: NamedDependency[Access],
     database: NamedDependency[Database],
     statements: NamedDependency[StatementService],
@@ -79,7 +79,7 @@ async def restart_pipeline(
     *,
     org: FromPath[str],
     env: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     data: JSONBody[RestartNew],
     access: NamedDependency[Access],
     actor: NamedDependency[Actor],
@@ -109,7 +109,7 @@ async def set_log_level(
     *,
     org: FromPath[str],
     env: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     data: JSONBody[LogLevelNew],
     access: NamedDependency[Access],
     actor: NamedDependency[Actor],

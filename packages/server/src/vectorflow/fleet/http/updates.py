@@ -109,7 +109,7 @@ async def change_update(
     *,
     org: FromPath[str],
     env: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     data: JSONBody[UpdateState],
     access: NamedDependency[Access],
     actor: NamedDependency[Actor],
@@ -133,7 +133,7 @@ async def list_update_nodes(
     *,
     org: FromPath[str],
     env: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     access: NamedDependency[Access],
     database: NamedDependency[Database],
     updates: NamedDependency[UpdateService],

@@ -85,7 +85,7 @@ async def list_engine_schemas(
 async def confirm_engine_schema(
     *,
     org: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     request: AnyRequest,
     organization_id: NamedDependency[UUID],
     actor: NamedDependency[Actor],
@@ -112,7 +112,7 @@ async def confirm_engine_schema(
 async def delete_engine_schema(
     *,
     org: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     request: AnyRequest,
     organization_id: NamedDependency[UUID],
     actor: NamedDependency[Actor],

@@ -113,7 +113,7 @@ async def create_policy_rule(
 async def update_policy_rule(
     *,
     org: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     data: JSONBody[PolicyRuleInput],
     request: AnyRequest,
     organization_id: NamedDependency[UUID],
@@ -141,7 +141,7 @@ async def update_policy_rule(
 async def delete_policy_rule(
     *,
     org: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     request: AnyRequest,
     organization_id: NamedDependency[UUID],
     actor: NamedDependency[Actor],

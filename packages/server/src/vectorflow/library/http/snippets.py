@@ -107,7 +107,7 @@ async def delete_snippet(
     *,
     org: FromPath[str],
     env: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     organization_id: NamedDependency[UUID],
     actor: NamedDependency[Actor],
     database: NamedDependency[Database],

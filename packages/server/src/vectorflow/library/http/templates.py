@@ -111,7 +111,7 @@ async def render(
     *,
     org: FromPath[str],
     env: FromPath[str],
-    id: FromPath[str],  # noqa: A002 - the path's own word
+    id: FromPath[str],
     data: JSONBody[TemplateUse],
     organization_id: NamedDependency[UUID],
     database: NamedDependency[Database],
@@ -165,7 +165,7 @@ async def delete_template(
     *,
     org: FromPath[str],
     env: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     organization_id: NamedDependency[UUID],
     actor: NamedDependency[Actor],
     database: NamedDependency[Database],

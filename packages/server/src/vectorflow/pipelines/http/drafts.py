@@ -142,7 +142,7 @@ async def get_pipeline(
     *,
     org: FromPath[str],
     env: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     access: NamedDependency[Access],
     database: NamedDependency[Database],
     pipelines: NamedDependency[PipelineService],
@@ -167,7 +167,7 @@ async def update_pipeline(
     *,
     org: FromPath[str],
     env: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     data: JSONBody[PipelineDraft],
     request: AnyRequest,
     access: NamedDependency[Access],
@@ -199,7 +199,7 @@ async def delete_pipeline(
     *,
     org: FromPath[str],
     env: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     request: AnyRequest,
     access: NamedDependency[Access],
     actor: NamedDependency[Actor],

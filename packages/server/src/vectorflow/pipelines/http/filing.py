@@ -160,7 +160,7 @@ async def delete_pipeline_filter(
     *,
     org: FromPath[str],
     env: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     access: NamedDependency[Access],
     database: NamedDependency[Database],
     filing: NamedDependency[FilingService],

@@ -39,7 +39,7 @@ async def list_revisions(
     *,
     org: FromPath[str],
     env: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     access: NamedDependency[Access],
     database: NamedDependency[Database],
     pipelines: NamedDependency[PipelineService],
@@ -70,7 +70,7 @@ async def get_revision(
     *,
     org: FromPath[str],
     env: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     number: FromPath[int],
     access: NamedDependency[Access],
     database: NamedDependency[Database],
@@ -95,7 +95,7 @@ async def get_diff(
     *,
     org: FromPath[str],
     env: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     access: NamedDependency[Access],
     database: NamedDependency[Database],
     pipelines: NamedDependency[PipelineService],

@@ -155,7 +155,7 @@ async def create_export(
 async def fetch_export(
     *,
     org: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     access: NamedDependency[Access],
     actor: NamedDependency[Actor],
     organization_life: NamedDependency[LifecycleService],

@@ -173,7 +173,7 @@ async def renew_certificate(
     *,
     org: FromPath[str],
     env: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     data: JSONBody[CertificateGiven],
     request: AnyRequest,
     access: NamedDependency[Access],
@@ -204,7 +204,7 @@ async def list_certificate_versions(
     *,
     org: FromPath[str],
     env: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     access: NamedDependency[Access],
     database: NamedDependency[Database],
     vault: NamedDependency[VaultService],
@@ -240,7 +240,7 @@ async def delete_certificate(
     *,
     org: FromPath[str],
     env: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     request: AnyRequest,
     access: NamedDependency[Access],
     actor: NamedDependency[Actor],

@@ -200,7 +200,7 @@ async def update_secret(
     *,
     org: FromPath[str],
     env: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     data: JSONBody[SecretReplacement],
     request: AnyRequest,
     access: NamedDependency[Access],
@@ -231,7 +231,7 @@ async def update_secret_settings(
     *,
     org: FromPath[str],
     env: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     data: JSONBody[SettingsGiven],
     request: AnyRequest,
     access: NamedDependency[Access],
@@ -261,7 +261,7 @@ async def list_secret_versions(
     *,
     org: FromPath[str],
     env: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     access: NamedDependency[Access],
     database: NamedDependency[Database],
     vault: NamedDependency[VaultService],
@@ -286,7 +286,7 @@ async def delete_secret(
     *,
     org: FromPath[str],
     env: FromPath[str],
-    id: FromPath[UUID],  # noqa: A002 - the path's own word
+    id: FromPath[UUID],
     request: AnyRequest,
     access: NamedDependency[Access],
     actor: NamedDependency[Actor],
