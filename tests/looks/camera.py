@@ -25,6 +25,11 @@ FLAGS = (
 )
 TRIES = 20
 ASKING_SECONDS = 20.0
+QUIET_SECONDS = 0.4
+DRAWN = (
+    "[...document.querySelectorAll('main figure')].every((each) => each.querySelector('canvas, p, table'))"
+)
+"""Charts come late, by a script of their own; until then their place is empty."""
 PROBE = """<body style="font: 13px sans-serif">Where the events go <b>1,204/s</b> <code>split._unmatched</code>
 <p style="border: 1px solid oklch(0.6 0.1 250); border-radius: 6px; width: 90.4px">round</p>
 <svg width="80" height="40"><path d="M0 0 C 40 0 40 40 80 40" stroke="teal" fill="none"/></svg>"""
@@ -57,9 +62,6 @@ def look(page: Page, replay: Replay, view: View, size: str) -> Image.Image:
     page.set_viewport_size({"width": width, "height": height})
     page.goto(replay.address(view.path))
     expect(page.locator("h1")).to_have_count(1, timeout=30_000)
-    expect(page.get_by_role("status", name="Loading")).to_have_count(
-        1 if view.name == "design" else 0, timeout=30_000
-    )
     view.arrange(page)
     until = time.monotonic() + ASKING_SECONDS
     while replay.unasked():
@@ -68,6 +70,13 @@ def look(page: Page, replay: Replay, view: View, size: str) -> Image.Image:
                 f"{view.name} no longer asks for {replay.unasked()}: record the answers anew"
             )
         page.wait_for_timeout(50)
+    # Parts with a script of their own come last, and may ask for more.
+    while replay.quiet_seconds() < QUIET_SECONDS:
+        page.wait_for_timeout(50)
+    expect(page.get_by_role("status", name="Loading")).to_have_count(
+        1 if view.name == "design" else 0, timeout=30_000
+    )
+    page.wait_for_function(DRAWN)
     return settled(page, whole=view.whole)
 
 

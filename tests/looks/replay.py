@@ -3,6 +3,7 @@
 import json
 import re
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
@@ -46,6 +47,7 @@ class Replay:
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         self.missing: set[str] = set()
         self._asked: set[str] = set()
+        self._served = time.monotonic()
 
     def begin(self, view: str) -> str:
         """Answer as was recorded for a view from now on; return the time at which it was."""
@@ -61,6 +63,10 @@ class Replay:
         """Return what was asked for when the view was recorded, and was not yet."""
         return sorted(set(self._view["answers"]) - self._asked)
 
+    def quiet_seconds(self) -> float:
+        """Return for how long nothing was asked for, neither answers nor scripts."""
+        return time.monotonic() - self._served
+
     def answer(self, request: str) -> tuple[int, bytes]:
         """Return status and body."""
         self._asked.add(request)
@@ -72,6 +78,10 @@ class Replay:
             return 404, b'{"title": "Not recorded", "status": 404, "type": "urn:recorded:none", "detail": ""}'
         status, name = known
         return status, json.dumps(self._recording["bodies"][name]).encode()
+
+    def served(self) -> None:
+        """Note that something was asked for and answered."""
+        self._served = time.monotonic()
 
     def start(self) -> None:
         threading.Thread(target=self._server.serve_forever, name="replay", daemon=True).start()
@@ -130,6 +140,7 @@ class Replay:
                 self.send_header("content-length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
+                replay.served()
 
             def log_message(self, *_: object) -> None:
                 """Say nothing."""
