@@ -1,8 +1,8 @@
 import type { ComponentRates, Rates } from '@/api/gen'
 
 const QUIET_SECONDS = 30
-/** So many components are drawn anew in one frame; a large pipeline takes several frames, and none of them is late. */
-const PER_FRAME = 12
+/** So many components are drawn anew in one frame; a large pipeline takes most of a second, and no frame is late. */
+const PER_FRAME = 6
 
 function sameRates(a: ComponentRates, b: ComponentRates): boolean {
   return JSON.stringify(a) === JSON.stringify(b)

@@ -17,10 +17,11 @@ export function timingWords(timing: Timing): string {
 export function ownTime(rates: ComponentRates | undefined): ToldTime | null {
   if (rates === undefined) return null
   const { lag, latency } = rates
-  if (latency !== null) {
+  // An older server leaves out what it does not know.
+  if (latency != null) {
     return { seconds: latency.mean, short: formatShortTime(latency.mean), words: t('Latency with its queue: {timing}', { timing: timingWords(latency) }) }
   }
-  if (lag === null) return null
+  if (lag == null) return null
   const short = t('{time} old', { time: formatShortTime(lag.mean) })
   return { seconds: lag.mean, short, words: t('Age of events when they come in: {timing}', { timing: timingWords(lag) }) }
 }

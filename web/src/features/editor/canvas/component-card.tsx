@@ -4,7 +4,7 @@ import { CircleAlert, Filter, Gauge, LogIn, LogOut, Plus, Radio } from 'lucide-r
 import { memo } from 'react'
 import type { ComponentRates } from '@/api/gen'
 import { useCan } from '@/app/scope'
-import { useComponentRates, useRatesPart } from '@/features/live/rates-context'
+import { useRatesPart } from '@/features/live/rates-context'
 import type { Told } from '@/features/live/times'
 import { bufferFill, ownTime } from '@/features/live/times'
 import { formatRate } from '@/lib/format'
@@ -139,12 +139,13 @@ function Output({ id, port }: { id: string; port: string }) {
 
 /** How long events take here, or how full the buffer is; nothing where the engine does not say. */
 function CardTime({ id, isSink }: { id: string; isSink: boolean }) {
-  const rates = useComponentRates(id)
-  const told: Told | null = isSink ? bufferFill(rates) : ownTime(rates)
-  if (told === null) return null
+  const told = (rates: ComponentRates | undefined): Told | null => (isSink ? bufferFill(rates) : ownTime(rates))
+  const short = useRatesPart(id, (rates) => told(rates)?.short)
+  const words = useRatesPart(id, (rates) => told(rates)?.words)
+  if (short === undefined) return null
   return (
-    <span data-card-time={id} className="shrink-0 text-[11px] text-secondary tabular-nums" title={told.words}>
-      {told.short}
+    <span data-card-time={id} className="shrink-0 text-[11px] text-secondary tabular-nums" title={words}>
+      {short}
     </span>
   )
 }

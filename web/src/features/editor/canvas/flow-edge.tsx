@@ -2,7 +2,9 @@ import type { EdgeProps } from '@xyflow/react'
 import { BaseEdge, EdgeLabelRenderer, getBezierPath } from '@xyflow/react'
 import { Plus } from 'lucide-react'
 import { memo } from 'react'
-import { useComponentRates, useRatesPart } from '@/features/live/rates-context'
+import type { ComponentRates } from '@/api/gen'
+import { useRatesPart } from '@/features/live/rates-context'
+import type { ToldTime } from '@/features/live/times'
 import { ownTime, waitTime } from '@/features/live/times'
 import { formatRate } from '@/lib/format'
 import { t } from '@/lib/i18n'
@@ -79,13 +81,19 @@ function ErrorPart({ path, share, width }: { path: string; share: number; width:
 
 const WORD_TONES = { bad: 'bg-bad-tint text-bad', warn: 'bg-warn-tint text-warn', plain: 'border border-line bg-surface text-secondary' }
 
+/** The time that says most about who receives: the wait for its buffer, or its own. */
+function timeOf(rates: ComponentRates | undefined): ToldTime | null {
+  return waitTime(rates) ?? ownTime(rates)
+}
+
 /** What an edge carries, in figures: it listens by itself, so that new figures do not draw the path anew. */
 function EdgeLabel({ id, source, port, target, x, y, isSelected }: EdgeLabelProps) {
   const rate = useRatesPart(source, (rates) => rates?.outputs[port]?.events_per_second)
-  const receiver = useComponentRates(target)
-  const time = waitTime(receiver) ?? ownTime(receiver)
-  const health = healthOf(receiver)
-  const worst = healthWord(health)
+  const short = useRatesPart(target, (rates) => timeOf(rates)?.short)
+  const words = useRatesPart(target, (rates) => timeOf(rates)?.words)
+  const isLong = useRatesPart(target, (rates) => (timeOf(rates)?.seconds ?? 0) >= LONG)
+  const worst = useRatesPart(target, (rates) => healthWord(healthOf(rates))?.word)
+  const tone = useRatesPart(target, (rates) => healthWord(healthOf(rates))?.tone) ?? 'plain'
   const { canEdit } = useEditor()
   const { addOnEdge } = useCanvasActions()
   return (
@@ -97,23 +105,23 @@ function EdgeLabel({ id, source, port, target, x, y, isSelected }: EdgeLabelProp
         <span
           data-edge-rate={id}
           className="rounded-full border border-line bg-surface px-1.5 text-sm leading-4 tabular-nums"
-          title={[t('{n} events per second', { n: rate }), ...(time === null ? [] : [time.words])].join('\n')}
+          title={[t('{n} events per second', { n: rate }), ...(words === undefined ? [] : [words])].join('\n')}
         >
           {formatRate(rate)}
           <span className="text-[11px] text-secondary">/s</span>
         </span>
       )}
-      {worst !== null && (
-        <span className={`absolute top-full left-1/2 mt-0.5 -translate-x-1/2 rounded-full px-1.5 text-sm leading-4 whitespace-nowrap tabular-nums ${WORD_TONES[worst.tone]}`}>
-          {worst.word}
+      {worst !== undefined && (
+        <span className={`absolute top-full left-1/2 mt-0.5 -translate-x-1/2 rounded-full px-1.5 text-sm leading-4 whitespace-nowrap tabular-nums ${WORD_TONES[tone]}`}>
+          {worst}
         </span>
       )}
-      {worst === null && time !== null && rate !== undefined && rate > 0 && (
+      {worst === undefined && short !== undefined && rate !== undefined && rate > 0 && (
         <span
           data-edge-time={id}
-          className={`absolute top-full left-1/2 mt-0.5 -translate-x-1/2 rounded-full bg-surface px-1 text-[11px] leading-3 whitespace-nowrap text-secondary tabular-nums ${isSelected || time.seconds >= LONG ? '' : 'hidden group-hover/edge:block'}`}
+          className={`absolute top-full left-1/2 mt-0.5 -translate-x-1/2 rounded-full bg-surface px-1 text-[11px] leading-3 whitespace-nowrap text-secondary tabular-nums ${isSelected || isLong ? '' : 'hidden group-hover/edge:block'}`}
         >
-          {time.short}
+          {short}
         </span>
       )}
       {canEdit && (
