@@ -37,7 +37,8 @@ test-web: web
 
 test-e2e: web
 	@$(PY) scripts/browser.py >/dev/null
-	@$(PY) scripts/tests.py tests/e2e -n 2 --dist loadfile
+	@$(PY) scripts/tests.py tests/e2e -m "not alone" -n 2 --dist loadfile
+	@$(PY) scripts/tests.py tests/e2e -m alone
 
 bench: .venv/.ready ## Measure the numbers of the house and print a table
 	@$(PY) bench/run.py

@@ -12,6 +12,8 @@ import pytest
 from tests.e2e.chaos.judge import Evidence, violations
 from tests.e2e.chaos.run import Chaos
 
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(300)]
+
 A, B = ("node", "beside"), ("node", "restart")
 
 

@@ -5,9 +5,13 @@ import time
 import uuid
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.pipelines import create, deploy, lines_to_http
 from tests.e2e.receiver import Receiver
 from tests.e2e.stack import PROGRAMS, Api, Stack, wait_until
+
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(300)]
 
 
 def test_new_processes_deliver_new_lines_offline(

@@ -7,9 +7,13 @@ import subprocess
 import uuid
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.pipelines import component, create, deploy, document, lines_to_http
 from tests.e2e.receiver import Receiver
 from tests.e2e.stack import PROGRAMS, Api, Stack, free_port, wait_until
+
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(300)]
 
 
 def _lines(path: Path, *names: str) -> None:
