@@ -1,6 +1,7 @@
 """`shell.logspool`: batches are numbered once, survive the agent, and what does not fit is counted."""
 
 import gzip
+import shutil
 
 import msgspec
 import pytest
@@ -38,7 +39,7 @@ def test_lines_are_numbered_for_each_source_and_go_on_after_a_restart(tmp_path) 
     assert [(each.pipeline, each.sequence) for each in batch.lines] == [("p1", 1), ("", 1), ("p1", 2)]
     again.done(1)
     assert read(again.oldest()).lines[0].sequence == 3
-    assert read(again.oldest()).spool == batch.spool
+    assert read(again.oldest()).spool != batch.spool
     again.done(2)
     assert again.oldest() is None
     assert read_numbers(spool(tmp_path)) == []
@@ -50,6 +51,33 @@ def read_numbers(made):
         numbers.append(found[0])
         made.done(found[0])
     return numbers
+
+
+def test_what_an_earlier_process_left_is_sent_as_it_was(tmp_path) -> None:
+    for _ in range(3):
+        spool(tmp_path).add([line()], {}, NOW)
+    first, second = spool(tmp_path), spool(tmp_path)
+    for number in (1, 2, 3):
+        assert first.oldest() == second.oldest()
+        assert read(first.oldest()).batch == number
+        first.done(number)
+        second.done(number)
+
+
+def test_two_machines_with_one_disk_never_name_different_lines_alike(tmp_path) -> None:
+    spool(tmp_path / "a").add([line("before")], {}, NOW)
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    named = {}
+    for machine in ("a", "b"):
+        for _ in range(2):
+            made = spool(tmp_path / machine)
+            made.add([line(machine)], {}, NOW)
+        while (found := made.oldest()) is not None:
+            batch = read(found)
+            named.setdefault((batch.spool, batch.batch), set()).add(tuple(batch.lines))
+            made.done(batch.batch)
+    assert len(named) == 5
+    assert all(len(lines) == 1 for lines in named.values())
 
 
 def test_a_batch_without_its_state_is_made_anew(tmp_path) -> None:

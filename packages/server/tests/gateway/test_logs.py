@@ -4,7 +4,9 @@
 
 import asyncio
 import gzip
+import shutil
 import time
+from random import Random
 
 import msgspec
 import psycopg
@@ -13,7 +15,9 @@ import pytest
 from vectorflow.kernel.actor import SYSTEM
 from vectorflow.telemetry.jobs import keep_partitions
 from vectorflow.telemetry.logs.intake import LogIntake
+from vectorflow.telemetry.logs.types import MarkRow
 from vectorflow.tenancy.types import OrganizationRole, TeamRole
+from vectorflow_agent.shell.logspool import LogSpool
 from vectorflow_wire import logs
 
 PASSWORD = "correct horse battery staple"
@@ -64,6 +68,91 @@ async def test_a_batch_is_stored_once_however_often_it_comes(teller, sign_in) ->
     assert [each["text"] for each in found["items"]] == ["four", "line 2", "line 1", "line 0"]
     assert found["items"][0]["node"]["name"] == "node-0"
     assert found["items"][0]["pipeline"] is None
+
+
+async def test_two_machines_with_one_disk_lose_no_line_and_none_is_stored_twice(
+    teller, world, sign_in, tmp_path
+) -> None:
+    first = LogSpool(tmp_path / "first")
+    first.load()
+    first.add([teller.line("both have it")], {}, now_ms())
+    shutil.copytree(tmp_path / "first", tmp_path / "copy")
+    random, told = Random(4), {"both have it"}
+    for round_ in range(12):
+        for machine in random.sample(["first", "copy"], 2):
+            spool = LogSpool(tmp_path / machine)
+            spool.load()  # each time as after a restart
+            for number in range(random.randint(1, 3)):
+                text = f"{machine} {round_} {number}"
+                spool.add([teller.line(text)], {}, now_ms())
+                told.add(text)
+            for _ in range(random.randint(0, 4)):
+                if (found := spool.oldest()) is None:
+                    break
+                number, zipped = found
+                answer = await teller.agent.call(
+                    "POST", logs.LOGS_PATH, content=zipped, headers={"content-encoding": "gzip"}
+                )
+                assert answer.json() == {"accepted": number}
+                if random.random() < 0.6:  # else the answer was lost
+                    spool.done(number)
+    for machine in ("first", "copy"):
+        spool = LogSpool(tmp_path / machine)
+        spool.load()
+        while (found := spool.oldest()) is not None:
+            await teller.agent.call(
+                "POST", logs.LOGS_PATH, content=found[1], headers={"content-encoding": "gzip"}
+            )
+            spool.done(found[0])
+    found = await listed(await sign_in("owner"), "limit=200")
+    texts = [each["text"] for each in found["items"]]
+    assert len(texts) == len(told) > 40
+    assert set(texts) == told
+
+
+async def test_spools_that_were_left_long_ago_are_forgotten(world) -> None:
+    agent = (await world.agents(1))[0]
+    for name in ("a", "b"):
+        teller = Teller(agent, name)
+        await teller.send(teller.line())
+    async with world.scoped() as txn:
+        assert await txn.value("select array_agg(spool) from log_spools") == ["a"]
+        await txn.execute(
+            "update log_spools set left_at = now() - interval '3 days' where organization_id = %(organization_id)s"
+        )
+    again = Teller(agent, "c")
+    await again.send(again.line())
+    async with world.scoped() as txn:
+        assert await txn.value("select array_agg(spool) from log_spools") == ["b"]
+
+
+async def test_a_gateway_of_the_version_before_and_this_one_store_in_turns(world, sign_in) -> None:
+    agent = (await world.agents(1))[0]
+    one, two = Teller(agent, "one"), Teller(agent, "two")
+    await one.send(one.line("1"))
+    async with world.scoped() as txn:  # what that version said, word for word
+        nodes = {"nodes": [agent.node_id]}
+        await txn.execute(
+            """insert into log_marks (organization_id, node_id, spool, batch)
+            select %(organization_id)s, node_id, '', 0 from unnest(%(nodes)s::uuid[]) as node_id
+            on conflict do nothing""",
+            nodes,
+        )
+        rows = """select node_id, spool, batch from log_marks
+            where organization_id = %(organization_id)s and node_id = any(%(nodes)s)
+            order by node_id for update"""
+        assert await txn.rows(MarkRow, rows, nodes) == [MarkRow(agent.node_id, "one", 1)]
+        await txn.execute(
+            """update log_marks m set spool = u.spool, batch = u.batch
+            from unnest(%(nodes)s::uuid[], %(spools)s::text[], %(batches)s::bigint[])
+                as u (node_id, spool, batch)
+            where m.organization_id = %(organization_id)s and m.node_id = u.node_id""",
+            nodes | {"spools": ["one"], "batches": [2]},
+        )
+    await one.send(one.line("stored there"), batch=2)
+    await two.send(two.line("2"), batch=1)
+    found = await listed(await sign_in("owner"))
+    assert [each["text"] for each in found["items"]] == ["2", "1"]
 
 
 async def test_lines_are_found_by_what_they_are_about(teller, world, sign_in) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from vectorflow.fleet.errors import AgentRequestInvalid
 from vectorflow.fleet.types import NodeAuthority
 from vectorflow.kernel.ids import new_id
-from vectorflow.telemetry.logs.intake import unstored
+from vectorflow.telemetry.logs.intake import turned, unstored
 from vectorflow.telemetry.logs.reading import read_batch
 from vectorflow.telemetry.logs.service import first_id
 from vectorflow.telemetry.logs.types import Level, MarkRow
@@ -111,6 +111,23 @@ def test_a_batch_counts_once_and_a_new_spool_begins_again() -> None:
     assert [each.batch for each in fresh] == [1]
     assert marks == [MarkRow(node, "b2", 1)]
     assert unstored([again[1]], [MarkRow(node, "a1", 5)]) == ([], [])
+
+
+def test_spools_of_one_node_are_counted_apart_and_one_of_them_is_the_current() -> None:
+    node = NODE.node_id
+    marks = [MarkRow(node, "a1", 7), MarkRow(node, "b2", 3)]
+    sent = [
+        read(line(), spool=spool, batch=batch) for spool, batch in (("a1", 7), ("b2", 4), ("b2", 3), ("c", 1))
+    ]
+    fresh, newest = unstored(sent, marks)
+    assert [(each.spool, each.batch) for each in fresh] == [("b2", 4), ("c", 1)]
+    now, left = turned(marks[:1], newest)
+    assert len(now) == 1
+    assert {*now, *left} == {MarkRow(node, "a1", 7), MarkRow(node, "b2", 4), MarkRow(node, "c", 1)}
+    _, newest = unstored([*sent, read(line(), batch=8)], marks)
+    now, left = turned(marks[:1], newest)
+    assert (now, left) == ([MarkRow(node, "a1", 8)], [MarkRow(node, "b2", 4), MarkRow(node, "c", 1)])
+    assert turned([MarkRow(node, "", 0)], [MarkRow(node, "a1", 1)]) == ([MarkRow(node, "a1", 1)], [])
 
 
 def test_an_id_of_a_moment_parts_what_came_before_from_what_came_after() -> None:

@@ -1,8 +1,9 @@
 """The body of `POST /agent/v1/logs`: numbered batches of log lines, compressed with gzip.
 
 A node numbers its batches from 1 and sends them in order; a batch that was acknowledged is never stored
-again. `spool` is a random name that the agent gives its spool: when the spool is made anew, numbers begin
-again under another name. A line is numbered within its source, so that a gap can be seen; lines that were
+again. `spool` is a random name that each process of the agent gives to the batches that it makes (older agents
+keep one for as long as the spool's folder lives): a number is given once under a name, also when two machines
+speak as one node. A line is numbered within its source, so that a gap can be seen; lines that were
 not sent are counted by a line of their own with `dropped`.
 """
 

@@ -2,6 +2,9 @@
 
 The spool is bounded in size and age; what goes over is counted. Numbers of batches and lines, and how far each
 log was read, are written down after the batch: a batch that an agent left without that is made anew from the logs.
+
+Each agent process numbers on, but under a random name of its own. So two machines that speak as one node (a copied
+disk) never give one name and number to different lines, and what a process left is sent as it was.
 """
 
 import contextlib
@@ -28,7 +31,8 @@ UNWRITTEN: Final = "the node's disk could not be written"
 
 
 class _State(msgspec.Struct):
-    spool: str
+    spool: str = ""
+    """The name that the newest batch was made under; an older agent goes on under it."""
     batch: int = 0
     sequences: dict[str, int] = {}
     offsets: dict[str, int] = {}
@@ -48,7 +52,8 @@ class LogSpool:
     def __init__(self, path: Path, *, most_bytes: int = MOST_BYTES, oldest_ms: int = OLDEST_MS) -> None:
         self._path = path
         self._most_bytes, self._oldest_ms = most_bytes, oldest_ms
-        self._state = _State("")
+        self._state = _State()
+        self._name = secrets.token_hex(8)
         self._waiting: dict[int, _Waiting] = {}
         self._failing = False
         self._lock = threading.RLock()  # collecting and sending are different threads
@@ -69,14 +74,13 @@ class LogSpool:
         try:
             self._state = msgspec.json.decode(stored or b"", type=_State)
         except msgspec.MsgspecError:
-            # Numbers of a spool that is not known any more must not be given again under its name.
-            self._state = _State(secrets.token_hex(8))
+            self._state = _State()
         for path in sorted(self._path.glob("*.gz")):
             try:
                 batch = msgspec.json.decode(gzip.decompress(path.read_bytes()), type=LogBatch)
             except (OSError, EOFError, ValueError, msgspec.MsgspecError):
                 batch = None
-            if batch is None or batch.spool != self._state.spool or batch.batch > self._state.batch:
+            if batch is None or batch.batch > self._state.batch:
                 path.unlink(missing_ok=True)
                 continue
             self._waiting[batch.batch] = _waiting(path, batch)
@@ -85,6 +89,7 @@ class LogSpool:
         """Number lines and keep them as a batch; without room on the disk they are counted as dropped."""
         state = msgspec.structs.replace(
             self._state,
+            spool=self._name,
             batch=self._state.batch + 1,
             sequences=dict(self._state.sequences),
             offsets=dict(offsets),
@@ -93,7 +98,7 @@ class LogSpool:
         for line in lines:
             sequence = state.sequences[line.pipeline] = state.sequences.get(line.pipeline, 0) + 1
             numbered.append(msgspec.structs.replace(line, sequence=sequence))
-        batch = LogBatch(spool=state.spool, batch=state.batch, lines=tuple(numbered))
+        batch = LogBatch(spool=self._name, batch=state.batch, lines=tuple(numbered))
         path = self._path / f"{batch.batch:012d}.gz"
         try:
             write_atomic(path, batch_zipped(batch), sync=False)

@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Final
+from uuid import UUID
 
 from vectorflow.fleet.types import NodeAuthority
 from vectorflow.kernel.clock import Clock
@@ -15,6 +17,8 @@ from vectorflow.telemetry.logs.types import LOGS_TOPIC, MarkRow, TakenBatch
 from vectorflow_wire.logs import LogsAnswer
 
 _MOST_WAITING_BYTES: Final = 64 * 2**20
+SPOOLS_KEPT: Final = timedelta(days=2)
+"""Longer than an agent keeps a batch that it could not send."""
 _READ_IN_LOOP_BYTES: Final = 16 * 1024
 
 
@@ -54,8 +58,12 @@ class LogIntake:
         await self._commits.close()
 
     async def _write(self, txn: Transaction, batches: Sequence[TakenBatch]) -> None:
-        marks = await store.mark_lock(txn, [each.node_id for each in batches])
-        fresh, newest = unstored(batches, marks)
+        current = await store.mark_lock(txn, [each.node_id for each in batches])
+        spools = {mark.node_id: mark.spool for mark in current}
+        # Another spool than the last one: the agent was started again, or two machines speak as this node.
+        others = {(each.node_id, each.spool) for each in batches if each.spool != spools[each.node_id]}
+        left = await store.mark_list_left(txn, sorted(others)) if others else []
+        fresh, newest = unstored(batches, [*current, *left])
         if not fresh:
             return
         size = sum(each.size for each in fresh)
@@ -63,7 +71,10 @@ class LogIntake:
         if used - size >= self._quota_bytes:
             self.refused_batches += len(fresh)
             raise LogQuotaReached(headers={"Retry-After": "300"})
-        await store.mark_set(txn, newest)
+        set_now, leave = turned(current, newest)
+        await store.mark_set(txn, set_now)
+        if leave:
+            await store.mark_leave(txn, leave, SPOOLS_KEPT)
         await store.line_insert(txn, fresh)
         for environment_id in sorted({each.environment_id for each in fresh}):
             txn.hint(LOGS_TOPIC, {"environment_id": environment_id})
@@ -77,13 +88,28 @@ class LogIntake:
 def unstored(
     batches: Sequence[TakenBatch], marks: Sequence[MarkRow]
 ) -> tuple[list[TakenBatch], list[MarkRow]]:
-    """Return the batches that are not stored yet, each once and in order, and the marks after them."""
-    stored = {mark.node_id: mark for mark in marks}
-    fresh: list[TakenBatch] = []
+    """Return the batches that are not stored yet, each once and in order, and the marks of their spools after them."""
+    stored = {(mark.node_id, mark.spool): mark.batch for mark in marks}
+    fresh: dict[tuple[UUID, str], list[TakenBatch]] = {}
     for batch in sorted(batches, key=lambda each: (each.node_id, each.batch)):
-        mark = stored[batch.node_id]
-        if mark.spool == batch.spool and batch.batch <= mark.batch:
-            continue
-        stored[batch.node_id] = MarkRow(batch.node_id, batch.spool, batch.batch)
-        fresh.append(batch)
-    return fresh, [stored[node_id] for node_id in sorted({each.node_id for each in fresh})]
+        key = (batch.node_id, batch.spool)
+        if batch.batch > stored.get(key, 0):
+            stored[key] = batch.batch
+            fresh.setdefault(key, []).append(batch)
+    newest = [MarkRow(*key, stored[key]) for key in sorted(fresh)]
+    return [batch for key in sorted(fresh) for batch in fresh[key]], newest
+
+
+def turned(current: Sequence[MarkRow], newest: Sequence[MarkRow]) -> tuple[list[MarkRow], list[MarkRow]]:
+    """Return the marks of the spools that nodes send from now, one a node, and those of the spools that they left."""
+    before = {mark.node_id: mark for mark in current}
+    now = {mark.node_id: mark for mark in newest}
+    # A spool that goes on stays the current one: of two machines that speak as one node either may be.
+    now |= {mark.node_id: mark for mark in newest if mark.spool == before[mark.node_id].spool}
+    left = [mark for mark in newest if now[mark.node_id] != mark]
+    left += [
+        mark
+        for mark in current
+        if mark.spool and mark.node_id in now and now[mark.node_id].spool != mark.spool
+    ]
+    return [now[node_id] for node_id in sorted(now)], left

@@ -12,7 +12,10 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 async def mark_lock(txn: Transaction, node_ids: Sequence[UUID]) -> list[MarkRow]:
-    """Return the last stored batch of nodes (0 for a new one), and keep others from storing until commit."""
+    """Return the last stored batch of nodes (0 for a new one), and keep others from storing until commit.
+
+    It is of the spool that the node sent from last.
+    """
     nodes = sorted(set(node_ids))
     await txn.execute(
         """insert into log_marks (organization_id, node_id, spool, batch)
@@ -29,17 +32,41 @@ async def mark_lock(txn: Transaction, node_ids: Sequence[UUID]) -> list[MarkRow]
     )
 
 
+async def mark_list_left(txn: Transaction, asked: Sequence[tuple[UUID, str]]) -> list[MarkRow]:
+    """Return the last stored batch of spools, by node and name, that their nodes had sent from before."""
+    return await txn.rows(
+        MarkRow,
+        """select s.node_id, s.spool, s.batch
+        from unnest(%(nodes)s::uuid[], %(spools)s::text[]) as u (node_id, spool)
+        join log_spools s on s.organization_id = %(organization_id)s and s.node_id = u.node_id
+            and s.spool = u.spool""",
+        {"nodes": [node_id for node_id, _ in asked], "spools": [spool for _, spool in asked]},
+    )
+
+
+async def mark_leave(txn: Transaction, marks: Sequence[MarkRow], kept: timedelta) -> None:
+    """Note how far spools are stored that their nodes do not send from at the moment; forget those left for long."""
+    await txn.execute(
+        """delete from log_spools where organization_id = %(organization_id)s and node_id = any(%(nodes)s)
+            and left_at < now() - %(kept)s::interval""",
+        {"nodes": [each.node_id for each in marks], "kept": kept},
+    )
+    await txn.execute(
+        """insert into log_spools (organization_id, node_id, spool, batch)
+        select %(organization_id)s, node_id, spool, batch
+        from unnest(%(nodes)s::uuid[], %(spools)s::text[], %(batches)s::bigint[]) as u (node_id, spool, batch)
+        on conflict (organization_id, node_id, spool) do update set batch = excluded.batch, left_at = now()""",
+        _columns(marks),
+    )
+
+
 async def mark_set(txn: Transaction, marks: Sequence[MarkRow]) -> None:
-    """Note the batches that are stored now."""
+    """Note the batches that are stored now, of the spools that nodes send from."""
     await txn.execute(
         """update log_marks m set spool = u.spool, batch = u.batch
         from unnest(%(nodes)s::uuid[], %(spools)s::text[], %(batches)s::bigint[]) as u (node_id, spool, batch)
         where m.organization_id = %(organization_id)s and m.node_id = u.node_id""",
-        {
-            "nodes": [each.node_id for each in marks],
-            "spools": [each.spool for each in marks],
-            "batches": [each.batch for each in marks],
-        },
+        _columns(marks),
     )
 
 
@@ -147,6 +174,14 @@ async def logs_upkeep(txn: Transaction, *, days_ahead: int, days_kept: int) -> i
         "select vf.logs_upkeep(%(ahead)s, %(kept)s)", {"ahead": days_ahead, "kept": days_kept}
     )
     return int(changed)
+
+
+def _columns(marks: Sequence[MarkRow]) -> dict[str, object]:
+    return {
+        "nodes": [each.node_id for each in marks],
+        "spools": [each.spool for each in marks],
+        "batches": [each.batch for each in marks],
+    }
 
 
 def _wanted(environment_id: UUID, wanted: LogFilter) -> dict[str, object]:

@@ -50,7 +50,7 @@ class TakenBatch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MarkRow(msgspec.Struct, frozen=True):
-    """The batch of a node that was stored last."""
+    """The batch that was stored last of a spool of a node."""
 
     node_id: UUID
     spool: str
