@@ -2273,6 +2273,16 @@ export type Snippet = {
         [key: string]: unknown;
     } | null;
     updated_by?: string | null;
+    etag?: string | null;
+};
+
+/**
+ * SnippetInput
+ */
+export type SnippetInput = {
+    name: string;
+    program: string;
+    summary?: string;
 };
 
 /**
@@ -2280,15 +2290,6 @@ export type Snippet = {
  */
 export type SnippetList = {
     items: Array<Snippet>;
-};
-
-/**
- * SnippetNew
- */
-export type SnippetNew = {
-    name: string;
-    program: string;
-    summary?: string;
 };
 
 /**
@@ -4683,7 +4684,7 @@ export type ListSnippetsResponses = {
 export type ListSnippetsResponse = ListSnippetsResponses[keyof ListSnippetsResponses];
 
 export type CreateSnippetData = {
-    body: SnippetNew;
+    body: SnippetInput;
     path: {
         org: string;
         env: string;
@@ -4738,6 +4739,35 @@ export type DeleteSnippetResponses = {
 };
 
 export type DeleteSnippetResponse = DeleteSnippetResponses[keyof DeleteSnippetResponses];
+
+export type UpdateSnippetData = {
+    body: SnippetInput;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/snippets/{id}';
+};
+
+export type UpdateSnippetErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type UpdateSnippetError = UpdateSnippetErrors[keyof UpdateSnippetErrors];
+
+export type UpdateSnippetResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: Snippet;
+};
+
+export type UpdateSnippetResponse = UpdateSnippetResponses[keyof UpdateSnippetResponses];
 
 export type ListPipelinesData = {
     body?: never;

@@ -1,16 +1,16 @@
 import { useQuery } from '@tanstack/react-query'
 import { FlaskConical } from 'lucide-react'
 import { lazy, Suspense, useEffect, useMemo, useRef, useState } from 'react'
-import type { ProgramDiagnostic, VrlFunctionHelp } from '@/api/gen'
-import { checkProgram } from '@/api/gen'
+import type { VrlFunctionHelp } from '@/api/gen'
 import { listVrlFunctionsOptions } from '@/api/gen/@tanstack/react-query.gen'
-import { useScope } from '@/app/scope'
 import type { ControlProps } from '@/features/forms/option-field'
 import { t } from '@/lib/i18n'
 import { Button } from '@/ui/button'
 import type { CodeHandle } from '@/ui/code-editor'
 import { CodeEditor } from '@/ui/code-editor'
 import { vrlAssist } from './assist'
+import type { ProgramKind } from './diagnostics'
+import { useDiagnostics } from './diagnostics'
 import { pathsOf } from './fields'
 import { SnippetButton } from './snippet-button'
 import { useSamples } from './samples'
@@ -18,29 +18,7 @@ import { useSamples } from './samples'
 // Few programs are tried on events, and the dialog brings the comparison with it.
 const TryDialog = lazy(async () => ({ default: (await import('./try-dialog')).TryDialog }))
 
-export type ProgramKind = 'program' | 'condition'
-
-const PAUSE_MS = 200
 const NONE: readonly VrlFunctionHelp[] = []
-
-/** What the compiler says about a program, shortly after it was changed. */
-export function useDiagnostics(program: string, kind: ProgramKind, enabled: boolean): readonly ProgramDiagnostic[] {
-  const { org, env } = useScope()
-  const [settled, setSettled] = useState(program)
-  useEffect(() => {
-    const timer = setTimeout(() => setSettled(program), PAUSE_MS)
-    return () => clearTimeout(timer)
-  }, [program])
-  const check = useQuery({
-    queryKey: ['program', org, env, kind, settled],
-    enabled: enabled && settled.trim() !== '',
-    queryFn: async ({ signal }) => (await checkProgram({ path: { org, env }, body: { program: settled, kind }, signal, throwOnError: true })).data.diagnostics,
-    staleTime: Infinity,
-    gcTime: 60_000,
-    retry: false,
-  })
-  return settled === program ? (check.data ?? []) : []
-}
 
 /** What the assistance looks at; it changes under an editor that stays. */
 class Sources {

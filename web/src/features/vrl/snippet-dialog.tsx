@@ -1,17 +1,18 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { Trash2 } from 'lucide-react'
+import { Pencil, Trash2 } from 'lucide-react'
 import { useState } from 'react'
 import type { Snippet } from '@/api/gen'
-import { createSnippet, deleteSnippet } from '@/api/gen'
+import { deleteSnippet } from '@/api/gen'
 import { listSnippetsOptions, listSnippetsQueryKey } from '@/api/gen/@tanstack/react-query.gen'
 import { useCan, useScope } from '@/app/scope'
 import { t } from '@/lib/i18n'
 import { Button, IconButton } from '@/ui/button'
 import { Dialog } from '@/ui/dialog'
-import { SearchField, TextField } from '@/ui/field'
+import { SearchField } from '@/ui/field'
 import { InlineError, LoadingState } from '@/ui/states'
 import { notifyError } from '@/ui/toast'
 import { EventChange } from './event-change'
+import { SnippetForm } from './snippet-form'
 
 type SnippetDialogProps = { program: string; onInsert: (text: string) => void; onClose: () => void }
 
@@ -37,7 +38,7 @@ export function SnippetDialog({ program, onInsert, onClose }: SnippetDialogProps
   )
   return (
     <Dialog title={t('Snippets')} isOpen onClose={onClose} width="wide" footer={footer}>
-      {isKeeping && <KeepForm program={program} onDone={() => setKeeping(false)} />}
+      {isKeeping && <SnippetForm program={program} onDone={() => setKeeping(false)} />}
       <SearchField label={t('Search snippets')} className="my-2" value={query} onChange={setQuery} autoFocus />
       {list.isPending && <LoadingState />}
       {list.error !== null && <InlineError error={list.error} />}
@@ -57,6 +58,17 @@ export function SnippetDialog({ program, onInsert, onClose }: SnippetDialogProps
 }
 
 function Entry({ snippet, onInsert }: { snippet: Snippet; onInsert: (text: string) => void }) {
+  const can = useCan()
+  // Null before the first time, so that the focus goes back to the pencil only where the form was opened from it.
+  const [isChanging, setChanging] = useState<boolean | null>(null)
+  if (isChanging === true) {
+    return (
+      <li className="flex border-t py-2 first:border-t-0">
+        <SnippetForm snippet={snippet} onDone={() => setChanging(false)} />
+      </li>
+    )
+  }
+  const isOwn = snippet.category === 'own' && can('library.edit')
   return (
     <li className="flex items-start gap-2 border-t py-2 first:border-t-0">
       <details className="min-w-0 flex-1">
@@ -70,7 +82,14 @@ function Entry({ snippet, onInsert }: { snippet: Snippet; onInsert: (text: strin
           </div>
         )}
       </details>
-      {snippet.category === 'own' && <DeleteButton snippet={snippet} />}
+      {isOwn && (
+        <>
+          <IconButton autoFocus={isChanging === false} label={t('Change {name}', { name: snippet.title })} onPress={() => setChanging(true)}>
+            <Pencil aria-hidden size={14} />
+          </IconButton>
+          <DeleteButton snippet={snippet} />
+        </>
+      )}
       <Button aria-label={t('Insert {title}', { title: snippet.title })} onPress={() => onInsert(snippet.program)}>
         {t('Insert')}
       </Button>
@@ -81,45 +100,15 @@ function Entry({ snippet, onInsert }: { snippet: Snippet; onInsert: (text: strin
 function DeleteButton({ snippet }: { snippet: Snippet }) {
   const { org, env } = useScope()
   const path = { org, env }
-  const can = useCan()
   const queryClient = useQueryClient()
   const remove = useMutation({
-    mutationFn: () => deleteSnippet({ path: { ...path, id: snippet.id }, throwOnError: true }),
+    mutationFn: () => deleteSnippet({ path: { ...path, id: snippet.id }, headers: { 'If-Match': snippet.etag ?? '' }, throwOnError: true }),
     onSuccess: () => queryClient.invalidateQueries({ queryKey: listSnippetsQueryKey({ path }) }),
     onError: notifyError,
   })
-  if (!can('library.edit')) return null
   return (
     <IconButton label={t('Delete {title}', { title: snippet.title })} isDisabled={remove.isPending} onPress={() => remove.mutate()}>
       <Trash2 aria-hidden size={14} />
     </IconButton>
-  )
-}
-
-function KeepForm({ program, onDone }: { program: string; onDone: () => void }) {
-  const { org, env } = useScope()
-  const path = { org, env }
-  const queryClient = useQueryClient()
-  const [name, setName] = useState('')
-  const [summary, setSummary] = useState('')
-  const keep = useMutation({
-    mutationFn: () => createSnippet({ path, body: { name: name.trim(), summary, program }, throwOnError: true }),
-    onSuccess: async () => {
-      await queryClient.invalidateQueries({ queryKey: listSnippetsQueryKey({ path }) })
-      onDone()
-    },
-  })
-  return (
-    <div className="flex flex-col gap-2 rounded-md border p-3">
-      <TextField label={t('Name')} value={name} onChange={setName} maxLength={100} autoFocus />
-      <TextField label={t('What it does')} value={summary} onChange={setSummary} maxLength={500} />
-      {keep.error !== null && <InlineError error={keep.error} />}
-      <div className="flex gap-2">
-        <Button variant="primary" isDisabled={name.trim() === '' || keep.isPending} onPress={() => keep.mutate()}>
-          {t('Keep')}
-        </Button>
-        <Button onPress={onDone}>{t('Cancel')}</Button>
-      </div>
-    </div>
   )
 }

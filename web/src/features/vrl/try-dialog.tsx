@@ -14,8 +14,9 @@ import { InlineError } from '@/ui/states'
 import { EventChange } from './event-change'
 import type { Event } from './fields'
 import { pathsOf } from './fields'
-import type { ProgramKind } from './program-control'
-import { useDiagnostics, useVrlAssist } from './program-control'
+import type { ProgramKind } from './diagnostics'
+import { useDiagnostics } from './diagnostics'
+import { useVrlAssist } from './program-control'
 import { useSamples } from './samples'
 
 const PAUSE_MS = 350

@@ -62,6 +62,7 @@ class AuditAction(StrEnum):
     TEMPLATE_CREATED = "template.created"
     TEMPLATE_DELETED = "template.deleted"
     SNIPPET_CREATED = "snippet.created"
+    SNIPPET_UPDATED = "snippet.updated"
     SNIPPET_DELETED = "snippet.deleted"
     ENGINE_SCHEMA_RECEIVED = "engine-schema.received"
     ENGINE_SCHEMA_CONFIRMED = "engine-schema.confirmed"

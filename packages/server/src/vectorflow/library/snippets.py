@@ -17,31 +17,51 @@ _MOST_SUMMARY = 500
 
 
 class SnippetService:
-    """Keeps, lists and deletes an organisation's own snippets."""
+    """Keeps, lists, changes and deletes an organisation's own snippets."""
 
     async def own(self, txn: Transaction) -> list[SnippetRow]:
         """Return the organisation's snippets, by name."""
         return await store.snippet_list(txn, limit=MOST_SNIPPETS)
 
+    async def for_change(self, txn: Transaction, snippet_id: UUID) -> SnippetRow:
+        """Return a snippet and hold it until the transaction ends. Raises `SnippetNotFound`."""
+        row = await store.snippet_lock(txn, snippet_id)
+        if row is None:
+            raise SnippetNotFound
+        return row
+
     async def keep(self, txn: Transaction, actor: Actor, new: NewSnippet) -> SnippetRow:
         """Keep a snippet. Raises `SnippetInvalid`, `SnippetNameTaken` or `TooManySnippets`."""
-        problems = list(_problems(new.name, new.summary, new.program))
-        if problems:
-            raise SnippetInvalid(errors=problems)
+        _judge(new)
         if await store.snippet_count(txn) >= MOST_SNIPPETS:
             raise TooManySnippets
         row = await store.snippet_insert(txn, new_id(), new, actor.name)
         if row is None:
             raise SnippetNameTaken
-        await _tell(txn, AuditAction.SNIPPET_CREATED, actor, row)
+        await _tell(txn, AuditAction.SNIPPET_CREATED, actor, None, row)
         return row
 
-    async def delete(self, txn: Transaction, actor: Actor, snippet_id: UUID) -> None:
-        """Delete a snippet. Raises `SnippetNotFound`."""
-        row = await store.snippet_delete(txn, snippet_id)
-        if row is None:
+    async def update(self, txn: Transaction, actor: Actor, row: SnippetRow, new: NewSnippet) -> SnippetRow:
+        """Change a snippet that `for_change` returned. Raises `SnippetInvalid` or `SnippetNameTaken`."""
+        _judge(new)
+        if await store.snippet_name_taken(txn, new.name, row.id):
+            raise SnippetNameTaken
+        newer = await store.snippet_update(txn, row.id, new, actor.name)
+        if newer is None:  # it is held
             raise SnippetNotFound
-        await _tell(txn, AuditAction.SNIPPET_DELETED, actor, row)
+        await _tell(txn, AuditAction.SNIPPET_UPDATED, actor, row, newer)
+        return newer
+
+    async def delete(self, txn: Transaction, actor: Actor, row: SnippetRow) -> None:
+        """Delete a snippet that `for_change` returned."""
+        await store.snippet_delete(txn, row.id)
+        await _tell(txn, AuditAction.SNIPPET_DELETED, actor, row, None)
+
+
+def _judge(new: NewSnippet) -> None:
+    problems = _problems(new.name, new.summary, new.program)
+    if problems:
+        raise SnippetInvalid(errors=problems)
 
 
 def _problems(name: str, summary: str, program: str) -> list[FieldError]:
@@ -56,7 +76,15 @@ def _problems(name: str, summary: str, program: str) -> list[FieldError]:
     return found
 
 
-async def _tell(txn: Transaction, action: AuditAction, actor: Actor, row: SnippetRow) -> None:
+async def _tell(
+    txn: Transaction,
+    action: AuditAction,
+    actor: Actor,
+    before: SnippetRow | None,
+    after: SnippetRow | None,
+) -> None:
+    row = after or before
+    assert row is not None  # noqa: S101 - one of them is given
     await txn.audit(
         AuditEntry(
             action=action,
@@ -64,5 +92,11 @@ async def _tell(txn: Transaction, action: AuditAction, actor: Actor, row: Snippe
             object_type="snippet",
             object_id=str(row.id),
             summary=f"The snippet {row.name} was {action.rpartition('.')[2]}.",
+            before=_audited(before),
+            after=_audited(after),
         )
     )
+
+
+def _audited(row: SnippetRow | None) -> dict[str, object] | None:
+    return None if row is None else {"name": row.name, "summary": row.summary}

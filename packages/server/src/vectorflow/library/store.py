@@ -328,7 +328,7 @@ async def snippet_list(txn: Transaction, *, limit: int) -> list[SnippetRow]:
     """Return snippets by name."""
     return await txn.rows(
         SnippetRow,
-        """select id, name, summary, program, updated_by from vrl_snippets
+        """select id, name, summary, program, version, updated_by from vrl_snippets
         where organization_id = %(organization_id)s order by name limit %(limit)s""",
         {"limit": limit},
     )
@@ -350,17 +350,50 @@ async def snippet_insert(
         """insert into vrl_snippets (organization_id, id, name, summary, program, updated_by)
         values (%(organization_id)s, %(id)s, %(name)s, %(summary)s, %(program)s, %(by)s)
         on conflict (organization_id, name) do nothing
-        returning id, name, summary, program, updated_by""",
+        returning id, name, summary, program, version, updated_by""",
         {"id": snippet_id, "by": by[:200], **msgspec.structs.asdict(snippet)},
     )
 
 
-async def snippet_delete(txn: Transaction, snippet_id: UUID) -> SnippetRow | None:
-    """Remove a snippet and return what it was."""
+async def snippet_lock(txn: Transaction, snippet_id: UUID) -> SnippetRow | None:
+    """Return a snippet, holding its row until the transaction ends."""
     return await txn.row(
         SnippetRow,
-        """delete from vrl_snippets where organization_id = %(organization_id)s and id = %(id)s
-        returning id, name, summary, program, updated_by""",
+        """select id, name, summary, program, version, updated_by from vrl_snippets
+        where organization_id = %(organization_id)s and id = %(id)s for update""",
+        {"id": snippet_id},
+    )
+
+
+async def snippet_name_taken(txn: Transaction, name: str, but: UUID) -> bool:
+    """Tell whether another snippet has this name."""
+    return bool(
+        await txn.value(
+            """select exists(select from vrl_snippets
+            where organization_id = %(organization_id)s and name = %(name)s and id <> %(but)s)""",
+            {"name": name, "but": but},
+        )
+    )
+
+
+async def snippet_update(
+    txn: Transaction, snippet_id: UUID, snippet: NewSnippet, by: str
+) -> SnippetRow | None:
+    """Store a snippet as its next version."""
+    return await txn.row(
+        SnippetRow,
+        """update vrl_snippets set name = %(name)s, summary = %(summary)s, program = %(program)s,
+            version = version + 1, updated_at = now(), updated_by = %(by)s
+        where organization_id = %(organization_id)s and id = %(id)s
+        returning id, name, summary, program, version, updated_by""",
+        {"id": snippet_id, "by": by[:200], **msgspec.structs.asdict(snippet)},
+    )
+
+
+async def snippet_delete(txn: Transaction, snippet_id: UUID) -> None:
+    """Remove a snippet."""
+    await txn.execute(
+        "delete from vrl_snippets where organization_id = %(organization_id)s and id = %(id)s",
         {"id": snippet_id},
     )
 

@@ -110,7 +110,7 @@ class KeptTemplate(msgspec.Struct, frozen=True):
 
 
 class NewSnippet(msgspec.Struct, frozen=True):
-    """A piece of VRL to be kept."""
+    """A piece of VRL as it is to be kept."""
 
     name: str
     summary: str
@@ -124,4 +124,5 @@ class SnippetRow(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     summary: str
     program: str
+    version: int
     updated_by: str

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from litestar import Response, delete, get, post
+from litestar import Response, delete, get, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
@@ -14,6 +14,8 @@ from vectorflow.kernel.permissions import Permission
 from vectorflow.library.snippets import SnippetService
 from vectorflow.library.types import NewSnippet, SnippetRow
 from vectorflow.platform.database import Database
+from vectorflow.platform.http.asgi import AnyRequest
+from vectorflow.platform.http.etag import etag, if_match, require_match
 from vectorflow.platform.http.idempotency import Idempotency
 from vectorflow_engine.vrl.snippets import snippets
 
@@ -21,7 +23,8 @@ _PATH = "/orgs/{org:str}/environments/{env:str}/snippets"
 
 
 class Snippet(msgspec.Struct):
-    """A piece of VRL. Built-in ones show an event before and after; own ones say who kept them."""
+    """A piece of VRL. Built-in ones show an event before and after; own ones say who kept them,
+    and have the `etag` that changing and deleting them asks for."""
 
     id: str
     title: str
@@ -31,6 +34,7 @@ class Snippet(msgspec.Struct):
     before: dict[str, Any] | None = None
     after: dict[str, Any] | None = None
     updated_by: str | None = None
+    etag: str | None = None
 
 
 class SnippetList(msgspec.Struct):
@@ -39,8 +43,8 @@ class SnippetList(msgspec.Struct):
     items: list[Snippet]
 
 
-class SnippetNew(msgspec.Struct, forbid_unknown_fields=True):
-    """A snippet to be kept."""
+class SnippetInput(msgspec.Struct, forbid_unknown_fields=True):
+    """A snippet as it is to be kept."""
 
     name: str
     program: str
@@ -80,7 +84,7 @@ async def create_snippet(
     *,
     org: FromPath[str],
     env: FromPath[str],
-    data: JSONBody[SnippetNew],
+    data: JSONBody[SnippetInput],
     organization_id: NamedDependency[UUID],
     actor: NamedDependency[Actor],
     database: NamedDependency[Database],
@@ -91,9 +95,39 @@ async def create_snippet(
     del org, env
     async with database.transaction(organization_id) as txn:
         await idempotency.begin(txn)
-        answer = _own(await snippets_kept.keep(txn, actor, NewSnippet(data.name, data.summary, data.program)))
-        await idempotency.finish(txn, 201, answer, {})
-    return Response(answer, status_code=201)
+        row = await snippets_kept.keep(txn, actor, _new(data))
+        answer, headers = _own(row), {"ETag": _tag(row)}
+        await idempotency.finish(txn, 201, answer, headers)
+    return Response(answer, status_code=201, headers=headers)
+
+
+@put(
+    _PATH + "/{id:uuid}",
+    operation_id="updateSnippet",
+    summary="Change a piece of VRL of the organisation",
+    tags=["library"],
+    permission=Permission.LIBRARY_EDIT,
+)
+async def update_snippet(
+    *,
+    org: FromPath[str],
+    env: FromPath[str],
+    id: FromPath[UUID],
+    data: JSONBody[SnippetInput],
+    request: AnyRequest,
+    organization_id: NamedDependency[UUID],
+    actor: NamedDependency[Actor],
+    database: NamedDependency[Database],
+    snippets_kept: NamedDependency[SnippetService],
+) -> Response[Snippet]:
+    """Change a snippet; programs that hold it stay as they are."""
+    del org, env
+    given = if_match(request)
+    async with database.transaction(organization_id) as txn:
+        row = await snippets_kept.for_change(txn, id)
+        require_match(given, _tag(row))
+        newer = await snippets_kept.update(txn, actor, row, _new(data))
+    return Response(_own(newer), headers={"ETag": _tag(newer)})
 
 
 @delete(
@@ -108,6 +142,7 @@ async def delete_snippet(
     org: FromPath[str],
     env: FromPath[str],
     id: FromPath[UUID],
+    request: AnyRequest,
     organization_id: NamedDependency[UUID],
     actor: NamedDependency[Actor],
     database: NamedDependency[Database],
@@ -115,8 +150,11 @@ async def delete_snippet(
 ) -> None:
     """Delete a snippet; programs that hold it stay as they are."""
     del org, env
+    given = if_match(request)
     async with database.transaction(organization_id) as txn:
-        await snippets_kept.delete(txn, actor, id)
+        row = await snippets_kept.for_change(txn, id)
+        require_match(given, _tag(row))
+        await snippets_kept.delete(txn, actor, row)
 
 
 @functools.cache
@@ -135,6 +173,14 @@ def _built_in() -> tuple[Snippet, ...]:
     )
 
 
+def _new(data: SnippetInput) -> NewSnippet:
+    return NewSnippet(data.name, data.summary, data.program)
+
+
+def _tag(row: SnippetRow) -> str:
+    return etag("snippet", row.id, row.version)
+
+
 def _own(row: SnippetRow) -> Snippet:
     return Snippet(
         id=str(row.id),
@@ -143,7 +189,8 @@ def _own(row: SnippetRow) -> Snippet:
         category="own",
         program=row.program,
         updated_by=row.updated_by,
+        etag=_tag(row),
     )
 
 
-routes = [list_snippets, create_snippet, delete_snippet]
+routes = [list_snippets, create_snippet, update_snippet, delete_snippet]
