@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0036"
-down_revision = "0035"
+revision = "0037"
+down_revision = "0036"
 
 SQL = """
 alter table vrl_snippets add column version integer not null default 1 check (version > 0);
