@@ -136,9 +136,11 @@ async def tell(run: Run) -> None:
     """Say on the bus, in one transaction, that every node has news; time until every stream carried it."""
     for agent in run.agents:
         agent.expect()
-    committed = await hint(
-        run.process, {each.node_id: each.etag.decode().strip('"') for each in run.agents if each.node_id}
-    )
+    versions: dict[UUID, dict[UUID, str]] = defaultdict(dict)
+    for each in run.agents:
+        if each.node_id:
+            versions[each.organization_id][each.node_id] = each.etag.decode().strip('"')
+    committed = await hint(run.process, versions)
     async with asyncio.timeout(60):
         await asyncio.gather(*(agent.told.wait() for agent in run.agents))
     told = [max(0.0, each.told_at - committed) for each in run.agents]

@@ -287,12 +287,14 @@ async def admit(process: Process, organization: Organization, nodes: int) -> Non
             return
 
 
-async def hint(process: Process, versions: dict[UUID, str]) -> float:
-    """Tell the bus of every node's bundle in one transaction, as the signer does; return when it was committed."""
-    told = [(str(node_id), version) for node_id, version in versions.items()]
+async def hint(process: Process, versions: dict[UUID, dict[UUID, str]]) -> float:
+    """Tell the bus of every node's bundle, by organisation as the signer does; return when it was committed."""
     async with process.database.unscoped() as txn:
-        for start in range(0, len(told), topics.HINTS_PER_MESSAGE):
-            await txn.notify(topics.DESIRED, {"nodes": dict(told[start : start + topics.HINTS_PER_MESSAGE])})
+        for nodes in versions.values():
+            told = [(str(node_id), version) for node_id, version in nodes.items()]
+            for start in range(0, len(told), topics.HINTS_PER_MESSAGE):
+                chunk = dict(told[start : start + topics.HINTS_PER_MESSAGE])
+                await txn.notify(topics.DESIRED, {"nodes": chunk})
     return time.monotonic()
 
 

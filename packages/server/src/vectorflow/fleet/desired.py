@@ -106,6 +106,7 @@ class DesiredBook:
         self._bodies: BytesCache[UUID] = BytesCache(cache_bytes)
         self._files: BytesCache[tuple[UUID, str]] = BytesCache(cache_bytes)
         self._waiting: dict[UUID, tuple[set[UUID], asyncio.Future[None]]] = {}
+        self._reading: dict[UUID, asyncio.Future[None]] = {}
         self._loaders: set[asyncio.Task[None]] = set()
         self._news = News()
         self._asked: Gathering[UUID, store.BundleVersion] = Gathering(self._read_versions)
@@ -195,20 +196,29 @@ class DesiredBook:
         return content
 
     async def load(self, organization_id: UUID, *node_ids: UUID) -> None:
-        """Read the bundles of nodes together with all others of the organisation asked for within 5 ms."""
-        waiting = self._waiting.get(organization_id)
-        if waiting is None:
-            waiting = self._waiting[organization_id] = set(), asyncio.get_running_loop().create_future()
-            task = asyncio.create_task(self._load_gathered(organization_id, *waiting))
-            self._loaders.add(task)
-            task.add_done_callback(self._loaders.discard)
-        waiting[0].update(node_ids)
-        # Shielded: a caller that goes away must not take the others along.
-        await asyncio.shield(waiting[1])
+        """Read the bundles of nodes together with all others of the organisation asked for within 5 ms.
+
+        A node whose bundle is being read already waits for that.
+        """
+        awaited = {self._reading[each] for each in node_ids if each in self._reading}
+        missing = [each for each in node_ids if each not in self._reading]
+        if missing:
+            waiting = self._waiting.get(organization_id)
+            if waiting is None:
+                waiting = self._waiting[organization_id] = set(), asyncio.get_running_loop().create_future()
+                task = asyncio.create_task(self._load_gathered(organization_id, *waiting))
+                self._loaders.add(task)
+                task.add_done_callback(self._loaders.discard)
+            waiting[0].update(missing)
+            awaited.add(waiting[1])
+        for each in awaited:
+            # Shielded: a caller that goes away must not take the others along.
+            await asyncio.shield(each)
 
     def changed(self, node_id: UUID, generation: int = 0, issue: int = 0) -> None:
         """A new bundle was signed: read it at the next poll, and tell its version to heartbeats until then."""
         self._news.told(node_id)
+        self._reading.pop(node_id, None)  # what is read of it now may be the older word
         known = self._versions.get(node_id)
         if known is not None:
             known.generation, known.issue, known.hashes, known.fresh_until = generation, issue, None, 0.0
@@ -217,6 +227,7 @@ class DesiredBook:
     def clear(self) -> None:
         """Drop everything, since news may have been missed."""
         self._news.told(None)
+        self._reading.clear()
         self._versions.clear()
         self._bodies.clear()
 
@@ -258,6 +269,7 @@ class DesiredBook:
     ) -> None:
         await asyncio.sleep(GATHER_SECONDS)
         del self._waiting[organization_id]
+        self._reading.update(dict.fromkeys(node_ids, done))
         try:
             with self._news.during() as heard:
                 async with self._database.transaction(organization_id) as txn:
@@ -270,6 +282,10 @@ class DesiredBook:
             if not isinstance(error, Exception):
                 raise
             return
+        finally:
+            for each in node_ids:
+                if self._reading.get(each) is done:
+                    del self._reading[each]
         until = self._monotonic() + LIFETIME_SECONDS
         for row in rows:
             # The bus may have told of a newer one while this was read: it is served now, and read again next time.

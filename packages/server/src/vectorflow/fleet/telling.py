@@ -1,4 +1,4 @@
-"""Telling connected nodes of their new bundles, which are read beforehand: all of them are about to be fetched."""
+"""Telling connected nodes of their new bundles, which are read meanwhile: all of them are about to be fetched."""
 
 import asyncio
 from collections import defaultdict
@@ -28,7 +28,7 @@ class DesiredNews:
 
     def on_desired(self, message: Mapping[str, Any]) -> None:
         """Take a message of the bus."""
-        listening: dict[UUID, dict[UUID, tuple[int, int]]] = defaultdict(dict)
+        listening: dict[UUID, list[UUID]] = defaultdict(list)
         for text, version in dict(message.get("nodes", {})).items():
             node_id = pipeline_id_of(str(text))
             generation, _, issue = str(version).partition(".")
@@ -38,9 +38,10 @@ class DesiredNews:
             # The organisation is the one that the node proved, whatever the message says.
             organization_id = self._streams.organization(node_id)
             if organization_id is not None:
-                listening[organization_id][node_id] = int(generation), int(issue)
-        for organization_id, versions in listening.items():
-            task = asyncio.create_task(self._tell(organization_id, versions))
+                self._streams.tell(node_id, DesiredHint(generation=int(generation), issue=int(issue)))
+                listening[organization_id].append(node_id)
+        for organization_id, node_ids in listening.items():
+            task = asyncio.create_task(self._read(organization_id, node_ids))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
@@ -50,13 +51,10 @@ class DesiredNews:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _tell(self, organization_id: UUID, versions: Mapping[UUID, tuple[int, int]]) -> None:
+    async def _read(self, organization_id: UUID, node_ids: list[UUID]) -> None:
         try:
             async with asyncio.timeout(READ_SECONDS):
-                await self._desired.load(organization_id, *versions)
+                await self._desired.load(organization_id, *node_ids)
         except Exception as error:
-            # They are told all the same, and each reads when it asks.
+            # Each reads its own when it asks.
             log.info("bundles.not-read", error=type(error).__name__)
-        for node_id, version in versions.items():
-            generation, issue = max(version, self._desired.current(node_id))
-            self._streams.tell(node_id, DesiredHint(generation=generation, issue=issue))

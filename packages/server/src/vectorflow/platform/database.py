@@ -15,6 +15,7 @@ from psycopg.rows import dict_row
 from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from vectorflow.platform.direct import pooled
 from vectorflow.platform.hints import Hints
 from vectorflow.platform.scope import ScopeSigner
 
@@ -23,6 +24,8 @@ Parameters = Mapping[str, Any]
 Connection = psycopg.AsyncConnection[dict[str, Any]]
 
 BUS_CHANNEL = "vectorflow"
+# Times that a connection runs a statement before it is prepared.
+_PREPARED_FROM = 5
 
 set_json_dumps(lambda value: msgspec.json.encode(value).decode())
 set_json_loads(msgspec.json.decode)
@@ -186,7 +189,20 @@ async def _isolated(connection: Connection, isolation: psycopg.IsolationLevel | 
 
 
 async def _configure(connection: Connection) -> None:
-    connection.prepare_threshold = None  # PgBouncer's transaction mode has no prepared statements
+    """Have statements planned once, as policies make planning dearer than running; a pooler would lose the plans."""
+    connection.prepare_threshold = None if await pooled(connection) else _PREPARED_FROM
+
+
+@asynccontextmanager
+async def _current(connection: Connection) -> AsyncIterator[None]:
+    """Give up a connection whose prepared statements answer as before a migration; a new one plans them anew."""
+    try:
+        yield
+    except psycopg.errors.FeatureNotSupported as error:
+        if error.diag.source_function != "RevalidateCachedQuery":
+            raise
+        await connection.close()
+        raise DatabaseUnavailable(DatabaseUnavailable.__doc__) from error
 
 
 class Database:
@@ -260,7 +276,11 @@ class Database:
         self, organization_id: UUID | None, isolation: psycopg.IsolationLevel | None = None
     ) -> AsyncIterator[Transaction]:
         try:
-            async with self._pool.connection() as connection, _isolated(connection, isolation):
+            async with (
+                self._pool.connection() as connection,
+                _current(connection),
+                _isolated(connection, isolation),
+            ):
                 txn = Transaction(connection, organization_id, self)
                 async with connection.transaction():
                     if organization_id is not None:
