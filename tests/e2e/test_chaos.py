@@ -47,6 +47,12 @@ def _evidence(*lives: tuple[int, tuple[str, str], int, int], **fields: object) -
 ACQUITTED = {
     "beside": _evidence((1, A, 0, 5), (2, A, 4, 9)),
     "killed and started again": _evidence((1, A, 0, 3), (2, A, 6, 9), killed={1}),
+    "as often as was ordered": _evidence(
+        (3, B, 0, 3), (4, B, 5, 6), (2, A, 0, 9), exclusive={"restart": [2.0, 6.0]}
+    ),
+    "done again by an agent that was killed": _evidence(
+        (3, B, 0, 3), (4, B, 5, 6), (2, A, 0, 9), exclusive={"restart": [2.0]}, agents_killed=[(4.0, "node")]
+    ),
     "a candidate that was taken back": _evidence((2, A, 3, 4), (1, A, 0, 9)),
 }
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -91,6 +97,20 @@ CONVICTED = {
         "more reports are stored",
     ),
     "an id twice": (_evidence((2, A, 0, 9), doubled=1), "ids came twice"),
+    "one restart more than was ordered": (
+        _evidence((3, B, 0, 3), (4, B, 5, 6), (2, A, 0, 9), exclusive={"restart": [2.0]}),
+        "nobody had killed it",
+    ),
+    "the agent of another node was killed": (
+        _evidence(
+            (3, B, 0, 3),
+            (4, B, 5, 6),
+            (2, A, 0, 9),
+            exclusive={"restart": [2.0]},
+            agents_killed=[(4.0, "other")],
+        ),
+        "nobody had killed it",
+    ),
     "a restart that nobody ordered": (
         _evidence((1, B, 0, 3), (2, A, 0, 9), exclusive={"restart": [8.0]}),
         "nobody had killed it",

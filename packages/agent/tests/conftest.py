@@ -478,6 +478,21 @@ class RealAgent:
                 os.kill(pid, signal.SIGKILL)
 
 
+def provokes(*codes, told=True):
+    """Marks a test that makes an agent refuse with these codes; that it really told them (or not) is looked up."""
+    return pytest.mark.provokes(*codes, told=told)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """What a test says that it provokes has really reached the gateway by its end."""
+    result = yield
+    for mark in item.iter_markers("provokes"):
+        reasons = {report.reason for report in item.funcargs["gateway"].reports}
+        assert {code: code in reasons for code in mark.args} == dict.fromkeys(mark.args, mark.kwargs["told"])
+    return result
+
+
 async def until(condition, *, seconds=60.0, why=""):
     """Wait until something is true; fail with what was awaited."""
     deadline = time.monotonic() + seconds

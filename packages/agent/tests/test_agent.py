@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import psutil
 from nacl.signing import SigningKey
+from packages.agent.tests.conftest import provokes
 
 from vectorflow_agent.shell.disk import Layout
 from vectorflow_wire import bundles, messages
@@ -167,6 +168,7 @@ UNBELIEVABLE = {
 }
 
 
+@provokes(*UNBELIEVABLE)
 async def test_a_bundle_that_must_not_be_believed_is_refused_and_told(agent, gateway, eventually):
     pid = await running(agent, gateway, eventually)
     for number, (reason, change) in enumerate(UNBELIEVABLE.items(), start=1):
@@ -307,6 +309,7 @@ async def test_one_pipeline_that_drains_slowly_holds_up_nothing(agent, gateway, 
     await eventually(lambda: gateway.told(ReportKind.STOPPED))
 
 
+@provokes(ReportReason.PORT_IN_USE)
 async def test_a_port_in_use_is_told_apart_and_taken_when_free(agent, gateway, eventually):
     await running(agent, gateway, eventually)
     taken = socket.create_server(("127.0.0.1", 0))

@@ -2,7 +2,7 @@
 
 import pytest
 from nacl.signing import SigningKey
-from packages.agent.tests.conftest import signer_of
+from packages.agent.tests.conftest import provokes, signer_of
 
 from vectorflow_wire import keys
 from vectorflow_wire.encoding import base64_text
@@ -34,11 +34,11 @@ async def goes_on(agent, gateway, eventually, pid):
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [
-        ("cut", "bundle-unreadable"),
-        ("huge", "bundle-too-large"),
+        pytest.param("cut", "bundle-unreadable", marks=provokes("bundle-unreadable")),
+        pytest.param("huge", "bundle-too-large", marks=provokes("bundle-too-large")),
         ("half", ""),  # nothing came whole that could be refused
-        ("garbage", "bundle-unreadable"),
-        ("nothing", "bundle-unreadable"),
+        pytest.param("garbage", "bundle-unreadable", marks=provokes("bundle-unreadable")),
+        pytest.param("nothing", "bundle-unreadable", marks=provokes("bundle-unreadable")),
     ],
 )
 async def test_a_damaged_bundle_changes_nothing_and_is_told(agent, gateway, eventually, damage, reason):
@@ -71,6 +71,7 @@ async def test_a_stream_that_breaks_off_is_opened_again(agent, gateway, eventual
     await goes_on(agent, gateway, eventually, pid)
 
 
+@provokes("bundle-expired")
 async def test_a_clock_off_by_a_day_is_told_with_the_offset(agent, gateway, eventually):
     pid = await running(agent, gateway, eventually)
     now = gateway.heartbeats[-1].at
@@ -83,6 +84,7 @@ async def test_a_clock_off_by_a_day_is_told_with_the_offset(agent, gateway, even
     assert agent.engines() == [pid]
 
 
+@provokes("keys-refused", "bundle-signature")
 async def test_online_keys_change_by_the_roots_word_only(agent, gateway, eventually):
     pid = await running(agent, gateway, eventually)
     thief, new = SigningKey.generate(), SigningKey.generate()

@@ -4,7 +4,9 @@ import asyncio
 import os
 import signal
 
+import msgspec
 import pytest
+from packages.agent.tests.conftest import provokes
 
 from vectorflow_wire.messages import PipelineState, ReportKind, ReportReason
 
@@ -58,6 +60,7 @@ async def test_a_handover_computed_against_something_else_is_a_restart(agent, ga
     assert agent.engines() != [pid]
 
 
+@provokes(ReportReason.CONFIG_INVALID)
 @pytest.mark.parametrize("handover", ["beside", "reload", "restart"])
 async def test_what_the_engine_refuses_never_touches_what_runs(agent, gateway, eventually, handover):
     pid = await running(agent, gateway, eventually)
@@ -72,7 +75,7 @@ async def test_what_the_engine_refuses_never_touches_what_runs(agent, gateway, e
 @pytest.mark.parametrize(
     ("handover", "fault"),
     [
-        ("beside", {"unhealthy": True}),
+        pytest.param("beside", {"unhealthy": True}, marks=provokes(ReportReason.NOT_HEALTHY)),
         ("beside", {"die_after": 0.1}),
         ("restart", {"start_exit": 1}),
         ("restart", {"die_after": 0.1}),
@@ -92,6 +95,7 @@ async def test_a_new_revision_that_does_not_stay_up_is_taken_back(
     assert (agent.engines() == [old]) is (handover == "beside")
 
 
+@provokes(ReportReason.RELOAD_REFUSED)
 async def test_a_reload_that_the_engine_refuses_leaves_the_old_configuration(agent, gateway, eventually):
     pid = await running(agent, gateway, eventually)
     refused = await second(gateway, eventually, ReportKind.REFUSED, bad_reload=True, handover="reload")
@@ -118,6 +122,7 @@ async def test_a_refused_revision_is_tried_again_only_when_asked(agent, gateway,
         assert len(gateway.told(ReportKind.REFUSED)) == count
 
 
+@provokes(ReportReason.EXITED)
 async def test_unexpected_exit_0_is_a_crash(agent, gateway, eventually):
     pid = await running(agent, gateway, eventually, die_after=1.5, die_code=0)
     crashed = await eventually(lambda: gateway.told(ReportKind.CRASHED))
@@ -129,6 +134,7 @@ async def test_unexpected_exit_0_is_a_crash(agent, gateway, eventually):
     await eventually(lambda: gateway.status().restarts == 1)
 
 
+@provokes(ReportReason.KILLED)
 async def test_a_killed_engine_is_started_again_and_counters_go_on(agent, gateway, eventually):
     pid = await running(agent, gateway, eventually, rate=100)
     before = await eventually(lambda: gateway.status().components)
@@ -165,6 +171,7 @@ async def test_a_new_version_of_a_secret_is_handed_over(agent, gateway, eventual
     assert agent.engines() == [pid]
 
 
+@provokes(ReportReason.POLICY)
 async def test_the_nodes_policy_outranks_the_control_plane(agent, gateway, eventually):
     agent.start()
     await eventually(lambda: gateway.agent_keys)
@@ -176,6 +183,7 @@ async def test_the_nodes_policy_outranks_the_control_plane(agent, gateway, event
     assert agent.engines() == []
 
 
+@provokes(ReportReason.FILE_MISMATCH)
 async def test_a_file_with_other_content_is_refused(agent, gateway, eventually):
     agent.start()
     await eventually(lambda: gateway.agent_keys)
@@ -187,6 +195,7 @@ async def test_a_file_with_other_content_is_refused(agent, gateway, eventually):
     assert agent.engines() == []
 
 
+@provokes(ReportReason.FILE_UNAVAILABLE, told=False)
 async def test_a_missing_file_is_waited_for(agent, gateway, eventually):
     agent.start()
     await eventually(lambda: gateway.agent_keys)
@@ -197,3 +206,27 @@ async def test_a_missing_file_is_waited_for(agent, gateway, eventually):
     gateway.files[pipeline.revision] = content
     await eventually(lambda: gateway.told(ReportKind.APPLIED))
     assert not gateway.told(ReportKind.REFUSED)
+
+
+@provokes(ReportReason.SECRET_UNREADABLE)
+async def test_a_secret_that_was_sealed_for_something_else_is_refused(agent, gateway, eventually):
+    pid = await running(agent, gateway, eventually)
+    wish = gateway.pipeline(number=2, secrets={"pass": "canary"}, password="SECRET[vectorflow.pass]")
+    moved = msgspec.structs.replace(gateway.seal("another", "canary", 1), name="pass")
+    gateway.publish([msgspec.structs.replace(wish, secrets=(moved,))])
+    refused = await eventually(lambda: gateway.told(ReportKind.REFUSED), why=lambda: gateway.reports)
+    assert refused[0].reason == ReportReason.SECRET_UNREADABLE
+    assert "canary" not in str(gateway.reports)
+    assert agent.engines() == [pid]
+
+
+@provokes(ReportReason.ENGINE_MISSING)
+async def test_without_an_engine_it_is_told_and_tried_again(agent, gateway, eventually):
+    hidden = agent.program.rename(agent.program.with_name("hidden"))
+    agent.start()
+    await eventually(lambda: gateway.agent_keys)
+    gateway.publish([gateway.pipeline()])
+    refused = await eventually(lambda: gateway.told(ReportKind.REFUSED), why=lambda: gateway.reports)
+    assert refused[0].reason == ReportReason.ENGINE_MISSING
+    hidden.rename(agent.program)
+    await eventually(lambda: gateway.told(ReportKind.APPLIED), why=lambda: gateway.reports)

@@ -6,6 +6,7 @@ import socket
 import subprocess
 
 import pytest
+from packages.agent.tests.conftest import provokes
 
 from vectorflow_wire.messages import ReportKind, ReportReason
 
@@ -47,6 +48,7 @@ def _refused(gateway):
     return [each.reason for each in gateway.told(ReportKind.REFUSED)]
 
 
+@provokes(ReportReason.DISK_FULL)
 @ROOT_ONLY
 async def test_a_disk_that_is_full_is_told_and_tried_again(agent, gateway, eventually):
     _mounted(agent.state)
@@ -70,6 +72,7 @@ async def test_a_disk_that_is_full_is_told_and_tried_again(agent, gateway, event
         subprocess.run(["umount", "-l", str(agent.state)], check=False)
 
 
+@provokes(ReportReason.PERMISSION_DENIED)
 @ROOT_ONLY
 async def test_a_folder_that_is_closed_is_told_and_tried_again(agent, gateway, eventually):
     setpriv = shutil.which("setpriv")

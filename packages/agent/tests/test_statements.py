@@ -1,12 +1,15 @@
 """Signed single-use statements: acted on once, refused with a code, and leaving for good."""
 
-import asyncio
 import os
 
+import msgspec
 import pytest
 from nacl.signing import SigningKey
+from packages.agent.tests.conftest import provokes, signer_of
 
-from vectorflow_wire.messages import ReportKind
+from vectorflow_wire import envelope, statements
+from vectorflow_wire.encoding import base64_bytes
+from vectorflow_wire.messages import ReportKind, ReportReason
 
 
 async def running(agent, gateway, eventually, **options):
@@ -24,6 +27,7 @@ async def answer(gateway, eventually, statement):
     return report
 
 
+@provokes("statement-spent", told=False)
 @pytest.mark.parametrize("stream", [False, True])
 async def test_an_engine_is_restarted_once_however_often_it_is_told(agent, gateway, eventually, stream):
     pid = await running(agent, gateway, eventually)
@@ -55,6 +59,8 @@ REFUSED = {
 }
 
 
+@provokes(*REFUSED)
+@provokes("statement-key", told=False)
 async def test_each_rule_refuses_once_and_what_runs_goes_on(agent, gateway, eventually):
     pid = await running(agent, gateway, eventually)
     for code, change in REFUSED.items():
@@ -70,6 +76,45 @@ async def test_each_rule_refuses_once_and_what_runs_goes_on(agent, gateway, even
     assert len(gateway.told(ReportKind.STATEMENT_REFUSED)) == len(REFUSED)
 
 
+@provokes("statement-signature")
+async def test_what_another_key_signed_in_the_name_of_ours_is_refused(agent, gateway, eventually):
+    pid = await running(agent, gateway, eventually)
+    told = gateway.tell("restart", {"pipeline": "p1"})
+    (signed,) = [signed for name, signed in gateway.statements if name == told]
+    forger = envelope.MemorySigner(SigningKey.generate(), signer_of(gateway.online).key_id)
+    content = msgspec.json.decode(base64_bytes(signed.payload), type=statements.Statement)
+    gateway.statements = [(told, statements.statement_signed(content, forger))]
+    refused = await eventually(lambda: gateway.told(ReportKind.STATEMENT_REFUSED))
+    # Whose word it was is not known, so it is not told which statement was refused.
+    assert [(each.reason, each.statement) for each in refused] == [("statement-signature", "")]
+    count = len(gateway.heartbeats)
+    await eventually(lambda: len(gateway.heartbeats) > count + 2)
+    assert agent.engines() == [pid]
+    assert len(gateway.told(ReportKind.STATEMENT_REFUSED)) == 1
+
+
+@provokes("statement-not-noted")
+async def test_what_cannot_be_noted_as_done_is_not_done(agent, gateway, eventually):
+    pid = await running(agent, gateway, eventually)
+    noted = agent.state / "statements.json"
+    for spoil, mend in ((noted.mkdir, noted.rmdir), (lambda: noted.write_text("{"), noted.unlink)):
+        spoil()
+        report = await answer(gateway, eventually, gateway.tell("restart", {"pipeline": "p1"}))
+        assert report.reason == "statement-not-noted"
+        assert "statements.json cannot be read" in report.message
+        assert agent.engines() == [pid]
+        mend()
+    report = await answer(gateway, eventually, gateway.tell("restart", {"pipeline": "p1"}))
+    assert report.kind == ReportKind.STATEMENT_DONE
+
+
+@provokes(ReportReason.AGENT_ERROR)
+async def test_arguments_that_mean_nothing_are_refused(agent, gateway, eventually):
+    await running(agent, gateway, eventually)
+    report = await answer(gateway, eventually, gateway.tell("log-level", {"level": "shout", "until": 0}))
+    assert (report.kind, report.reason) == (ReportKind.STATEMENT_REFUSED, ReportReason.AGENT_ERROR)
+
+
 async def test_the_nodes_policy_forbids_taps_and_updates(agent, gateway, eventually):
     agent.policy.write_text("tap: false\nupdates: false\n")
     agent.policy.chmod(0o600)
@@ -81,15 +126,23 @@ async def test_the_nodes_policy_forbids_taps_and_updates(agent, gateway, eventua
 
 async def test_the_agents_log_level_changes_and_comes_back(agent, gateway, eventually):
     await running(agent, gateway, eventually)
-    until = gateway.heartbeats[-1].at + 4000
-    report = await answer(gateway, eventually, gateway.tell("log-level", {"level": "error", "until": until}))
-    assert report.kind == ReportKind.STATEMENT_DONE
+
+    async def quiet_for(milliseconds):
+        until = gateway.heartbeats[-1].at + milliseconds
+        told = gateway.tell("log-level", {"level": "error", "until": until})
+        assert (await answer(gateway, eventually, told)).kind == ReportKind.STATEMENT_DONE
+
+    await quiet_for(600_000)
     gateway.publish([gateway.pipeline(number=2, rate=2)])
     await eventually(lambda: len(gateway.told(ReportKind.APPLIED)) == 2)
     assert "applied revision 2" not in agent.log.read_text()
-    await asyncio.sleep(4)
-    gateway.publish([gateway.pipeline(number=3, rate=3)])
-    await eventually(lambda: "applied revision 3" in agent.log.read_text())
+    await quiet_for(1)
+    for number in range(3, 30):
+        gateway.publish([gateway.pipeline(number=number, rate=number)])
+        await eventually(lambda number=number: gateway.told(ReportKind.APPLIED)[-1].number == number)
+        if f"applied revision {number}" in agent.log.read_text():
+            break
+    assert f"applied revision {number}" in agent.log.read_text()
 
 
 @pytest.mark.parametrize("engines", ["keep", "stop", "something new"])

@@ -6,9 +6,12 @@ import os
 import psutil
 import pytest
 from nacl.signing import SigningKey
+from packages.agent.tests.conftest import HOUR, now_ms, provokes
 
 from vectorflow_agent import __version__
+from vectorflow_wire import envelope
 from vectorflow_wire.bundles import VersionWanted
+from vectorflow_wire.keys import key_id
 from vectorflow_wire.messages import PipelineState, ReportKind, ReportReason
 
 from .releasing import Shelf, built, changed
@@ -116,7 +119,9 @@ FAILING = {
 }
 
 
-@pytest.mark.parametrize("how", FAILING)
+@pytest.mark.parametrize(
+    "how", [pytest.param(how, marks=provokes(reason)) for how, (_, reason) in FAILING.items()]
+)
 async def test_what_does_not_prove_itself_is_returned_from(agent, gateway, eventually, shelf, how):
     entry, reason = FAILING[how]
     digest = shelf.add(changed(NEW, **{"run.py": entry}), NEW)
@@ -184,6 +189,15 @@ def wrong_key(shelf, agent):
     shelf.publish(key=SigningKey.generate())
 
 
+def unreadable(shelf, agent):
+    signer = envelope.MemorySigner(shelf.key, key_id(bytes(shelf.key.verify_key)))
+    shelf.gateway.release_index = envelope.sign(envelope.RELEASES, {"number": "seven"}, signer).encoded()
+
+
+def expired(shelf, agent):
+    shelf.publish(expires_at=now_ms() - HOUR // 2)
+
+
 def older_index(shelf, agent):
     shelf.publish(number=1)
 
@@ -213,6 +227,8 @@ def longer(shelf, agent):
 
 BAD = {
     wrong_key: "release-signature",
+    unreadable: "release-unreadable",
+    expired: "release-expired",
     older_index: "release-older",
     below_minimum: "release-below-minimum",
     another_file: ReportReason.DIGEST_MISMATCH,
@@ -222,7 +238,9 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("spoil", BAD, ids=[each.__name__ for each in BAD])
+@pytest.mark.parametrize(
+    "spoil", [pytest.param(spoil, id=spoil.__name__, marks=provokes(code)) for spoil, code in BAD.items()]
+)
 async def test_refusals_are_told_apart_and_nothing_changes(agent, gateway, eventually, shelf, spoil):
     digest = shelf.add(built(NEW), NEW)
     shelf.publish(number=7)
@@ -241,6 +259,7 @@ async def test_refusals_are_told_apart_and_nothing_changes(agent, gateway, event
     assert not (agent.state / "releases" / "a").exists()
 
 
+@provokes(ReportReason.DISK_FULL)
 async def test_a_disk_without_room_is_not_filled(agent, gateway, eventually, shelf):
     digest = shelf.add(built(NEW), NEW)
     allow(agent, shelf)
@@ -269,6 +288,7 @@ async def test_a_download_goes_on_where_it_ended(agent, gateway, eventually, she
     assert len(fetched) == 2
 
 
+@provokes(ReportReason.NOT_SUPERVISED)
 async def test_without_a_supervisor_an_agent_is_not_replaced(agent, gateway, eventually, shelf):
     shelf.add(built(NEW), NEW)
     allow(agent, shelf)
@@ -280,6 +300,7 @@ async def test_without_a_supervisor_an_agent_is_not_replaced(agent, gateway, eve
     assert os.path.exists(f"/proc/{agent.process.pid}")
 
 
+@provokes("release-key-missing")
 async def test_an_agent_built_without_a_key_believes_no_index(agent, gateway, eventually, shelf):
     shelf.add(built(NEW), NEW)
     await supervised(agent, gateway, eventually)

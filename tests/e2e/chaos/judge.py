@@ -43,6 +43,8 @@ class Evidence:
 
     samples: list[tuple[float, list[tuple[int, str, str, str]]]]
     killed: set[int] = field(default_factory=set)
+    agents_killed: list[tuple[float, str]] = field(default_factory=list)
+    """When the agent of a node was killed: one that was in the midst of a hand-over does it again."""
     exclusive: dict[str, list[float]] = field(default_factory=dict)
     assigned: dict[Place, int] = field(default_factory=dict)
     """The mark of the revision that each node should run at the end."""
@@ -86,13 +88,12 @@ def _unexplained_ends(evidence: Evidence) -> list[str]:
         by_place[life.place].append(life)
     found = []
     for place, there in by_place.items():
-        for life in there:
-            if life.last >= end or life.pid in evidence.killed:
-                continue
-            if any(at <= life.last for at in evidence.exclusive.get(place[1], ())):
-                continue
-            others = [other for other in there if other is not life]
-            if not any(_covered(life, other, evidence.killed) for other in others):
+        ended = [life for life in there if life.last < end and life.pid not in evidence.killed]
+        bare = [life for life in ended if not any(_covered(life, other, evidence.killed) for other in there)]
+        reasons = _reasons(evidence, place)
+        for number, life in enumerate(sorted(bare, key=lambda life: life.last), start=1):
+            # Each order, and each agent killed in the midst of one, explains one end.
+            if sum(at <= life.gone for at in reasons) < number:
                 found.append(
                     f"{place[0]}/{place[1]}: engine {life.pid} ended at {life.last:.1f} s, nobody had killed it, "
                     "and no other had been running"
@@ -100,8 +101,18 @@ def _unexplained_ends(evidence: Evidence) -> list[str]:
     return found
 
 
+def _reasons(evidence: Evidence, place: Place) -> list[float]:
+    """The times after which an engine may have been stopped with no other beside it, one engine for each."""
+    orders = list(evidence.exclusive.get(place[1], ()))
+    if not orders:
+        return []
+    return orders + [at for at, node in evidence.agents_killed if node == place[0]]
+
+
 def _covered(life: Life, other: Life, killed: set[int]) -> bool:
     """Whether the other ran before this one ended, long enough, and after it, unless it was killed."""
+    if other is life:
+        return False
     before = other.born <= life.gone - OVERLAP_SECONDS
     return before and (other.last > life.last or (other.pid in killed and other.last >= life.first))
 

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ class Chaos:
         self._mark = 0
         self._ordered: list[float] = []
         self._killed: set[int] = set()
+        self._agents_killed: list[tuple[float, str]] = []
         self._began = 0.0
         self.unrest = ""
         self.kills: Counter[str] = Counter()
@@ -66,6 +68,11 @@ class Chaos:
             except AssertionError as error:
                 raise AssertionError(f"{error}: {self.unrest}") from error
             self._rage(seconds, kills)
+            missed = (
+                [f"only {self.kills.total()} of {kills} kills were done"]
+                if self.kills.total() < kills
+                else []
+            )
             with contextlib.suppress(AssertionError):
                 # What does not come to rest is for the judge to describe.
                 wait_until(self._calm, seconds=180, what="every node runs its assignment", pause=1)
@@ -73,7 +80,7 @@ class Chaos:
                 # A report waits up to a quarter of a minute for the next try.
                 wait_until(self._reported, seconds=120, what="every report is stored", pause=1)
             time.sleep(2)
-            return violations(self._evidence())
+            return missed + violations(self._evidence())
         finally:
             self.house.end()
 
@@ -175,6 +182,8 @@ class Chaos:
             process = self.house.postgres.process if kind == "postgres" else self.house.children[name]
             if process is None or process.poll() is not None:
                 return
+            if kind == "agent":
+                self._agents_killed.append((time.monotonic(), name))
             self.house.kill(name)
         self.kills[kind] += 1
 
@@ -246,6 +255,7 @@ class Chaos:
         return Evidence(
             samples=samples,
             killed=self._killed,
+            agents_killed=self._agents_killed,
             exclusive={self._pipelines["restart"]: self._ordered},
             assigned=self._assigned(),
             seen=dict(self.house.receiver.seen),
@@ -262,12 +272,16 @@ class Chaos:
     def summary(self) -> str:
         """What happened, in lines."""
         lines = self.samples.read_bytes().split(b"\n")[:-1]
-        processes = lives([(at, engines) for at, engines in map(json.loads, lines)])
+        samples = [(at, engines) for at, engines in map(json.loads, lines)]
+        processes = lives(samples)
+        times = [at for at, _ in samples]
+        longest = max((later - at for at, later in pairwise(times)), default=0.0)
         kills = ", ".join(f"{kind} {count}" for kind, count in sorted(self.kills.items()))
         return (
             f"kills     {self.kills.total()} ({kills})\n"
             f"orders    {self.rollouts} rollouts, {self.stops} stops\n"
-            f"samples   {len(lines)} of the process table, {len(processes)} engine processes\n"
+            f"samples   {len(lines)} of the process table, {len(lines) / (times[-1] - times[0]):.1f} a second, "
+            f"the longest pause {longest:.1f} s; {len(processes)} engine processes\n"
             f"ids       {self.house.receiver.count} received"
         )
 

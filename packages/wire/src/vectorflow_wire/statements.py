@@ -225,6 +225,12 @@ class StatementSpent(StatementRefused):
     code = "statement-spent"
 
 
+class StatementNotNoted(StatementRefused):
+    """Its id cannot be noted on this node's disk, and acting twice is worse than not acting."""
+
+    code = "statement-not-noted"
+
+
 class StatementKindUnknown(StatementRefused):
     """This agent does not know what it asks for; update the agent."""
 

@@ -28,6 +28,7 @@ from vectorflow_wire.statements import (
     StatementKeyUnknown,
     StatementKind,
     StatementKindUnknown,
+    StatementNotNoted,
     StatementRefused,
     StatementSpent,
     TapArguments,
@@ -124,8 +125,11 @@ class Obeying:
         enrolment, trust = self._context.enrolment, self._link.trust
         if enrolment is None or trust is None:
             raise StatementKeyUnknown("no list of keys is held yet")
-        spent = await self._spent_read()
         now = now_ms()
+        try:
+            spent, unread = await self._spent_read(), ""
+        except (OSError, msgspec.MsgspecError) as error:
+            spent, unread = SpentStatements(), type(error).__name__
         statement = verify_statement(
             signed,
             trust=trust,
@@ -134,13 +138,13 @@ class Obeying:
             spent=spent.until,
             now=now,
         )
+        if unread:
+            raise _not_noted(statement, f"{self._context.layout.statements} cannot be read: {unread}")
         spent = spent.spend(statement, now)
         try:
             await asyncio.to_thread(write_atomic, self._context.layout.statements, msgspec.json.encode(spent))
         except OSError as error:
-            refused = StatementRefused(f"its id cannot be noted on disk: {error.strerror}")
-            refused.statement = statement.id
-            raise refused from error
+            raise _not_noted(statement, f"its id cannot be noted on disk: {error.strerror}") from error
         self._spent = spent
         return statement
 
@@ -222,6 +226,12 @@ class Obeying:
                 statement=statement,
             )
         )
+
+
+def _not_noted(statement: Statement, why: str) -> StatementNotNoted:
+    refused = StatementNotNoted(why)
+    refused.statement = statement.id
+    return refused
 
 
 def _as_tap(sample: SampleArguments) -> TapArguments:
