@@ -45,6 +45,14 @@ def now_ms():
     return time.time_ns() // 1_000_000
 
 
+BROKEN_STREAMS = {
+    "half": b'event: desired\ndata: {"generation": 17',
+    "garbage": b"\x00\xff\xfe<html>event: desired\r\rdata\n\n" * 50,
+    "endless": b"data: " + b"x" * 3_000_000,
+}
+"""What a stream may end with when a gateway dies in the midst of it, or is none."""
+
+
 def signer_of(key):
     return envelope.MemorySigner(key, keys.key_id(bytes(key.verify_key)))
 
@@ -193,6 +201,15 @@ class MiniGateway:
                         name, data = await queue.get()
                         if name == "break":
                             return
+                        if name in BROKEN_STREAMS:
+                            await send(
+                                {
+                                    "type": "http.response.body",
+                                    "body": BROKEN_STREAMS[name],
+                                    "more_body": True,
+                                }
+                            )
+                            raise ConnectionAbortedError
                         text = f"event: {name}\ndata: {json.dumps(data)}\n\n".encode()
                         await send({"type": "http.response.body", "body": text, "more_body": True})
                         continue

@@ -1,8 +1,11 @@
 """A gateway that answers wrongly in every way there is: what runs goes on, and what was wrong is told."""
 
+import os
+import signal
+
 import pytest
 from nacl.signing import SigningKey
-from packages.agent.tests.conftest import provokes, signer_of
+from packages.agent.tests.conftest import BROKEN_STREAMS, provokes, signer_of
 
 from vectorflow_wire import keys
 from vectorflow_wire.encoding import base64_text
@@ -62,12 +65,15 @@ async def test_whatever_status_comes_what_runs_goes_on(agent, gateway, eventuall
     assert agent.engines() == [pid]
 
 
-async def test_a_stream_that_breaks_off_is_opened_again(agent, gateway, eventually):
+@pytest.mark.parametrize("how", ["break", *BROKEN_STREAMS])
+async def test_a_stream_that_breaks_off_is_opened_again(agent, gateway, eventually, how):
     pid = await running(agent, gateway, eventually)
+    await eventually(lambda: gateway.listeners)
     opened = gateway.calls.count("GET /agent/v1/stream")
     for queue in list(gateway.listeners):
-        queue.put_nowait(("break", {}))
+        queue.put_nowait((how, {}))
     await eventually(lambda: gateway.calls.count("GET /agent/v1/stream") > opened)
+    assert "\x00" not in agent.log.read_text()
     await goes_on(agent, gateway, eventually, pid)
 
 
@@ -82,6 +88,37 @@ async def test_a_clock_off_by_a_day_is_told_with_the_offset(agent, gateway, even
     assert "expired 8640" in refused[0].message
     await eventually(lambda: abs(gateway.heartbeats[-1].agent.clock_offset_ms - DAY_MS) < 60_000)
     assert agent.engines() == [pid]
+
+
+async def test_a_node_whose_clock_is_a_day_behind_takes_what_comes(agent, gateway, eventually):
+    await running(agent, gateway, eventually)
+    now = gateway.heartbeats[-1].at
+    gateway.clock_ahead = DAY_MS
+    gateway.publish(
+        [gateway.pipeline(number=2, rate=2)], issued_at=now + DAY_MS, expires_at=now + DAY_MS + 3_600_000
+    )
+    await eventually(lambda: [r for r in gateway.told(ReportKind.APPLIED) if r.number == 2])
+    await eventually(lambda: abs(gateway.heartbeats[-1].agent.clock_offset_ms + DAY_MS) < 60_000)
+    told = gateway.tell(
+        "restart", {"pipeline": "p1"}, issued_at=now + DAY_MS, expires_at=now + DAY_MS + 3_600_000
+    )
+    (report,) = await eventually(lambda: gateway.answers(told))
+    assert report.kind == ReportKind.STATEMENT_DONE
+
+
+async def test_what_is_stored_boots_however_long_ago_it_expired(agent, gateway, served, eventually):
+    await running(agent, gateway, eventually)
+    agent.kill()
+    for pid in agent.engines():
+        os.kill(pid, signal.SIGKILL)
+    await served.down()
+    # As a clock a day ahead sees it: signed for this node, accepted once, and expired since.
+    now = gateway.heartbeats[-1].at
+    gateway.publish([gateway.pipeline()], issued_at=now - 2 * DAY_MS, expires_at=now - DAY_MS)
+    (agent.state / "desired.json").write_bytes(bytes(gateway.body))
+    agent.start()
+    await eventually(agent.engines, why=agent.log.read_text)
+    assert "stored bundle" not in agent.log.read_text()
 
 
 @provokes("keys-refused", "bundle-signature")
