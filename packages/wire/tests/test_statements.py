@@ -96,7 +96,7 @@ def test_a_refusal_names_the_statement_only_when_its_signature_was_good():
 
 def test_every_refusal_has_its_own_code():
     kinds = statements.StatementRefused.__subclasses__()
-    assert len({kind.code for kind in kinds}) == len(kinds) == 10
+    assert len({kind.code for kind in kinds}) == len(kinds) == 11
 
 
 def test_a_statement_that_was_changed_or_is_a_bundle_is_a_forgery():
