@@ -1,6 +1,7 @@
 """What the editor does beside the main journey: groups, taps from an output, settings of the whole pipeline."""
 
 import re
+from typing import Any
 
 from playwright.sync_api import Page, expect
 
@@ -75,6 +76,79 @@ def test_components_are_grouped_folded_moved_and_kept(stack: Stack, api: Api, pa
     page.get_by_role("button", name="Actions of group Clean up").click()
     page.get_by_role("menuitem", name="Dissolve the group").click()
     expect(card).to_have_count(4)
+
+
+def test_groups_stay_whole_when_tidied_copied_and_cloned(stack: Stack, api: Api, page: Page) -> None:
+    made = chain(api, "zz whole")
+    before = api.get(f"{api.base}/pipelines/{made}")
+    before["document"] |= {
+        "groups": {
+            "Ends": {"members": ["in", "out"], "collapsed": False},
+            "Clean up": {"members": ["first"], "collapsed": True},
+        },
+        "layout": {
+            each: {"x": 40 * n, "y": 7 * n} for n, each in enumerate(("in", "first", "second", "out"))
+        },
+    }
+    body = {key: before[key] for key in ("name", "description", "document")}
+    api.call("PUT", f"{api.base}/pipelines/{made}", json=body, headers={"If-Match": before["etag"]})
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    sign_in(page, stack)
+    page.goto(f"{address_of(stack, made)}?pane=outline")
+    frames = page.locator(".react-flow__node-frame")
+    cards = page.locator(".react-flow__node-component")
+    expect(frames).to_have_count(2, timeout=30_000)
+
+    def kept() -> dict[str, Any]:
+        save(page)
+        return dict(api.get(f"{api.base}/pipelines/{made}")["document"])
+
+    # Tidied, the frame holds its own components alone; once more is no step to undo.
+    page.get_by_role("button", name="Tidy the layout").click()
+    expect(page.get_by_role("button", name="Undo: Tidy")).to_be_visible(timeout=30_000)
+    ends = frames.filter(has_text="Ends").bounding_box()
+    stranger = cards.and_(page.locator('[data-id="second"]')).bounding_box()
+    assert ends is not None
+    assert stranger is not None
+    apart = (
+        stranger["x"] + stranger["width"] <= ends["x"]
+        or ends["x"] + ends["width"] <= stranger["x"]
+        or stranger["y"] + stranger["height"] <= ends["y"]
+        or ends["y"] + ends["height"] <= stranger["y"]
+    )
+    assert apart, (ends, stranger)
+    tidy = kept()["layout"]
+    page.get_by_role("button", name="Undo: Tidy").click()
+    page.get_by_role("button", name="Redo: Tidy").click()
+    page.get_by_role("button", name="Tidy the layout").click()
+    page.wait_for_load_state("networkidle")
+    expect(page.get_by_role("status").filter(has_text=re.compile("^Saved$"))).to_be_visible()
+    assert kept()["layout"] == tidy
+
+    # A folded group is duplicated from its menu, and copied and pasted by keyboard.
+    page.get_by_role("button", name="Actions of group Clean up", exact=True).click()
+    page.get_by_role("menuitem", name="Duplicate").click()
+    expect(page.get_by_role("region", name="Group Clean up 2")).to_be_visible()
+    page.get_by_role("button", name="Components of Ends", exact=True).focus()
+    page.keyboard.press("Control+c")
+    expect(page.get_by_text("2 components are on the clipboard")).to_be_visible(timeout=30_000)
+    page.keyboard.press("Control+v")
+    expect(page.get_by_role("region", name="Group Ends 2")).to_be_visible(timeout=30_000)
+    groups = kept()["groups"]
+    assert groups == {
+        "Ends": {"members": ["in", "out"], "collapsed": False},
+        "Clean up": {"members": ["first"], "collapsed": True},
+        "Clean up 2": {"members": ["first_copy"], "collapsed": True},
+        "Ends 2": {"members": ["in_2", "out_2"], "collapsed": False},
+    }
+    assert violations(page) == []
+
+    page.goto(f"/{stack.demo['organization']}/{stack.demo['environment']}/pipelines")
+    page.get_by_role("button", name="Actions for zz whole").click()
+    page.get_by_role("menuitem", name="Clone").click()
+    expect(frames).to_have_count(4, timeout=30_000)
+    (clone,) = [each for each in api.get(f"{api.base}/pipelines?q=zz whole")["items"] if each["id"] != made]
+    assert api.get(f"{api.base}/pipelines/{clone['id']}")["document"]["groups"] == groups
 
 
 def test_an_output_is_tapped_from_the_canvas(stack: Stack, api: Api, page: Page) -> None:

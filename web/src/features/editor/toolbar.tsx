@@ -9,6 +9,7 @@ import { t } from '@/lib/i18n'
 import { commandKey } from '@/lib/platform'
 import { Button, IconButton } from '@/ui/button'
 import { StaleNote } from '@/ui/states'
+import { notifyError } from '@/ui/toast'
 import { useEditor, useEditorState } from './context'
 import { moveComponents } from './graph/operations'
 import { isDirty } from './store'
@@ -33,8 +34,17 @@ export function Toolbar({ onAdd, save, isSaving }: ToolbarProps) {
   )
   const { undo, redo } = store.getState()
   const tidyUp = async () => {
-    const places = await tidy(store.getState().draft.document, specs)
-    store.getState().change(t('Tidy'), (draft) => ({ ...draft, document: moveComponents(draft.document, places) }))
+    try {
+      const places = await tidy(store.getState().draft.document, specs)
+      store.getState().change(t('Tidy'), (draft) => {
+        // What was removed meanwhile has no place any more, and what is tidy is no step to undo.
+        const left = Object.fromEntries(draft.document.components.flatMap(({ id }) => (places[id] === undefined ? [] : [[id, places[id]]])))
+        const document = moveComponents(draft.document, left)
+        return document === draft.document ? draft : { ...draft, document }
+      })
+    } catch (error) {
+      notifyError(error)
+    }
   }
   const deploy = async () => {
     if (await save()) await navigate({ to: '/$org/$env/pipelines/$pipelineId/deploy', params: { org, env, pipelineId } })

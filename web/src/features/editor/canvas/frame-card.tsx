@@ -8,7 +8,9 @@ import { Menu } from '@/ui/menu'
 import { useEditor } from '../context'
 import { useCanvasActions } from './actions'
 import type { FrameNode } from './frames'
+import { useEdits } from './use-edits'
 
+const nothing = () => undefined
 const HANDLE = 'size-2.5! rounded-full! border-2! border-surface! bg-control!'
 
 /** A group: a frame around its components, or one card that stands for all of them. */
@@ -66,6 +68,7 @@ function Fold({ name, isCollapsed }: { name: string; isCollapsed: boolean }) {
 function FrameMenu({ name, ids }: { name: string; ids: string[] }) {
   const { canEdit } = useEditor()
   const { renameGroup, dissolve, choose } = useCanvasActions()
+  const edits = useEdits(nothing)
   if (!canEdit) return null
   return (
     <div className="nodrag shrink-0">
@@ -79,6 +82,8 @@ function FrameMenu({ name, ids }: { name: string; ids: string[] }) {
         actions={[
           { id: 'rename', label: t('Rename…'), onAction: () => renameGroup(name) },
           { id: 'choose', label: t('Select its components'), onAction: () => choose(name, ids) },
+          { id: 'duplicate', label: t('Duplicate'), onAction: () => edits.copies(new Set(ids)) },
+          { id: 'copy', label: t('Copy as YAML'), onAction: () => void edits.copy(new Set(ids)) },
           { id: 'dissolve', label: t('Dissolve the group'), onAction: () => dissolve(name) },
         ]}
       />

@@ -9,10 +9,10 @@ export type FrameNode = FlowNode<{ name: string; ids: string[]; isCollapsed: boo
 export type CanvasNode = CardNode | FrameNode
 
 const PREFIX = 'group:'
-const CARD_WIDTH = 208
-const FOLDED_HEIGHT = 50
-const PADDING = 16
-const HEADER = 30
+export const CARD_WIDTH = 208
+export const FOLDED_HEIGHT = 50
+export const PADDING = 16
+export const HEADER = 30
 
 /** The id of a group's node; no component has one with a colon. */
 export function frameId(name: string): string {

@@ -1,7 +1,7 @@
 import type { KeyboardEvent } from 'react'
 import { useEffect, useEffectEvent } from 'react'
 import { useEditor, useEditorState } from '../context'
-import { groupOf } from '../graph/groups'
+import { groupOf, membersOf } from '../graph/groups'
 import { useCanvasActions } from './actions'
 import { frameId, frameName } from './frames'
 import { neighbour } from './keyboard'
@@ -13,13 +13,25 @@ function isTyping(target: EventTarget | null): boolean {
   return target instanceof HTMLElement && (target.matches('input, textarea, [contenteditable="true"]') || target.closest('.cm-editor, [role=dialog]') !== null)
 }
 
+/** The components that a key on this element is about: those of the group that it belongs to, else those selected. */
+function useHeld(ids: () => ReadonlySet<string>): (target: EventTarget | null) => ReadonlySet<string> {
+  const { store, selected } = useEditor()
+  return (target) => {
+    const node = target instanceof HTMLElement ? target.closest<HTMLElement>('.react-flow__node')?.dataset.id : undefined
+    const group = node === undefined ? null : frameName(node)
+    if (group !== null) return new Set(membersOf(store.getState().draft.document, group).map((each) => each.id))
+    const chosen = ids()
+    return chosen.size > 0 || selected === undefined ? chosen : new Set([selected])
+  }
+}
+
 /** Copies to and pastes from the clipboard anywhere in the editor but in texts. */
 function useClipboard({ edits, ids }: Keys): void {
-  const { canEdit, selected } = useEditor()
+  const { canEdit } = useEditor()
+  const held = useHeld(ids)
   const copy = useEffectEvent((event: ClipboardEvent) => {
-    const chosen = ids()
     if (isTyping(event.target) || (globalThis.getSelection()?.toString() ?? '') !== '') return
-    const own = chosen.size > 0 ? chosen : new Set(selected === undefined ? [] : [selected])
+    const own = held(event.target)
     if (own.size === 0) return
     event.preventDefault()
     void edits.copy(own)
@@ -52,11 +64,12 @@ export function useCanvasKeys(keys: Keys) {
   const graph = useEditorState((state) => state.draft.document)
   const { group, ungroup } = useCanvasActions()
   useClipboard(keys)
+  const held = useHeld(ids)
 
   const withCommand = (event: KeyboardEvent): boolean => {
     const key = event.key.toLowerCase()
     if (key === 'a') edits.selectAll(graph.components.map((each) => each.id))
-    else if (key === 'd' && canEdit && ids().size > 0) edits.copies(ids())
+    else if (key === 'd' && canEdit && held(event.target).size > 0) edits.copies(held(event.target))
     else return false
     return true
   }

@@ -6,7 +6,9 @@ import { notify, notifyError } from '@/ui/toast'
 import { useEditor } from '../context'
 import type { Arrangement, Box } from '../graph/arrange'
 import { arrange, partOf } from '../graph/arrange'
-import { disconnect, duplicate, moveComponents, removeComponents, setEnabled } from '../graph/operations'
+import { groupLines, withGroupLines } from '../graph/clipboard'
+import { duplicate } from '../graph/duplicate'
+import { disconnect, moveComponents, removeComponents, setEnabled } from '../graph/operations'
 import { joined, paste } from '../graph/paste'
 import type { Document } from '../graph/types'
 import { wholeDocument } from '../graph/types'
@@ -56,30 +58,33 @@ export function useEdits(forgetEdges: () => void) {
   }
   const copy = async (ids: ReadonlySet<string>) => {
     try {
-      const { data } = await writeDocument({ path, body: { document: partOf(store.getState().draft.document, ids) }, throwOnError: true })
-      await navigator.clipboard.writeText(data.text)
+      const document = partOf(store.getState().draft.document, ids)
+      const { data } = await writeDocument({ path, body: { document }, throwOnError: true })
+      await navigator.clipboard.writeText(withGroupLines(data.text, document.groups))
       notify(t('{n, plural, one {# component is} other {# components are}} on the clipboard, as YAML for Vector.', { n: ids.size }))
     } catch (error) {
       notifyError(error)
     }
   }
-  const pasteText = async (text: string) => {
+  const pasteText = async (pasted: string) => {
     try {
+      const { text, groups } = groupLines(pasted)
       const { data } = await importText({ path, body: { text, format: 'auto' }, throwOnError: true })
-      const part = joined(data.documents.map((each) => wholeDocument(each.document)))
-      if (part === null) {
+      const whole = joined(data.documents.map((each) => wholeDocument(each.document)))
+      if (whole === null) {
         notify(t('Nothing to paste: {why}', { why: data.findings[0]?.message ?? t('the clipboard holds no configuration of Vector.') }))
         return
       }
+      const part = { ...whole, groups }
       const box = globalThis.document.querySelector('.react-flow')?.getBoundingClientRect()
       const at = flow.screenToFlowPosition({ x: (box?.left ?? 0) + (box?.width ?? 600) / 3, y: (box?.top ?? 0) + (box?.height ?? 400) / 3 })
       let ids: string[] = []
       let dropped = 0
       change(t('Paste'), (document) => {
-        const pasted = paste(document, specs, part, at)
-        ids = pasted.ids
-        dropped = pasted.dropped.length
-        return pasted.document
+        const done = paste(document, specs, part, at)
+        ids = done.ids
+        dropped = done.dropped.length
+        return done.document
       })
       select(ids.length === 1 ? ids[0] : undefined)
       selectAll(ids)

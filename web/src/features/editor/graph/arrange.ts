@@ -1,3 +1,4 @@
+import { wholeGroups } from './groups'
 import type { Point } from './operations'
 import type { Document } from './types'
 
@@ -46,7 +47,7 @@ export function arrange(boxes: Box[], how: Arrangement): Record<string, Point> {
   return Object.fromEntries(boxes.map((box) => [box.id, place(box)]))
 }
 
-/** The part of a document that only holds some components, with the edges into them. */
+/** The part of a document that only holds some components, with the edges into them and the groups that are whole. */
 export function partOf(document: Document, ids: ReadonlySet<string>): Document {
   const components = document.components.filter((each) => ids.has(each.id))
   return {
@@ -56,7 +57,7 @@ export function partOf(document: Document, ids: ReadonlySet<string>): Document {
     globals: {},
     enrichment_tables: {},
     tests: [],
-    groups: {},
+    groups: wholeGroups(document, ids),
     comments: Object.fromEntries(Object.entries(document.comments).filter(([path]) => ids.has(path.split('/')[1] ?? ''))),
   }
 }

@@ -5,7 +5,8 @@ import { DEFAULT_PORT, edgeKey, emptyDocument, SpecIndex } from './types'
 import { connectionRefusal, reachable } from './connect'
 import { addAfter, addBefore, addFree, addOnEdge, fitsAfter, fitsBefore, fitsOnEdge, insertOnEdge } from './insert'
 import { columnLayout, depths, withPlaces } from './layout'
-import { addComponent, duplicate, freeId, idRefusal, removeComponents, renameComponent, renamePort } from './operations'
+import { duplicate } from './duplicate'
+import { addComponent, freeId, idRefusal, removeComponents, renameComponent, renamePort } from './operations'
 import { portsOf } from './ports'
 
 const spec = (kind: ComponentSpec['kind'], type: string, extra: Partial<ComponentSpec> = {}): ComponentSpec => ({

@@ -1,10 +1,32 @@
-import type { Document } from './types'
+import type { Component, Document } from './types'
 
 type Groups = Document['groups']
 
 /** The name of the group that a component is in; one named by several is in the first of them. */
 export function groupOf(document: Document, id: string): string | null {
   return Object.keys(document.groups).find((name) => document.groups[name]?.members?.includes(id) === true) ?? null
+}
+
+/** The components that are shown in a group. */
+export function membersOf(document: Document, name: string): Component[] {
+  return document.components.filter((each) => groupOf(document, each.id) === name)
+}
+
+/** The groups of which all components are among some. */
+export function wholeGroups(document: Document, ids: ReadonlySet<string>): Groups {
+  const whole = Object.entries(document.groups).flatMap(([name, each]) => {
+    const members = membersOf(document, name).map(({ id }) => id)
+    return members.length > 0 && members.every((id) => ids.has(id)) ? [[name, { ...each, members }] as const] : []
+  })
+  return Object.fromEntries(whole)
+}
+
+/** Adds groups, under names that are free, for components that came in under other ids. */
+export function addGroups(document: Document, groups: Groups, ids: ReadonlyMap<string, string>): Document {
+  return Object.entries(groups).reduce((made, [name, { members = [], collapsed = false }]) => {
+    const own = members.flatMap((id) => ids.get(id) ?? [])
+    return own.length === 0 ? made : { ...made, groups: { ...made.groups, [freeGroupName(made, name)]: { members: own, collapsed } } }
+  }, document)
 }
 
 /** The groups without some components, and without those that nobody is left of. */

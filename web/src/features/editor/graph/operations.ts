@@ -124,27 +124,9 @@ export function renamePort(document: Document, id: string, from: string, to: str
   return { ...document, edges }
 }
 
-/** Moves components to new places. */
+/** Moves components to new places; the document itself where each is there already. */
 export function moveComponents(document: Document, places: Record<string, Point>): Document {
+  const stays = Object.entries(places).every(([id, at]) => document.layout[id]?.x === at.x && document.layout[id].y === at.y)
+  if (stays) return document
   return { ...document, layout: { ...document.layout, ...places } }
-}
-
-/** Copies components beside themselves, with the edges between them; returns the document and the new ids. */
-export function duplicate(document: Document, ids: ReadonlySet<string>): [Document, string[]] {
-  const names = new Map<string, string>()
-  let result = document
-  for (const component of document.components.filter((each) => ids.has(each.id))) {
-    const id = freeId(result, `${component.id}_copy`)
-    names.set(component.id, id)
-    const at = document.layout?.[component.id] ?? { x: 0, y: 0 }
-    const copy = { ...structuredClone(component), id }
-    const layout = { ...result.layout, [id]: { x: at.x + 40, y: at.y + 40 } }
-    result = { ...result, components: [...result.components, copy], layout }
-  }
-  const inner = document.edges.flatMap((edge) => {
-    const source = names.get(edge.source)
-    const target = names.get(edge.target)
-    return source === undefined || target === undefined ? [] : [{ ...edge, source, target }]
-  })
-  return [{ ...result, edges: [...result.edges, ...inner] }, [...names.values()]]
 }

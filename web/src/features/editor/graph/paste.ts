@@ -1,3 +1,4 @@
+import { addGroups } from './groups'
 import type { Point } from './operations'
 import { freeId } from './operations'
 import { portsOf } from './ports'
@@ -30,23 +31,25 @@ export function joined(documents: readonly Document[]): Document | null {
 }
 
 const CARD = { width: 230, height: 90 }
+const FRAMED = { width: 270, height: 150 }
 
-/** The place nearest below another where a part hides no card. */
-function freePlace(document: Document, offsets: readonly Point[], at: Point): Point {
+/** The place nearest below another where a part, or a frame around it, hides no card. */
+export function freePlace(document: Document, offsets: readonly Point[], at: Point, isFramed: boolean): Point {
+  const room = isFramed ? FRAMED : CARD
   const taken = Object.values(document.layout)
   const hides = (place: Point) =>
-    offsets.some((offset) => taken.some((other) => Math.abs(other.x - place.x - offset.x) < CARD.width && Math.abs(other.y - place.y - offset.y) < CARD.height))
+    offsets.some((offset) => taken.some((other) => Math.abs(other.x - place.x - offset.x) < room.width && Math.abs(other.y - place.y - offset.y) < room.height))
   let { y } = at
   while (hides({ x: at.x, y })) y += 40
   return { x: at.x, y }
 }
 
-/** Puts the components of another document into this one, with free ids, at a place or the next free one below it. */
+/** Puts the components of another document into this one, with free ids and its groups, at a place or the next free one below it. */
 export function paste(document: Document, specs: SpecIndex, part: Document, at: Point): Pasted {
   const names = new Map<string, string>()
   const origin = { x: Math.min(...part.components.map(({ id }) => part.layout[id]?.x ?? 0)), y: Math.min(...part.components.map(({ id }) => part.layout[id]?.y ?? 0)) }
   const offsets = part.components.map(({ id }) => ({ x: (part.layout[id]?.x ?? origin.x) - origin.x, y: (part.layout[id]?.y ?? origin.y) - origin.y }))
-  const free = freePlace(document, offsets, at)
+  const free = freePlace(document, offsets, at, Object.keys(part.groups).length > 0)
   let result = document
   for (const component of part.components) {
     const id = freeId(result, component.id)
@@ -65,5 +68,5 @@ export function paste(document: Document, specs: SpecIndex, part: Document, at: 
     dropped.push(edge)
     return []
   })
-  return { document: { ...result, edges: [...result.edges, ...edges] }, ids: [...names.values()], dropped }
+  return { document: addGroups({ ...result, edges: [...result.edges, ...edges] }, part.groups, names), ids: [...names.values()], dropped }
 }
