@@ -17,11 +17,11 @@ export function ScopeSwitcher() {
   const organizationName = organizations.find((each) => each.slug === org)?.name ?? org
   const environmentName = environments.find((each) => each.slug === env)?.name ?? env
   return (
-    <div className="flex min-w-0 items-center gap-0.5">
+    <div className="flex min-w-0 items-center gap-0.5 max-sm:flex-1">
       <Menu
         label={t('Organisation')}
         trigger={
-          <Button variant="quiet" aria-label={t('Organisation: {name}', { name: organizationName })} className="min-w-0 shrink!">
+          <Button variant="quiet" aria-label={t('Organisation: {name}', { name: organizationName })} className="min-w-0 shrink! max-sm:px-1!">
             <Building2 aria-hidden size={14} className="shrink-0 max-sm:hidden" />
             <span className="truncate text-text" title={t('Organisation: {name}', { name: organizationName })}>
               {organizationName}
@@ -42,7 +42,7 @@ export function ScopeSwitcher() {
       <Menu
         label={t('Environment')}
         trigger={
-          <Button variant="quiet" aria-label={t('Environment: {name}', { name: environmentName })} className="min-w-0 shrink!">
+          <Button variant="quiet" aria-label={t('Environment: {name}', { name: environmentName })} className="min-w-0 shrink! max-sm:px-1!">
             <Layers aria-hidden size={14} className="shrink-0 max-sm:hidden" />
             <span className="truncate text-text" title={t('Environment: {name}', { name: environmentName })}>
               {environmentName}

@@ -32,7 +32,7 @@ export function Sidebar({ collapsed, onToggle, drawerOpen, onCloseDrawer }: Side
                 onClick={onCloseDrawer}
                 aria-label={label}
                 title={collapsed ? label : undefined}
-                className="flex h-8 items-center gap-2.5 rounded-md px-2 text-secondary hover:bg-hover hover:text-text"
+                className="flex h-8 items-center pointer-coarse:h-10 gap-2.5 rounded-md px-2 text-secondary hover:bg-hover hover:text-text"
                 activeProps={{ className: 'bg-hover text-text! font-medium', 'aria-current': 'page' }}
               >
                 <Icon aria-hidden size={16} className="shrink-0" />

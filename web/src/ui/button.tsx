@@ -14,7 +14,7 @@ const VARIANTS: Record<ButtonVariant, string> = {
 /** The classes of a button, for links that look like one. */
 export function buttonClass(variant: ButtonVariant = 'secondary', extra = ''): string {
   return [
-    'inline-flex h-7 shrink-0 cursor-pointer items-center justify-center gap-1.5 rounded-md px-2.5 font-medium whitespace-nowrap',
+    'inline-flex h-7 shrink-0 cursor-pointer items-center justify-center gap-1.5 rounded-md px-2.5 font-medium whitespace-nowrap pointer-coarse:h-10',
     'transition-colors duration-120 disabled:cursor-default disabled:opacity-45 data-[disabled]:cursor-default data-[disabled]:opacity-45',
     VARIANTS[variant],
     extra,
@@ -42,7 +42,7 @@ type IconButtonProps = Omit<ButtonProps, 'aria-label'> & { label: string }
 export function IconButton({ label, className = '', variant = 'quiet', children, ...rest }: IconButtonProps) {
   return (
     <TooltipTrigger delay={500}>
-      <AriaButton {...rest} aria-label={label} className={buttonClass(variant, `w-7 px-0! ${className}`)}>
+      <AriaButton {...rest} aria-label={label} className={buttonClass(variant, `w-7 px-0! pointer-coarse:w-10 ${className}`)}>
         {children}
       </AriaButton>
       <Hint>{label}</Hint>

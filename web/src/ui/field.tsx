@@ -43,7 +43,7 @@ export function TextField(props: TextFieldProps) {
     <AriaTextField {...rest} isInvalid={error !== undefined} className="flex flex-col gap-1" validationBehavior="aria">
       <Label className={hideLabel ? 'sr-only' : LABEL_CLASS}>{label}</Label>
       {rows === undefined ? (
-        <Input className={`${inputClass} h-7`} placeholder={placeholder ?? ''} spellCheck={false} />
+        <Input className={`${inputClass} h-7 pointer-coarse:h-10`} placeholder={placeholder ?? ''} spellCheck={false} />
       ) : (
         <TextArea className={`${inputClass} resize-y`} rows={rows} placeholder={placeholder ?? ''} spellCheck={false} />
       )}
@@ -75,16 +75,16 @@ export function SearchField({ label, value, onChange, className = '', autoFocus 
       autoFocus={autoFocus}
       className={`group relative ${className}`}
     >
-      <Search aria-hidden size={14} className="pointer-events-none absolute top-1.5 left-2 text-secondary" />
+      <Search aria-hidden size={14} className="pointer-events-none absolute top-1.5 left-2 text-secondary pointer-coarse:top-3" />
       <Input
         placeholder={label}
         data-search
         spellCheck={false}
-        className={`${INPUT_CLASS} h-7 px-7! [&::-webkit-search-cancel-button]:hidden`}
+        className={`${INPUT_CLASS} h-7 px-7! pointer-coarse:h-10 [&::-webkit-search-cancel-button]:hidden`}
       />
       <AriaButton
         aria-label={t('Clear')}
-        className="absolute top-1 right-1 rounded-sm p-0.5 text-secondary group-data-[empty]:hidden hover:text-text"
+        className="absolute top-1 right-1 rounded-sm p-0.5 text-secondary group-data-[empty]:hidden hover:text-text pointer-coarse:top-0 pointer-coarse:right-0 pointer-coarse:p-3"
       >
         <X aria-hidden size={14} />
       </AriaButton>

@@ -16,7 +16,7 @@ export function Page({ title, children, actions, subtitle }: PageProps) {
       <div className="mx-auto max-w-7xl px-4 pb-16 sm:px-6">
         <div className="flex min-h-14 flex-wrap items-center gap-x-3 gap-y-2 py-3">
           <h1 className="min-w-0 text-xl font-semibold [overflow-wrap:anywhere]">{title}</h1>
-          <div className={`min-w-0 flex-1 text-secondary ${subtitle === undefined ? '' : 'max-sm:order-last max-sm:basis-full'}`}>{subtitle}</div>
+          <div className={`min-w-0 flex-1 text-secondary max-sm:empty:hidden ${subtitle === undefined ? '' : 'max-sm:order-last max-sm:basis-full'}`}>{subtitle}</div>
           <div className="flex flex-wrap items-center gap-2">{actions}</div>
         </div>
         {children}

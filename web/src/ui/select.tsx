@@ -14,7 +14,7 @@ export type Choice = { id: string; label: string; hint?: string }
 
 export const POPOVER_CLASS = 'rounded-lg border border-line bg-raised p-1 shadow-raised outline-none'
 export const ITEM_CLASS =
-  'flex cursor-pointer items-center gap-2 rounded-md px-2 py-1 outline-none data-[focused]:bg-hover data-[disabled]:cursor-default data-[disabled]:opacity-50'
+  'flex cursor-pointer items-center gap-2 rounded-md px-2 py-1 outline-none pointer-coarse:py-2.5 data-[focused]:bg-hover data-[disabled]:cursor-default data-[disabled]:opacity-50'
 
 type SelectProps = {
   label: string
@@ -40,7 +40,7 @@ export function Select(props: SelectProps) {
       className={`flex flex-col gap-1 ${className}`}
     >
       <Label className={hideLabel ? 'sr-only' : LABEL_CLASS}>{label}</Label>
-      <AriaButton className="flex h-7 w-full cursor-pointer items-center gap-1.5 rounded-md border border-control/60 bg-surface px-2 text-left hover:border-control data-[disabled]:opacity-50">
+      <AriaButton className="flex h-7 w-full cursor-pointer pointer-coarse:h-10 items-center gap-1.5 rounded-md border border-control/60 bg-surface px-2 text-left hover:border-control data-[disabled]:opacity-50">
         <SelectValue className={`min-w-0 flex-1 truncate data-[placeholder]:text-secondary ${mono ? 'font-mono text-sm' : ''}`}>
           {({ isPlaceholder, selectedText, defaultChildren }) => (isPlaceholder ? defaultChildren : selectedText)}
         </SelectValue>

@@ -1,5 +1,6 @@
 import type { ReactNode } from 'react'
 import { t } from '@/lib/i18n'
+import { useNarrow } from '@/lib/use-narrow'
 import { Checkbox } from './checkbox'
 
 export type Column<Row> = {
@@ -10,10 +11,13 @@ export type Column<Row> = {
   width?: string
   /** Left out below 640 pixels. */
   wideOnly?: boolean
+  /** Below 640 pixels on a line of its own under the row, so that its buttons are never off screen. */
+  ownLine?: boolean
 }
 
 export const HEAD_CLASS = 'h-8 border-b border-line px-2 text-left text-sm font-medium whitespace-nowrap text-secondary first:pl-0 last:pr-0'
-export const CELL_CLASS = 'h-9 border-b border-line px-2 first:pl-0 last:pr-0'
+const CELL = 'h-9 px-2 first:pl-0 last:pr-0'
+export const CELL_CLASS = `${CELL} border-b border-line`
 
 function cellClass<Row>(column: Column<Row>, base: string): string {
   const align = column.align === 'right' ? 'text-right! tabular-nums' : ''
@@ -37,7 +41,10 @@ export type RowChoice<Row> = {
 }
 
 /** A plain table for lists that stay short. */
-export function Table<Row>({ label, columns, rows, rowKey, choice }: TableProps<Row>) {
+export function Table<Row>({ label, columns: all, rows, rowKey, choice }: TableProps<Row>) {
+  const narrow = useNarrow()
+  const columns = narrow ? all.filter((column) => column.ownLine !== true) : all
+  const beneath = narrow ? all.filter((column) => column.ownLine) : []
   return (
     // Positioned, so that what is only for screen readers is cut off with the table and never widens the page.
     <div className="relative overflow-x-auto">
@@ -58,27 +65,46 @@ export function Table<Row>({ label, columns, rows, rowKey, choice }: TableProps<
         </thead>
         <tbody>
           {rows.map((row) => (
-            <tr key={rowKey(row)} className="hover:bg-hover/60">
-              {choice !== undefined && (
-                <td className={`${CELL_CLASS} max-sm:hidden`}>
-                  <Checkbox
-                    hideLabel
-                    label={t('Choose {name}', { name: choice.nameOf(row) })}
-                    isSelected={choice.chosen.has(rowKey(row))}
-                    onChange={() => choice.onChange(toggled(choice.chosen, rowKey(row)))}
-                  />
-                </td>
-              )}
-              {columns.map((column) => (
-                <td key={column.key} className={cellClass(column, CELL_CLASS)}>
-                  {column.render(row)}
-                </td>
-              ))}
-            </tr>
+            <Row key={rowKey(row)} row={row} id={rowKey(row)} columns={columns} beneath={beneath} choice={choice} />
           ))}
         </tbody>
       </table>
     </div>
+  )
+}
+
+type RowProps<Item> = { row: Item; id: string; columns: Column<Item>[]; beneath: Column<Item>[]; choice: RowChoice<Item> | undefined }
+
+function Row<Item>({ row, id, columns, beneath, choice }: RowProps<Item>) {
+  const lines = beneath.map((column) => ({ key: column.key, content: column.render(row) })).filter(({ content }) => Boolean(content))
+  const cell = lines.length > 0 ? CELL : CELL_CLASS
+  return (
+    <>
+      <tr className="hover:bg-hover/60">
+        {choice !== undefined && (
+          <td className={`${cell} max-sm:hidden`}>
+            <Checkbox
+              hideLabel
+              label={t('Choose {name}', { name: choice.nameOf(row) })}
+              isSelected={choice.chosen.has(id)}
+              onChange={() => choice.onChange(toggled(choice.chosen, id))}
+            />
+          </td>
+        )}
+        {columns.map((column) => (
+          <td key={column.key} className={cellClass(column, cell)}>
+            {column.render(row)}
+          </td>
+        ))}
+      </tr>
+      {lines.map(({ key, content }) => (
+        <tr key={key}>
+          <td colSpan={columns.length} className="border-b border-line pb-2 text-right">
+            {content}
+          </td>
+        </tr>
+      ))}
+    </>
   )
 }
 

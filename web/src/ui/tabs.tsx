@@ -23,13 +23,13 @@ export function TabbedPane<Id extends string>({ label, value, tabs, onChange, ch
       onSelectionChange={(key) => onChange(key as Id)}
       className="flex h-full min-h-0 flex-col bg-surface"
     >
-      <div ref={row} className="flex h-10 shrink-0 items-center overflow-x-auto border-b px-2">
+      <div ref={row} className="flex h-10 shrink-0 items-center overflow-x-auto pointer-coarse:h-12 border-b px-2">
         <TabList aria-label={label} className="flex gap-1">
           {tabs.map((tab) => (
             <Tab
               key={tab.id}
               id={tab.id}
-              className="flex h-7 shrink-0 cursor-pointer items-center gap-1.5 rounded-md px-2.5 font-medium text-secondary hover:text-text data-[selected]:bg-hover data-[selected]:text-text"
+              className="flex h-7 shrink-0 cursor-pointer pointer-coarse:h-10 items-center gap-1.5 rounded-md px-2.5 font-medium text-secondary hover:text-text data-[selected]:bg-hover data-[selected]:text-text"
             >
               {tab.label}
               {tab.count !== undefined && tab.count > 0 && <span className="text-sm tabular-nums">{tab.count}</span>}

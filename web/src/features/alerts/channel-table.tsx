@@ -49,10 +49,11 @@ export function ChannelTable({ channels, mayManage, onChange }: ChannelTableProp
     {
       key: 'action',
       title: '',
+      ownLine: true,
       align: 'right',
       render: (row) =>
         mayManage && (
-          <span className="inline-flex gap-2 py-1 max-sm:flex-col">
+          <span className="inline-flex gap-2 py-1 max-sm:flex-wrap max-sm:justify-end">
             <Button isDisabled={test.isPending} onPress={() => test.mutate(row)}>
               {t('Try')}
             </Button>

@@ -63,6 +63,7 @@ export function Incidents({ state, chosen, hasRules }: IncidentsProps) {
     {
       key: 'action',
       title: '',
+      ownLine: true,
       align: 'right',
       render: (row) =>
         row.acknowledged_at !== null ? (

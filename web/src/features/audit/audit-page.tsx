@@ -1,6 +1,7 @@
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { Download } from 'lucide-react'
-import { useState } from 'react'
+import type { ReactNode } from 'react'
+import { Fragment, useState } from 'react'
 import type { AuditRecord } from '@/api/gen'
 import { listAudit } from '@/api/gen'
 import { listAuditQueryKey } from '@/api/gen/@tanstack/react-query.gen'
@@ -38,14 +39,23 @@ export function AuditPage() {
   const isFiltered = Object.keys(filter).length > 0
   const open = list.items.find((item) => item.sequence === search.record)
   const columns: Column<AuditRecord>[] = [
-    { key: 'at', title: t('When'), render: (row) => <span className="whitespace-nowrap text-secondary max-sm:text-sm max-sm:whitespace-normal">{formatTime(row.at)}</span> },
-    { key: 'actor', title: t('Who'), render: (row) => <span className="[overflow-wrap:anywhere]">{row.actor}</span> },
+    {
+      key: 'at',
+      title: t('When'),
+      render: (row) => (
+        <>
+          <span className="whitespace-nowrap text-secondary max-sm:text-sm">{formatTime(row.at)}</span>
+          <span className="block [overflow-wrap:anywhere] sm:hidden">{row.actor}</span>
+        </>
+      ),
+    },
+    { key: 'actor', title: t('Who'), wideOnly: true, render: (row) => <span className="[overflow-wrap:anywhere]">{row.actor}</span> },
     {
       key: 'action',
       title: t('Action'),
       render: (row) => (
-        <Button variant="quiet" className="-ml-2 h-auto! max-w-full font-mono text-sm font-normal! [overflow-wrap:anywhere] whitespace-normal! text-left" onPress={() => set({ record: row.sequence })}>
-          {row.action}
+        <Button variant="quiet" className="-ml-2 h-auto! min-h-7 max-w-full font-mono text-sm font-normal! [overflow-wrap:anywhere] whitespace-normal! text-left pointer-coarse:min-h-10" onPress={() => set({ record: row.sequence })}>
+          <span>{breakable(row.action)}</span>
         </Button>
       ),
     },
@@ -83,4 +93,14 @@ export function AuditPage() {
       <ExportDialog org={org} filter={filter} isOpen={exporting} onClose={() => setExporting(false)} />
     </Page>
   )
+}
+
+/** The name of an action, which may break after its dots and underscores and nowhere else while there is room. */
+function breakable(name: string): ReactNode {
+  return name.split(/(?<=[._])/).map((part, index) => (
+    <Fragment key={`${index}${part}`}>
+      {index > 0 && <wbr />}
+      {part}
+    </Fragment>
+  ))
 }

@@ -51,10 +51,11 @@ export function EnginesPage() {
     {
       key: 'action',
       title: '',
+      ownLine: true,
       align: 'right',
       render: (row) =>
         mayManage && (
-          <span className="inline-flex gap-2 py-1 max-sm:flex-col">
+          <span className="inline-flex gap-2 py-1 max-sm:flex-wrap max-sm:justify-end">
             {!row.confirmed && <Button onPress={() => setDeed({ kind: 'confirm', schema: row })}>{t('Confirm…')}</Button>}
             <Button variant="danger" onPress={() => setDeed({ kind: 'delete', schema: row })}>
               {t('Forget…')}

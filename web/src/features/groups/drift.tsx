@@ -49,6 +49,7 @@ export function DriftList() {
     {
       key: 'action',
       title: '',
+      ownLine: true,
       align: 'right',
       render: (row) =>
         can('pipeline.deploy') && (

@@ -75,6 +75,7 @@ export function Assignments({ assignments, nodeId }: { assignments: Assignment[]
     columns.push({
       key: 'action',
       title: '',
+      ownLine: true,
       align: 'right',
       render: (row) =>
         row.desired === 'run' && (

@@ -17,10 +17,10 @@ function Row({ node }: { node: Node }) {
   return (
     <>
       <div role="cell" className="min-w-0">
-        <Link to="/$org/$env/nodes/$nodeId" params={{ ...scope, nodeId: node.id }} className="block truncate font-medium hover:underline">
-          {node.name}
+        <Link to="/$org/$env/nodes/$nodeId" params={{ ...scope, nodeId: node.id }} className="flex h-10 flex-col justify-center">
+          <span className="truncate font-medium hover:underline">{node.name}</span>
+          {node.hostname !== node.name && <span className="truncate font-mono text-sm leading-4 text-secondary">{node.hostname}</span>}
         </Link>
-        {node.hostname !== node.name && <span className="block truncate font-mono text-sm leading-4 text-secondary">{node.hostname}</span>}
       </div>
       <div role="cell" className="flex min-w-0 items-center gap-2">
         <NodeStatus status={node.status} />

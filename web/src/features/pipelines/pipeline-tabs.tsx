@@ -2,7 +2,7 @@ import { Link } from '@tanstack/react-router'
 import { useCan, useScope } from '@/app/scope'
 import { t } from '@/lib/i18n'
 
-const CLASS = 'flex h-7 items-center rounded-md px-2.5 font-medium text-secondary hover:text-text aria-[current=page]:bg-hover aria-[current=page]:text-text'
+const CLASS = 'flex h-7 items-center pointer-coarse:h-10 rounded-md px-2.5 font-medium text-secondary hover:text-text aria-[current=page]:bg-hover aria-[current=page]:text-text'
 
 const EXACT = { exact: true, includeSearch: false }
 

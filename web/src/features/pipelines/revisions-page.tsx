@@ -74,6 +74,7 @@ function RevisionTable({ rows, deployed, pipelineId }: RevisionTableProps) {
     {
       key: 'action',
       title: '',
+      ownLine: true,
       align: 'right',
       render: (row) => (
         <div className="flex flex-wrap items-center justify-end gap-2 py-1">

@@ -60,10 +60,11 @@ export function RulesPage() {
     {
       key: 'action',
       title: '',
+      ownLine: true,
       align: 'right',
       render: (row) =>
         mayManage && (
-          <span className="inline-flex gap-2 py-1 max-sm:flex-col">
+          <span className="inline-flex gap-2 py-1 max-sm:flex-wrap max-sm:justify-end">
             <Button onPress={() => setEditing({ rule: row })}>{t('Change…')}</Button>
             <Button variant="danger" onPress={() => setRemoving(row)}>
               {t('Delete…')}

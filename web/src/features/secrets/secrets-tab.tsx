@@ -43,9 +43,10 @@ export function SecretsTab() {
     {
       key: 'action',
       title: '',
+      ownLine: true,
       align: 'right',
       render: (row) => (
-        <span className="inline-flex gap-2 py-1 max-sm:flex-col">
+        <span className="inline-flex gap-2 py-1 max-sm:flex-wrap max-sm:justify-end">
           <Button onPress={() => setRuling(row)}>{t('Rules…')}</Button>
           {mayWrite && row.outside === null && <Button onPress={() => setEditing({ secret: row })}>{t('Set value…')}</Button>}
           {mayWrite && (

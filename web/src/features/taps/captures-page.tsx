@@ -67,6 +67,7 @@ export function CapturesPage() {
     {
       key: 'erase',
       title: '',
+      ownLine: true,
       align: 'right',
       render: (row) => (
         <Button variant="danger" onPress={() => setErased(row)}>

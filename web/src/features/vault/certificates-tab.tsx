@@ -41,9 +41,10 @@ export function CertificatesTab() {
     {
       key: 'action',
       title: '',
+      ownLine: true,
       align: 'right',
       render: (row) => (
-        <span className="inline-flex gap-2 py-1 max-sm:flex-col">
+        <span className="inline-flex gap-2 py-1 max-sm:flex-wrap max-sm:justify-end">
           <Button onPress={() => setShown(row)}>{t('Details…')}</Button>
           {mayWrite && <Button onPress={() => setUploading({ certificate: row })}>{t('Renew…')}</Button>}
           {mayWrite && (

@@ -50,9 +50,10 @@ export function LookupFilesTab() {
     {
       key: 'action',
       title: '',
+      ownLine: true,
       align: 'right',
       render: (row) => (
-        <span className="inline-flex items-center gap-2 py-1 max-sm:flex-col">
+        <span className="inline-flex items-center gap-2 py-1 max-sm:flex-wrap max-sm:justify-end">
           <a href={`/api/v1/orgs/${org}/environments/${env}/lookup-files/${row.id}/content`} className="inline-flex items-center gap-1 hover:underline" download>
             <Download aria-hidden size={14} />
             {t('Download')}

@@ -53,10 +53,11 @@ export function StoresTab() {
     {
       key: 'action',
       title: '',
+      ownLine: true,
       align: 'right',
       render: (row) =>
         mayWrite && (
-          <span className="inline-flex gap-2 py-1 max-sm:flex-col">
+          <span className="inline-flex gap-2 py-1 max-sm:flex-wrap max-sm:justify-end">
             <Button onPress={() => setEditing({ store: row })}>{t('Change…')}</Button>
             <Button variant="danger" onPress={() => setRemoving(row)}>
               {t('Delete…')}

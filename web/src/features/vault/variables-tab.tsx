@@ -66,10 +66,11 @@ export function VariablesTab() {
     {
       key: 'action',
       title: '',
+      ownLine: true,
       align: 'right',
       render: (row) =>
         mayWrite && (
-          <span className="inline-flex gap-2 py-1 max-sm:flex-col">
+          <span className="inline-flex gap-2 py-1 max-sm:flex-wrap max-sm:justify-end">
             <Button onPress={() => setEditing({ variable: row })}>{t('Change…')}</Button>
             <Button variant="danger" onPress={() => setRemoving(row)}>
               {t('Delete…')}
