@@ -1,12 +1,9 @@
+import { replaceEqualDeep } from '@tanstack/react-query'
 import type { ComponentRates, Rates } from '@/api/gen'
 
 const QUIET_SECONDS = 30
-/** So many components are drawn anew in one frame; a large pipeline takes most of a second, and no frame is late. */
+/** So many of the components on show are drawn anew in one frame: a large pipeline takes a few frames, and none is late. */
 const PER_FRAME = 6
-
-function sameRates(a: ComponentRates, b: ComponentRates): boolean {
-  return JSON.stringify(a) === JSON.stringify(b)
-}
 
 /**
  * The latest rates of one pipeline, outside React: each card and edge listens to its own component,
@@ -19,7 +16,6 @@ export class RatesStore {
   private serverStale: number | null = null
   private measuredAt = ''
   private receivedAt = 0
-  private version = 0
   private readonly waiting = new Set<string>()
   private isPaced = false
 
@@ -33,7 +29,6 @@ export class RatesStore {
     this.serverStale = rates.stale_seconds
     this.receivedAt = now
     const changed = this.replace(rates.components)
-    this.version += 1
     for (const id of changed) this.waiting.add(id)
     if (!this.isPaced) this.tellSome()
     for (const listener of this.anyListeners) listener()
@@ -53,14 +48,15 @@ export class RatesStore {
 
   private replace(next: Record<string, ComponentRates>): string[] {
     const changed: string[] = []
-    const components = new Map<string, ComponentRates>()
-    for (const [id, rates] of Object.entries(next)) {
+    const components = new Map(Object.entries(next))
+    // Nobody asks what changed where nobody listens: most of a large pipeline is out of view.
+    for (const id of this.listeners.keys()) {
       const before = this.components.get(id)
-      const same = before !== undefined && sameRates(before, rates)
-      components.set(id, same ? before : rates)
-      if (!same) changed.push(id)
+      const next = components.get(id)
+      const now = next === undefined ? undefined : replaceEqualDeep(before, next)
+      if (now !== undefined) components.set(id, now)
+      if (now !== before) changed.push(id)
     }
-    for (const id of this.components.keys()) if (!components.has(id)) changed.push(id)
     this.components = components
     return changed
   }
@@ -83,7 +79,12 @@ export class RatesStore {
     const listeners = this.listeners.get(component) ?? new Set()
     listeners.add(listener)
     this.listeners.set(component, listeners)
-    return () => listeners.delete(listener)
+    return () => {
+      listeners.delete(listener)
+      if (listeners.size > 0 || this.listeners.get(component) !== listeners) return
+      this.listeners.delete(component)
+      this.waiting.delete(component)
+    }
   }
 
   /** Listens to every measurement. */
@@ -91,7 +92,4 @@ export class RatesStore {
     this.anyListeners.add(listener)
     return () => this.anyListeners.delete(listener)
   }
-
-  /** Counts measurements, for listeners to all. */
-  readonly getVersion = (): number => this.version
 }

@@ -36,6 +36,8 @@ export const DRAG_TYPE = 'application/x-vectorflow-component'
 const NONE: ReadonlySet<string> = new Set()
 /** From so many components on, a map of the whole helps more than it hides. */
 const MAP_FROM = 12
+/** From so many components on, only those in view are drawn, on a layer of their own. */
+const LARGE = 60
 const MAP_COLOURS: Record<Kind, string> = { source: 'var(--source)', transform: 'var(--transform)', sink: 'var(--sink)' }
 
 function toEdge(connection: { source: string | null; sourceHandle?: string | null; target: string | null }) {
@@ -138,6 +140,7 @@ export function Canvas({ onAdd, onConnectFrom }: CanvasProps) {
     const moved = Object.entries(places).some(([id, at]) => current[id]?.x !== at.x || current[id].y !== at.y)
     if (moved) change(t('Move'), (draft) => ({ ...draft, document: moveComponents(draft.document, places) }))
   }
+  const isLarge = graph.components.length > LARGE
   return (
     <div className="h-full min-h-0 select-none" onKeyDownCapture={onKeyDown} onDrop={canEdit ? drop : undefined} onDragOver={(event) => event.preventDefault()}>
       {canEdit && chosen.size > 1 && <SelectionBar ids={chosen} edits={edits} />}
@@ -158,7 +161,8 @@ export function Canvas({ onAdd, onConnectFrom }: CanvasProps) {
         nodesConnectable={canEdit}
         deleteKeyCode={null}
         colorMode={theme}
-        onlyRenderVisibleElements={graph.components.length > 60}
+        onlyRenderVisibleElements={isLarge}
+        className={isLarge ? 'is-large' : ''}
         fitView={viewport === null}
         {...(viewport === null ? {} : { defaultViewport: viewport })}
         // Only a person's own movement is worth an address.

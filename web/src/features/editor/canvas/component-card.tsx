@@ -1,10 +1,11 @@
 import type { NodeProps } from '@xyflow/react'
 import { Handle, Position } from '@xyflow/react'
 import { CircleAlert, Filter, Gauge, LogIn, LogOut, Plus, Radio } from 'lucide-react'
-import { memo } from 'react'
+import { memo, useCallback } from 'react'
 import type { ComponentRates } from '@/api/gen'
 import { useCan } from '@/app/scope'
-import { useRatesPart } from '@/features/live/rates-context'
+import type { Figure } from '@/features/live/rates-context'
+import { LiveFigure, useRatesPart } from '@/features/live/rates-context'
 import type { Told } from '@/features/live/times'
 import { bufferFill, ownTime } from '@/features/live/times'
 import { formatRate } from '@/lib/format'
@@ -139,32 +140,39 @@ function Output({ id, port }: { id: string; port: string }) {
 
 /** How long events take here, or how full the buffer is; nothing where the engine does not say. */
 function CardTime({ id, isSink }: { id: string; isSink: boolean }) {
-  const told = (rates: ComponentRates | undefined): Told | null => (isSink ? bufferFill(rates) : ownTime(rates))
-  const short = useRatesPart(id, (rates) => told(rates)?.short)
-  const words = useRatesPart(id, (rates) => told(rates)?.words)
-  if (short === undefined) return null
-  return (
-    <span data-card-time={id} className="shrink-0 text-[11px] text-secondary tabular-nums" title={words}>
-      {short}
-    </span>
-  )
+  const isTold = useRatesPart(id, (rates) => (isSink ? bufferFill(rates) : ownTime(rates)) !== null)
+  if (!isTold) return null
+  return <LiveFigure component={id} read={isSink ? bufferFigure : timeFigure} data-card-time={id} className="shrink-0 text-[11px] text-secondary tabular-nums" />
 }
 
+const figureOf = (told: Told | null): Figure => ({ text: told?.short ?? '', title: told?.words ?? '' })
+const bufferFigure = (rates: ComponentRates | undefined) => figureOf(bufferFill(rates))
+const timeFigure = (rates: ComponentRates | undefined) => figureOf(ownTime(rates))
+
 function PortRate({ id, port }: { id: string; port: string }) {
-  return <Rate value={useRatesPart(id, (rates) => rates?.outputs[port]?.events_per_second)} />
+  return <Rate id={id} value={useCallback((rates: ComponentRates | undefined) => rates?.outputs[port]?.events_per_second, [port])} />
 }
 
 function ReceivedRate({ id }: { id: string }) {
-  return <Rate value={useRatesPart(id, (rates) => rates?.received_events_per_second)} />
+  return <Rate id={id} value={received} />
 }
 
-function Rate({ value }: { value: number | undefined }) {
-  if (value === undefined) return null
+const received = (rates: ComponentRates | undefined) => rates?.received_events_per_second
+
+function Rate({ id, value }: { id: string; value: (rates: ComponentRates | undefined) => number | undefined }) {
+  const isKnown = useRatesPart(id, (rates) => value(rates) !== undefined)
+  const read = useCallback(
+    (rates: ComponentRates | undefined) => {
+      const rate = value(rates) ?? 0
+      return { text: formatRate(rate), title: t('{n} events per second', { n: rate }) }
+    },
+    [value],
+  )
+  if (!isKnown) return null
   return (
-    <span className="shrink-0 text-text tabular-nums" title={t('{n} events per second', { n: value })}>
-      {formatRate(value)}
+    <LiveFigure component={id} read={read} className="shrink-0 text-text tabular-nums">
       <span className="text-[11px] text-secondary">/s</span>
-    </span>
+    </LiveFigure>
   )
 }
 

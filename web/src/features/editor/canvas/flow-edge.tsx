@@ -1,9 +1,9 @@
 import type { EdgeProps } from '@xyflow/react'
 import { BaseEdge, EdgeLabelRenderer, getBezierPath } from '@xyflow/react'
 import { Plus } from 'lucide-react'
-import { memo } from 'react'
+import { memo, useCallback } from 'react'
 import type { ComponentRates } from '@/api/gen'
-import { useRatesPart } from '@/features/live/rates-context'
+import { LiveFigure, useRatesPart } from '@/features/live/rates-context'
 import type { ToldTime } from '@/features/live/times'
 import { ownTime, waitTime } from '@/features/live/times'
 import { formatRate } from '@/lib/format'
@@ -86,14 +86,26 @@ function timeOf(rates: ComponentRates | undefined): ToldTime | null {
   return waitTime(rates) ?? ownTime(rates)
 }
 
+function timeFigure(rates: ComponentRates | undefined) {
+  return { text: timeOf(rates)?.short ?? '', title: '' }
+}
+
 /** What an edge carries, in figures: it listens by itself, so that new figures do not draw the path anew. */
 function EdgeLabel({ id, source, port, target, x, y, isSelected }: EdgeLabelProps) {
-  const rate = useRatesPart(source, (rates) => rates?.outputs[port]?.events_per_second)
-  const short = useRatesPart(target, (rates) => timeOf(rates)?.short)
-  const words = useRatesPart(target, (rates) => timeOf(rates)?.words)
+  const isKnown = useRatesPart(source, (rates) => rates?.outputs[port] !== undefined)
+  const flows = useRatesPart(source, (rates) => (rates?.outputs[port]?.events_per_second ?? 0) > 0)
+  const hasTime = useRatesPart(target, (rates) => timeOf(rates) !== null)
   const isLong = useRatesPart(target, (rates) => (timeOf(rates)?.seconds ?? 0) >= LONG)
   const worst = useRatesPart(target, (rates) => healthWord(healthOf(rates))?.word)
   const tone = useRatesPart(target, (rates) => healthWord(healthOf(rates))?.tone) ?? 'plain'
+  const read = useCallback(
+    (rates: ComponentRates | undefined, of: (component: string) => ComponentRates | undefined) => {
+      const rate = rates?.outputs[port]?.events_per_second ?? 0
+      const time = timeOf(of(target))
+      return { text: formatRate(rate), title: [t('{n} events per second', { n: rate }), ...(time === null ? [] : [time.words])].join('\n') }
+    },
+    [port, target],
+  )
   const { canEdit } = useEditor()
   const { addOnEdge } = useCanvasActions()
   return (
@@ -101,28 +113,23 @@ function EdgeLabel({ id, source, port, target, x, y, isSelected }: EdgeLabelProp
       className="nodrag nopan group/edge pointer-events-auto absolute flex items-center gap-1 rounded-full"
       style={{ transform: `translate(-50%, -50%) translate(${x}px, ${y}px)` }}
     >
-      {rate !== undefined && (
-        <span
-          data-edge-rate={id}
-          className="rounded-full border border-line bg-surface px-1.5 text-sm leading-4 tabular-nums"
-          title={[t('{n} events per second', { n: rate }), ...(words === undefined ? [] : [words])].join('\n')}
-        >
-          {formatRate(rate)}
+      {isKnown && (
+        <LiveFigure component={source} read={read} data-edge-rate={id} className="rounded-full border border-line bg-surface px-1.5 text-sm leading-4 tabular-nums">
           <span className="text-[11px] text-secondary">/s</span>
-        </span>
+        </LiveFigure>
       )}
       {worst !== undefined && (
         <span className={`absolute top-full left-1/2 mt-0.5 -translate-x-1/2 rounded-full px-1.5 text-sm leading-4 whitespace-nowrap tabular-nums ${WORD_TONES[tone]}`}>
           {worst}
         </span>
       )}
-      {worst === undefined && short !== undefined && rate !== undefined && rate > 0 && (
-        <span
+      {worst === undefined && hasTime && flows && (
+        <LiveFigure
+          component={target}
+          read={timeFigure}
           data-edge-time={id}
           className={`absolute top-full left-1/2 mt-0.5 -translate-x-1/2 rounded-full bg-surface px-1 text-[11px] leading-3 whitespace-nowrap text-secondary tabular-nums ${isSelected || isLong ? '' : 'hidden group-hover/edge:block'}`}
-        >
-          {short}
-        </span>
+        />
       )}
       {canEdit && (
         <button
