@@ -2,10 +2,10 @@
 # ruff: noqa: T201  it is a program, and printing is what it is for
 """A stand-in for Vector: the same command line, signals, exit codes, APIs and exporter.
 
-It moves no events (but shows taps those of the option `tap`), and reads only the JSON that the tests write
-(which is YAML too). `--as 0.54`
-before all else chooses the version it behaves like: interpolation of variables up to 0.56, GraphQL
-up to 0.54, gRPC since 0.55. What it does wrong is told by options of the source `in`.
+It moves no events but the lines of a `file` source to a `file` sink, shows taps those of the option `tap`, and
+reads only the JSON that the tests write (which is YAML too). `--as 0.54` before all else chooses the version it
+behaves like: interpolation of variables up to 0.56, GraphQL up to 0.54, gRPC since 0.55, templates confined since
+0.57, sinks that are gone since 0.58. What it does wrong is told by options of the source `in`.
 """
 
 import contextlib
@@ -32,6 +32,12 @@ VARIABLE = re.compile(r"\$\$|\$([A-Za-z0-9_.]+)|\$\{([A-Za-z0-9_.]+)\}")
 SECRET = re.compile(r"SECRET\[vectorflow\.([\w.-]+)\]")
 TAP = "/vector.observability.v1.ObservabilityService/StreamOutputEvents"
 COMPONENTS = "/vector.observability.v1.ObservabilityService/GetComponents"
+
+
+GONE = {"azure_monitor_logs", "logdna"}
+"""Sinks that there are none of since 0.58."""
+RELOADED = {"sources", "transforms", "sinks", "enrichment_tables", "tests", "secret", "api"}
+"""What may differ when a configuration is read again; everything else is global."""
 
 
 class Refused(Exception):
@@ -69,16 +75,33 @@ def load(files, version, *, resolve):
                 merged.setdefault(section, {}).update(content)
             else:
                 merged[section] = content
-    if version >= 55 and "graphql" in merged.get("api", {}):
-        raise Refused("unknown field `graphql` in api")
+    for name in {"graphql", "playground"} & set(merged.get("api", {})) if version >= 55 else ():
+        raise Refused(f"unknown field `{name}` in api")
+    for sink in merged.get("sinks", {}).values():
+        if version >= 58 and sink.get("type") in GONE:
+            raise Refused(f"unknown variant `{sink['type']}`")
     if not resolve:
         return merged
     folder = merged.get("secret", {}).get("vectorflow", {}).get("path", "")
 
     def value(match):
-        return (Path(folder) / match.group(1)).read_text()
+        secret = (Path(folder) / match.group(1)).read_text()
+        if not secret:
+            raise Refused(f"secret `{match.group(1)}` is empty")
+        return secret
 
-    return json.loads(SECRET.sub(value, json.dumps(merged)))
+    return built(json.loads(SECRET.sub(value, json.dumps(merged))), version)
+
+
+def built(config, version):
+    """What is found only when components are built: a template that could name any file, a condition that is none."""
+    for name, sink in config.get("sinks", {}).items():
+        if version >= 57 and sink.get("type") == "file" and str(sink.get("path")).startswith("{{"):
+            raise Refused(f"sink `{name}`: the template has no literal prefix and is not confined")
+    for name, transform in config.get("transforms", {}).items():
+        if str(transform.get("condition", "")).rstrip().endswith("=="):
+            raise Refused(f"transform `{name}`: syntax error: unexpected end of program")
+    return config
 
 
 def interpolated(text, version):
@@ -101,7 +124,10 @@ def options(config):
 
 
 def validate(files, version, flags):
-    wish = options(load(files, version, resolve=False))
+    config = load(files, version, resolve=False)
+    if "--no-environment" not in flags:
+        built(config, version)
+    wish = options(config)
     if wish.get("invalid"):
         raise Refused("unknown option `invalid`")
     if "--no-environment" not in flags and "must_be" in wish and wish["must_be"] != wish.get("password"):
@@ -149,7 +175,10 @@ class Engine:
         while not self.draining.wait(0.02):
             wish = options(self.config)
             self.events += wish.get("rate", 1)
-            self.deliver(wish.get("include", ()))
+            if self.config.get("sinks", {}).get("out", {}).get("type") == "file":
+                self.move(wish.get("include", ()), self.config["sinks"]["out"]["path"])
+            else:
+                self.deliver(wish.get("include", ()))
             if "die_after" in wish and time.monotonic() - began > wish["die_after"]:
                 print("ERROR stand-in: dying", file=sys.stderr, flush=True)
                 os._exit(wish.get("die_code", 0))
@@ -166,6 +195,18 @@ class Engine:
         listener.listen()
         self.listener = listener
         return True
+
+    def move(self, files, target):
+        """A `file` source to a `file` sink: every line once, also over restarts, by a checkpoint in the data folder."""
+        for file in map(Path, files):
+            checkpoint = Path(self.config["data_dir"]) / f"{file.name}.checkpoint"
+            done = int(checkpoint.read_text()) if checkpoint.exists() else 0
+            data = file.read_bytes()[done:] if file.exists() else b""
+            whole = data[: data.rfind(b"\n") + 1]
+            if whole:
+                with open(target, "ab") as sink:
+                    sink.write(whole)
+                checkpoint.write_text(str(done + len(whole)))
 
     def deliver(self, patterns):
         """A `file` source to a console: what can be read of these files goes to standard output, once."""
@@ -184,6 +225,9 @@ class Engine:
             config = load(self.files, self.version, resolve=True)
             if options(config).get("bad_reload") or options(config).get("invalid"):
                 raise Refused("reload refused")
+            kept = [{k: v for k, v in each.items() if k not in RELOADED} for each in (self.config, config)]
+            if kept[0] != kept[1]:
+                raise Refused("reload refused: global options cannot change while running")
         except Refused as refused:
             print(f"ERROR vector: Configuration error. {refused}", file=sys.stderr, flush=True)
             self.failed += 1

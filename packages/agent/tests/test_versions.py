@@ -1,6 +1,7 @@
 """The same stories with the behaviours of four versions of Vector, and with a real one if there is one.
 
-`VECTOR_BIN=/usr/bin/vector pytest packages/agent/tests/test_versions.py` adds the real one.
+`VECTOR_BIN=/usr/bin/vector pytest packages/agent/tests/test_versions.py` adds the real one to the last of them, which
+uses nothing that is the stand-in's own.
 """
 
 import os
@@ -104,11 +105,19 @@ def _vector(folder, condition="true"):
     }
 
 
-@pytest.mark.skipif(not REAL, reason="VECTOR_BIN names no Vector; with one these stories run on it too")
-@pytest.mark.parametrize("version", ["real"])
+NO_REAL = pytest.mark.skipif(
+    not REAL, reason="VECTOR_BIN names no Vector; with one this story runs on it too"
+)
+
+
+@pytest.mark.parametrize("version", ["0.57"])
+@pytest.mark.parametrize(
+    "program", [pytest.param("", id="stand-in"), pytest.param(REAL, id="VECTOR_BIN", marks=NO_REAL)]
+)
 @pytest.mark.parametrize("handover", ["beside", "reload", "restart"])
-async def test_with_a_real_vector(agent, gateway, eventually, tmp_path, handover):
-    agent.start(VECTOR_BIN=REAL, VECTORFLOW_SETTLE_SECONDS="1", VECTORFLOW_START_TIMEOUT_SECONDS="20")
+async def test_with_a_real_vector(agent, gateway, eventually, handover, program):
+    program, tmp_path = program or str(agent.program), agent.state.parent
+    agent.start(VECTOR_BIN=program, VECTORFLOW_SETTLE_SECONDS="1", VECTORFLOW_START_TIMEOUT_SECONDS="20")
     await eventually(lambda: gateway.agent_keys)
     (tmp_path / "in.log").write_text("one $HOME\n")
     gateway.publish([gateway.pipeline(text=_vector(tmp_path), secrets={"name": "canary"})])
@@ -127,6 +136,60 @@ async def test_with_a_real_vector(agent, gateway, eventually, tmp_path, handover
     refused = await eventually(lambda: gateway.told(ReportKind.REFUSED), seconds=30)
     assert refused[0].reason == ReportReason.CONFIG_INVALID
     assert gateway.status().state == PipelineState.RUNNING
+
+
+def _sink(**sink):
+    return {
+        "sources": {"in": {"type": "stand_in"}},
+        "sinks": {"out": {"inputs": ["in"], **sink}},
+    }
+
+
+REFUSED_SINCE = {
+    "gone": (58, {"type": "logdna"}),
+    "confined": (57, {"type": "file", "path": "{{ host }}.log"}),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED_SINCE)
+async def test_what_a_version_does_not_take_leaves_what_runs(agent, gateway, eventually, version, what):
+    since, sink = REFUSED_SINCE[what]
+    pid = await running(agent, gateway, eventually)
+    if int(version.split(".")[1]) < since:
+        await second(gateway, eventually, ReportKind.APPLIED, text=_sink(**sink))
+        return
+    refused = await second(gateway, eventually, ReportKind.REFUSED, text=_sink(**sink))
+    assert refused[0].reason == ReportReason.CONFIG_INVALID
+    assert any(word in refused[0].engine_output[-1] for word in ("logdna", "literal prefix"))
+    assert agent.engines() == [pid]
+
+
+@pytest.mark.parametrize("version", ["0.54", "0.57"])
+async def test_global_options_do_not_change_by_a_reload(agent, gateway, eventually, version):
+    pid = await running(agent, gateway, eventually)
+    text = _sink(type="blackhole") | {"timezone": "Europe/Berlin"}
+    refused = await second(gateway, eventually, ReportKind.REFUSED, text=text, handover="reload")
+    assert refused[0].reason == ReportReason.RELOAD_REFUSED
+    assert agent.engines() == [pid]
+    assert gateway.status().number == 1
+
+
+@pytest.mark.parametrize("version", ["0.57"])
+@pytest.mark.parametrize("handover", ["reload", "restart"])
+async def test_an_empty_secret_is_found_before_anything_is_touched(
+    agent, gateway, eventually, version, handover
+):
+    pid = await running(agent, gateway, eventually)
+    refused = await second(
+        gateway,
+        eventually,
+        ReportKind.REFUSED,
+        secrets={"pass": ""},
+        password="SECRET[vectorflow.pass]",
+        handover=handover,
+    )
+    assert refused[0].reason in {ReportReason.CONFIG_INVALID, ReportReason.SECRET_UNREADABLE}
+    assert agent.engines() == [pid]
 
 
 async def test_times_and_buffers_are_told_as_far_as_the_version_measures_them(
