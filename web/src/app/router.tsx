@@ -11,6 +11,8 @@ import { nodeSearch, text, VAULT_TABS } from './search'
 import { Shell } from './shell'
 import type { Range } from '@/features/charts/range'
 import { rangeOf } from '@/features/charts/range'
+import type { Zoom } from '@/features/charts/zoom'
+import { zoomOf } from '@/features/charts/zoom'
 import { logsSearch } from '@/features/logs/search'
 
 type RouterContext = { queryClient: QueryClient }
@@ -136,7 +138,7 @@ const revisions = createRoute({
 const metrics = createRoute({
   getParentRoute: () => scoped,
   path: '/pipelines/$pipelineId/metrics',
-  validateSearch: (search): { range?: Range; component?: string } => ({ range: rangeOf(search.range), component: text(search.component) }),
+  validateSearch: (search): { range?: Range; component?: string } & Partial<Zoom> => ({ range: rangeOf(search.range), component: text(search.component), ...zoomOf(search) }),
   component: lazyRouteComponent(() => import('@/features/metrics/metrics-page'), 'MetricsPage'),
 })
 
@@ -173,7 +175,7 @@ const nodes = createRoute({
 const node = createRoute({
   getParentRoute: () => scoped,
   path: '/nodes/$nodeId',
-  validateSearch: (search): { range?: Range } => ({ range: rangeOf(search.range) }),
+  validateSearch: (search): { range?: Range } & Partial<Zoom> => ({ range: rangeOf(search.range), ...zoomOf(search) }),
   component: lazyRouteComponent(() => import('@/features/nodes/node-page'), 'NodePage'),
 })
 

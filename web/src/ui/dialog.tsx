@@ -10,12 +10,14 @@ type DialogProps = {
   children: ReactNode
   footer?: ReactNode
   width?: 'narrow' | 'wide' | 'full'
+  /** The body holds nothing that takes the focus, so the body takes it, and the keyboard scrolls it. */
+  isText?: boolean
 }
 
 const WIDTHS = { narrow: 'max-w-md', wide: 'max-w-2xl', full: 'max-w-6xl' }
 
 /** A modal dialog with a title, a body that scrolls and a row of actions. */
-export function Dialog({ title, isOpen, onClose, children, footer, width = 'narrow' }: DialogProps) {
+export function Dialog({ title, isOpen, onClose, children, footer, width = 'narrow', isText = false }: DialogProps) {
   return (
     <ModalOverlay
       isOpen={isOpen}
@@ -28,7 +30,9 @@ export function Dialog({ title, isOpen, onClose, children, footer, width = 'narr
           <Heading slot="title" className="px-5 pt-4 pb-1 text-lg font-semibold">
             {title}
           </Heading>
-          <div className="min-h-0 flex-1 overflow-auto px-5 py-2 [&>[role=alert]]:mt-3">{children}</div>
+          <div {...(isText ? { tabIndex: 0, role: 'group', 'aria-label': title } : {})} className="min-h-0 flex-1 overflow-auto px-5 py-2 [&>[role=alert]]:mt-3">
+            {children}
+          </div>
           <div className="flex justify-end gap-2 px-5 pt-2 pb-4">{footer}</div>
         </AriaDialog>
       </Modal>
@@ -43,15 +47,17 @@ type ConfirmProps = {
   onConfirm: () => void
   confirmLabel: string
   isPending?: boolean
+  /** Nothing is lost by it. */
+  isHarmless?: boolean
   children: ReactNode
 }
 
 /** A question before something that cannot be taken back. */
-export function ConfirmDialog({ confirmLabel, onConfirm, isPending = false, ...rest }: ConfirmProps) {
+export function ConfirmDialog({ confirmLabel, onConfirm, isPending = false, isHarmless = false, ...rest }: ConfirmProps) {
   const footer = (
     <>
       <Button onPress={rest.onClose}>{t('Cancel')}</Button>
-      <Button variant="danger" isDisabled={isPending} onPress={onConfirm}>
+      <Button variant={isHarmless ? 'primary' : 'danger'} isDisabled={isPending} onPress={onConfirm}>
         {confirmLabel}
       </Button>
     </>

@@ -24,7 +24,7 @@ type ChartProps = LineChartProps & { title: string; isPending: boolean; error: u
 /** A chart with its name, its lines' names and newest values, and the same as a table. */
 export function Chart({ title, isPending, error, empty, ...chart }: ChartProps) {
   const [asTable, setAsTable] = useState(false)
-  const rows = tableOf(chart.lines)
+  const rows = tableOf(chart.lines).filter(({ at }) => at >= chart.from && at <= chart.to)
   return (
     <figure aria-label={title} className="min-w-0">
       <figcaption className="flex min-h-7 flex-wrap items-center gap-x-4 gap-y-1">

@@ -53,18 +53,18 @@ export function optionsOf({ lines, unit, from, to, marks, max, at, time }: Wante
       connectNulls: false,
       lineStyle: { width: 1.5 },
       color: color(line.tone),
-      ...(index === 0 && marks.length > 0 ? { markLine: markLines(marks, color('control'), label) } : {}),
+      ...(index === 0 && marks.length > 0 ? { markLine: markLines(marks, color, label) } : {}),
     })),
   }
 }
 
-function markLines(marks: Mark[], color: string, label: object): object {
+function markLines(marks: Mark[], color: (token: string) => string, label: object): object {
   return {
     silent: true,
     symbol: 'none',
-    lineStyle: { color, type: 'dashed', width: 1 },
+    lineStyle: { color: color('control'), type: 'dashed', width: 1 },
     label: { ...label, formatter: (mark: { name: string }) => mark.name, position: 'insideEndTop' },
-    data: marks.map(({ at, label: name }) => ({ name, xAxis: at })),
+    data: marks.map(({ at, label: name, tone }) => ({ name, xAxis: at, ...(tone === undefined ? {} : { lineStyle: { color: color(tone) }, label: { ...label, color: color(tone) } }) })),
   }
 }
 

@@ -9,7 +9,12 @@ export type Line = { name: string; tone: Tone; points: [number, number | null][]
 export type Tone = 'source' | 'transform' | 'sink' | 'bad' | 'warn' | 'good' | 'unknown'
 
 /** A moment that something happened, marked in every chart. */
-export type Mark = { at: number; label: string }
+export type Mark = { at: number; label: string; /** Bad: an incident. */ tone?: 'bad' }
+
+/** The marks of a part of time. */
+export function within(marks: Mark[], { from, to }: { from: number; to: number }): Mark[] {
+  return marks.filter(({ at }) => at >= from && at <= to)
+}
 
 /** A value with its unit, as axes, tooltips and tables write it. */
 export function formatValue(value: number, unit: Unit): string {

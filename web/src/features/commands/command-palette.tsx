@@ -25,7 +25,7 @@ export function CommandPalette({ onClose }: { onClose: () => void }) {
     <Dialog title={t('Go to or do')} isOpen onClose={onClose}>
       <Autocomplete inputValue={query} onInputChange={setQuery}>
         <AriaSearchField aria-label={t('Search commands')} autoFocus>
-          <Input className={`${INPUT_CLASS} h-8`} placeholder={t('A page, a pipeline, an environment, an action')} />
+          <Input role="combobox" aria-expanded className={`${INPUT_CLASS} h-8`} placeholder={t('A page, a pipeline, an environment, an action')} />
         </AriaSearchField>
         <ListBox
           aria-label={t('Commands')}

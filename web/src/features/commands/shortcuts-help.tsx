@@ -38,7 +38,7 @@ function shortcuts(): { title: string; keys: [string, string][] }[] {
 /** All keyboard shortcuts. */
 export function ShortcutsHelp({ onClose }: { onClose: () => void }) {
   return (
-    <Dialog title={t('Keyboard shortcuts')} isOpen onClose={onClose}>
+    <Dialog title={t('Keyboard shortcuts')} isOpen isText onClose={onClose}>
       {shortcuts().map(({ title, keys }) => (
         <section key={title} className="mb-3">
           <h3 className="mb-1 font-medium">{title}</h3>

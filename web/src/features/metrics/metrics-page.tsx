@@ -4,14 +4,15 @@ import { useMemo } from 'react'
 import { getPipelineOptions, getRatesOptions, listRolloutsOptions } from '@/api/gen/@tanstack/react-query.gen'
 import { useCan, useScope } from '@/app/scope'
 import { Chart } from '@/features/charts/chart'
+import { useIncidentMarks } from '@/features/charts/incident-marks'
 import type { Range } from '@/features/charts/range'
-import { minutesOf, refreshOf } from '@/features/charts/range'
-import { RangeSelect } from '@/features/charts/range-select'
+import { refreshOf } from '@/features/charts/range'
+import { TimeControls, useShown } from '@/features/charts/time-controls'
 import type { Line, Mark, Unit } from '@/features/charts/series'
-import { lineOf } from '@/features/charts/series'
+import { lineOf, within } from '@/features/charts/series'
+import type { Zoom } from '@/features/charts/zoom'
 import { PipelineTabs } from '@/features/pipelines/pipeline-tabs'
 import { t } from '@/lib/i18n'
-import { useNow } from '@/lib/now'
 import { Page, Section } from '@/ui/page'
 import { Select } from '@/ui/select'
 import { ErrorState, LoadingState, StaleNote } from '@/ui/states'
@@ -24,11 +25,13 @@ const GROUP = 'pipeline'
 export function MetricsPage() {
   const { org, env } = useScope()
   const { pipelineId } = useParams({ from: '/signed-in/$org/$env/pipelines/$pipelineId/metrics' })
-  const { range = '1h', component } = useSearch({ from: '/signed-in/$org/$env/pipelines/$pipelineId/metrics' })
+  const { range = '1h', component, ...zoom } = useSearch({ from: '/signed-in/$org/$env/pipelines/$pipelineId/metrics' })
   const navigate = useNavigate({ from: '/$org/$env/pipelines/$pipelineId/metrics' })
   const path = { org, env, id: pipelineId }
   const pipeline = useQuery(getPipelineOptions({ path }))
   const rates = useQuery({ ...getRatesOptions({ path }), refetchInterval: refreshOf(range) })
+  const set: SetTime = (change) => void navigate({ search: (before) => ({ ...before, ...change }), replace: true })
+  const time = { range, zoom, onZoom: set }
   const known = Object.keys(rates.data?.components ?? {}).sort()
   return (
     <Page
@@ -36,7 +39,7 @@ export function MetricsPage() {
       subtitle={<StaleNote seconds={rates.data?.stale_seconds} />}
       actions={
         <>
-          <RangeSelect value={range} onChange={(next) => void navigate({ search: (before) => ({ ...before, range: next }), replace: true })} />
+          <TimeControls range={range} zoom={zoom} onChange={set} />
           <PipelineTabs pipelineId={pipelineId} />
         </>
       }
@@ -46,7 +49,7 @@ export function MetricsPage() {
       {pipeline.isSuccess && (
         <>
           <Section title={t('The whole pipeline, over all nodes')}>
-            <Charts pipelineId={pipelineId} range={range} wanted={eventCharts()} />
+            <Charts pipelineId={pipelineId} time={time} wanted={eventCharts()} />
           </Section>
           <Section
             title={t('One component')}
@@ -68,7 +71,7 @@ export function MetricsPage() {
             {component === undefined ? (
               <p className="text-secondary">{known.length > 0 ? t('Choose a component to see its times, how busy it is and how full its buffer.') : t('No node has told of its components yet. Deploy the pipeline first.')}</p>
             ) : (
-              <Charts key={component} pipelineId={pipelineId} range={range} wanted={componentCharts()} component={component} />
+              <Charts key={component} pipelineId={pipelineId} time={time} wanted={componentCharts()} component={component} />
             )}
           </Section>
         </>
@@ -77,6 +80,8 @@ export function MetricsPage() {
   )
 }
 
+type SetTime = (change: { range?: Range; from: number | undefined; to: number | undefined }) => void
+type Time = { range: Range; zoom: Partial<Zoom>; onZoom: (zoom: Zoom) => void }
 type WantedLine = { metric: Metric; name: string; tone: Line['tone'] }
 type WantedChart = { title: string; unit: Unit; lines: [WantedLine, ...WantedLine[]]; empty: string; max?: number }
 
@@ -130,20 +135,21 @@ function componentCharts(): WantedChart[] {
   ]
 }
 
-function Charts({ pipelineId, range, wanted, component }: { pipelineId: string; range: Range; wanted: WantedChart[]; component?: string }) {
-  const marks = useDeployMarks(pipelineId)
+function Charts({ pipelineId, time, wanted, component }: { pipelineId: string; time: Time; wanted: WantedChart[]; component?: string }) {
+  const marks = [...useDeployMarks(pipelineId), ...useIncidentMarks({ pipelineId })]
   return (
     <div className="grid gap-x-10 gap-y-6 lg:grid-cols-2">
       {wanted.map((chart) => (
-        <SeriesChart key={chart.title} pipelineId={pipelineId} range={range} chart={chart} component={component} marks={marks} />
+        <SeriesChart key={chart.title} pipelineId={pipelineId} time={time} chart={chart} component={component} marks={marks} />
       ))}
     </div>
   )
 }
 
-type SeriesChartProps = { pipelineId: string; range: Range; chart: WantedChart; component: string | undefined; marks: Mark[] }
+type SeriesChartProps = { pipelineId: string; time: Time; chart: WantedChart; component: string | undefined; marks: Mark[] }
 
-function SeriesChart({ pipelineId, range, chart, component, marks }: SeriesChartProps) {
+function SeriesChart({ pipelineId, time, chart, component, marks }: SeriesChartProps) {
+  const { shown: part, asked: range } = useShown(time.range, time.zoom)
   const [first, second = first, third = first] = chart.lines
   // A chart has one to three lines; the same series asked for twice is asked of the server once.
   const asked = [
@@ -151,20 +157,18 @@ function SeriesChart({ pipelineId, range, chart, component, marks }: SeriesChart
     useSeries(pipelineId, second.metric, range, component),
     useSeries(pipelineId, third.metric, range, component),
   ].slice(0, chart.lines.length)
-  const now = useNow(5000)
   const lines = chart.lines.map((line, index) => lineOf(line.name, line.tone, asked[index]?.data))
   // Of times and shares a component has those of its kind; the others are no empty lines.
   const shown = chart.unit === 'events_per_second' ? lines : lines.filter((line) => line.points.length > 0)
-  const from = now - minutesOf(range) * 60_000
   return (
     <Chart
       title={chart.title}
       unit={chart.unit}
       lines={shown}
       group={GROUP}
-      from={from}
-      to={now}
-      marks={marks.filter((mark) => mark.at >= from)}
+      {...part}
+      marks={within(marks, part)}
+      onZoom={time.onZoom}
       max={chart.max}
       isPending={asked.some((each) => each.isPending)}
       error={asked.find((each) => each.error !== null)?.error ?? null}

@@ -4,25 +4,28 @@ import type { HostPoint } from '@/api/gen'
 import { getHostSeriesOptions } from '@/api/gen/@tanstack/react-query.gen'
 import { useScope } from '@/app/scope'
 import { Chart } from '@/features/charts/chart'
+import { useIncidentMarks } from '@/features/charts/incident-marks'
+import type { Range } from '@/features/charts/range'
 import { minutesOf, refreshOf } from '@/features/charts/range'
-import { RangeSelect } from '@/features/charts/range-select'
+import { TimeControls, useShown } from '@/features/charts/time-controls'
 import type { Line, Unit } from '@/features/charts/series'
-import { withGaps } from '@/features/charts/series'
+import { within, withGaps } from '@/features/charts/series'
 import { t } from '@/lib/i18n'
-import { useNow } from '@/lib/now'
 import { Section } from '@/ui/page'
 
 /** A machine's processor, memory, disk and network over time, as its agent measured them. */
 export function MachineCharts({ nodeId }: { nodeId: string }) {
   const { org, env } = useScope()
-  const { range = '1h' } = useSearch({ from: '/signed-in/$org/$env/nodes/$nodeId' })
+  const { range = '1h', ...zoom } = useSearch({ from: '/signed-in/$org/$env/nodes/$nodeId' })
   const navigate = useNavigate({ from: '/$org/$env/nodes/$nodeId' })
-  const now = useNow(5000)
+  const { shown, asked } = useShown(range, zoom)
+  const marks = useIncidentMarks({ nodeId })
   const query = useQuery({
-    ...getHostSeriesOptions({ path: { org, env, id: nodeId }, query: { minutes: minutesOf(range) } }),
-    refetchInterval: refreshOf(range),
+    ...getHostSeriesOptions({ path: { org, env, id: nodeId }, query: { minutes: minutesOf(asked) } }),
+    refetchInterval: refreshOf(asked),
     placeholderData: keepPreviousData,
   })
+  const set = (change: { range?: Range; from: number | undefined; to: number | undefined }) => void navigate({ search: (before) => ({ ...before, ...change }), replace: true })
   const points = query.data?.points ?? []
   const line = (name: string, tone: Line['tone'], read: (point: HostPoint) => number | null): Line => ({
     name,
@@ -41,10 +44,10 @@ export function MachineCharts({ nodeId }: { nodeId: string }) {
     },
   ]
   return (
-    <Section title={t('Machine over time')} aside={<RangeSelect value={range} onChange={(next) => void navigate({ search: { range: next }, replace: true })} />}>
+    <Section title={t('Machine over time')} aside={<TimeControls range={range} zoom={zoom} onChange={set} />}>
       <div className="grid gap-x-10 gap-y-6 xl:grid-cols-2">
         {charts.map((chart) => (
-          <Chart key={chart.title} {...chart} group="machine" from={now - minutesOf(range) * 60_000} to={now} height={130} isPending={query.isPending} error={query.error} empty={t('The agent has told nothing of its machine in this time.')} />
+          <Chart key={chart.title} {...chart} group="machine" {...shown} marks={within(marks, shown)} onZoom={set} height={130} isPending={query.isPending} error={query.error} empty={t('The agent has told nothing of its machine in this time.')} />
         ))}
       </div>
     </Section>

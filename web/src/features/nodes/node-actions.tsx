@@ -84,6 +84,7 @@ function LogLevelDialog({ node, isOpen, onClose }: NodeDialogProps) {
       onClose={onClose}
       title={t('Log level of {name}', { name: node.name })}
       confirmLabel={t('Ask the node')}
+      isHarmless
       isPending={change.isPending}
       onConfirm={() => change.mutate((path) => setLogLevel({ path, body, throwOnError: true }))}
     >
@@ -130,6 +131,7 @@ function MaintenanceDialog({ node, isOpen, onClose }: NodeDialogProps) {
       onClose={onClose}
       title={t('Maintenance of {name}', { name: node.name })}
       confirmLabel={t('Begin')}
+      isHarmless
       isPending={change.isPending}
       onConfirm={begin}
     >
