@@ -82,6 +82,7 @@ Handler = Callable[[Call], Awaitable[None]]
 
 JSON = "application/json"
 KEEP_ALIVE_SECONDS = 15.0
+_LOOK_SECONDS = 0.25
 _COLLECT = (50_000, 20, 200)
 _SHA256_LENGTH = 64
 
@@ -161,7 +162,8 @@ class Gateway:
         ]
         self._bus.on_reconnect(self._on_reconnect)
         work = [
-            asyncio.create_task(each) for each in (self.ingest.run(), self._refresh(), self.engines.run())
+            asyncio.create_task(each)
+            for each in (self.ingest.run(), self._refresh(), self._look_after_streams(), self.engines.run())
         ]
         try:
             yield
@@ -361,7 +363,7 @@ class Gateway:
                 stream.tell(DesiredHint(generation=generation, issue=issue))
             await self._tell_waiting(node, stream)
             while True:
-                hint = await stream.wait(self._options.keep_alive_seconds)
+                hint = await stream.wait()
                 if stream.closed:
                     break
                 if hint is None:
@@ -370,6 +372,7 @@ class Gateway:
                     await self._tell_waiting(node, stream)
                 data = b": \n\n" if hint is None else event_of(hint)
                 await call.send({"type": "http.response.body", "body": data, "more_body": True})
+                self.streams.spoke(stream)
         except (VectorFlowError, DatabaseUnavailable) as error:
             if not stream.begun:
                 raise
@@ -398,6 +401,11 @@ class Gateway:
         self.desired.clear()
         self.statements.clear()
         self.streams.check_all()
+
+    async def _look_after_streams(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            self.streams.look_after(self._options.keep_alive_seconds, _LOOK_SECONDS)
 
     async def _refresh(self) -> None:
         while True:

@@ -1,11 +1,15 @@
 """Open event streams to agents: hints that something new can be fetched, statements, and their end at revocation.
 
 A stream holds at most one hint: a newer one replaces it, so nothing queues up however slow the reader is. Of
-statements it holds as many as may wait for one node, and sends each once.
+statements it holds as many as may wait for one node, and sends each once. Streams have no timer of their own, since
+ten thousand of them would cost more than what they tell: one round looks after those that were silent longest.
 """
 
 import asyncio
-from collections import deque
+import math
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable
 from uuid import UUID
 
 import msgspec
@@ -30,7 +34,17 @@ class Told(msgspec.Struct, frozen=True):
 class Stream:
     """One open stream of a node."""
 
-    __slots__ = ("_once", "_sent", "_wake", "begun", "closed", "hint", "node_id", "organization_id")
+    __slots__ = (
+        "_looking",
+        "_once",
+        "_sent",
+        "_waiter",
+        "begun",
+        "closed",
+        "hint",
+        "node_id",
+        "organization_id",
+    )
 
     def __init__(self, node_id: UUID, organization_id: UUID) -> None:
         self.node_id = node_id
@@ -38,7 +52,8 @@ class Stream:
         self.hint: DesiredHint | None = None
         self.begun = False
         self.closed = False
-        self._wake = asyncio.Event()
+        self._looking = False
+        self._waiter: asyncio.Future[None] | None = None
         self._once: deque[Told] = deque()
         self._sent: deque[UUID] = deque(maxlen=_REMEMBERED)
 
@@ -47,59 +62,60 @@ class Stream:
         if told.id not in self._sent:
             self._sent.append(told.id)
             self._once.append(told)
-            self._wake.set()
+            self._wake()
 
     def tell(self, hint: DesiredHint) -> None:
         """Leave a hint to be sent, in place of an older one."""
         self.hint = hint
-        self._wake.set()
+        self._wake()
 
     def check(self) -> None:
         """Have whoever waits look at the node's token now."""
-        self._wake.set()
+        self._looking = True
+        self._wake()
 
     def close(self) -> None:
         """End the stream at once."""
         self.closed = True
-        self._wake.set()
+        self._wake()
 
-    async def wait(self, seconds: float) -> DesiredHint | Told | None:
-        """Return what is to be sent next, or None when there was nothing in time or the stream was closed."""
-        if not self._wake.is_set():
-            try:
-                async with asyncio.timeout(seconds):
-                    await self._wake.wait()
-            except TimeoutError:
-                return None
+    async def wait(self) -> DesiredHint | Told | None:
+        """Return what is to be sent next; None when the token is to be looked at, or the stream was closed."""
+        if not (self._once or self.hint or self._looking or self.closed):
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
         if self._once:
-            told = self._once.popleft()
-            if not self._once and self.hint is None and not self.closed:
-                self._wake.clear()
-            return told
-        self._wake.clear()
+            return self._once.popleft()
+        self._looking = False
         hint, self.hint = self.hint, None
         return hint
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
 
 class Streams:
     """All open streams of a gateway process."""
 
-    def __init__(self, *, most: int = 20_000) -> None:
+    def __init__(self, *, most: int = 20_000, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._most = most
+        self._monotonic = monotonic
         self._streams: dict[UUID, list[Stream]] = {}
-        self._count = 0
+        # When each stream last sent something, the longest silent first.
+        self._spoke: OrderedDict[Stream, float] = OrderedDict()
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._spoke)
 
     def open(self, node_id: UUID, organization_id: UUID) -> Stream:
         """Open a stream; a node's third one ends its first. Raises `GatewayBusy` beyond the limit."""
-        if self._count >= self._most:
+        if len(self._spoke) >= self._most:
             raise GatewayBusy(headers={"Retry-After": "30"})
         mine = self._streams.setdefault(node_id, [])
         stream = Stream(node_id, organization_id)
         mine.append(stream)
-        self._count += 1
+        self._spoke[stream] = self._monotonic()
         if len(mine) > PER_NODE:
             mine[0].close()
             self.done(mine[0])
@@ -110,9 +126,28 @@ class Streams:
         mine = self._streams.get(stream.node_id, [])
         if stream in mine:
             mine.remove(stream)
-            self._count -= 1
+            del self._spoke[stream]
             if not mine:
                 del self._streams[stream.node_id]
+
+    def spoke(self, stream: Stream) -> None:
+        """Note that a stream sent something just now; one that was ended meanwhile stays forgotten."""
+        if stream in self._spoke:
+            self._spoke[stream] = self._monotonic()
+            self._spoke.move_to_end(stream)
+
+    def look_after(self, silent_seconds: float, every_seconds: float) -> None:
+        """Have streams that were silent for so long look at their token and give a sign of life.
+
+        At most twice as many as are due in an even spread, so that those told at once do not all speak at once again.
+        """
+        before = self._monotonic() - silent_seconds
+        for _ in range(math.ceil(2 * len(self._spoke) * every_seconds / silent_seconds)):
+            stream, at = next(iter(self._spoke.items()))
+            if at > before:
+                return
+            self.spoke(stream)
+            stream.check()
 
     def tell(self, node_id: UUID, hint: DesiredHint) -> None:
         """Tell a node's streams."""
