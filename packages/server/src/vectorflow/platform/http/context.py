@@ -35,8 +35,8 @@ def header(scope: Mapping[str, Any], name: bytes) -> str | None:
     return values[0].decode("latin-1") if len(values) == 1 else None
 
 
-# Few peers and many calls: a proxy's address would be read anew for each.
-_parsed = functools.lru_cache(maxsize=4096)(ipaddress.ip_address)
+# Each agent calls again and again from its address, and all of them through few proxies.
+_parsed = functools.lru_cache(maxsize=32_768)(ipaddress.ip_address)
 
 
 class ProxyTrust:
