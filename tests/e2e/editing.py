@@ -27,3 +27,17 @@ def chain(api: Api, name: str) -> str:
 def save(page: Page) -> None:
     page.keyboard.press("Control+s")
     expect(page.get_by_role("status").filter(has_text=re.compile("^Saved$"))).to_be_visible(timeout=30_000)
+
+
+def saved_elsewhere(api: Api, pipeline: str, **options: object) -> None:
+    """Save the pipeline as another person would meanwhile, with options of one component changed."""
+    now = api.get(f"{api.base}/pipelines/{pipeline}")
+    for each in now["document"]["components"]:
+        each["options"] |= options.get(each["id"], {})
+    body = {key: now[key] for key in ("name", "description", "document")}
+    api.call("PUT", f"{api.base}/pipelines/{pipeline}", json=body, headers={"If-Match": now["etag"]})
+
+
+def conditions(api: Api, pipeline: str) -> dict[str, str]:
+    components = api.get(f"{api.base}/pipelines/{pipeline}")["document"]["components"]
+    return {each["id"]: each["options"]["condition"] for each in components if each["type"] == "filter"}

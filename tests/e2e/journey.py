@@ -1,10 +1,11 @@
 """Steps that browser tests share."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.stack import Stack
 
@@ -37,3 +38,15 @@ def yaml_text(page: Page) -> str:
 def count_in(text: str) -> int:
     """The number in a text with thousands separators."""
     return int(re.sub(r"[^0-9]", "", text))
+
+
+def focus_by_tab(page: Page, target: Callable[[], Locator], *, backwards: bool = False) -> None:
+    """Press Tab until the target has the focus, as somebody without a pointer does."""
+    for _ in range(150):
+        found = target()
+        if found.count() > 0 and found.evaluate(
+            "e => e === document.activeElement || e.contains(document.activeElement)"
+        ):
+            return
+        page.keyboard.press("Shift+Tab" if backwards else "Tab")
+    raise AssertionError("the target cannot be reached with Tab")

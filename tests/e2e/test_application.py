@@ -1,11 +1,10 @@
 """The application around the editor: several tabs with one event stream, and a list that is kept in order."""
 
 import re
-from collections.abc import Callable
 
-from playwright.sync_api import BrowserContext, Locator, Page, Request, expect
+from playwright.sync_api import BrowserContext, Page, Request, expect
 
-from tests.e2e.journey import sign_in, violations, yaml_text
+from tests.e2e.journey import focus_by_tab, sign_in, violations, yaml_text
 from tests.e2e.pipelines import component, create, document
 from tests.e2e.stack import Api, Stack, wait_until
 
@@ -202,15 +201,3 @@ def test_the_main_journey_by_keyboard_alone(stack: Stack, api: Api, page: Page) 
     found = [each for each in kept["components"] if each["type"] == "filter"]
     assert [each["options"]["condition"] for each in found] == ['.level == "error"']
     assert any(edge["source"] == "in" and edge["target"] == found[0]["id"] for edge in kept["edges"])
-
-
-def focus_by_tab(page: Page, target: Callable[[], Locator]) -> None:
-    """Press Tab until the target has the focus, as somebody without a pointer does."""
-    for _ in range(150):
-        found = target()
-        if found.count() > 0 and found.evaluate(
-            "e => e === document.activeElement || e.contains(document.activeElement)"
-        ):
-            return
-        page.keyboard.press("Tab")
-    raise AssertionError("the target cannot be reached with Tab")

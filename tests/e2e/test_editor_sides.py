@@ -5,24 +5,23 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.e2e.editing import address_of, chain
+from tests.e2e.editing import address_of, chain, conditions, saved_elsewhere
 from tests.e2e.journey import sign_in, violations
 from tests.e2e.pipelines import component, create, document
-from tests.e2e.stack import Api, Stack
+from tests.e2e.stack import Api, Stack, wait_until
 
-
-def saved_elsewhere(api: Api, pipeline: str, **options: object) -> None:
-    """Save the pipeline as another person would meanwhile, with options of one component changed."""
-    now = api.get(f"{api.base}/pipelines/{pipeline}")
-    for each in now["document"]["components"]:
-        each["options"] |= options.get(each["id"], {})
-    body = {key: now[key] for key in ("name", "description", "document")}
-    api.call("PUT", f"{api.base}/pipelines/{pipeline}", json=body, headers={"If-Match": now["etag"]})
-
-
-def conditions(api: Api, pipeline: str) -> dict[str, str]:
-    components = api.get(f"{api.base}/pipelines/{pipeline}")["document"]["components"]
-    return {each["id"]: each["options"]["condition"] for each in components if each["type"] == "filter"}
+KEPT_FAR = """() => new Promise((resolve, reject) => {
+    const opening = indexedDB.open('vectorflow')
+    opening.onerror = () => reject(opening.error)
+    opening.onsuccess = () => {
+        const database = opening.result
+        const counting = database.objectStoreNames.length === 0
+            ? null : database.transaction('unsaved').objectStore('unsaved').count()
+        const done = value => { database.close(); resolve(value) }
+        if (counting === null) done(0)
+        else counting.onsuccess = () => done(counting.result)
+    }
+})"""
 
 
 def test_two_people_save_and_both_sides_are_put_together(stack: Stack, api: Api, page: Page) -> None:
@@ -125,7 +124,7 @@ def test_a_large_document_is_edited_and_a_too_large_one_refused(stack: Stack, ap
 
     # A draft that grows beyond what is kept says so when it is saved, and stays in the editor.
     page.goto(f"{address_of(stack, made)}?component=step_3")
-    field = page.get_by_label("Note")
+    field = page.get_by_role("textbox", name="Note")
     expect(field).to_be_visible(timeout=60_000)
     field.fill("y" * 300_000)
     page.get_by_role("button", name="Save", exact=True).click()
@@ -133,3 +132,15 @@ def test_a_large_document_is_edited_and_a_too_large_one_refused(stack: Stack, ap
     expect(page.get_by_role("status").filter(has_text="Not saved")).to_be_visible()
     page.get_by_role("button", name=re.compile("^Undo")).click()
     expect(page.get_by_role("status").filter(has_text=re.compile("^Saved$"))).to_be_visible(timeout=30_000)
+
+    # One beyond what a tab's session can hold is back after a reload, and gone once it is given up.
+    field.fill("z" * 4_000_000)
+    wait_until(lambda: page.evaluate(KEPT_FAR) == 1, seconds=60, what="the draft is in the database")
+    page.reload()
+    expect(page.get_by_text("Your unsaved changes from before the reload are back.")).to_be_visible(
+        timeout=60_000
+    )
+    assert page.get_by_role("textbox", name="Note").evaluate("field => field.value.length") == 4_000_000
+    page.get_by_role("button", name="Discard them").click()
+    expect(page.get_by_role("textbox", name="Note")).to_have_value("", timeout=30_000)
+    wait_until(lambda: page.evaluate(KEPT_FAR) == 0, seconds=60, what="the draft is forgotten")

@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect, useRef } from 'react'
+import type { ReactNode } from 'react'
 import { Tab, TabList, TabPanel, Tabs as AriaTabs } from 'react-aria-components'
 
 type TabsProps<Id extends string> = {
@@ -12,19 +12,15 @@ type TabsProps<Id extends string> = {
 
 /** A row of tabs over one panel that fills its parent. */
 export function TabbedPane<Id extends string>({ label, value, tabs, onChange, children }: TabsProps<Id>) {
-  const row = useRef<HTMLDivElement>(null)
-  // Where the row is wider than its place the chosen tab is scrolled into sight.
-  useEffect(() => {
-    row.current?.querySelector('[data-selected]')?.scrollIntoView({ block: 'nearest', inline: 'center' })
-  }, [value])
   return (
     <AriaTabs
       selectedKey={value}
       onSelectionChange={(key) => onChange(key as Id)}
       className="flex h-full min-h-0 flex-col bg-surface"
     >
-      <div ref={row} className="flex h-10 shrink-0 items-center overflow-x-auto pointer-coarse:h-12 border-b px-2">
-        <TabList aria-label={label} className="flex gap-1">
+      <div className="flex min-h-10 shrink-0 items-center border-b px-2 py-1 pointer-coarse:min-h-12">
+        {/* Where the row is too narrow for all of them they stand in two: none is out of sight. */}
+        <TabList aria-label={label} className="flex flex-wrap gap-x-1 gap-y-0.5">
           {tabs.map((tab) => (
             <Tab
               key={tab.id}

@@ -6,7 +6,7 @@ import type { DryRun, PipelineSummary, Rollout } from '@/api/gen'
 import { createRollout } from '@/api/gen'
 import { getPipelineOptions, getSessionOptions } from '@/api/gen/@tanstack/react-query.gen'
 import { useCan, useScope } from '@/app/scope'
-import { keptDraft } from '@/features/editor/draft-storage'
+import { loadKept } from '@/features/editor/draft-storage'
 import { FindingLine } from '@/ui/finding-line'
 import { t } from '@/lib/i18n'
 import { Button, buttonClass } from '@/ui/button'
@@ -64,7 +64,8 @@ export function DeployPage() {
 
 function UnsavedNote({ pipelineId }: { pipelineId: string }) {
   const account = useQuery(getSessionOptions()).data?.account.id ?? ''
-  if (keptDraft(account, pipelineId) === null) return null
+  const kept = useQuery({ queryKey: ['kept', account, pipelineId], queryFn: () => loadKept(account, pipelineId), enabled: account !== '', gcTime: 0 })
+  if (kept.data?.draft == null) return null
   return (
     <p role="status" className="mb-4 rounded-md bg-warn-tint px-3 py-2 text-warn">
       {t('This tab holds changes that are not saved. They are not part of this deploy.')}

@@ -133,8 +133,8 @@ function Choice({ part, chosen, onChoose }: { part: Part; chosen: Side | undefin
               {part[side] === undefined && <span className="text-secondary">{t('removed')}</span>}
             </label>
             {part[side] !== undefined && (
-              <pre tabIndex={0} className={`max-h-64 overflow-auto rounded-md bg-sunken p-2 font-mono text-sm ${chosen === side ? 'ring-1 ring-focus' : ''}`}>
-                {typeof part[side] === 'string' ? part[side] : stringify(part[side])}
+              <pre tabIndex={0} className={`max-h-64 overflow-auto whitespace-pre-wrap [overflow-wrap:anywhere] rounded-md bg-sunken p-2 font-mono text-sm ${chosen === side ? 'ring-1 ring-focus' : ''}`}>
+                {typeof part[side] === 'string' ? part[side] : stringify(part[side], { lineWidth: 0 })}
               </pre>
             )}
           </div>

@@ -1,13 +1,24 @@
 import type { Draft } from './store'
+import { tabStorage } from './tab-storage'
 import type { TextKeep } from './text/session'
 
-type Stored = { draft: Draft; etag: string; at: number }
+type StoredDraft = { draft: Draft; etag: string }
+type StoredText = { text: string; etag: string }
 
-function keyOf(account: string, pipelineId: string): string {
+/** What an earlier load of this page left behind. */
+export type Kept = { draft: StoredDraft | null; text: StoredText | null }
+
+const storage = tabStorage()
+
+function draftKey(account: string, pipelineId: string): string {
   return `vf:draft:${account}:${pipelineId}`
 }
 
-function isStored(value: unknown): value is Stored {
+function textKey(account: string, pipelineId: string): string {
+  return `vf:text:${account}:${pipelineId}`
+}
+
+function isDraft(value: unknown): value is StoredDraft {
   if (typeof value !== 'object' || value === null || !('draft' in value) || !('etag' in value)) return false
   const { draft, etag } = value
   if (typeof etag !== 'string' || typeof draft !== 'object' || draft === null || !('document' in draft)) return false
@@ -15,56 +26,48 @@ function isStored(value: unknown): value is Stored {
   return typeof document === 'object' && document !== null && 'components' in document && Array.isArray(document.components)
 }
 
-/** Keeps what is not saved yet in this tab, so that a reload loses nothing. */
-export function keepDraft(account: string, pipelineId: string, draft: Draft, etag: string): void {
-  try {
-    sessionStorage.setItem(keyOf(account, pipelineId), JSON.stringify({ draft, etag, at: Date.now() } satisfies Stored))
-  } catch {
-    // Full or switched off: the page still warns before it is left.
-  }
+function isText(value: unknown): value is StoredText {
+  return typeof value === 'object' && value !== null && 'text' in value && 'etag' in value && typeof value.text === 'string' && typeof value.etag === 'string'
 }
 
-/** Forgets a kept draft. */
-export function dropDraft(account: string, pipelineId: string): void {
+function parsed(stored: string | null): unknown {
   try {
-    sessionStorage.removeItem(keyOf(account, pipelineId))
-  } catch {
-    // Nothing was kept where storage is switched off.
-  }
-}
-
-/** The draft that an earlier load of this page left behind, if any. */
-export function keptDraft(account: string, pipelineId: string): Stored | null {
-  try {
-    const value: unknown = JSON.parse(sessionStorage.getItem(keyOf(account, pipelineId)) ?? 'null')
-    return isStored(value) ? value : null
+    return JSON.parse(stored ?? 'null')
   } catch {
     return null
   }
 }
 
-/** Keeps a YAML text in the making in this tab: what cannot be read yet is in no draft. */
-export function textKeep(account: string, pipelineId: string): TextKeep {
-  const key = `vf:text:${account}:${pipelineId}`
-  const quietly = (act: () => void) => {
-    try {
-      act()
-    } catch {
-      // Full or switched off: as for drafts.
-    }
-  }
+/** Keeps what is not saved yet, so that a reload loses nothing; answers whether it is kept. */
+export function keepDraft(account: string, pipelineId: string, draft: Draft, etag: string): Promise<boolean> {
+  return storage.save(draftKey(account, pipelineId), JSON.stringify({ draft, etag } satisfies StoredDraft))
+}
+
+/** Forgets a kept draft. */
+export function dropDraft(account: string, pipelineId: string): void {
+  storage.drop(draftKey(account, pipelineId))
+}
+
+/** The draft and the text that an earlier load of this page left behind, if any. */
+export async function loadKept(account: string, pipelineId: string): Promise<Kept> {
+  const [draft, text] = (await Promise.all([storage.load(draftKey(account, pipelineId)), storage.load(textKey(account, pipelineId))])).map(parsed)
+  void storage.prune()
+  return { draft: isDraft(draft) ? draft : null, text: isText(text) ? text : null }
+}
+
+/** Keeps a YAML text in the making: what cannot be read yet is in no draft. */
+export function textKeep(account: string, pipelineId: string, kept: StoredText | null): TextKeep {
+  const key = textKey(account, pipelineId)
+  let latest = kept
   return {
-    save: (text, etag) => quietly(() => sessionStorage.setItem(key, JSON.stringify({ text, etag }))),
-    drop: () => quietly(() => sessionStorage.removeItem(key)),
-    load: () => {
-      try {
-        const value: unknown = JSON.parse(sessionStorage.getItem(key) ?? 'null')
-        if (typeof value !== 'object' || value === null || !('text' in value) || !('etag' in value)) return null
-        const { text, etag } = value
-        return typeof text === 'string' && typeof etag === 'string' ? { text, etag } : null
-      } catch {
-        return null
-      }
+    load: () => latest,
+    save: (text, etag) => {
+      latest = { text, etag }
+      void storage.save(key, JSON.stringify(latest))
+    },
+    drop: () => {
+      latest = null
+      storage.drop(key)
     },
   }
 }

@@ -14,7 +14,8 @@ import { ErrorState, LoadingState } from '@/ui/states'
 import { CheckProvider } from './check-provider'
 import type { EditorContextValue } from './context'
 import { EditorContext } from './context'
-import { keptDraft, textKeep } from './draft-storage'
+import type { Kept } from './draft-storage'
+import { loadKept, textKeep } from './draft-storage'
 import { SpecIndex } from './graph/types'
 import { createEditorStore, draftOf } from './store'
 import type { Translator } from './text/session'
@@ -34,16 +35,22 @@ export function EditorPage() {
   })
   const catalogue = useQuery({ ...getCatalogueOptions(), staleTime: Infinity })
   const account = useQuery(getSessionOptions()).data?.account.id
+  const kept = useQuery({
+    queryKey: ['kept', account, pipelineId],
+    queryFn: () => loadKept(account ?? '', pipelineId),
+    enabled: account !== undefined,
+    // Read once for each time that the editor is opened.
+    gcTime: 0,
+    staleTime: Infinity,
+  })
   const error = pipeline.error ?? catalogue.error
   const retry = () => {
     void pipeline.refetch()
     void catalogue.refetch()
   }
-  if (pipeline.data !== undefined && catalogue.data !== undefined && account !== undefined && !pipeline.isStale) {
-    return <Editor key={pipelineId} pipeline={pipeline.data} catalogue={catalogue.data} account={account} />
-  }
-  if (pipeline.data !== undefined && catalogue.data !== undefined && account !== undefined && pipeline.isFetchedAfterMount) {
-    return <Editor key={pipelineId} pipeline={pipeline.data} catalogue={catalogue.data} account={account} />
+  const isReady = kept.data !== undefined && kept.isFetchedAfterMount && (!pipeline.isStale || pipeline.isFetchedAfterMount)
+  if (isReady && pipeline.data !== undefined && catalogue.data !== undefined && account !== undefined) {
+    return <Editor key={pipelineId} pipeline={pipeline.data} catalogue={catalogue.data} account={account} kept={kept.data} />
   }
   return (
     <main className="flex-1 px-6 py-4">
@@ -59,18 +66,18 @@ function translator(path: Scope): Translator {
   }
 }
 
-type EditorProps = { pipeline: Pipeline; catalogue: Catalogue; account: string }
+type EditorProps = { pipeline: Pipeline; catalogue: Catalogue; account: string; kept: Kept }
 
-function Editor({ pipeline, catalogue, account }: EditorProps) {
+function Editor({ pipeline, catalogue, account, kept }: EditorProps) {
   const { org, env } = useScope()
   const can = useCan()
   const navigate = useNavigate({ from: '/$org/$env/pipelines/$pipelineId' })
   const { component } = useSearch({ from: '/signed-in/$org/$env/pipelines/$pipelineId' })
   const specs = useMemo(() => new SpecIndex(catalogue), [catalogue])
-  const [restored] = useState(() => keptDraft(account, pipeline.id))
+  const [restored] = useState(kept.draft)
   const [store] = useState(() => createEditorStore(pipeline, restored))
   const canEdit = can('pipeline.edit')
-  const [text] = useState(() => new TextSession(store, translator({ org, env }), textKeep(account, pipeline.id)))
+  const [text] = useState(() => new TextSession(store, translator({ org, env }), textKeep(account, pipeline.id, kept.text)))
   useRestore(store, canEdit)
   const [showsRestored, setShowsRestored] = useState(restored !== null)
   const value = useMemo<EditorContextValue>(

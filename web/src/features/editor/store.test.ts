@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Pipeline } from '@/api/gen'
-import { dropDraft, keepDraft, keptDraft } from './draft-storage'
+import { dropDraft, keepDraft, loadKept, textKeep } from './draft-storage'
 import { emptyDocument } from './graph/types'
 import { createEditorStore, draftOf, isDirty } from './store'
 
@@ -83,18 +83,27 @@ describe('editor store', () => {
 
 describe('kept drafts', () => {
   beforeEach(() => sessionStorage.clear())
-  it('come back for the same account and pipeline only', () => {
-    keepDraft('me', 'p', draftOf(pipeline), '"1"')
-    expect(keptDraft('me', 'p')?.draft.name).toBe('Access log')
-    expect(keptDraft('you', 'p')).toBeNull()
-    expect(keptDraft('me', 'q')).toBeNull()
+  it('come back for the same account and pipeline only', async () => {
+    expect(await keepDraft('me', 'p', draftOf(pipeline), '"1"')).toBe(true)
+    expect((await loadKept('me', 'p')).draft?.draft.name).toBe('Access log')
+    expect((await loadKept('you', 'p')).draft).toBeNull()
+    expect((await loadKept('me', 'q')).draft).toBeNull()
     dropDraft('me', 'p')
-    expect(keptDraft('me', 'p')).toBeNull()
+    expect((await loadKept('me', 'p')).draft).toBeNull()
   })
-  it('are ignored when they are not readable', () => {
-    for (const text of ['{', '7', '{"draft":{},"etag":"x"}', '{"draft":{"document":{}},"etag":"x"}']) {
+  it('are ignored when they are not readable', async () => {
+    for (const text of ['{', '7', '1\n{', '1\n7', '1\n{"draft":{},"etag":"x"}', '1\n{"draft":{"document":{}},"etag":"x"}']) {
       sessionStorage.setItem('vf:draft:me:p', text)
-      expect(keptDraft('me', 'p')).toBeNull()
+      expect((await loadKept('me', 'p')).draft).toBeNull()
     }
+  })
+  it('stand beside a text in the making', async () => {
+    const keep = textKeep('me', 'p', null)
+    keep.save('nonsense: [', '"1"')
+    expect(keep.load()).toEqual({ text: 'nonsense: [', etag: '"1"' })
+    expect((await loadKept('me', 'p')).text).toEqual({ text: 'nonsense: [', etag: '"1"' })
+    keep.drop()
+    expect(keep.load()).toBeNull()
+    expect((await loadKept('me', 'p')).text).toBeNull()
   })
 })

@@ -15,10 +15,16 @@ import { moveComponents } from './graph/operations'
 import { isDirty } from './store'
 import { tidy } from './tidy'
 
-type ToolbarProps = { onAdd: () => void; save: () => Promise<boolean>; isSaving: boolean }
+type ToolbarProps = {
+  onAdd: () => void
+  save: () => Promise<boolean>
+  isSaving: boolean
+  /** Whether what is not saved would come back after a reload. */
+  isKept: boolean
+}
 
 /** The name, the state and the actions of the open pipeline. */
-export function Toolbar({ onAdd, save, isSaving }: ToolbarProps) {
+export function Toolbar({ onAdd, save, isSaving, isKept }: ToolbarProps) {
   const { store, specs, pipelineId, canEdit } = useEditor()
   const { org, env } = useScope()
   const can = useCan()
@@ -68,7 +74,7 @@ export function Toolbar({ onAdd, save, isSaving }: ToolbarProps) {
     <div className="flex min-h-11 shrink-0 flex-wrap items-center gap-x-2 gap-y-1 border-b px-3 py-1.5">
       <NameField />
       <span role="status" className="text-sm text-secondary">
-        {isSaving ? t('Saving…') : state.dirty ? t('Not saved') : t('Saved')}
+        {isSaving ? t('Saving…') : state.dirty ? (isKept ? t('Not saved') : t('Not saved, and a reload would lose it: this browser has no room to keep it')) : t('Saved')}
       </span>
       <StaleNote seconds={stale} />
       <div className="flex-1" />

@@ -45,28 +45,33 @@ function useIsWide(): boolean {
   )
 }
 
-/** Keeps what is not saved yet across a reload, and asks before it would be left behind. */
-function useKeptDraft(account: string): void {
+/** Keeps what is not saved yet across a reload; answers whether that succeeds. */
+function useKeptDraft(account: string): boolean {
   const { store, pipelineId } = useEditor()
+  const [isKept, setKept] = useState(true)
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined
     const write = () => {
       const state = store.getState()
-      if (isDirty(state)) keepDraft(account, pipelineId, state.draft, state.etag)
+      if (isDirty(state)) void keepDraft(account, pipelineId, state.draft, state.etag).then(setKept)
       else dropDraft(account, pipelineId)
     }
     const stop = store.subscribe(() => {
       clearTimeout(timer)
       timer = setTimeout(write, KEEP_MS)
     })
+    // What goes into the browser's database takes a moment, which the question before leaving gives.
+    window.addEventListener('beforeunload', write)
     window.addEventListener('pagehide', write)
     return () => {
       stop()
       clearTimeout(timer)
       write()
+      window.removeEventListener('beforeunload', write)
       window.removeEventListener('pagehide', write)
     }
   }, [store, account, pipelineId])
+  return isKept
 }
 
 function useShortcuts(actions: { save: () => void; add: () => void }): void {
@@ -107,7 +112,7 @@ export function Workbench({ account, children }: { account: string; children: Re
   const isEmpty = useEditorState((state) => state.draft.document.components.length === 0)
   const dirty = useEditorState(isDirty)
   const isWide = useIsWide()
-  useKeptDraft(account)
+  const isKept = useKeptDraft(account)
   // The draft is kept in this tab, so only closing the tab needs a question.
   useBlocker({ shouldBlockFn: () => false, enableBeforeUnload: () => dirty })
 
@@ -153,7 +158,7 @@ export function Workbench({ account, children }: { account: string; children: Re
       <main className="flex min-h-0 flex-1 flex-col">
         <title>{`${store.getState().draft.name} · VectorFlow`}</title>
         <h1 className="sr-only">{t('Pipeline editor')}</h1>
-        <Toolbar onAdd={startAdd} save={saving.save} isSaving={saving.isSaving} />
+        <Toolbar onAdd={startAdd} save={saving.save} isSaving={saving.isSaving} isKept={isKept} />
         {children}
         <Panes isWide={isWide} palette={canEdit ? <Palette onAdd={(spec) => add(spec, { kind: 'free' })} /> : null}>
           <Canvas onAdd={startAdd} onConnectFrom={setConnectFrom} />

@@ -1,5 +1,5 @@
 import { Plus, X } from 'lucide-react'
-import { useState } from 'react'
+import { useRef, useState } from 'react'
 import type { OptionSpec } from '@/api/gen'
 import { OptionField } from '@/features/forms/option-field'
 import { OptionsForm } from '@/features/forms/options-form'
@@ -33,6 +33,12 @@ export function Tables() {
   const set = (label: string, next: Options, merge?: string) =>
     change(label, (draft) => ({ ...draft, document: { ...draft.document, enrichment_tables: next } }), merge)
   const put = (name: string, value: unknown) => set(t('Change table {name}', { name }), { ...tables, [name]: value ?? {} }, `table:${name}`)
+  const adding = useRef<HTMLDivElement>(null)
+  const remove = (name: string) => {
+    set(t('Remove table {name}', { name }), withMember(tables, name, undefined))
+    // What had the focus is gone with the table.
+    adding.current?.querySelector('button')?.focus()
+  }
   const add = (type: TableType) => {
     const name = freeName(tables, type === 'file' ? 'table' : type)
     set(t('Add table {name}', { name }), { ...tables, [name]: newTable(type) })
@@ -47,7 +53,7 @@ export function Tables() {
               <TableName name={name} taken={tables} onRename={(to) => set(t('Rename table {name}', { name }), renameMember(tables, name, to))} />
             </div>
             {canEdit && (
-              <IconButton label={t('Remove table {name}', { name })} onPress={() => set(t('Remove table {name}', { name }), withMember(tables, name, undefined))}>
+              <IconButton label={t('Remove table {name}', { name })} onPress={() => remove(name)}>
                 <X aria-hidden size={14} />
               </IconButton>
             )}
@@ -60,7 +66,7 @@ export function Tables() {
         </div>
       ))}
       {canEdit && (
-        <div>
+        <div ref={adding}>
           <Menu
             label={t('Add table')}
             trigger={

@@ -1,5 +1,6 @@
 import { Plus, X } from 'lucide-react'
-import { useState } from 'react'
+import type { RefObject } from 'react'
+import { useRef, useState } from 'react'
 import { t } from '@/lib/i18n'
 import { Button, IconButton } from '@/ui/button'
 import { TextField } from '@/ui/field'
@@ -26,7 +27,12 @@ export function Variables() {
   const set = (label: string, variables: Document['variables'], merge?: string) =>
     change(label, (draft) => ({ ...draft, document: { ...draft.document, variables } }), merge)
   const put = (name: string, variable: Variable) => set(t('Change variable {name}', { name }), { ...graph.variables, [name]: variable }, `variable:${name}`)
-  const remove = (name: string) => set(t('Remove variable {name}', { name }), Object.fromEntries(Object.entries(graph.variables).filter(([each]) => each !== name)))
+  const adding = useRef<HTMLFormElement>(null)
+  const remove = (name: string) => {
+    set(t('Remove variable {name}', { name }), Object.fromEntries(Object.entries(graph.variables).filter(([each]) => each !== name)))
+    // What had the focus is gone with the variable.
+    adding.current?.querySelector('input')?.focus()
+  }
   return (
     <>
       {Object.entries(graph.variables).map(([name, variable]) => (
@@ -48,7 +54,7 @@ export function Variables() {
           </div>
         </div>
       ))}
-      {canEdit && <AddVariable taken={graph.variables} onAdd={(name) => set(t('Add variable {name}', { name }), { ...graph.variables, [name]: { type: 'string', value: '' } })} />}
+      {canEdit && <AddVariable form={adding} taken={graph.variables} onAdd={(name) => set(t('Add variable {name}', { name }), { ...graph.variables, [name]: { type: 'string', value: '' } })} />}
     </>
   )
 }
@@ -72,11 +78,12 @@ function ValueField({ name, variable, onChange }: { name: string; variable: Vari
   )
 }
 
-function AddVariable({ taken, onAdd }: { taken: Document['variables']; onAdd: (name: string) => void }) {
+function AddVariable({ form, taken, onAdd }: { form: RefObject<HTMLFormElement | null>; taken: Document['variables']; onAdd: (name: string) => void }) {
   const [name, setName] = useState('')
   const refusal = name === '' ? undefined : !NAME_PATTERN.test(name) ? t('Letters, digits, _ and -, not beginning with a digit.') : name in taken ? t('Another variable has this name.') : undefined
   return (
     <form
+      ref={form}
       className="flex items-start gap-2"
       onSubmit={(event) => {
         event.preventDefault()

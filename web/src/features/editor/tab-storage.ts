@@ -1,0 +1,144 @@
+import * as idb from 'idb-keyval'
+
+/** How long what is too large for the session is kept, in milliseconds. A tab that is closed leaves it behind. */
+const KEPT_MS = 24 * 60 * 60 * 1000
+
+/** A store without the narrow bound of a session's, such as the browser's database. */
+export type LargeStore = {
+  get: (key: string) => Promise<unknown>
+  set: (key: string, value: unknown) => Promise<void>
+  del: (key: string) => Promise<void>
+  entries: () => Promise<[unknown, unknown][]>
+}
+
+type Entry = { at: number; text: string }
+
+function isEntry(value: unknown): value is Entry {
+  return typeof value === 'object' && value !== null && 'at' in value && typeof value.at === 'number' && 'text' in value && typeof value.text === 'string'
+}
+
+function entryOf(stored: string | null): Entry | null {
+  const end = stored?.indexOf('\n') ?? -1
+  return stored === null || end < 1 ? null : { at: Number(stored.slice(0, end)), text: stored.slice(end + 1) }
+}
+
+/**
+ * Texts that this tab keeps over a reload: in its session, which is written at once but holds about five megabytes,
+ * and beyond that in the browser's database, under a name that only this tab knows.
+ */
+export class TabStorage {
+  private tab: string | null = null
+  private last = 0
+  /** The keys that the database may have. */
+  private readonly far = new Set<string>()
+
+  constructor(
+    private readonly session: () => Storage,
+    private readonly large: LargeStore,
+  ) {}
+
+  /** Keeps a text; answers whether it is kept. */
+  async save(key: string, text: string): Promise<boolean> {
+    const at = Math.max(Date.now(), this.last + 1)
+    this.last = at
+    if (this.saveNear(key, `${at}\n${text}`)) {
+      this.dropFar(key)
+      return true
+    }
+    this.far.add(key)
+    try {
+      await this.large.set(this.farKey(key), { at, text } satisfies Entry)
+      // Only now, so that there is always one of them, and only what is older.
+      if ((this.loadNear(key)?.at ?? at) < at) this.dropNear(key)
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  drop(key: string): void {
+    this.dropNear(key)
+    this.dropFar(key)
+  }
+
+  /** What was kept last, or null. */
+  async load(key: string): Promise<string | null> {
+    const near = this.loadNear(key)
+    let far: Entry | null = null
+    try {
+      const value = await this.large.get(this.farKey(key))
+      far = isEntry(value) ? value : null
+    } catch {
+      // No database, as in some private windows.
+    }
+    if (far !== null) this.far.add(key)
+    return (near !== null && near.at >= (far?.at ?? 0) ? near : far)?.text ?? null
+  }
+
+  /** Forgets what tabs that are gone left in the database. */
+  async prune(): Promise<void> {
+    try {
+      for (const [key, value] of await this.large.entries()) {
+        if (typeof key === 'string' && !(isEntry(value) && value.at > Date.now() - KEPT_MS)) await this.large.del(key)
+      }
+    } catch {
+      // No database: nothing was left.
+    }
+  }
+
+  private farKey(key: string): string {
+    if (this.tab === null) {
+      try {
+        this.tab = this.session().getItem('vf:tab') ?? crypto.randomUUID()
+        this.session().setItem('vf:tab', this.tab)
+      } catch {
+        this.tab ??= crypto.randomUUID()
+      }
+    }
+    return `${this.tab}:${key}`
+  }
+
+  private saveNear(key: string, stored: string): boolean {
+    try {
+      this.session().setItem(key, stored)
+      return true
+    } catch {
+      // Full, or switched off.
+      return false
+    }
+  }
+
+  private loadNear(key: string): Entry | null {
+    try {
+      return entryOf(this.session().getItem(key))
+    } catch {
+      return null
+    }
+  }
+
+  private dropNear(key: string): void {
+    try {
+      this.session().removeItem(key)
+    } catch {
+      // Nothing was kept where storage is switched off.
+    }
+  }
+
+  private dropFar(key: string): void {
+    if (!this.far.delete(key)) return
+    // What stays is older than anything kept later, and goes after a day.
+    this.large.del(this.farKey(key)).catch(() => undefined)
+  }
+}
+
+/** The storage of this tab. */
+export function tabStorage(): TabStorage {
+  let store: idb.UseStore | undefined
+  const opened = () => (store ??= idb.createStore('vectorflow', 'unsaved'))
+  return new TabStorage(() => sessionStorage, {
+    get: async (key) => idb.get<unknown>(key, opened()),
+    set: async (key, value) => idb.set(key, value, opened()),
+    del: async (key) => idb.del(key, opened()),
+    entries: async () => idb.entries(opened()),
+  })
+}
