@@ -75,6 +75,7 @@ DEFINERS = {
     "audit_shipping_advance": "worker only: notes which record of the platform's log is shipped",
     "audit_shipping_sealed": "worker only: notes when shipped checkpoints were sealed",
     "node_token": "exact key: the id of a node token",
+    "node_tokens": "exact keys: the ids of node tokens",
     "enrolment_token": "exact key: the id of an enrolment token",
     "bundle_versions": "exact keys: versions of bundles by node ids, no content",
     "organizations_to_sign": "signer only: lists ids that have bundles due",

@@ -45,6 +45,10 @@ def _nodes(world: World, organization: Any) -> tuple[Any, ...]:
     return ([world.rows.row("public.bundles", organization, BASE)["node_id"]],)
 
 
+def _tokens(world: World, organization: Any) -> tuple[Any, ...]:
+    return ([world.rows.row("public.node_tokens", organization, BASE)["id"]],)
+
+
 def _entry(_world: World, _organization: Any) -> tuple[Any, ...]:
     entry = {"action": "a", "actor": {}, "object_id": "o", "object_type": "t", "summary": "s"}
     return ([json.dumps(entry)],)
@@ -111,6 +115,7 @@ DEFINERS = {
     "vf.audit_shipping_advance": Function({WORKER}, "write", lambda _w, _o: ("p", 1, bytes(32))),
     "vf.audit_shipping_sealed": Function({WORKER}, "write", lambda _w, _o: ("p", "2000-01-01")),
     "vf.node_token": Function({APP}, "key", _key("node_tokens", "id")),
+    "vf.node_tokens": Function({APP}, "key", _tokens),
     "vf.enrolment_token": Function({APP}, "key", _key("enrolment_tokens", "id")),
     "vf.bundle_versions": Function({APP}, "key", _nodes),
     "vf.organizations_to_sign": Function({SIGNER}, "list"),

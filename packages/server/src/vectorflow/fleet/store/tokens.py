@@ -15,8 +15,8 @@ async def node_authorities(txn: Transaction, token_ids: Sequence[UUID]) -> list[
     """Look node tokens up by their exact ids, before any scope exists."""
     return await txn.rows(
         FoundToken,
-        """select found.*, token as token_id, hashtextextended(found::text, 0) as stamp
-        from unnest(%(token_ids)s::uuid[]) as token, vf.node_token(token) as found""",
+        """select found.*, hashtextextended(found::text, 0) as stamp
+        from vf.node_tokens(%(token_ids)s) as found""",
         {"token_ids": list(token_ids)},
     )
 
@@ -27,7 +27,7 @@ async def node_tokens_changed(
     """Return those of many tokens that are not as they were when they were read."""
     return await txn.rows_of_ids(
         """select held.id from unnest(%(token_ids)s::uuid[], %(stamps)s::bigint[]) as held (id, stamp)
-        left join lateral vf.node_token(held.id) as found on true
+        left join vf.node_tokens(%(token_ids)s) as found on found.token_id = held.id
         where hashtextextended(found::text, 0) is distinct from held.stamp""",
         {"token_ids": list(token_ids), "stamps": list(stamps)},
     )
