@@ -1,7 +1,8 @@
 """What Lighthouse says of sign-in, list and editor: ``python bench/lighthouse.py [--form mobile]``.
 
 The whole product runs; Chromium is signed in and Lighthouse looks at each page through it. Accessibility is what the
-page is; performance is Lighthouse's own estimate and falls on a machine that is busy with other things.
+page is; performance is Lighthouse's own estimate and falls on a machine that is busy with other things. So each page
+is looked at three times, and what is told is the middle and the worst; the worst is held to what is asked.
 """
 
 import argparse
@@ -23,9 +24,11 @@ HERE = Path(__file__).parent / "lighthouse"
 FIGURES = (
     "first-contentful-paint",
     "largest-contentful-paint",
+    "speed-index",
     "total-blocking-time",
     "cumulative-layout-shift",
 )
+TIMES = 3
 ASKED = {"performance": 90, "accessibility": 100}
 
 
@@ -59,6 +62,16 @@ def report(url: str, port: int, form: str) -> Any:
         command.append("--preset=desktop")
     done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=300)
     return json.loads(done.stdout)
+
+
+def score(found: Any, category: str) -> int:
+    """A category's score of a report, of 100."""
+    return round(100 * float(found["categories"][category]["score"]))
+
+
+def performance(found: Any) -> int:
+    """The score that reports are put in order by."""
+    return score(found, "performance")
 
 
 def lacking(found: Any) -> list[str]:
@@ -102,13 +115,15 @@ def main() -> int:
                 base_url=stack.demo["url"],
             )
             sign_in(context.pages[0], stack)
-            print(f"{'page, ' + form:<24}{'performance':>14}{'accessibility':>16}   asked: >= 90, 100")
+            print(f"{'page, ' + form:<18}{'performance':>16}{'accessibility':>16}   asked: >= 90, 100")
+            print(f"{'':<18}{'middle, worst':>16}{'worst':>16}", flush=True)
             for name, url in pages.items():
-                found = report(url, port, form)
-                scores = {each: round(found["categories"][each]["score"] * 100) for each in ASKED}
-                below |= any(scores[each] < least for each, least in ASKED.items())
-                print(f"{name:<24}{scores['performance']:>14}{scores['accessibility']:>16}", flush=True)
-                for words in lacking(found):
+                found = sorted((report(url, port, form) for _ in range(TIMES)), key=performance)
+                fast = [performance(each) for each in found]
+                usable = min(score(each, "accessibility") for each in found)
+                below |= fast[0] < ASKED["performance"] or usable < ASKED["accessibility"]
+                print(f"{name:<18}{f'{fast[TIMES // 2]}, {fast[0]}':>16}{usable:>16}", flush=True)
+                for words in lacking(found[0]):
                     print(f"    {words}")
             context.close()
         finally:

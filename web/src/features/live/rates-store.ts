@@ -2,8 +2,13 @@ import { replaceEqualDeep } from '@tanstack/react-query'
 import type { ComponentRates, Rates } from '@/api/gen'
 
 const QUIET_SECONDS = 30
-/** So many of the components on show are drawn anew in one frame: a large pipeline takes a few frames, and none is late. */
+/** So many of the components on show are drawn anew in one frame; nothing in the next two, so that a late one is made up for. */
 const PER_FRAME = 6
+const PAUSE_MS = 34
+
+function afterPause(run: () => void): void {
+  setTimeout(() => requestAnimationFrame(run), PAUSE_MS)
+}
 
 /**
  * The latest rates of one pipeline, outside React: each card and edge listens to its own component,
@@ -19,7 +24,7 @@ export class RatesStore {
   private readonly waiting = new Set<string>()
   private isPaced = false
 
-  constructor(private readonly nextFrame: (run: () => void) => void = (run) => requestAnimationFrame(run)) {}
+  constructor(private readonly nextFrame: (run: () => void) => void = afterPause) {}
 
   /** Takes over a new measurement; an older one than the last is ignored. */
   update(rates: Rates, now: number): void {
