@@ -8,12 +8,11 @@ from typing import TypeVar
 import msgspec
 
 from vectorflow.fleet.errors import AgentRequestInvalid
-from vectorflow.fleet.streams import Stream, Told
 from vectorflow.kernel.errors import VectorFlowError
 from vectorflow.platform.http.asgi import Receive, Scope, Send, answer
 from vectorflow.platform.http.context import ProxyTrust
 from vectorflow.platform.http.problems import TooLargeError
-from vectorflow_wire.messages import ENROLL_PATH, HEARTBEAT_PATH, REPORTS_PATH, DesiredHint
+from vectorflow_wire.messages import ENROLL_PATH, HEARTBEAT_PATH, REPORTS_PATH
 from vectorflow_wire.renewal import CHALLENGE_PATH, ROTATE_PATH
 
 T = TypeVar("T")
@@ -107,17 +106,3 @@ async def refuse(send: Send, error: VectorFlowError) -> None:
     headers = [(name.lower().encode(), value.encode()) for name, value in error.headers.items()]
     with contextlib.suppress(RuntimeError):  # the answer had begun, or the agent has gone
         await answer(send, error.status, PROBLEM, msgspec.json.encode(problem), *headers)
-
-
-async def until_gone(receive: Receive, stream: Stream) -> None:
-    """Close the stream when the agent goes away."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    stream.close()
-
-
-def event_of(told: DesiredHint | Told) -> bytes:
-    """Return what is told as an event of a stream."""
-    if isinstance(told, Told):
-        return b"event: %s\ndata: %s\n\n" % (told.kind.encode(), told.envelope.encoded())
-    return b"event: desired\ndata: " + msgspec.json.encode(told) + b"\n\n"

@@ -20,11 +20,10 @@ from vectorflow.entry.agent_calls import (
     body_of,
     call_of,
     decoded,
-    event_of,
     refuse,
-    until_gone,
 )
 from vectorflow.entry.release_answers import answer_release
+from vectorflow.entry.stream_answers import answer_stream
 from vectorflow.fleet import topics
 from vectorflow.fleet.authority import AgentTokens
 from vectorflow.fleet.desired import REFRESH_SECONDS, DesiredBook
@@ -37,7 +36,7 @@ from vectorflow.fleet.present import pipeline_id_of
 from vectorflow.fleet.release_shelf import ReleaseShelf
 from vectorflow.fleet.renewal import Renewal
 from vectorflow.fleet.statement_book import StatementBook
-from vectorflow.fleet.streams import Stream, Streams
+from vectorflow.fleet.streams import Streams, Told
 from vectorflow.fleet.telling import DesiredNews
 from vectorflow.fleet.types import NodeAuthority
 from vectorflow.kernel.clock import Clock
@@ -353,40 +352,15 @@ class Gateway:
         token = self.tokens.presented(call.header(b"host"), call.header(b"authorization"), tokens.NODE)
         node = await self.tokens.node(token, call.address)
         stream = self.streams.open(node.node_id, node.organization_id)
-        reader = asyncio.create_task(until_gone(call.receive, stream))
-        try:
-            head = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store")]
-            await call.send({"type": "http.response.start", "status": 200, "headers": head})
-            stream.begun = True
-            generation, issue = self.desired.current(node.node_id)
-            if generation:
-                stream.tell(DesiredHint(generation=generation, issue=issue))
-            await self._tell_waiting(node, stream)
-            while True:
-                hint = await stream.wait()
-                if stream.closed:
-                    break
-                if hint is None:
-                    # Believed for 30 seconds at most, also when the bus is silent, and looked at when it was.
-                    node = await self.tokens.node(token)
-                    await self._tell_waiting(node, stream)
-                data = b": \n\n" if hint is None else event_of(hint)
-                await call.send({"type": "http.response.body", "body": data, "more_body": True})
-                self.streams.spoke(stream)
-        except (VectorFlowError, DatabaseUnavailable) as error:
-            if not stream.begun:
-                raise
-            log.info("stream.ended", reason=type(error).__name__)
-        finally:
-            self.streams.done(stream)
-            reader.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await reader
-        await call.send({"type": "http.response.body", "body": b"", "more_body": False})
+        generation, issue = self.desired.current(node.node_id)
+        if generation:
+            stream.tell(DesiredHint(generation=generation, issue=issue))
 
-    async def _tell_waiting(self, node: NodeAuthority, stream: Stream) -> None:
-        for each in await self.statements.waiting(node):
-            stream.tell_once(each)
+        async def look() -> tuple[Told, ...]:
+            # Believed for 30 seconds at most, also when the bus is silent, and looked at when it was.
+            return await self.statements.waiting(await self.tokens.node(token))
+
+        await answer_stream(call, self.streams, stream, look)
 
     def _on_node(self, message: Mapping[str, Any]) -> None:
         node_id = pipeline_id_of(str(message.get("node_id", "")))

@@ -50,7 +50,6 @@ class Stream:
         self.node_id = node_id
         self.organization_id = organization_id
         self.hint: DesiredHint | None = None
-        self.begun = False
         self.closed = False
         self._looking = False
         self._waiter: asyncio.Future[None] | None = None
