@@ -1,4 +1,4 @@
-"""`fleet.telling` and `entry.stream_answers`: connected nodes are told of new bundles, which are read for all of them at once."""
+"""`fleet.telling`: connected nodes are told of new bundles, which are read for all of them at once."""
 
 import asyncio
 
