@@ -54,6 +54,9 @@ ACQUITTED = {
         (3, B, 0, 3), (4, B, 5, 6), (2, A, 0, 9), exclusive={"restart": [2.0]}, agents_killed=[(4.0, "node")]
     ),
     "a candidate that was taken back": _evidence((2, A, 3, 4), (1, A, 0, 9)),
+    "as was ordered last": _evidence((2, A, 0, 9), ordered={"beside": [2], "restart": [None]}),
+    "an order without an answer, carried out": _evidence((2, A, 0, 9), ordered={"beside": [1, 2]}),
+    "an order without an answer, lost": _evidence((2, A, 0, 9), ordered={"beside": [2, 3]}),
 }
 _TICKS = os.sysconf("SC_CLK_TCK")
 # The sampler slept from the second to the sixth second: the second engine began in the third, long before it was seen.
@@ -88,6 +91,18 @@ CONVICTED = {
     "one that was to stop": (_evidence((2, A, 0, 9), assigned={}), "was to stop"),
     "two at once": (_evidence((1, A, 0, 9), (2, A, 4, 9)), "2 engines run"),
     "an older revision": (_evidence((2, A, 0, 9), seen={A: (1, 2)}), "the last id came from"),
+    "runs what is assigned, which is older than the last order": (
+        _evidence((2, A, 0, 9), ordered={"beside": [3]}),
+        "node/beside: 2 is assigned, but the last orders were [3]",
+    ),
+    "assigned in spite of an order to stop": (
+        _evidence((2, A, 0, 9), ordered={"beside": [None]}),
+        "node/beside: 2 is assigned",
+    ),
+    "an order that one node never heard of": (
+        _evidence((2, A, 0, 9), ordered={"beside": [2]}, numbered={"node": 0, "other": 0}),
+        "other/beside: None is assigned",
+    ),
     "a report is missing": (
         _evidence((2, A, 0, 9), numbered={"node": 3}, sequences={"node": [1, 3]}),
         "reports [2] of 3 are not stored",

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from packages.agent.tests.conftest import provokes
 
+from vectorflow_wire.bundles import FileRef
 from vectorflow_wire.messages import PipelineState, ReportKind, ReportReason
 
 
@@ -230,3 +231,42 @@ async def test_without_an_engine_it_is_told_and_tried_again(agent, gateway, even
     assert refused[0].reason == ReportReason.ENGINE_MISSING
     hidden.rename(agent.program)
     await eventually(lambda: gateway.told(ReportKind.APPLIED), why=lambda: gateway.reports)
+
+
+async def test_a_renewed_certificate_and_its_key_are_handed_over_as_a_new_revision(
+    agent, gateway, eventually
+):
+    def revision(number):
+        certificate = gateway.file(f"certificate {number}")
+        name = f"key.web.{number}"
+        made = gateway.pipeline(
+            number=number,
+            handover="reload",
+            crt_file=f"files/{certificate}",
+            password=f"SECRET[vectorflow.{name}]",
+            secrets={name: f"key {number}"},
+            files=(FileRef(sha256=certificate),),
+        )
+        keys = tuple(msgspec.structs.replace(each, file=True) for each in made.secrets)
+        return msgspec.structs.replace(made, secrets=keys)
+
+    agent.start()
+    await eventually(lambda: gateway.agent_keys)
+    engines = []
+    for number in (1, 2):
+        wanted = revision(number)
+        gateway.publish([wanted])
+        await eventually(
+            lambda number=number: [
+                each for each in gateway.told(ReportKind.APPLIED) if each.number == number
+            ],
+            why=lambda: f"applied; told {gateway.reports}",
+        )
+        kept = [path.read_text() for path in agent.state.rglob(wanted.files[0].sha256)]
+        assert kept == [f"certificate {number}"]
+        private = [path for path in agent.runtime.rglob(f"key.web.{number}*") if path.is_file()]
+        assert f"key {number}" in [path.read_text() for path in private]
+        engines += agent.engines()
+    # One engine all the time: it took the new pair by a reload.
+    assert len(engines) == 2
+    assert engines[0] == engines[1]

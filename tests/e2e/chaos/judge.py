@@ -48,6 +48,9 @@ class Evidence:
     exclusive: dict[str, list[float]] = field(default_factory=dict)
     assigned: dict[Place, int] = field(default_factory=dict)
     """The mark of the revision that each node should run at the end."""
+    ordered: Mapping[str, Sequence[int | None]] = field(default_factory=dict)
+    """The last acknowledged order for each pipeline, as mark or None for a stop, then what was ordered after it
+    without an answer, which may have been carried out or not."""
     seen: dict[Place, tuple[int, int]] = field(default_factory=dict)
     """Mark and process of the last id of each."""
     doubled: int = 0
@@ -76,6 +79,7 @@ def violations(evidence: Evidence) -> list[str]:
     return [
         *_unexplained_ends(evidence),
         *_wrong_at_the_end(evidence),
+        *_other_than_ordered(evidence),
         *_reports(evidence),
         *([f"{evidence.doubled} ids came twice"] if evidence.doubled else []),
     ]
@@ -134,6 +138,16 @@ def _wrong_at_the_end(evidence: Evidence) -> list[str]:
                 f"but the last id came from {evidence.seen.get(place)}"
             )
     return found
+
+
+def _other_than_ordered(evidence: Evidence) -> list[str]:
+    nodes = sorted({*evidence.numbered, *(node for node, _ in evidence.assigned)})
+    return [
+        f"{node}/{pipeline}: {evidence.assigned.get((node, pipeline))} is assigned, but the last orders were {orders}"
+        for pipeline, orders in evidence.ordered.items()
+        for node in nodes
+        if evidence.assigned.get((node, pipeline)) not in orders
+    ]
 
 
 def _reports(evidence: Evidence) -> list[str]:

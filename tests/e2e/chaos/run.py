@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,7 @@ class Chaos:
         self._pipelines: dict[str, str] = {}
         self._mark = 0
         self._ordered: list[float] = []
+        self._orders: dict[str, list[int | None]] = {}
         self._killed: set[int] = set()
         self._agents_killed: list[tuple[float, str]] = []
         self._began = 0.0
@@ -125,10 +127,24 @@ class Chaos:
             "watch_seconds": 0,
             "timeout_seconds": 600,
         }
-        api.raw(
-            "POST", f"{api.base}/pipelines/{self._pipelines[kind]}/rollouts", json=order
-        ).raise_for_status()
+        with self._order(kind, self._mark):
+            api.raw(
+                "POST", f"{api.base}/pipelines/{self._pipelines[kind]}/rollouts", json=order
+            ).raise_for_status()
         self.rollouts += 1
+
+    @contextlib.contextmanager
+    def _order(self, kind: str, mark: int | None) -> Iterator[None]:
+        """Keep what is ordered, None to stop: once acknowledged it alone counts, till then it may count."""
+        orders = self._orders.setdefault(self._pipelines[kind], [])
+        orders.append(mark)
+        try:
+            yield
+        except httpx2.HTTPStatusError as error:
+            if error.response.status_code < 500:
+                orders.pop()  # refused, as while another rollout is under way
+            raise
+        orders[:] = [mark]
 
     def _turn(self, kind: str) -> None:
         """Order something new: another revision, or to stop, which the next revision undoes."""
@@ -140,7 +156,8 @@ class Chaos:
         api = self.house.api
         self._ordered.append(time.monotonic())
         path = f"{api.base}/pipelines/{self._pipelines[kind]}/stop"
-        api.raw("POST", path, json={"message": "chaos"}).raise_for_status()
+        with self._order(kind, None):
+            api.raw("POST", path, json={"message": "chaos"}).raise_for_status()
         self._stopped = True
         self.stops += 1
 
@@ -216,6 +233,12 @@ class Chaos:
         wrong += [
             f"{place} is to run nothing, and does as {there[place]}" for place in {*there} - {*assigned}
         ]
+        wrong += [
+            f"{node}/{pipeline} is assigned {assigned.get((node, pipeline))}, ordered were {orders}"
+            for pipeline, orders in self._orders.items()
+            for node in self.house.names
+            if assigned.get((node, pipeline)) not in orders
+        ]
         if missing := len(KINDS) * len(self.house.names) - known:
             wrong.append(f"{missing} assignments are not there yet")
         return "; ".join(wrong)
@@ -258,6 +281,7 @@ class Chaos:
             agents_killed=self._agents_killed,
             exclusive={self._pipelines["restart"]: self._ordered},
             assigned=self._assigned(),
+            ordered=self._orders,
             seen=dict(self.house.receiver.seen),
             doubled=self.house.receiver.doubled,
             sequences=sequences,

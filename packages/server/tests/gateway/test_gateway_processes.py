@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import socket
+import statistics
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -47,7 +48,7 @@ class GatewayProcess:
         self.child, self.http, self.port = child, http, port
 
     async def answers(self) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while True:
                 try:
                     await self.http.get("/health/live")
@@ -58,8 +59,10 @@ class GatewayProcess:
 
 
 @asynccontextmanager
-async def gateway(database_url: str, state_dir: Path, **settings: str) -> AsyncIterator[GatewayProcess]:
-    port = free_port()
+async def gateway(
+    database_url: str, state_dir: Path, *, port: int | None = None, **settings: str
+) -> AsyncIterator[GatewayProcess]:
+    port = port or free_port()
     environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ} | {
         "VECTORFLOW_DATABASE_URL": database_url,
         "VECTORFLOW_STATE_DIR": str(state_dir),
@@ -312,7 +315,11 @@ async def test_a_token_on_another_host_is_refused_while_the_database_is_stopped(
                     status = await status_of(port, target, ("host", host), bearer, *more.items())
                     took.append(time.monotonic() - began)
                     assert status == 401, (name, port == proxy)
-        assert min(took) < 0.05, took
+        while len(took) < 21:
+            began = time.monotonic()
+            assert await status_of(cold.port, PATH, ("host", OTHER), bearer) == 401
+            took.append(time.monotonic() - began)
+        assert statistics.median(took) < 0.05, took
         assert max(took) < 2.0, took  # one that waited for the database waits ten seconds
         assert await status_of(cold.port, PATH, ("host", OWN), ("host", OTHER), bearer) == 400
         await asyncio.to_thread(postgres.start)

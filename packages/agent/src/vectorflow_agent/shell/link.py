@@ -164,7 +164,7 @@ class Link:
                 _log.debug("the stream of hints is not there: %s", error)
             finally:
                 self.connected = False
-            await asyncio.sleep(_jittered(pause))
+            await asyncio.sleep(_spread(pause))
             pause = min(pause * 2, _LONGEST_PAUSE)
 
     async def _poll(self) -> None:
@@ -398,6 +398,14 @@ class Link:
                 await self._poll_now.wait()
         except TimeoutError:
             pass
+
+
+def _spread(seconds: float) -> float:
+    """Return a pause of half to one and a half times this.
+
+    When a gateway ends, its agents notice in the same moment; they must not all come back in the same one.
+    """
+    return seconds * (0.5 + random.random())  # noqa: S311  jitter
 
 
 def _jittered(seconds: float) -> float:
