@@ -1,8 +1,10 @@
-import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import type { Incident } from '@/api/gen'
 import { acknowledgeIncident, listIncidents } from '@/api/gen'
-import { listIncidentsQueryKey } from '@/api/gen/@tanstack/react-query.gen'
+import { getSessionOptions, listIncidentsQueryKey } from '@/api/gen/@tanstack/react-query.gen'
+import type { Listed } from '@/app/optimistic'
+import { useOptimistic, withItems } from '@/app/optimistic'
 import { useCan, useScope } from '@/app/scope'
 import { formatAge, formatTime } from '@/lib/format'
 import { t } from '@/lib/i18n'
@@ -25,18 +27,20 @@ export function Incidents({ state, chosen, hasRules }: IncidentsProps) {
   const query = { limit: 50, ...(state === undefined ? {} : { state }) }
   const can = useCan()
   const now = useNow(10_000)
-  const queryClient = useQueryClient()
+  const self = useQuery(getSessionOptions()).data?.account.name ?? ''
   const list = usePages<Incident>({
     queryKey: [...listIncidentsQueryKey({ path, query }), 'pages'],
     fetchPage: async (cursor, signal) =>
       (await listIncidents({ path, query: { ...query, ...(cursor === undefined ? {} : { cursor }) }, signal, throwOnError: true })).data,
     refetchInterval: REFRESH_MS,
   })
-  const acknowledge = useMutation({
-    mutationFn: async (id: string) => {
-      await acknowledgeIncident({ path: { ...path, id }, throwOnError: true })
+  const acknowledge = useOptimistic({
+    queryKey: listIncidentsQueryKey({ path }),
+    mutationFn: (id: string) => acknowledgeIncident({ path: { ...path, id }, throwOnError: true }),
+    expect: (seen: Listed<Incident>, id) => {
+      const taken = { acknowledged_at: new Date().toISOString(), acknowledged_by: self }
+      return withItems(seen, (items) => items.map((each) => (each.id === id ? { ...each, ...taken } : each)))
     },
-    onSettled: () => void queryClient.invalidateQueries({ queryKey: listIncidentsQueryKey({ path }).slice(0, 1) }),
   })
   const columns: Column<Incident>[] = [
     { key: 'state', title: t('State'), render: (row) => <IncidentState incident={row} /> },

@@ -2,7 +2,9 @@ import { Ellipsis } from 'lucide-react'
 import { useState } from 'react'
 import type { NodeDetail } from '@/api/gen'
 import { cancelDecommission, decommissionNode, revokeNode, setLogLevel, setNodeMaintenance } from '@/api/gen'
-import { useCan } from '@/app/scope'
+import { getNodeQueryKey } from '@/api/gen/@tanstack/react-query.gen'
+import { useOptimistic } from '@/app/optimistic'
+import { useCan, useScope } from '@/app/scope'
 import { t } from '@/lib/i18n'
 import { Button } from '@/ui/button'
 import { ConfirmDialog } from '@/ui/dialog'
@@ -11,6 +13,7 @@ import type { MenuAction } from '@/ui/menu'
 import { Menu } from '@/ui/menu'
 import { Select } from '@/ui/select'
 import { InlineError } from '@/ui/states'
+import { notify } from '@/ui/toast'
 import { useNodeChange } from './use-node-change'
 
 type Asked = 'log' | 'maintenance' | 'decommission' | 'revoke' | null
@@ -24,6 +27,7 @@ export function NodeActions({ node }: { node: NodeDetail }) {
   const [asked, setAsked] = useState<Asked>(null)
   const close = () => setAsked(null)
   const change = useNodeChange(node.id, t('Done.'), close)
+  const endMaintenance = useEndMaintenance(node.id)
   if (GONE.includes(node.status)) return null
   const actions: MenuAction[] = []
   const offer = (permission: string, id: string, label: string, onAction: () => void, danger = false) => {
@@ -31,8 +35,7 @@ export function NodeActions({ node }: { node: NodeDetail }) {
   }
   if (node.maintenance === null) offer('maintenance.manage', 'maintenance', t('Begin maintenance…'), () => setAsked('maintenance'))
   else {
-    const end = () => change.mutate((path) => setNodeMaintenance({ path, body: { on: false }, throwOnError: true }))
-    offer('maintenance.manage', 'maintenance', t('End maintenance'), end)
+    offer('maintenance.manage', 'maintenance', t('End maintenance'), () => endMaintenance.mutate())
   }
   if (node.status !== 'waiting') offer('node.manage', 'log', t('Log level…'), () => setAsked('log'))
   if (node.status === 'leaving') {
@@ -68,6 +71,17 @@ export function NodeActions({ node }: { node: NodeDetail }) {
       </ConfirmDialog>
     </>
   )
+}
+
+/** Shows the end at once; a beginning waits for the server, since somebody may then go and open the machine. */
+function useEndMaintenance(id: string) {
+  const path = { ...useScope(), id }
+  return useOptimistic({
+    queryKey: getNodeQueryKey({ path }),
+    mutationFn: () => setNodeMaintenance({ path, body: { on: false }, throwOnError: true }),
+    expect: (seen: NodeDetail) => ({ ...seen, maintenance: null, in_maintenance: false }),
+    onSuccess: () => notify(t('Done.')),
+  })
 }
 
 type NodeDialogProps = { node: NodeDetail; isOpen: boolean; onClose: () => void }

@@ -2,8 +2,11 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { Bookmark, BookmarkPlus, Trash2, X } from 'lucide-react'
 import { useState } from 'react'
+import type { SavedFilter } from '@/api/gen'
 import { deletePipelineFilter, savePipelineFilter } from '@/api/gen'
 import { listPipelineFiltersOptions, listPipelineFiltersQueryKey, listPipelineFoldersOptions } from '@/api/gen/@tanstack/react-query.gen'
+import type { Listed } from '@/app/optimistic'
+import { useOptimistic, withItems } from '@/app/optimistic'
 import type { PipelineSearch } from '@/app/router'
 import { useScope } from '@/app/scope'
 import { t } from '@/lib/i18n'
@@ -13,7 +16,6 @@ import { SearchField, TextField } from '@/ui/field'
 import { Menu } from '@/ui/menu'
 import { Select } from '@/ui/select'
 import { InlineError } from '@/ui/states'
-import { notifyError } from '@/ui/toast'
 import { tagList } from './tag-changes'
 
 const ANY = ''
@@ -77,12 +79,10 @@ function SavedFilters({ search }: { search: PipelineSearch }) {
   const saved = useQuery(listPipelineFiltersOptions({ path })).data?.items ?? []
   const reread = () => void queryClient.invalidateQueries({ queryKey: listPipelineFiltersQueryKey({ path }) })
   const present = new URLSearchParams(filterOf(search)).toString()
-  const forget = useMutation({
-    mutationFn: async (id: string) => {
-      await deletePipelineFilter({ path: { ...path, id }, throwOnError: true })
-    },
-    onSuccess: reread,
-    onError: notifyError,
+  const forget = useOptimistic({
+    queryKey: listPipelineFiltersQueryKey({ path }),
+    mutationFn: (id: string) => deletePipelineFilter({ path: { ...path, id }, throwOnError: true }),
+    expect: (seen: Listed<SavedFilter>, id) => withItems(seen, (items) => items.filter((each) => each.id !== id)),
   })
   const current = saved.find((each) => each.search === present)
   if (saved.length === 0 && present === '') return null

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import type { Snippet } from '@/api/gen'
 import { client } from '@/api/gen/client.gen'
 import { setUpClient } from '@/app/api'
+import { Toasts } from '@/ui/toast'
 import { SnippetDialog } from './snippet-dialog'
 
 vi.mock('@/app/scope', () => ({ useScope: () => ({ org: 'acme', env: 'dev' }), useCan: () => (name: string) => name === 'library.edit' }))
@@ -16,13 +17,21 @@ vi.mock('@/ui/code-editor', () => ({
 
 /** The part of the server that the dialog asks: one snippet of the organisation's own, and its versions. */
 class Server {
+  isDeleted = false
+  /** What a deletion waits for before it is looked at. */
+  mayDelete: Promise<void> = Promise.resolve()
   own: Snippet = { id: '1', title: 'Ours', summary: 'what we do', category: 'own', program: '.ours = true', updated_by: 'Ann', etag: '"1"' }
   readonly fetch = async (input: RequestInfo | URL, init?: RequestInit): Promise<Response> => {
     const request = new Request(input, init)
     const answer = (body: unknown, status = 200) => new Response(JSON.stringify(body), { status, headers: { 'content-type': 'application/json' } })
     if (request.url.endsWith('/programs/check')) return answer({ diagnostics: [] })
-    if (request.method === 'GET') return answer({ items: [this.own, { id: 'b', title: 'Built in', summary: '', category: 'shape', program: '.', before: {}, after: {} }] })
-    if (request.headers.get('if-match') !== this.own.etag) return answer({ type: 'urn:x', title: 'changed', status: 412 }, 412)
+    if (request.method === 'GET') return answer({ items: [...(this.isDeleted ? [] : [this.own]), { id: 'b', title: 'Built in', summary: '', category: 'shape', program: '.', before: {}, after: {} }] })
+    if (request.method === 'DELETE') await this.mayDelete
+    if (request.headers.get('if-match') !== this.own.etag) return answer({ type: 'urn:x', title: 'changed', detail: 'Somebody else changed it.', status: 412 }, 412)
+    if (request.method === 'DELETE') {
+      this.isDeleted = true
+      return new Response(null, { status: 204 })
+    }
     const { name, ...rest } = (await request.json()) as { name: string; summary: string; program: string }
     this.own = { ...this.own, ...rest, title: name, etag: '"2"' }
     return answer(this.own)
@@ -42,14 +51,19 @@ afterEach(() => {
   vi.unstubAllGlobals()
 })
 
-const open = async () => {
+const show = () => {
   const queries = new QueryClient({ defaultOptions: { queries: { retry: false } } })
   render(
     <QueryClientProvider client={queries}>
       <SnippetDialog program="" onInsert={vi.fn()} onClose={vi.fn()} />
+      <Toasts />
     </QueryClientProvider>,
   )
-  const user = userEvent.setup()
+  return userEvent.setup()
+}
+
+const open = async () => {
+  const user = show()
   await user.click(await screen.findByRole('button', { name: 'Change Ours' }))
   return { user, form: screen.getByRole('region', { name: 'Change Ours' }) }
 }
@@ -85,4 +99,32 @@ it('ends at Escape, and the dialog stays', async () => {
   await user.type(within(form).getByLabelText('Name'), 'x{Escape}')
   expect(screen.queryByRole('region', { name: 'Change Ours' })).toBeNull()
   expect(screen.getByRole('dialog')).toBeTruthy()
+}, 30_000)
+
+/** Deletes the own snippet, up to where the server has yet to answer. */
+const deleteOwn = async () => {
+  let release = () => {}
+  server.mayDelete = new Promise((resolve) => (release = resolve))
+  const user = show()
+  await user.click(await screen.findByRole('button', { name: 'Delete Ours' }))
+  await waitFor(() => expect(screen.queryByText('Ours')).toBeNull())
+  expect(server.isDeleted).toBe(false)
+  return release
+}
+
+it('takes a snippet off the list before the server has answered', async () => {
+  const release = await deleteOwn()
+  release()
+  await waitFor(() => expect(server.isDeleted).toBe(true))
+  expect(screen.getByText('Built in')).toBeTruthy()
+  expect(screen.queryByText('Ours')).toBeNull()
+}, 30_000)
+
+it('puts a snippet back that somebody else changed meanwhile, as it is now', async () => {
+  const release = await deleteOwn()
+  server.own = { ...server.own, title: 'Theirs', etag: '"9"' }
+  release()
+  expect(await screen.findByText('Somebody else changed it.')).toBeTruthy()
+  expect(await screen.findByText('Theirs')).toBeTruthy()
+  expect(server.isDeleted).toBe(false)
 }, 30_000)

@@ -1,16 +1,17 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useQuery } from '@tanstack/react-query'
 import { Pencil, Trash2 } from 'lucide-react'
 import { useState } from 'react'
 import type { Snippet } from '@/api/gen'
 import { deleteSnippet } from '@/api/gen'
 import { listSnippetsOptions, listSnippetsQueryKey } from '@/api/gen/@tanstack/react-query.gen'
+import type { Listed } from '@/app/optimistic'
+import { useOptimistic, withItems } from '@/app/optimistic'
 import { useCan, useScope } from '@/app/scope'
 import { t } from '@/lib/i18n'
 import { Button, IconButton } from '@/ui/button'
 import { Dialog } from '@/ui/dialog'
 import { SearchField } from '@/ui/field'
 import { InlineError, LoadingState } from '@/ui/states'
-import { notifyError } from '@/ui/toast'
 import { EventChange } from './event-change'
 import { SnippetForm } from './snippet-form'
 
@@ -100,11 +101,10 @@ function Entry({ snippet, onInsert }: { snippet: Snippet; onInsert: (text: strin
 function DeleteButton({ snippet }: { snippet: Snippet }) {
   const { org, env } = useScope()
   const path = { org, env }
-  const queryClient = useQueryClient()
-  const remove = useMutation({
+  const remove = useOptimistic({
+    queryKey: listSnippetsQueryKey({ path }),
     mutationFn: () => deleteSnippet({ path: { ...path, id: snippet.id }, headers: { 'If-Match': snippet.etag ?? '' }, throwOnError: true }),
-    onSuccess: () => queryClient.invalidateQueries({ queryKey: listSnippetsQueryKey({ path }) }),
-    onError: notifyError,
+    expect: (seen: Listed<Snippet>) => withItems(seen, (items) => items.filter((each) => each.id !== snippet.id)),
   })
   return (
     <IconButton label={t('Delete {title}', { title: snippet.title })} isDisabled={remove.isPending} onPress={() => remove.mutate()}>
