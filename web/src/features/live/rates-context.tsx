@@ -49,8 +49,8 @@ export function useRatesPart<Part extends string | number | boolean | undefined>
   return useSyncExternalStore(subscribe, () => read(store.get(component)))
 }
 
-/** A figure, and what it says in words when it is pointed at. */
-export type Figure = { text: string; title: string }
+/** A figure, and what it says in words, which are made when it is pointed at. */
+export type Figure = { text: string; title: () => string }
 
 type RatesOf = (component: string) => ComponentRates | undefined
 type LiveFigureProps = HTMLAttributes<HTMLSpanElement> & { component: string; read: (rates: ComponentRates | undefined, of: RatesOf) => Figure }
@@ -66,12 +66,14 @@ export function LiveFigure({ component, read, children, ...rest }: LiveFigurePro
       const show = () => {
         const next = read(store.get(component), of)
         if (text.data !== next.text) text.data = next.text
-        if (element.title !== next.title) element.title = next.title
+        if (element.matches(':hover')) element.title = next.title()
       }
       show()
       const stop = store.subscribe(component, show)
+      element.addEventListener('pointerenter', show)
       return () => {
         stop()
+        element.removeEventListener('pointerenter', show)
         text.remove()
       }
     },

@@ -145,7 +145,7 @@ function CardTime({ id, isSink }: { id: string; isSink: boolean }) {
   return <LiveFigure component={id} read={isSink ? bufferFigure : timeFigure} data-card-time={id} className="shrink-0 text-[11px] text-secondary tabular-nums" />
 }
 
-const figureOf = (told: Told | null): Figure => ({ text: told?.short ?? '', title: told?.words ?? '' })
+const figureOf = (told: Told | null): Figure => ({ text: told?.short ?? '', title: () => told?.words ?? '' })
 const bufferFigure = (rates: ComponentRates | undefined) => figureOf(bufferFill(rates))
 const timeFigure = (rates: ComponentRates | undefined) => figureOf(ownTime(rates))
 
@@ -164,7 +164,7 @@ function Rate({ id, value }: { id: string; value: (rates: ComponentRates | undef
   const read = useCallback(
     (rates: ComponentRates | undefined) => {
       const rate = value(rates) ?? 0
-      return { text: formatRate(rate), title: t('{n} events per second', { n: rate }) }
+      return { text: formatRate(rate), title: () => t('{n} events per second', { n: rate }) }
     },
     [value],
   )

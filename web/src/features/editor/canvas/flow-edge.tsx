@@ -16,8 +16,8 @@ import type { FlowLink } from './nodes'
 /** The width of an edge in pixels for its events per second, on a log scale. */
 export function edgeWidth(rate: number | undefined): number {
   if (rate === undefined || rate <= 0) return 1.5
-  // Tenths of a pixel: what nobody sees is not drawn anew.
-  return Math.round(Math.min(8, 1.5 + Math.log10(1 + rate) * 1.4) * 10) / 10
+  // Half pixels: what nobody sees is not drawn anew.
+  return Math.round(Math.min(8, 1.5 + Math.log10(1 + rate) * 1.4) * 2) / 2
 }
 
 const LABEL_AT = 0.36
@@ -87,7 +87,7 @@ function timeOf(rates: ComponentRates | undefined): ToldTime | null {
 }
 
 function timeFigure(rates: ComponentRates | undefined) {
-  return { text: timeOf(rates)?.short ?? '', title: '' }
+  return { text: timeOf(rates)?.short ?? '', title: () => '' }
 }
 
 /** What an edge carries, in figures: it listens by itself, so that new figures do not draw the path anew. */
@@ -102,7 +102,7 @@ function EdgeLabel({ id, source, port, target, x, y, isSelected }: EdgeLabelProp
     (rates: ComponentRates | undefined, of: (component: string) => ComponentRates | undefined) => {
       const rate = rates?.outputs[port]?.events_per_second ?? 0
       const time = timeOf(of(target))
-      return { text: formatRate(rate), title: [t('{n} events per second', { n: rate }), ...(time === null ? [] : [time.words])].join('\n') }
+      return { text: formatRate(rate), title: () => [t('{n} events per second', { n: rate }), ...(time === null ? [] : [time.words])].join('\n') }
     },
     [port, target],
   )
