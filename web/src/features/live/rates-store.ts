@@ -2,9 +2,9 @@ import { replaceEqualDeep } from '@tanstack/react-query'
 import type { ComponentRates, Rates } from '@/api/gen'
 
 const QUIET_SECONDS = 30
-/** So many of the components on show are drawn anew in one frame; nothing in the next two, so that a late one is made up for. */
-const PER_FRAME = 6
-const PAUSE_MS = 34
+/** So many of the components on show are drawn anew in one frame, and none in the next, so that a late one is made up for. */
+const PER_FRAME = 4
+const PAUSE_MS = 17
 
 function afterPause(run: () => void): void {
   setTimeout(() => requestAnimationFrame(run), PAUSE_MS)
