@@ -137,11 +137,11 @@ describe('the rates store', () => {
     const told: string[] = []
     for (const id of Object.keys(all(0))) store.subscribe(id, () => told.push(id))
     store.update(rates('2026-01-01T00:00:00Z', all(1)), 0)
-    expect(told).toHaveLength(6)
+    expect(told).toHaveLength(4)
     store.update(rates('2026-01-01T00:00:01Z', all(2)), 0)
-    expect(told).toHaveLength(6)
+    expect(told).toHaveLength(4)
     while (frames.length > 0) frames.shift()?.()
-    expect(told).toHaveLength(6 + 30)
+    expect(told).toHaveLength(4 + 30)
     expect(store.get('c29')?.received_events_per_second).toBe(2)
   })
   it('ignores what is older than what it has', () => {
