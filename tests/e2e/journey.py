@@ -21,9 +21,15 @@ def sign_in(page: Page, stack: Stack) -> None:
     expect(page.get_by_role("heading", name="Pipelines")).to_be_visible(timeout=30_000)
 
 
+# What fades in or out has the contrast of no theme; what turns for ever, such as a loader, has it all the time.
+STILL = """() => document.getAnimations().every(
+  (each) => each.playState !== 'running' || each.effect?.getComputedTiming().endTime === Infinity)"""
+
+
 def violations(page: Page) -> list[str]:
-    """What axe finds wrong with a page as it is now."""
+    """What axe finds wrong with a page as it is, once nothing fades in or out."""
     page.evaluate(AXE.read_text())
+    page.wait_for_function(STILL)
     result: dict[str, Any] = page.evaluate("axe.run()")
     return [
         f"{each['id']}: {each['help']}: {each['nodes'][0]['html'][:200]}" for each in result["violations"]
