@@ -164,7 +164,8 @@ class Link:
                 _log.debug("the stream of hints is not there: %s", error)
             finally:
                 self.connected = False
-            await asyncio.sleep(_spread(pause))
+            # All agents of a gateway that ended notice in one moment; they must not come back in one.
+            await asyncio.sleep(_jittered(pause, by=0.5))
             pause = min(pause * 2, _LONGEST_PAUSE)
 
     async def _poll(self) -> None:
@@ -400,13 +401,6 @@ class Link:
             pass
 
 
-def _spread(seconds: float) -> float:
-    """Return a pause of half to one and a half times this.
-
-    When a gateway ends, its agents notice in the same moment; they must not all come back in the same one.
-    """
-    return seconds * (0.5 + random.random())  # noqa: S311  jitter
-
-
-def _jittered(seconds: float) -> float:
-    return seconds * (0.8 + 0.4 * random.random())  # noqa: S311  jitter
+def _jittered(seconds: float, by: float = 0.2) -> float:
+    """Return a pause that varies by a share of itself to either side."""
+    return seconds * (1 - by + 2 * by * random.random())  # noqa: S311  jitter

@@ -2,6 +2,8 @@
 
 from uuid import UUID
 
+import psycopg
+
 from vectorflow.kernel.actor import Actor
 from vectorflow.kernel.audit import AuditAction, AuditEntry
 from vectorflow.kernel.errors import FieldError
@@ -38,24 +40,25 @@ class SnippetService:
         row = await store.snippet_insert(txn, new_id(), new, actor.name)
         if row is None:
             raise SnippetNameTaken
-        await _tell(txn, AuditAction.SNIPPET_CREATED, actor, None, row)
+        await _tell(txn, AuditAction.SNIPPET_CREATED, actor, row, after=row)
         return row
 
     async def update(self, txn: Transaction, actor: Actor, row: SnippetRow, new: NewSnippet) -> SnippetRow:
         """Change a snippet that `for_change` returned. Raises `SnippetInvalid` or `SnippetNameTaken`."""
         _judge(new)
-        if await store.snippet_name_taken(txn, new.name, row.id):
-            raise SnippetNameTaken
-        newer = await store.snippet_update(txn, row.id, new, actor.name)
+        try:
+            newer = await store.snippet_update(txn, row.id, new, actor.name)
+        except psycopg.errors.UniqueViolation:
+            raise SnippetNameTaken from None
         if newer is None:  # it is held
             raise SnippetNotFound
-        await _tell(txn, AuditAction.SNIPPET_UPDATED, actor, row, newer)
+        await _tell(txn, AuditAction.SNIPPET_UPDATED, actor, newer, before=row, after=newer)
         return newer
 
     async def delete(self, txn: Transaction, actor: Actor, row: SnippetRow) -> None:
         """Delete a snippet that `for_change` returned."""
         await store.snippet_delete(txn, row.id)
-        await _tell(txn, AuditAction.SNIPPET_DELETED, actor, row, None)
+        await _tell(txn, AuditAction.SNIPPET_DELETED, actor, row, before=row)
 
 
 def _judge(new: NewSnippet) -> None:
@@ -80,11 +83,11 @@ async def _tell(
     txn: Transaction,
     action: AuditAction,
     actor: Actor,
-    before: SnippetRow | None,
-    after: SnippetRow | None,
+    row: SnippetRow,
+    *,
+    before: SnippetRow | None = None,
+    after: SnippetRow | None = None,
 ) -> None:
-    row = after or before
-    assert row is not None  # noqa: S101 - one of them is given
     await txn.audit(
         AuditEntry(
             action=action,

@@ -365,21 +365,10 @@ async def snippet_lock(txn: Transaction, snippet_id: UUID) -> SnippetRow | None:
     )
 
 
-async def snippet_name_taken(txn: Transaction, name: str, but: UUID) -> bool:
-    """Tell whether another snippet has this name."""
-    return bool(
-        await txn.value(
-            """select exists(select from vrl_snippets
-            where organization_id = %(organization_id)s and name = %(name)s and id <> %(but)s)""",
-            {"name": name, "but": but},
-        )
-    )
-
-
 async def snippet_update(
     txn: Transaction, snippet_id: UUID, snippet: NewSnippet, by: str
 ) -> SnippetRow | None:
-    """Store a snippet as its next version."""
+    """Store a snippet as its next version. Raises UniqueViolation for a name that another one has."""
     return await txn.row(
         SnippetRow,
         """update vrl_snippets set name = %(name)s, summary = %(summary)s, program = %(program)s,
