@@ -7,6 +7,7 @@ import pytest
 
 from vectorflow.delivery.types import NewRollout
 from vectorflow.entry.signer import SignerRole
+from vectorflow.fleet import topics
 from vectorflow.kernel.actor import SYSTEM
 from vectorflow.tenancy.service import NewEnvironment, NewOrganization
 
@@ -19,10 +20,22 @@ async def until(condition, seconds: float) -> float:
     return time.monotonic() - began
 
 
+def has_bundle(agent):
+    async def has() -> bool:
+        return (await agent.call("GET", "/agent/v1/desired")).status_code == 200
+
+    return has
+
+
 @pytest.fixture
 async def running(house):
     """A signer at work."""
-    role = SignerRole(house.bundles, house.statement_signer, house.bus, sweep_seconds=1.0)
+    async for role in working(house, sweep_seconds=1.0):
+        yield role
+
+
+async def working(house, *, sweep_seconds: float):
+    role = SignerRole(house.bundles, house.statement_signer, house.bus, sweep_seconds=sweep_seconds)
     task = asyncio.create_task(role.run())
     yield role
     task.cancel()
@@ -32,11 +45,7 @@ async def running(house):
 async def test_a_changed_assignment_is_signed_and_told_at_once(world, running, make_agent) -> None:
     agent = make_agent("a")
     await agent.enroll(await world.token())
-
-    async def has_bundle() -> bool:
-        return (await agent.call("GET", "/agent/v1/desired")).status_code == 200
-
-    await until(has_bundle, 5)
+    await until(has_bundle(agent), 5)
     await agent.poll()
     pipeline_id = await world.pipeline()
     async with world.scoped() as txn:
@@ -72,11 +81,7 @@ async def test_trouble_of_one_sweep_does_not_end_the_signer(world, running, monk
     monkeypatch.undo()
     agent = make_agent("a")
     await agent.enroll(await world.token())
-
-    async def has_bundle() -> bool:
-        return (await agent.call("GET", "/agent/v1/desired")).status_code == 200
-
-    await until(has_bundle, 5)
+    await until(has_bundle(agent), 5)
 
 
 async def test_a_node_without_a_bundle_is_asked_to_wait(world, make_agent) -> None:
@@ -85,3 +90,72 @@ async def test_a_node_without_a_bundle_is_asked_to_wait(world, make_agent) -> No
     answer = await agent.call("GET", "/agent/v1/desired")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
     assert answer.json()["type"] == "urn:vectorflow:problem:fleet.bundle-pending"
+
+
+@pytest.fixture
+async def reacting(house):
+    """A signer that does what it hears of, and sweeps at its start and never again."""
+    async for role in working(house, sweep_seconds=3600.0):
+        yield role
+
+
+async def swept(role) -> None:
+    """Wait until the signer's first sweep is over and it listens."""
+
+    async def over() -> bool:
+        return role._cared_at > 0 and role._asked_at > 0
+
+    await until(over, 30)
+
+
+async def test_nodes_that_enrol_together_are_signed_for_together(world, reacting, make_agent) -> None:
+    await swept(reacting)
+    passes: list[object] = []
+    sign = world.house.bundles.sign
+
+    async def counted(organization_id, node_ids=None) -> int:
+        if organization_id == world.organization_id:
+            passes.append(node_ids)
+        return await sign(organization_id, node_ids)
+
+    world.house.bundles.sign = counted
+    try:
+        token, agents = await world.token(), [make_agent(f"n{number}") for number in range(12)]
+        for agent in agents:
+            await agent.enroll(token)
+        for agent in agents:
+            await until(has_bundle(agent), 30)
+    finally:
+        world.house.bundles.sign = sign
+    assert all(passes), "each time some nodes alone were looked at"
+    assert {each for taken in passes for each in taken} == {agent.node_id for agent in agents}
+    assert len(passes) < len(agents)
+
+
+async def test_a_hint_that_is_lost_costs_a_sweep(world, house, make_agent) -> None:
+    agent = make_agent("a")
+    await agent.enroll(await world.token())
+    await world.bus_settled()  # nobody listened
+    async for _ in working(house, sweep_seconds=3600.0):
+        await until(has_bundle(agent), 30)
+
+
+async def test_a_hint_with_nodes_of_another_organisation_does_nothing(
+    world, new_world, reacting, make_agent
+) -> None:
+    await swept(reacting)
+    other = await new_world()
+    agent = make_agent("a")
+    await agent.enroll(await world.token())
+    await until(has_bundle(agent), 30)
+    async with world.scoped() as txn:
+        await txn.execute(
+            "update nodes set wanted = wanted + 1 where organization_id = %(organization_id)s and id = %(id)s",
+            {"id": agent.node_id},
+        )
+    assert await world.house.bundles.sign(other.organization_id, [agent.node_id]) == 0
+    async with other.scoped() as txn:
+        await txn.notify(topics.ASSIGNMENTS, {"nodes": [str(agent.node_id), "no id", 7, None]})
+        await txn.notify(topics.ASSIGNMENTS, {"nodes": "no list"})
+    await other.bus_settled()
+    assert await world.house.bundles.sign(world.organization_id, [agent.node_id]) == 1, "it waited still"

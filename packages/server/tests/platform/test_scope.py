@@ -37,6 +37,11 @@ async def test_scope_ends_with_its_transaction(bare_database: Database) -> None:
         (lambda signed: f"{uuid.uuid4()}{signed[36:]}", "not genuine"),
         (lambda signed: str(uuid.uuid4()), "malformed"),
         (lambda signed: signed + "' or true", "malformed"),
+        (lambda signed: signed.upper(), "malformed"),
+        (lambda signed: signed[:-65] + "x" + signed[-64:], "malformed"),
+        (lambda signed: signed[:-65] + signed[-64:], "malformed"),
+        (lambda signed: signed[-64:], "malformed"),
+        (lambda signed: "\u00e9" + signed, "malformed"),
     ],
 )
 def test_forged_scope_is_an_error(database_url, state_dir, signer, forge, complaint) -> None:

@@ -4,16 +4,18 @@ Runs with the database role signer. Any number of signers may run; each piece of
 """
 
 import asyncio
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
 import structlog
 
 from vectorflow.fleet import topics
-from vectorflow.fleet.present import pipeline_id_of
+from vectorflow.fleet.changes import Changes, Work
 from vectorflow.fleet.signing import BundleSigner
 from vectorflow.fleet.statement_signing import StatementSigner
+from vectorflow.kernel.ids import parse_id
 from vectorflow.keys.errors import KeysUnavailable
 from vectorflow.platform.bus import Bus
 from vectorflow.tenancy.lifecycle.exporting import ExportSigner
@@ -48,7 +50,7 @@ class SignerRole:
         self._keys_seconds = keys_seconds
         self._stores_seconds = stores_seconds
         self._asked_at = 0.0
-        self._changed: dict[UUID, bool] = {}
+        self._changes = Changes()
         self._wake = asyncio.Event()
         self._cared_for: set[UUID] = set()
         self._cared_at = 0.0
@@ -69,7 +71,7 @@ class SignerRole:
         try:
             await self._care_for_keys()
             await self._ask_stores()
-            await self._sign_all(dict.fromkeys(await self._signer.due_organizations(), True))
+            await self._sign_all(dict.fromkeys(await self._signer.due_organizations(), Work(statements=True)))
             if self._exports is not None:
                 await self._exports.sweep()
         except Exception as error:
@@ -80,16 +82,15 @@ class SignerRole:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._sweep_seconds
         while loop.time() < deadline:
-            try:
-                async with asyncio.timeout_at(deadline):  # around the waiting alone: work is not cut short
+            due_at = self._changes.due_at()
+            # Around the waiting alone: work is not cut short.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(deadline if due_at is None else min(deadline, due_at)):
                     await self._wake.wait()
-            except TimeoutError:
-                return
             self._wake.clear()
-            changed, self._changed = self._changed, {}
-            await self._sign_all(changed)
+            await self._sign_all(self._changes.take(loop.time()))
 
-    async def _sign_all(self, organizations: Mapping[UUID, bool]) -> None:
+    async def _sign_all(self, organizations: Mapping[UUID, Work]) -> None:
         """Sign bundles for all, and statements where they wait.
 
         While one organisation waits for the disk another one's bundles are made.
@@ -97,18 +98,18 @@ class SignerRole:
         waiting = iter(organizations.items())
 
         async def lane() -> None:
-            for organization_id, statements in waiting:
-                await self._sign(organization_id, statements=statements)
+            for organization_id, work in waiting:
+                await self._sign(organization_id, work)
 
         async with asyncio.TaskGroup() as group:
             for _ in range(_AT_ONCE):
                 group.create_task(lane())
 
-    async def _sign(self, organization_id: UUID, *, statements: bool) -> None:
+    async def _sign(self, organization_id: UUID, work: Work) -> None:
         try:
             # First what somebody waits for; bundles may be thousands.
-            told = await self._statements.sign(organization_id) if statements else 0
-            stored = await self._signer.sign(organization_id)
+            told = await self._statements.sign(organization_id) if work.statements else 0
+            stored = await self._signer.sign(organization_id, work.nodes)
         except KeysUnavailable as error:
             log.warning("signer.keys-unavailable", organization_id=str(organization_id), problem=error.code)
         except Exception as error:
@@ -151,8 +152,19 @@ class SignerRole:
             self._cared_at = now
 
     def _on_assignments(self, message: Mapping[str, Any]) -> None:
-        organization_id = pipeline_id_of(str(message.get("organization_id", "")))
-        if organization_id is not None:
-            statements = message.get("statements") is True
-            self._changed[organization_id] = statements or self._changed.get(organization_id, False)
-            self._wake.set()
+        organization_id = parse_id(str(message.get("organization_id", "")))
+        if organization_id is None:
+            return
+        nodes = message.get("nodes")
+        if isinstance(nodes, list):
+            self._changes.enrolled(organization_id, _ids(nodes))
+        else:
+            self._changes.changed(organization_id, statements=message.get("statements") is True)
+        self._wake.set()
+
+
+def _ids(texts: list[Any]) -> Iterator[UUID]:
+    for text in texts:
+        found = parse_id(str(text))
+        if found is not None:
+            yield found

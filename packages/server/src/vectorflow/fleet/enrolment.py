@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from vectorflow.fleet import service, topics
+from vectorflow.fleet import topics
 from vectorflow.fleet.errors import AddressNotAllowed, AgentRequestInvalid, EnrolmentRefused, ProofRefused
 from vectorflow.fleet.renewal import OVERLAP, suspect_clone
 from vectorflow.fleet.store import assignments, nodes
@@ -84,7 +84,7 @@ class Enrolment:
             fresh = tokens.mint(tokens.NODE, authority.slug, new_id())
             await token_store.node_token_insert(txn, fresh.id, node.id, fresh.hash, first=known is None)
             await _record(txn, node, address, again=known is not None)
-            txn.hint(topics.ASSIGNMENTS)
+            txn.hint(topics.ASSIGNMENTS, {"nodes": [node.id]})
             txn.hint(topics.NODES, {"environment_id": authority.environment_id})
         return EnrollAnswer(
             node_id=str(node.id),
@@ -179,9 +179,11 @@ class Enrolment:
 
 
 async def begin(txn: Transaction, environment_id: UUID, node_id: UUID) -> None:
-    """Assign what the environment has, so that a late node runs what its sisters run."""
+    """Assign what the environment has, so that a late node runs what its sisters run; the caller wakes the signer."""
     for each in await assignments.deployment_list(txn, environment_id, node_id):
-        await service.assign(txn, [node_id], each.pipeline_id, revision=each.revision, desired=each.desired)
+        await assignments.assignment_put(
+            txn, [node_id], each.pipeline_id, revision=each.revision, desired=each.desired
+        )
 
 
 def address_allowed(address: str, networks: list[str]) -> bool:

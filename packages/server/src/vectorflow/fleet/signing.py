@@ -6,7 +6,7 @@ Idempotent: two signers at once store the same generation once.
 
 import asyncio
 from collections import OrderedDict, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 from uuid import UUID
 
@@ -98,26 +98,32 @@ class BundleSigner:
         async with self._database.unscoped() as txn:
             return await store.organizations_with_stores(txn)
 
-    async def sign(self, organization_id: UUID) -> int:
-        """Make every bundle that is due; return how many were stored. Outside stores are asked where that is needed."""
+    async def sign(self, organization_id: UUID, node_ids: Collection[UUID] | None = None) -> int:
+        """Make every bundle that is due, of these nodes or of all; return how many were stored.
+
+        Outside stores are asked where that is needed.
+        """
         for _ in range(_TRIES):
             try:
-                return await self._batches(organization_id)
+                return await self._batches(organization_id, node_ids)
             except StoreNotAsked:  # assigned since the stores were asked last
                 await self.refresh_stores(organization_id)
-        return await self._batches(organization_id)
+        return await self._batches(organization_id, node_ids)
 
-    async def _batches(self, organization_id: UUID) -> int:
+    async def _batches(self, organization_id: UUID, node_ids: Collection[UUID] | None) -> int:
         total = 0
         while True:
             async with self._database.transaction(organization_id) as txn:
-                due, stored = await self._batch(txn)
+                due, stored = await self._batch(txn, node_ids)
             total += stored
             if due < BATCH:
                 return total
 
-    async def _batch(self, txn: Transaction) -> tuple[int, int]:
-        due = await store.due_list(txn, BATCH)
+    async def _batch(self, txn: Transaction, node_ids: Collection[UUID] | None) -> tuple[int, int]:
+        if node_ids is None:
+            due = await store.due_list(txn, BATCH)
+        else:
+            due = await store.due_of(txn, node_ids, BATCH)
         if not due:
             return 0, 0
         wanted = await store.wanted_list(txn, [node.id for node in due])

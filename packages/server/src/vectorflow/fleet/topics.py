@@ -5,7 +5,8 @@ from typing import Final
 ASSIGNMENTS: Final = "fleet.assignments"
 """What nodes of the organisation should run has changed; the signer looks.
 
-`statements`: true when statements to nodes wait for it too.
+`statements`: true when statements to nodes wait for it too. `nodes`: only these, since they have enrolled; they wait up
+to a second for others.
 """
 
 DESIRED: Final = "fleet.desired"

@@ -48,11 +48,11 @@ class SigningService:
 
     async def signing_key(self, txn: Transaction) -> OnlineSigner:
         """Return the online key that signs bundles now. Raises `SigningKeysMissing`."""
-        online = _online(await store.signing_key_list(txn), self._clock.now())
-        if not online:
+        await self._keys.hold(txn)
+        stored = await store.signing_key_online(txn, self._clock.now())
+        if stored is None:
             raise SigningKeysMissing
-        keys = await self.key_list(txn)
-        return OnlineSigner(signer=await self._signer(txn, online[0].id), keys_version=keys.version)
+        return OnlineSigner(signer=await self._opened(txn, stored), keys_version=stored.keys_version)
 
     async def ensure_signing_keys(self, txn: Transaction) -> bool:
         """Make what is missing and renew what is due; True when the key list changed.
@@ -134,7 +134,10 @@ class SigningService:
         stored = await store.signing_key_sealed(txn, row_id)
         if stored is None:
             raise SigningKeysMissing
-        pair = Ed25519(await self._keys.unseal(txn, _private_cell(row_id), stored.private))
+        return await self._opened(txn, stored)
+
+    async def _opened(self, txn: Transaction, stored: store.SealedSigningKey) -> MemorySigner:
+        pair = Ed25519(await self._keys.unseal(txn, _private_cell(stored.id), stored.private))
         return MemorySigner(pair, key_id(bytes(pair.verify_key)))
 
 

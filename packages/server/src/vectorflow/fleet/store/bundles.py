@@ -1,7 +1,8 @@
 """The SQL of bundles and sealed secrets. Only the role signer writes here."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Final, LiteralString
 from uuid import UUID
 
 import msgspec
@@ -104,21 +105,30 @@ async def organizations_for_keys(txn: Transaction) -> list[UUID]:
     return await txn.rows_of_ids("select vf.organizations_for_keys() as id")
 
 
+_DUE: Final[LiteralString] = """
+    select n.id, n.environment_id, n.sealing_key, n.wanted, coalesce(b.generation, 0) as generation,
+        coalesce(b.issue, 0) as issue, n.admission <> 'admitted' as pending
+    from nodes n
+    left join bundles b on b.organization_id = n.organization_id and b.node_id = n.id
+    where n.organization_id = %(organization_id)s and n.revoked_at is null
+      and (n.wanted > coalesce(b.generation, 0) or b.half_life_at < now())"""
+_CHANGED_FIRST: Final[LiteralString] = " order by n.wanted <= coalesce(b.generation, 0), n.id limit %(limit)s"
+
+
 async def due_list(txn: Transaction, limit: int) -> list[DueNode]:
     """Return nodes that need a bundle: changed ones first, then those past their half life.
 
     A secret that was replaced after the bundle was made counts as a change.
     """
+    return await txn.rows(DueNode, _DUE + _CHANGED_FIRST, {"limit": limit})
+
+
+async def due_of(txn: Transaction, node_ids: Collection[UUID], limit: int) -> list[DueNode]:
+    """Return those of some nodes that need a bundle, as `due_list` does without looking at all others."""
     return await txn.rows(
         DueNode,
-        """select n.id, n.environment_id, n.sealing_key, n.wanted, coalesce(b.generation, 0) as generation,
-            coalesce(b.issue, 0) as issue, n.admission <> 'admitted' as pending
-        from nodes n
-        left join bundles b on b.organization_id = n.organization_id and b.node_id = n.id
-        where n.organization_id = %(organization_id)s and n.revoked_at is null
-          and (n.wanted > coalesce(b.generation, 0) or b.half_life_at < now())
-        order by n.wanted <= coalesce(b.generation, 0), n.id limit %(limit)s""",
-        {"limit": limit},
+        _DUE + " and n.id = any(%(node_ids)s)" + _CHANGED_FIRST,
+        {"node_ids": list(node_ids), "limit": limit},
     )
 
 

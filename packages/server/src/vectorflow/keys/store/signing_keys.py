@@ -18,6 +18,12 @@ class SealedSigningKey(msgspec.Struct, frozen=True):
     private: bytes
 
 
+class OnlineSigningKey(SealedSigningKey, frozen=True):
+    """The online key that signs now, with the version of the newest key list."""
+
+    keys_version: int
+
+
 async def signing_key_private_batch(
     txn: Transaction, after: UUID, limit: int, version: int | None = None
 ) -> list[SealedValue]:
@@ -80,6 +86,21 @@ async def signing_key_sealed(txn: Transaction, key_id: UUID) -> SealedSigningKey
         """select id, public, private from signing_keys
         where organization_id = %(organization_id)s and id = %(id)s""",
         {"id": key_id},
+    )
+
+
+async def signing_key_online(txn: Transaction, now: datetime) -> OnlineSigningKey | None:
+    """Return the newest online key that is valid at a moment, once there is a key list (role signer only)."""
+    return await txn.row(
+        OnlineSigningKey,
+        """select k.id, k.public, k.private, l.version as keys_version
+        from signing_keys k
+        join (select max(version) as version from key_lists where organization_id = %(organization_id)s) l
+            on l.version is not null
+        where k.organization_id = %(organization_id)s and k.kind = 'online' and k.retired_at is null
+          and k.not_before <= %(now)s and (k.not_after is null or k.not_after > %(now)s)
+        order by k.not_before desc, k.id desc limit 1""",
+        {"now": now},
     )
 
 
