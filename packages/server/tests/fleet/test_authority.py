@@ -2,13 +2,14 @@
 
 import asyncio
 import uuid
+from datetime import UTC, datetime
 
 import msgspec
 import pytest
 
 from vectorflow.fleet.authority import AgentTokens
 from vectorflow.fleet.errors import AgentTokenRefused, GatewayBusy
-from vectorflow.fleet.types import FoundToken
+from vectorflow.fleet.types import EnrolmentAuthority, FoundToken
 from vectorflow.platform.rate_limit import RateLimitedError
 from vectorflow_wire import tokens
 
@@ -26,6 +27,7 @@ class Tokens:
     def __init__(self, *known) -> None:
         self.known, self.looked_up, self.refreshed = list(known), 0, 0
         self.meanwhile = lambda: None
+        self.enrolling = []
 
     def unscoped(self):
         return self
@@ -41,6 +43,10 @@ class Tokens:
         found = [each for each in self.known if each.token_id in parameters["token_ids"]]
         self.meanwhile()
         return found
+
+    async def row(self, into, sql, parameters):
+        self.looked_up += 1
+        return next((each for each in self.enrolling if each[0] == parameters["token_id"]), (None, None))[1]
 
     async def rows_of_ids(self, sql, parameters):
         self.refreshed += 1
@@ -217,3 +223,68 @@ async def test_all_tokens_of_a_node_are_forgotten_together(known) -> None:
     for each in (token, second):
         with pytest.raises(AgentTokenRefused):
             await book.node(each, "a")
+
+
+@pytest.fixture
+def enrolling():
+    """An enrolment token, and a database that knows it."""
+    token = tokens.mint(tokens.ENROLMENT, "acme", uuid.uuid4())
+    authority = EnrolmentAuthority(
+        organization_id=uuid.uuid4(),
+        slug="acme",
+        environment_id=uuid.uuid4(),
+        secret_hash=token.hash,
+        expires_at=datetime.now(UTC),
+        spent=False,
+        revoked=False,
+    )
+    database = Tokens()
+    database.enrolling = [(token.id, authority)]
+    return token, authority, database
+
+
+async def test_an_enrolment_token_is_looked_up_once_in_thirty_seconds(enrolling) -> None:
+    token, authority, database = enrolling
+    clock = Clock()
+    book = AgentTokens(database, monotonic=clock)
+    for number in range(3):
+        clock.now = number * 9.9
+        assert await book.enrolment(token, "10.0.0.1") == authority
+    assert database.looked_up == 1
+    clock.now = 30.1
+    await book.enrolment(token, "10.0.0.1")
+    assert database.looked_up == 2
+    book.clear()
+    await book.enrolment(token, "10.0.0.1")
+    assert database.looked_up == 3
+
+
+async def test_a_wrong_secret_is_refused_whether_or_not_the_token_is_remembered(enrolling) -> None:
+    token, _, database = enrolling
+    wrong = msgspec.structs.replace(token, secret=b"x" * 32)
+    book = AgentTokens(database, monotonic=Clock())
+    for expected in (1, 2):  # what is refused is not remembered
+        with pytest.raises(AgentTokenRefused):
+            await book.enrolment(wrong, "10.0.0.1")
+        assert database.looked_up == expected
+    await book.enrolment(token, "10.0.0.1")
+    for moved in (wrong, msgspec.structs.replace(token, slug="other")):
+        with pytest.raises(AgentTokenRefused):
+            await book.enrolment(moved, "10.0.0.1")
+    database.enrolling.clear()
+    with pytest.raises(AgentTokenRefused):
+        await book.enrolment(tokens.mint(tokens.ENROLMENT, "acme", uuid.uuid4()), "10.0.0.1")
+
+
+async def test_few_enrolment_tokens_are_remembered(enrolling, monkeypatch) -> None:
+    monkeypatch.setattr("vectorflow.fleet.authority._MOST_ENROLMENTS", 2)
+    token, authority, database = enrolling
+    book = AgentTokens(database, monotonic=Clock())
+    others = [tokens.mint(tokens.ENROLMENT, "acme", uuid.uuid4()) for _ in range(3)]
+    database.enrolling += [
+        (each.id, msgspec.structs.replace(authority, secret_hash=each.hash)) for each in others
+    ]
+    for each in (token, *others, token):
+        await book.enrolment(each, "10.0.0.1")
+    assert database.looked_up == 5
+    assert len(book._enrolling) == 2

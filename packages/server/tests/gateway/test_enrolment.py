@@ -58,6 +58,17 @@ async def test_a_spent_revoked_or_expired_token_enrols_nobody(world, make_agent)
     assert (await make_agent("c").try_enroll(expired)).status_code == 403
 
 
+async def test_a_token_that_was_just_of_use_ends_when_it_is_revoked(world, make_agent) -> None:
+    """The gateway remembers the token; the database decides."""
+    token = await world.token()
+    await make_agent("a").enroll(token)
+    async with world.scoped() as txn:
+        await world.house.fleet.enrolment_token_revoke(
+            txn, world.environment_id, tokens.parse(token).id, SYSTEM, None
+        )
+    assert (await make_agent("b").try_enroll(token)).status_code == 403
+
+
 async def test_forged_and_mistyped_tokens_are_refused(world, new_world, make_agent) -> None:
     token = await world.token()
     forged = tokens.mint(tokens.ENROLMENT, world.slug, tokens.parse(token).id).text

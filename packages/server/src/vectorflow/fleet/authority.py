@@ -22,6 +22,7 @@ from vectorflow_wire import slugs, tokens
 LIFETIME_SECONDS = 30.0
 _REFRESH_CHUNK = 5000
 _TRIES = 3
+_MOST_ENROLMENTS = 1000
 _BEARER = "bearer "
 
 
@@ -48,6 +49,7 @@ class AgentTokens:
         self._monotonic = monotonic
         self._entries: OrderedDict[UUID, _Entry] = OrderedDict()
         self._of_node: dict[UUID, tuple[UUID, ...]] = {}
+        self._enrolling: OrderedDict[UUID, tuple[EnrolmentAuthority, float]] = OrderedDict()
         self._asked: Gathering[UUID, _Entry] = Gathering(self._look_up)
         self._news = News()
         # Look-ups that miss the cache cost a statement; an address can cause so many and no more.
@@ -92,19 +94,29 @@ class AgentTokens:
         return authority
 
     async def enrolment(self, token: tokens.Token, address: str) -> EnrolmentAuthority:
-        """Return whose enrolment token it is; never cached, enrolling is rare.
+        """Return whose enrolment token it is, as it was up to 30 seconds ago: a site enrols with one token.
 
-        Raises `AgentTokenRefused`, `RateLimitedError`, `DatabaseUnavailable`.
+        Whether it may still be used is for the statement that counts its use. Raises `AgentTokenRefused`,
+        `RateLimitedError`, `DatabaseUnavailable`.
         """
         self._enrolments.check(address)
-        async with self._database.unscoped() as txn:
-            found = await store.enrolment_authority(txn, token.id)
+        found, until = self._enrolling.get(token.id, (None, 0.0))
+        old = found is None or until < self._monotonic()
+        if old:
+            async with self._database.unscoped() as txn:
+                found = await store.enrolment_authority(txn, token.id)
         if (
             found is None
             or not tokens.secret_matches(token.secret, found.secret_hash)
             or found.slug != token.slug
         ):
             raise AgentTokenRefused
+        # Of those whose secret was right alone: nobody else decides what is remembered.
+        if old:
+            self._enrolling[token.id] = found, self._monotonic() + LIFETIME_SECONDS
+            self._enrolling.move_to_end(token.id)
+            while len(self._enrolling) > _MOST_ENROLMENTS:
+                self._enrolling.popitem(last=False)
         return found
 
     async def refresh(self) -> None:
@@ -141,6 +153,7 @@ class AgentTokens:
         self._news.told(None)
         self._entries.clear()
         self._of_node.clear()
+        self._enrolling.clear()
 
     async def close(self) -> None:
         """Let look-ups that are under way finish."""

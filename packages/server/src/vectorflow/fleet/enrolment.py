@@ -13,7 +13,7 @@ from vectorflow.fleet.errors import AddressNotAllowed, AgentRequestInvalid, Enro
 from vectorflow.fleet.renewal import OVERLAP, suspect_clone
 from vectorflow.fleet.store import assignments, nodes
 from vectorflow.fleet.store import tokens as token_store
-from vectorflow.fleet.types import DuplicateReason, EnrolmentAuthority, NewNode
+from vectorflow.fleet.types import EnrolmentAuthority, NewNode
 from vectorflow.kernel.actor import Actor, ActorKind
 from vectorflow.kernel.audit import AuditAction, AuditEntry
 from vectorflow.kernel.ids import new_id, parse_id
@@ -34,9 +34,10 @@ _PLACE_SECONDS = 30.0
 
 
 class _Place(msgspec.Struct, frozen=True):
-    """What every machine of an environment is told alike."""
+    """What every machine of an environment is told alike; every bundle brings the newest key list again."""
 
     root: bytes
+    key_list: Envelope
     environment_slug: str
     until: float
 
@@ -70,7 +71,6 @@ class Enrolment:
             if labels is None:
                 raise EnrolmentRefused
             place = await self._place(txn, authority.environment_id)
-            keys = await self._signing.key_list(txn)
             # Shared, so that the end of a rollout either sees this node or is seen by it.
             await assignments.environment_lock(txn, authority.environment_id, exclusive=False)
             known, clone_of = await self._known(txn, authority, request)
@@ -94,7 +94,7 @@ class Enrolment:
             environment=str(authority.environment_id),
             environment_slug=place.environment_slug,
             root_key=base64_text(place.root),
-            key_list=msgspec.json.decode(keys.envelope, type=Envelope),
+            key_list=place.key_list,
             name=node.name,
             pending=node.admission == "pending",
             intervals=self._intervals,
@@ -104,9 +104,12 @@ class Enrolment:
         place = self._places.get(environment_id)
         if place is None or place.until < time.monotonic():
             root = await self._signing.root_key(txn)
-            slug = await nodes.environment_slug(txn, environment_id)
+            keys = await self._signing.key_list(txn)
             place = self._places[environment_id] = _Place(
-                root.public, slug, time.monotonic() + _PLACE_SECONDS
+                root=root.public,
+                key_list=msgspec.json.decode(keys.envelope, type=Envelope),
+                environment_slug=await nodes.environment_slug(txn, environment_id),
+                until=time.monotonic() + _PLACE_SECONDS,
             )
             while len(self._places) > _MOST_PLACES:
                 self._places.popitem(last=False)
@@ -160,14 +163,10 @@ class Enrolment:
         clone_of: UUID | None,
         address: str,
     ) -> NewNode:
-        twin = clone_of or await nodes.node_of_machine(txn, authority.environment_id, node.machine_id)
-        reason: DuplicateReason | None = None
-        if twin is not None:
-            reason = "clone" if clone_of else "machine-id"
         node = msgspec.structs.replace(
             node,
-            duplicate_of=twin,
-            duplicate_reason=reason,
+            duplicate_of=clone_of,
+            duplicate_reason="clone" if clone_of else None,
             admission="pending" if authority.approval else "admitted",
         )
         await nodes.node_insert(txn, node, self._intervals.heartbeat_seconds)

@@ -4,6 +4,7 @@ Every transaction either carries the signed scope of one organisation or none. W
 happens through `Transaction`, which only takes literal SQL with bound parameters.
 """
 
+import select
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, LiteralString, Protocol, TypeVar
@@ -193,6 +194,17 @@ async def _configure(connection: Connection) -> None:
     connection.prepare_threshold = None if await pooled(connection) else _PREPARED_FROM
 
 
+async def _sound(connection: Connection) -> None:
+    """Ask a connection that has something to say before it is lent, which is how the end of its server is seen.
+
+    An idle connection is silent; to ask each one each time was a round trip more for every transaction.
+    """
+    waiting = select.poll()
+    waiting.register(connection.fileno(), select.POLLIN)
+    if waiting.poll(0):
+        await AsyncConnectionPool.check_connection(connection)
+
+
 @asynccontextmanager
 async def _current(connection: Connection) -> AsyncIterator[None]:
     """Give up a connection whose prepared statements answer as before a migration; a new one plans them anew."""
@@ -230,7 +242,7 @@ class Database:
             open=False,
             kwargs={"autocommit": True, "row_factory": dict_row},
             configure=_configure,
-            check=AsyncConnectionPool.check_connection,
+            check=_sound,
             reconnect_timeout=30,
         )
 

@@ -1,0 +1,48 @@
+"""`platform.database`: a connection is looked at before it is lent, without asking the server each time."""
+
+import psycopg
+import pytest
+
+from vectorflow.platform.credentials import Role, role_url
+from vectorflow.platform.database import Database
+
+
+@pytest.fixture
+async def single(database_url: str, state_dir, signer):
+    """A pool of one connection: whoever asks gets the same one, or one that took its place."""
+    database = Database(role_url(database_url, Role.APP, state_dir), signer, size=1)
+    await database.open()
+    yield database
+    await database.close()
+
+
+async def test_a_connection_whose_server_ended_is_not_lent(single: Database, database_url: str) -> None:
+    async with single.unscoped() as txn:
+        pid = await txn.value("select pg_backend_pid()")
+    with psycopg.connect(database_url, autocommit=True) as outside:
+        # Waits until the process is gone.
+        assert outside.execute("select pg_terminate_backend(%s, 30000)", [pid]).fetchone() == (True,)
+    async with single.unscoped() as txn:
+        assert await txn.value("select pg_backend_pid()") != pid
+
+
+async def test_a_connection_that_has_something_to_say_is_lent_once_it_was_heard(
+    single: Database,
+) -> None:
+    async with single.connection() as connection:
+        pid = connection.info.backend_pid
+        await connection.execute("listen heard")
+    async with single.connection() as connection:
+        await connection.execute("select pg_notify('heard', '')")
+    async with single.unscoped() as txn:
+        assert await txn.value("select pg_backend_pid()") == pid
+
+
+async def test_a_sound_connection_is_lent_without_a_statement(single: Database, database_url: str) -> None:
+    async with single.unscoped() as txn:
+        pid = await txn.value("select pg_backend_pid()")
+    async with single.connection() as connection:
+        assert connection.info.backend_pid == pid
+        with psycopg.connect(database_url) as outside:
+            last = outside.execute("select query from pg_stat_activity where pid = %s", [pid]).fetchone()
+    assert last == ("COMMIT",)
