@@ -72,9 +72,9 @@ def page(context: BrowserContext, tmp_path: Path) -> Iterator[Page]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how pictures were compared, where that was not the strict way."""
+    """Say what was measured, and how pictures were compared where that was not the strict way."""
     for reports in terminalreporter.stats.values():
         for report in reports:
             for name, words in getattr(report, "user_properties", ()):
-                if name == "looks" and getattr(report, "when", "") == "call":
-                    terminalreporter.write_line(f"pictures: {words}")
+                if name in ("figure", "looks") and getattr(report, "when", "") == "call":
+                    terminalreporter.write_line(words if name == "figure" else f"pictures: {words}")

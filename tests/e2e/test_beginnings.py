@@ -1,9 +1,13 @@
-"""Beginning in a browser: from a template, from somebody's configuration; and tests that show what was made."""
+"""Beginning in a browser: a first pipeline, a template, somebody's configuration; and tests that show what was made."""
 
-from playwright.sync_api import Page, expect
+import time
+from collections.abc import Callable
+
+from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.journey import sign_in
-from tests.e2e.stack import Api, Stack
+from tests.e2e.receiver import Receiver
+from tests.e2e.stack import Api, Stack, wait_until
 
 PATIENCE = 60_000
 CONFIGURATION = """\
@@ -29,6 +33,63 @@ def _pipeline(api: Api, name: str) -> dict:
     listed = api.get(f"{api.base}/pipelines?q={name}")["items"]
     (found,) = [each for each in listed if each["name"] == name]
     return api.get(f"{api.base}/pipelines/{found['id']}")
+
+
+class Newcomer:
+    """Somebody who does it for the first time: every action and every typed field is counted, and takes a person's time."""
+
+    SECONDS_TO_ACT = 5.0
+    """To read what is new on the screen, find what to press, and press it."""
+    SECONDS_TO_TYPE = 10.0
+    """To go to a field and to type an address of some 25 characters, at three characters a second."""
+
+    def __init__(self) -> None:
+        self.actions = self.fields = 0
+        self._began = time.monotonic()
+
+    def press(self, target: Locator) -> None:
+        self.actions += 1
+        target.first.click(timeout=PATIENCE)
+
+    def fill(self, target: Locator, text: str) -> None:
+        self.fields += 1
+        target.fill(text, timeout=PATIENCE)
+
+    def seconds(self) -> float:
+        """What it took: the product's own time, and the person's beside it."""
+        person = self.actions * self.SECONDS_TO_ACT + self.fields * self.SECONDS_TO_TYPE
+        return time.monotonic() - self._began + person
+
+
+def test_from_sign_in_to_an_event_in_a_sink_of_ones_own(
+    stack: Stack, page: Page, record_property: Callable[[str, object], None]
+) -> None:
+    """The way to a first deployed pipeline takes less than three minutes, and ends where this test chose."""
+    with Receiver() as receiver:
+        newcomer = Newcomer()
+        page.goto("/")
+        newcomer.fill(page.get_by_label("E-mail address"), stack.demo["email"])
+        newcomer.fill(page.get_by_label("Password"), stack.demo["password"])
+        newcomer.press(page.get_by_role("button", name="Sign in"))
+        newcomer.press(page.get_by_role("button", name="New pipeline"))
+        newcomer.fill(page.get_by_role("dialog").get_by_label("Name"), "First")
+        newcomer.press(page.get_by_role("button", name="Create", exact=True))
+        newcomer.press(page.locator('[data-palette="source/demo_logs"]'))
+        # It is selected, and nothing reads it yet: the way to go on is in sight without pointing at anything.
+        newcomer.press(page.get_by_role("button", name="Add after demo_logs, output output"))
+        newcomer.fill(page.get_by_role("dialog").get_by_placeholder("Type a name"), "http")
+        newcomer.press(page.get_by_role("option"))
+        newcomer.fill(page.locator('[data-option="uri"] input'), receiver.url)
+        newcomer.press(page.get_by_role("button", name="Save and deploy…"))
+        newcomer.press(page.get_by_role("button", name="Deploy to 1 node"))
+        wait_until(lambda: receiver.events, seconds=120, what="an event arrived where the pipeline sends it")
+        took = newcomer.seconds()
+    words = f"{took:.0f} s with {newcomer.actions} actions and {newcomer.fields} typed fields"
+    record_property("figure", f"from sign-in to an event in a sink of one's own: {words}")
+    assert took < 180, words
+    assert newcomer.actions <= 8, words
+    assert newcomer.fields <= 5, words
+    assert {"message", "host"} <= receiver.events[0].keys()
 
 
 def test_a_template_becomes_a_pipeline_whose_tests_pass(stack: Stack, api: Api, page: Page) -> None:

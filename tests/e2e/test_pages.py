@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, expect
 
 from tests.e2e.journey import sign_in, violations
-from tests.e2e.receiver import Receiver
-from tests.e2e.stack import Api, Stack, wait_until
+from tests.e2e.stack import Api, Stack
 
 LOOKS: list[tuple[Literal["light", "dark"], int]] = [
     ("light", 1440),
@@ -88,43 +87,3 @@ def test_pages_are_whole_in_both_themes_and_at_two_widths(
         context.close()
     assert wrong == []
     assert said == []
-
-
-def test_from_sign_in_to_an_event_in_a_sink_of_ones_own(stack: Stack, page: Page) -> None:
-    """The first pipeline takes few actions, and no more than three typed fields after the sign-in."""
-    actions = fields = 0
-
-    def press(target: Locator) -> None:
-        nonlocal actions
-        actions += 1
-        target.first.click()
-
-    def fill(target: Locator, text: str) -> None:
-        nonlocal fields
-        fields += 1
-        target.fill(text)
-
-    def option(name: str) -> Locator:
-        return page.get_by_role("option", name=name, exact=True)
-
-    with Receiver() as receiver:
-        sign_in(page, stack)
-        press(page.get_by_role("button", name="New pipeline"))
-        fill(page.get_by_role("dialog").get_by_label("Name"), "First")
-        press(page.get_by_role("button", name="Create", exact=True))
-        press(page.locator('[data-palette="source/demo_logs"]'))
-        press(page.locator('[data-option="format"] button[aria-haspopup="listbox"]'))
-        press(option("json"))
-        page.locator(".react-flow__node").first.focus()
-        page.keyboard.press("a")
-        actions += 1
-        fill(page.get_by_role("dialog").get_by_placeholder("Type a name"), "http")
-        press(page.get_by_role("option"))
-        fill(page.locator('[data-option="uri"] input'), receiver.url)
-        press(page.locator('[data-option="encoding.codec"] button[aria-haspopup="listbox"]'))
-        press(option("json"))
-        press(page.get_by_role("button", name="Save and deploy…"))
-        press(page.get_by_role("button", name="Deploy to 1 node"))
-        wait_until(lambda: receiver.events, seconds=120, what="an event arrived where the pipeline sends it")
-    assert fields == 3  # the name, the word that finds the sink, its address
-    assert actions <= 12

@@ -34,7 +34,8 @@ export function setUpClient(): void {
   client.interceptors.error.use((error, response) => toApiError(error, response))
 }
 
-function mayRetry(failures: number, error: unknown): boolean {
+/** Whether a failed reading is worth another try: what the server refused stays refused. */
+export function mayRetry(failures: number, error: unknown): boolean {
   if (error instanceof ApiError && error.status >= 400 && error.status < 500) return false
   return failures < 3
 }

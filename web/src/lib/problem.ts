@@ -24,14 +24,19 @@ export function toApiError(error: unknown, response: Response | undefined): ApiE
   return new ApiError(response?.status ?? 0, problem)
 }
 
+/** Whether nobody answered, or only something that stands before the server. */
+export function isUnreachable(error: unknown): boolean {
+  return error instanceof ApiError && (error.status === 0 || (error.problem === null && error.status >= 502 && error.status <= 504))
+}
+
 /** What a person reads about an error: the words, and the id to quote. */
 export function describeError(error: unknown): { status: number; title: string; detail: string; id: string | null } {
   if (error instanceof ApiError) {
-    if (error.status === 0) {
+    if (isUnreachable(error)) {
       return {
-        status: 0,
+        status: error.status,
         title: t('The server cannot be reached'),
-        detail: t('Nothing was lost. Check the connection; this page tries again by itself.'),
+        detail: t('Nothing was changed there, and nothing is lost here. Check the connection, then try again.'),
         id: null,
       }
     }

@@ -2,7 +2,7 @@ import { CircleAlert, Clock } from 'lucide-react'
 import type { ReactNode } from 'react'
 import { formatDuration } from '@/lib/format'
 import { t } from '@/lib/i18n'
-import { describeError, fieldErrors } from '@/lib/problem'
+import { describeError, fieldErrors, isUnreachable } from '@/lib/problem'
 import { Button } from './button'
 
 /** What stands where a list would, with the next thing to do. */
@@ -53,7 +53,7 @@ export function InlineError({ error }: { error: unknown }) {
     <div role="alert" className="flex gap-2 rounded-md bg-bad-tint px-3 py-2 text-bad">
       <CircleAlert aria-hidden size={16} className="mt-0.5 shrink-0" />
       <div className="min-w-0 [overflow-wrap:anywhere]">
-        <span className="font-medium">{detail === '' ? title : detail}</span>
+        <span className="font-medium">{detail === '' ? title : isUnreachable(error) ? `${title}. ${detail}` : detail}</span>
         {fields.length > 0 && (
           <ul className="my-0.5">
             {fields.map((each) => (

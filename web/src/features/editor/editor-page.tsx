@@ -17,7 +17,7 @@ import { EditorContext } from './context'
 import type { Kept } from './draft-storage'
 import { loadKept, textKeep } from './draft-storage'
 import { SpecIndex } from './graph/types'
-import { createEditorStore, draftOf } from './store'
+import { createEditorStore, draftOf, stillUnsaved } from './store'
 import type { Translator } from './text/session'
 import { TextSession } from './text/session'
 import { useRestore } from './use-restore'
@@ -74,7 +74,7 @@ function Editor({ pipeline, catalogue, account, kept }: EditorProps) {
   const navigate = useNavigate({ from: '/$org/$env/pipelines/$pipelineId' })
   const { component } = useSearch({ from: '/signed-in/$org/$env/pipelines/$pipelineId' })
   const specs = useMemo(() => new SpecIndex(catalogue), [catalogue])
-  const [restored] = useState(kept.draft)
+  const [restored] = useState(() => stillUnsaved(kept.draft, pipeline))
   const [store] = useState(() => createEditorStore(pipeline, restored))
   const canEdit = can('pipeline.edit')
   const [text] = useState(() => new TextSession(store, translator({ org, env }), textKeep(account, pipeline.id, kept.text)))

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Pipeline } from '@/api/gen'
 import { dropDraft, keepDraft, loadKept, textKeep } from './draft-storage'
 import { emptyDocument } from './graph/types'
-import { createEditorStore, draftOf, isDirty } from './store'
+import { createEditorStore, draftOf, isDirty, stillUnsaved } from './store'
 
 const pipeline: Pipeline = {
   id: 'p',
@@ -37,6 +37,14 @@ describe('editor store', () => {
     getState().undo()
     expect(getState().draft.name).toBe('Access log')
     expect(isDirty(getState())).toBe(false)
+  })
+  it('does not take for unsaved what the server has, in whatever order it names things', () => {
+    const document = { ...emptyDocument(), variables: { a: { type: 'number' as const, value: 1 }, b: { type: 'number' as const, value: 2 } } }
+    const kept = { draft: draftOf({ ...pipeline, document }), etag: '"1"' }
+    const { a, b } = document.variables
+    expect(stillUnsaved(kept, { ...pipeline, document: { ...document, variables: { b, a } }, etag: '"2"' })).toBeNull()
+    expect(stillUnsaved(kept, { ...pipeline, etag: '"2"' })).toBe(kept)
+    expect(stillUnsaved(null, pipeline)).toBeNull()
   })
   it('takes keystrokes in one field as one step, until a pause', () => {
     vi.useFakeTimers({ now: 0 })

@@ -1,5 +1,6 @@
 import { createStore } from 'zustand/vanilla'
 import type { Pipeline } from '@/api/gen'
+import { same } from './graph/same'
 import type { Document } from './graph/types'
 import { wholeDocument } from './graph/types'
 import { withPlaces } from './graph/layout'
@@ -44,6 +45,11 @@ function pushed(state: EditorState, label: string, merge: string | null, now: nu
     return [...state.past.slice(0, -1), { ...last, at: now }]
   }
   return [...state.past, { label, draft: state.draft, merge, at: now }].slice(-MAX_STEPS)
+}
+
+/** What an earlier load of the page left behind, unless the server has it already: then only the answer to a save was missed. */
+export function stillUnsaved<Kept extends { draft: Draft }>(kept: Kept | null, pipeline: Pipeline): Kept | null {
+  return kept === null || same(kept.draft, draftOf(pipeline)) ? null : kept
 }
 
 /** The state of one open editor. A new one is made for each pipeline, so that no graph leaks into another. */

@@ -1,5 +1,5 @@
 import { useNavigate } from '@tanstack/react-router'
-import { LayoutGrid, Plus, Redo2, Rocket, Save, Undo2 } from 'lucide-react'
+import { LayoutGrid, Plus, Redo2, Rocket, Save, Undo2, Unplug } from 'lucide-react'
 import { useShallow } from 'zustand/react/shallow'
 import { PipelineTabs } from '@/features/pipelines/pipeline-tabs'
 import { usePageCommands } from '@/features/commands/registry'
@@ -7,10 +7,11 @@ import { useStaleSeconds } from '@/features/live/rates-context'
 import { useCan, useScope } from '@/app/scope'
 import { t } from '@/lib/i18n'
 import { commandKey } from '@/lib/platform'
+import { isUnreachable } from '@/lib/problem'
 import { Button, IconButton } from '@/ui/button'
 import { StaleNote } from '@/ui/states'
 import { notifyError } from '@/ui/toast'
-import { useEditor, useEditorState } from './context'
+import { useCheck, useEditor, useEditorState } from './context'
 import { moveComponents } from './graph/operations'
 import { isDirty } from './store'
 import { tidy } from './tidy'
@@ -76,6 +77,7 @@ export function Toolbar({ onAdd, save, isSaving, isKept }: ToolbarProps) {
       <span role="status" className="text-sm text-secondary">
         {isSaving ? t('Saving…') : state.dirty ? (isKept ? t('Not saved') : t('Not saved, and a reload would lose it: this browser has no room to keep it')) : t('Saved')}
       </span>
+      <CutOffNote isKept={isKept} />
       <StaleNote seconds={stale} />
       <div className="flex-1" />
       <PipelineTabs pipelineId={pipelineId} />
@@ -105,6 +107,18 @@ export function Toolbar({ onAdd, save, isSaving, isKept }: ToolbarProps) {
         {state.dirty ? t('Save and deploy…') : t('Deploy…')}
       </Button>
     </div>
+  )
+}
+
+/** Says that the server is gone, and that one may go on. */
+function CutOffNote({ isKept }: { isKept: boolean }) {
+  const { error } = useCheck()
+  if (!isUnreachable(error)) return null
+  return (
+    <span role="status" className="inline-flex items-center gap-1 rounded-md bg-warn-tint px-1.5 text-sm font-medium text-warn">
+      <Unplug aria-hidden size={12} />
+      {isKept ? t('No answer from the server. Changes are kept here.') : t('No answer from the server.')}
+    </span>
   )
 }
 

@@ -9,7 +9,14 @@ import { ApiError } from '@/lib/problem'
 import { notify, notifyError } from '@/ui/toast'
 import { useEditor } from './context'
 import type { Draft } from './store'
-import { isDirty } from './store'
+import { isDirty, stillUnsaved } from './store'
+
+/** Somebody else saved meanwhile. */
+class Superseded extends Error {
+  constructor(readonly theirs: Pipeline) {
+    super()
+  }
+}
 
 /** Saves the draft over the version it was made from; a newer one on the server opens the conflict. */
 export function useSave() {
@@ -18,22 +25,29 @@ export function useSave() {
   const queryClient = useQueryClient()
   const [theirs, setTheirs] = useState<Pipeline | null>(null)
   const path = { org, env, id: pipelineId }
+  const put = async (draft: Draft, etag: string): Promise<Pipeline> => {
+    try {
+      return (await updatePipeline({ path, headers: { 'If-Match': etag }, body: draft, throwOnError: true })).data
+    } catch (error) {
+      if (!(error instanceof ApiError && error.status === 412)) throw error
+      const { data } = await getPipeline({ path, throwOnError: true })
+      // A save of ours whose answer was lost on the way is nobody else's.
+      if (stillUnsaved({ draft }, data) === null) return data
+      throw new Superseded(data)
+    }
+  }
   const mutation = useMutation({
     mutationFn: async () => {
       const { draft, etag } = store.getState()
-      const { data } = await updatePipeline({ path, headers: { 'If-Match': etag }, body: draft, throwOnError: true })
+      const data = await put(draft, etag)
       store.getState().confirm(draft, data.etag)
       queryClient.setQueryData(getPipelineQueryKey({ path }), data)
       void queryClient.invalidateQueries({ queryKey: listPipelinesQueryKey({ path: { org, env } }) })
       return data
     },
-    onError: async (error) => {
-      if (!(error instanceof ApiError && error.status === 412)) {
-        notifyError(error)
-        return
-      }
-      const { data } = await getPipeline({ path, throwOnError: true })
-      setTheirs(data)
+    onError: (error) => {
+      if (error instanceof Superseded) setTheirs(error.theirs)
+      else notifyError(error)
     },
   })
   const running = useRef<Promise<unknown> | null>(null)

@@ -51,5 +51,6 @@ describe('values of options', () => {
     expect(describeDefault({ type: 'integer', default: 0 })).toBe('0')
     expect(describeDefault({ type: 'object', default: {} })).toBeNull()
     expect(describeDefault({ type: 'string' })).toBeNull()
+    expect(describeDefault({ type: 'integer', default: 9223372036854775807 })).toBe('no limit')
   })
 })

@@ -1,4 +1,5 @@
 import type { OptionSpec } from '@/api/gen'
+import { t } from '@/lib/i18n'
 
 export type Options = Record<string, unknown>
 export type Path = (string | number)[]
@@ -123,5 +124,7 @@ export function describeDefault(spec: OptionSpec): string | null {
   const value = spec.default
   if (value === '') return null
   if (typeof value === 'string') return value
+  // So large a number only says that there is no bound, and cannot even be written exactly here.
+  if (typeof value === 'number' && Math.abs(value) > Number.MAX_SAFE_INTEGER) return t('no limit')
   return typeof value === 'number' || typeof value === 'boolean' ? String(value) : null
 }

@@ -26,7 +26,7 @@ export function CreateDialog({ isOpen, onClose }: { isOpen: boolean; onClose: ()
   })
   const submit = (event?: FormEvent) => {
     event?.preventDefault()
-    if (name.trim() !== '') create.mutate({ path: { org, env }, body: { name: name.trim(), description, document: emptyDocument() } })
+    if (name.trim() !== '' && !create.isPending) create.mutate({ path: { org, env }, body: { name: name.trim(), description, document: emptyDocument() } })
   }
   const footer = (
     <>

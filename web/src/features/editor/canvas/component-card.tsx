@@ -10,7 +10,7 @@ import type { Told } from '@/features/live/times'
 import { bufferFill, ownTime } from '@/features/live/times'
 import { formatRate } from '@/lib/format'
 import { t } from '@/lib/i18n'
-import { useCheck, useEditor } from '../context'
+import { useCheck, useEditor, useEditorState } from '../context'
 import { portLabel } from '../graph/connect'
 import type { Kind } from '../graph/types'
 import { DEFAULT_PORT } from '../graph/types'
@@ -54,7 +54,7 @@ export const ComponentCard = memo(function ComponentCard({ id, data, selected }:
         </span>
         <BusyMark id={id} />
         <FindingBadge id={id} />
-        {hasDefault && <Output id={id} port={DEFAULT_PORT} />}
+        {hasDefault && <Output id={id} port={DEFAULT_PORT} isSelected={selected} />}
       </div>
       {named.length > 0 && (
         <ul className="border-t border-line py-1">
@@ -64,7 +64,7 @@ export const ComponentCard = memo(function ComponentCard({ id, data, selected }:
               <span className="min-w-8 text-right">
                 <PortRate id={id} port={port.name} />
               </span>
-              <Output id={id} port={port.name} />
+              <Output id={id} port={port.name} isSelected={selected} />
             </li>
           ))}
         </ul>
@@ -100,10 +100,12 @@ function BusyMark({ id }: { id: string }) {
   )
 }
 
-function Output({ id, port }: { id: string; port: string }) {
+function Output({ id, port, isSelected }: { id: string; port: string; isSelected: boolean }) {
   const { canEdit } = useEditor()
   const { addAfter, tap } = useCanvasActions()
   const canTap = useCan()('tap.use')
+  // Where nothing goes on yet, the way to go on is in sight.
+  const isEnd = useEditorState((state) => isSelected && !state.draft.document.edges.some((each) => each.source === id && each.port === port))
   return (
     <>
       <Handle id={port} type="source" position={Position.Right} className={`${HANDLE} ${useRatesPart(id, handleTone)}`} title={portLabel(port)} />
@@ -111,7 +113,7 @@ function Output({ id, port }: { id: string; port: string }) {
         <button
           type="button"
           aria-label={t('Add after {id}, output {port}', { id, port: portLabel(port) })}
-          className="nodrag absolute top-1/2 -right-7 hidden size-5 -translate-y-1/2 cursor-pointer items-center justify-center rounded-full border bg-raised text-secondary shadow-raised group-focus-within/card:flex group-hover/card:flex hover:text-text focus-visible:flex"
+          className={`nodrag absolute top-1/2 -right-7 ${isEnd ? 'flex' : 'hidden'} size-5 -translate-y-1/2 cursor-pointer items-center justify-center rounded-full border bg-raised text-secondary shadow-raised group-focus-within/card:flex group-hover/card:flex hover:text-text focus-visible:flex`}
           onClick={(event) => {
             event.stopPropagation()
             addAfter(id, port)

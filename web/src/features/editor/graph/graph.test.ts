@@ -39,6 +39,22 @@ function chain() {
   return { ...document, edges }
 }
 
+describe('a new component', () => {
+  it('begins with the defaults of what is required, and with JSON where a format has to be chosen', () => {
+    const codec: api.OptionSpec = { type: 'string', required: true, enum: ['avro', 'json', 'text'] }
+    const options: Record<string, api.OptionSpec> = {
+      avro: { type: 'object', required: true, relevant_when: 'codec = "avro"', options: { schema: { type: 'string', required: true, default: 's' } } },
+      encoding: { type: 'object', required: true, options: { codec, metric_tag_values: { type: 'string', default: 'single' } } },
+      method: { type: 'string', enum: ['get', 'post'], default: 'post' },
+      mode: { type: 'string', required: true, default: 'x' },
+      protocol: { type: 'object', required: true, options: { encoding: { type: 'object', required: true, options: { codec } } } },
+      uri: { type: 'string', required: true },
+    }
+    const [document] = addComponent(emptyDocument(), spec('sink', 'http', { options }), { x: 0, y: 0 })
+    expect(document.components[0]?.options).toEqual({ encoding: { codec: 'json' }, mode: 'x' })
+  })
+})
+
 describe('connections', () => {
   const ask = (source: string, target: string, port = DEFAULT_PORT, document = chain()) =>
     connectionRefusal(document, specs, { source, port, target })

@@ -1,3 +1,4 @@
+import { same } from './same'
 import type { Component, Document, Edge } from './types'
 import { edgeKey } from './types'
 
@@ -19,17 +20,6 @@ export type Merge = {
 }
 
 type Unit = { kind: Kind; label: string; value: unknown }
-
-/** A value as text that does not depend on the order of names: the server may have stored another one. */
-function canonical(value: unknown): string {
-  const sorted = (_key: string, each: unknown) =>
-    typeof each === 'object' && each !== null && !Array.isArray(each) ? Object.fromEntries(Object.entries(each).sort(([a], [b]) => (a < b ? -1 : 1))) : each
-  return JSON.stringify(value, sorted) ?? ''
-}
-
-function same(a: unknown, b: unknown): boolean {
-  return a === b || canonical(a) === canonical(b)
-}
 
 /** A whole taken apart; the layout, comments and groups are not asked about. */
 function units({ document, name, description }: Whole): Map<string, Unit> {

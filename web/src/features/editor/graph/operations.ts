@@ -1,3 +1,6 @@
+import type { OptionSpec } from '@/api/gen'
+import type { Options } from '@/features/forms/values'
+import { holds } from '@/features/forms/values'
 import type { Component, ComponentSpec, Document, Edge } from './types'
 import { DEFAULT_PORT, edgeKey } from './types'
 import { renamedMember, ungroup } from './groups'
@@ -23,22 +26,36 @@ export function freeId(document: Document, wish: string): string {
   }
 }
 
-function initialOptions(spec: ComponentSpec): Record<string, unknown> {
-  const options: Record<string, unknown> = {}
-  for (const [name, option] of Object.entries(spec.options)) {
-    if (option.required === true && option.default != null) options[name] = option.default
+/** What a required option begins as: its default, or JSON, which every engine and most receivers read; undefined asks a person. */
+function initialValue(spec: OptionSpec): unknown {
+  if (spec.default != null) return spec.default
+  if (spec.enum?.includes('json') === true) return 'json'
+  return undefined
+}
+
+/** The options that a new component, and within it each required group, begins with; deeper ones are seldom a matter of course. */
+function initialOptions(specs: Record<string, OptionSpec>, isNested = false): Options {
+  const options: Options = {}
+  const group = (spec: OptionSpec) => {
+    const nested = spec.type === 'object' && !isNested ? initialOptions(spec.options ?? {}, true) : {}
+    return Object.keys(nested).length > 0 ? nested : undefined
+  }
+  for (const [name, option] of Object.entries(specs)) {
+    const isAsked = option.required === true && holds(option.relevant_when, options, specs)
+    const value = isAsked ? (initialValue(option) ?? group(option)) : undefined
+    if (value !== undefined) options[name] = value
   }
   return options
 }
 
-/** Adds a component of a type with its required defaults; returns the document and the id it got. */
+/** Adds a component of a type with what its required options begin as; returns the document and the id it got. */
 export function addComponent(document: Document, spec: ComponentSpec, at: Point): [Document, string] {
   const id = freeId(document, spec.type)
   const component: Component = {
     id,
     kind: spec.kind,
     type: spec.type,
-    options: initialOptions(spec),
+    options: initialOptions(spec.options),
     enabled: true,
     comment: '',
   }

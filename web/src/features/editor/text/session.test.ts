@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { EditedDocument, Pipeline } from '@/api/gen'
+import { ApiError } from '@/lib/problem'
 import type { Document } from '../graph/types'
 import { emptyDocument } from '../graph/types'
 import { createEditorStore } from '../store'
@@ -9,13 +10,16 @@ import { TextSession } from './session'
 const component = (id: string) => ({ id, kind: 'source' as const, type: 'stdin', options: {}, enabled: true, comment: '' })
 const withIds = (ids: string[]): Document => ({ ...emptyDocument(), components: ids.map(component), layout: { a: { x: 7, y: 7 } } })
 
+let gone = false
+
 /** Writes ids one a line; reads the same, and refuses what holds an exclamation mark. */
 function setUp(keep?: TextKeep) {
   const reads: string[] = []
   const store = createEditorStore({ document: withIds(['a']), name: 'p', description: '', etag: '1' } as unknown as Pipeline, null)
   const session = new TextSession(store, {
-    write: (document) => Promise.resolve(document.components.map((each) => each.id).join('\n')),
+    write: (document) => (gone ? Promise.reject(new ApiError(0, null)) : Promise.resolve(document.components.map((each) => each.id).join('\n'))),
     read: (text, document) => {
+      if (gone) return Promise.reject(new ApiError(0, null))
       reads.push(text)
       const findings: EditedDocument['findings'] = text.includes('!') ? [{ rule: 'r', severity: 'error', message: 'm', line: 1 }] : []
       return Promise.resolve({ document: findings.length > 0 ? null : { ...document, components: text.split('\n').map(component) }, findings })
@@ -27,7 +31,10 @@ function setUp(keep?: TextKeep) {
 
 describe('text and graph', () => {
   beforeEach(() => vi.useFakeTimers())
-  afterEach(() => vi.useRealTimers())
+  afterEach(() => {
+    gone = false
+    vi.useRealTimers()
+  })
 
   it('shows the graph as text, and follows it', async () => {
     const { store, session, text } = setUp()
@@ -112,5 +119,52 @@ describe('text and graph', () => {
     session.start()
     await vi.advanceTimersByTimeAsync(300)
     expect([text().text, text().isBehind, ids()]).toEqual(['mine', true, ['a']])
+  })
+  it('sends a text again until somebody answers, and leaves it to a person once the graph has changed', async () => {
+    const { store, session, ids, text, reads } = setUp()
+    session.start()
+    await vi.advanceTimersByTimeAsync(1)
+    gone = true
+    session.type('a\nb')
+    await vi.advanceTimersByTimeAsync(300)
+    expect(text().error).toBeInstanceOf(ApiError)
+    expect(ids()).toEqual(['a'])
+    gone = false
+    await vi.advanceTimersByTimeAsync(3000)
+    expect(text().error).toBeNull()
+    expect(ids()).toEqual(['a', 'b'])
+
+    gone = true
+    session.type('a\nb\nc')
+    await vi.advanceTimersByTimeAsync(300)
+    store.getState().change('add', (draft) => ({ ...draft, document: withIds(['a', 'd']) }))
+    gone = false
+    reads.length = 0
+    await vi.advanceTimersByTimeAsync(10_000)
+    await session.flush()
+    expect(reads).toEqual([])
+    expect(ids()).toEqual(['a', 'd'])
+    expect(text()).toMatchObject({ text: 'a\nb\nc', isBroken: true, isBehind: true, error: null })
+  })
+  it('is written as soon as somebody answers', async () => {
+    const { session, text } = setUp()
+    gone = true
+    session.start()
+    await vi.advanceTimersByTimeAsync(1)
+    expect(text()).toMatchObject({ isReady: false })
+    gone = false
+    await vi.advanceTimersByTimeAsync(3000)
+    expect(text()).toMatchObject({ isReady: true, text: 'a', error: null })
+  })
+  it('is read by a save that comes before the next try', async () => {
+    const { session, ids } = setUp()
+    session.start()
+    await vi.advanceTimersByTimeAsync(1)
+    gone = true
+    session.type('a\nb')
+    await vi.advanceTimersByTimeAsync(300)
+    gone = false
+    await session.flush()
+    expect(ids()).toEqual(['a', 'b'])
   })
 })

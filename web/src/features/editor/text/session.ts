@@ -1,6 +1,7 @@
 import { createStore } from 'zustand/vanilla'
 import type { EditedDocument, Finding } from '@/api/gen'
 import { t } from '@/lib/i18n'
+import { isUnreachable } from '@/lib/problem'
 import type { Document } from '../graph/types'
 import { wholeDocument } from '../graph/types'
 import type { EditorStore } from '../store'
@@ -27,6 +28,8 @@ export type TextKeep = { load: () => { text: string; etag: string } | null; save
 const NOWHERE: TextKeep = { load: () => null, save: () => undefined, drop: () => undefined }
 const TYPED_MS = 250
 const CHANGED_MS = 120
+/** How soon a text is sent once more when nobody answered, in milliseconds. */
+const AGAIN_MS = 3000
 const NO_FINDINGS: readonly Finding[] = []
 const PARTS = ['components', 'edges', 'globals', 'enrichment_tables', 'tests', 'comments'] as const
 
@@ -96,7 +99,11 @@ export class TextSession {
       const edited = await this.translator.read(text, this.store.getState().draft.document)
       if (turn === this.turn) this.take(edited)
     } catch (error) {
-      if (turn === this.turn) this.state.setState({ error, isBroken: true })
+      if (turn !== this.turn) return
+      // It was not read, so it stays to be read, by the next try or by the next save.
+      this.unread = text
+      this.state.setState({ error, isBroken: true })
+      if (isUnreachable(error)) this.timer = setTimeout(() => void this.flush(), AGAIN_MS)
     }
   }
 
@@ -139,7 +146,12 @@ export class TextSession {
     const { document } = this.store.getState().draft
     if (isSameText(document, this.of)) return
     if (this.state.getState().isBroken) {
-      this.state.setState({ isBehind: true })
+      // A text that nobody read yet would now undo what was done in the graph: a person decides.
+      if (this.state.getState().error !== null) {
+        this.unread = null
+        clearTimeout(this.timer)
+      }
+      this.state.setState({ isBehind: true, error: null })
       return
     }
     if (this.unread !== null && this.of !== null) return
@@ -157,7 +169,9 @@ export class TextSession {
       this.of = document
       this.state.setState({ text, isReady: true, findings: NO_FINDINGS, error: null })
     } catch (error) {
-      if (turn === this.turn) this.state.setState({ error })
+      if (turn !== this.turn) return
+      this.state.setState({ error })
+      if (isUnreachable(error)) this.timer = setTimeout(() => void this.write(document), AGAIN_MS)
     }
   }
 }
