@@ -70,7 +70,7 @@ async def test_what_the_engine_refuses_never_touches_what_runs(agent, gateway, e
     assert "unknown option `invalid`" in refused[0].engine_output[-1]
     assert agent.engines() == [pid]
     await eventually(lambda: gateway.status().message)
-    assert (gateway.status().state, gateway.status().number) == (PipelineState.RUNNING, 1)
+    await eventually(lambda: (gateway.status().state, gateway.status().number) == (PipelineState.RUNNING, 1))
 
 
 @pytest.mark.parametrize(

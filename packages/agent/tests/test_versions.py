@@ -135,7 +135,7 @@ async def test_with_a_real_vector(agent, gateway, eventually, handover, program)
     gateway.publish([gateway.pipeline(number=3, text=bad, secrets={"name": "canary"})])
     refused = await eventually(lambda: gateway.told(ReportKind.REFUSED), seconds=30)
     assert refused[0].reason == ReportReason.CONFIG_INVALID
-    assert gateway.status().state == PipelineState.RUNNING
+    await eventually(lambda: gateway.status().state == PipelineState.RUNNING)
 
 
 def _sink(**sink):
@@ -171,7 +171,7 @@ async def test_global_options_do_not_change_by_a_reload(agent, gateway, eventual
     refused = await second(gateway, eventually, ReportKind.REFUSED, text=text, handover="reload")
     assert refused[0].reason == ReportReason.RELOAD_REFUSED
     assert agent.engines() == [pid]
-    assert gateway.status().number == 1
+    await eventually(lambda: gateway.status().number == 1)
 
 
 @pytest.mark.parametrize("version", ["0.57"])
