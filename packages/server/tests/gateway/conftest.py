@@ -13,6 +13,7 @@ import argon2
 import httpx2
 import msgspec
 import pytest
+from packages.server.tests.gateway.heads import protected
 from nacl.public import PrivateKey
 from nacl.signing import SigningKey
 
@@ -45,6 +46,7 @@ from vectorflow.pipelines.service import PipelineService
 from vectorflow.platform.bus import Bus
 from vectorflow.platform.credentials import Role, role_url
 from vectorflow.platform.database import Database
+from vectorflow.platform.http.headers import PROGRAM_HEADERS
 from vectorflow.platform.jobs import Jobs
 from vectorflow.platform.scope import ScopeSigner
 from vectorflow.platform.settings import Settings
@@ -389,8 +391,9 @@ async def house(
     made.address = f"http://127.0.0.1:{listener.getsockname()[1]}"
     made.gateway = gateway
     async with gateway.running():
-        serving = asyncio.create_task(serve(gateway, listener, stop))
-        async with httpx2.AsyncClient(base_url=made.address, timeout=10) as made.http:
+        serving = asyncio.create_task(serve(gateway, listener, stop, headers=PROGRAM_HEADERS))
+        hooks = {"response": [protected]}
+        async with httpx2.AsyncClient(base_url=made.address, timeout=10, event_hooks=hooks) as made.http:
             yield made
         stop.set()
         gateway.streams.close_all()

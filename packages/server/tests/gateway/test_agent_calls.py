@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 import pytest
+from packages.server.tests.gateway.heads import PROTECTED
 
 from vectorflow.entry import agent_calls
 
@@ -41,6 +42,14 @@ def head(agent, method: str = "POST", path: str = "/agent/v1/heartbeat", *extra:
 
 async def lives(agent) -> None:
     assert (await agent.beat()).at > 0
+
+
+async def test_what_is_no_request_is_answered_with_the_same_head(world) -> None:
+    """Every other test of the gateway looks at the heads too (`heads.protected`)."""
+    said = (await speak(world.house, b"no request at all\r\n\r\n")).decode().lower()
+    assert said.startswith("http/1.1 400")
+    for name, value in PROTECTED.items():
+        assert said.count(f"{name}: {value.lower()}\r\n") == 1, name
 
 
 async def test_a_body_that_is_too_large_is_refused(world) -> None:

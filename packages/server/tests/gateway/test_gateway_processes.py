@@ -16,6 +16,7 @@ import msgspec
 import psycopg
 import pytest
 from packages.server.tests.gateway.forwarding import proxy_before, status_of
+from packages.server.tests.gateway.heads import protected
 
 from vectorflow.delivery.types import NewRollout
 from vectorflow.entry.process import Process
@@ -72,7 +73,9 @@ async def gateway(
     }
     child = await asyncio.create_subprocess_exec(*COMMAND, env=environment)
     try:
-        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as http:
+        hooks = {"response": [protected]}
+        address = f"http://127.0.0.1:{port}"
+        async with httpx2.AsyncClient(base_url=address, timeout=30, event_hooks=hooks) as http:
             running = GatewayProcess(child, http, port)
             await running.answers()
             yield running

@@ -230,21 +230,21 @@ class Gateway:
         request = decoded(self._enroll_decoder.decode, await body_of(call))
         authority = await self.tokens.enrolment(token, call.address)
         made = await self._enrolment.enroll(token, authority, request, call.address)
-        await answer(call.send, 200, JSON, msgspec.json.encode(made), (b"cache-control", b"no-store"))
+        await answer(call.send, 200, JSON, msgspec.json.encode(made))
 
     async def _challenge(self, call: Call) -> None:
         token = self.tokens.presented(call.header(b"host"), call.header(b"authorization"), tokens.ENROLMENT)
         request = decoded(self._challenge_decoder.decode, await body_of(call))
         authority = await self.tokens.enrolment(token, call.address)
         told = await self._renewal.challenge(authority.organization_id, request)
-        await answer(call.send, 200, JSON, msgspec.json.encode(told), (b"cache-control", b"no-store"))
+        await answer(call.send, 200, JSON, msgspec.json.encode(told))
 
     async def _rotate(self, call: Call) -> None:
         token = self.tokens.presented(call.header(b"host"), call.header(b"authorization"), tokens.NODE)
         authority = await self.tokens.node(token, call.address)
         request = decoded(self._rotate_decoder.decode, await body_of(call))
         made = await self._renewal.rotate(token, authority, request, call.address)
-        await answer(call.send, 200, JSON, msgspec.json.encode(made), (b"cache-control", b"no-store"))
+        await answer(call.send, 200, JSON, msgspec.json.encode(made))
 
     async def _desired(self, call: Call) -> None:
         node = await self._node(call)
@@ -256,7 +256,7 @@ class Gateway:
             served = await self.desired.answer(node)
             if known != served.etag:
                 tag = (b"etag", served.etag.encode())
-                await answer(call.send, 200, JSON, served.body, tag, (b"cache-control", b"no-store"))
+                await answer(call.send, 200, JSON, served.body, tag)
                 return
             unchanged = served.etag
         await call.send(

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import structlog
 import uvicorn
@@ -43,8 +43,17 @@ def bind(host: str, port: int, setting: str) -> socket.socket:
     return listener
 
 
-async def serve(app: ASGIApp, listener: socket.socket, stop: asyncio.Event) -> None:
-    """Serve until `stop`, then let requests under way finish, at most five seconds."""
+async def serve(
+    app: ASGIApp,
+    listener: socket.socket,
+    stop: asyncio.Event,
+    *,
+    headers: Sequence[tuple[bytes, bytes]] = (),
+) -> None:
+    """Serve until `stop`, then let requests under way finish, at most five seconds.
+
+    `headers` stand on every answer, also on those that the listener itself gives to what is no request.
+    """
     config = uvicorn.Config(
         app,
         http="httptools",
@@ -54,6 +63,7 @@ async def serve(app: ASGIApp, listener: socket.socket, stop: asyncio.Event) -> N
         access_log=False,
         server_header=False,
         date_header=True,
+        headers=[(name.decode(), value.decode()) for name, value in headers],
         proxy_headers=False,
         timeout_keep_alive=30,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,

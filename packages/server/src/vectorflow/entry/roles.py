@@ -29,6 +29,7 @@ from vectorflow.keys.rotation import KeyRotation
 from vectorflow.keys.signing import SigningService
 from vectorflow.platform.credentials import Role
 from vectorflow.platform.http.access_log import AccessLog
+from vectorflow.platform.http.headers import PROGRAM_HEADERS
 from vectorflow.platform.metrics import MetricsApplication
 from vectorflow.tenancy.lifecycle.exporting import ExportSigner
 from vectorflow.vault.outside import OutsideFetcher
@@ -92,7 +93,7 @@ async def run_gateway(process: Process) -> None:
             ),
         ]
         try:
-            await serve(gateway, listener, process.stop)
+            await serve(gateway, listener, process.stop, headers=PROGRAM_HEADERS)
         finally:
             for task in beside:
                 task.cancel()
@@ -151,7 +152,7 @@ async def run_metrics(process: Process) -> None:
         return
     listener = bind(settings.metrics_host, settings.metrics_port, "VECTORFLOW_METRICS_PORT")
     log.info("metrics.listening", host=settings.metrics_host, port=listener.getsockname()[1])
-    await serve(MetricsApplication(process.metrics), listener, process.stop)
+    await serve(MetricsApplication(process.metrics), listener, process.stop, headers=PROGRAM_HEADERS)
 
 
 async def _when(stop: asyncio.Event, call: Callable[[], None]) -> None:

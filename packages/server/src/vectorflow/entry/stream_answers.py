@@ -29,7 +29,7 @@ async def answer_stream(
     try:
         for each in await look():
             stream.tell_once(each)
-        head = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store")]
+        head = [(b"content-type", b"text/event-stream")]
         await call.send({"type": "http.response.start", "status": 200, "headers": head})
         begun = True
         while True:

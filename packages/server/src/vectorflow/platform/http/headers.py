@@ -26,6 +26,15 @@ _COMMON: Final = (
         b"microphone=(), midi=(), payment=(), usb=()",
     ),
 )
+# What a program gets that is no browser: nothing may be shown, embedded, guessed at or kept.
+PROGRAM_HEADERS: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"content-security-policy", _DATA_POLICY.encode()),
+    (b"cache-control", b"no-store"),
+)
 _HSTS: Final = (b"strict-transport-security", b"max-age=63072000; includeSubDomains")
 
 
