@@ -13,9 +13,9 @@ import argon2
 import httpx2
 import msgspec
 import pytest
-from packages.server.tests.gateway.heads import protected
 from nacl.public import PrivateKey
 from nacl.signing import SigningKey
+from packages.server.tests.gateway.heads import protected
 
 from vectorflow.audit.service import AuditAppender
 from vectorflow.delivery import jobs as delivery_jobs
