@@ -97,11 +97,13 @@ class Machine:
         return found
 
     def processes(self):
-        """The Vectors that run on this machine, by id and arguments."""
+        """The Vectors that run on this machine, by id and arguments; not those that are asked for their version."""
         found = []
         for process in psutil.process_iter(["cmdline", "status"]):
             words = process.info["cmdline"] or []
-            if str(self.program) in words and process.info["status"] != psutil.STATUS_ZOMBIE:
+            if process.info["status"] == psutil.STATUS_ZOMBIE or "--version" in words:
+                continue
+            if str(self.program) in words:
                 found.append((process.pid, tuple(words)))
         return sorted(found)
 
