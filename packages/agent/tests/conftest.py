@@ -521,6 +521,25 @@ async def until(condition, *, seconds=60.0, why=""):
     return value
 
 
+def files_in(folder):
+    """The files below a folder by path, with their content; what goes away meanwhile is left out."""
+    found = {}
+    for place, _, names in os.walk(folder):
+        for path in (Path(place, name) for name in names):
+            with contextlib.suppress(FileNotFoundError):
+                found[path] = path.read_bytes()
+    return found
+
+
+def opened(agent, name, text):
+    """The files in which a secret of this name stands open with this text."""
+    return [
+        path
+        for path, content in files_in(agent.runtime).items()
+        if (path.name, content) == (name, text.encode())
+    ]
+
+
 @pytest.fixture
 def eventually():
     return until

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import psutil
 from nacl.signing import SigningKey
-from packages.agent.tests.conftest import provokes
+from packages.agent.tests.conftest import files_in, opened, provokes
 
 from vectorflow_agent.shell.disk import Layout
 from vectorflow_wire import bundles, messages
@@ -35,17 +35,21 @@ async def running(agent, gateway, eventually, **options):
 
 async def test_enrols_runs_a_pipeline_and_tells_its_counters(agent, gateway, eventually):
     pid = await running(agent, gateway, eventually, rate=5)
-    await eventually(lambda: gateway.status().pid and gateway.status().components)
+
+    def told():
+        components = {each.id: each for each in gateway.status().components}
+        counted = "in" in components and components["in"].sent_events.get("_default", 0) > 0
+        return gateway.status().pid and counted and gateway.heartbeats[-1].agent.stream_connected
+
+    await eventually(told, why=lambda: gateway.heartbeats[-1:])
     status = gateway.status()
     assert (status.state, status.number, status.pid) == (PipelineState.RUNNING, 1, pid)
     assert {component.id for component in status.components} == {"in", "out"}
-    assert status.components[0].sent_events["_default"] > 0
     beat = gateway.heartbeats[-1]
     assert beat.engine.kind == messages.EngineKind.VECTOR
     assert beat.engine.version == "0.57.0"
     assert beat.engine.digest.startswith("sha256:")
     assert beat.host.memory_total_bytes > 0
-    assert beat.agent.stream_connected
     for private in ("node.json", "identity.key", "sealing.key"):
         assert stat.S_IMODE((agent.state / private).stat().st_mode) == 0o600
     assert stat.S_IMODE(agent.state.stat().st_mode) == 0o700
@@ -89,7 +93,7 @@ async def test_an_engine_that_is_just_being_started_again_is_taken_back_too(agen
     count = len(gateway.heartbeats)
     await eventually(lambda: len(gateway.heartbeats) > count + 2)
     assert agent.engines() == [again]
-    assert gateway.status().pid == again
+    await eventually(lambda: gateway.status().pid == again, why=gateway.status)
 
 
 async def test_told_to_end_it_leaves_engines_or_stops_them(agent, gateway, eventually):
@@ -112,12 +116,11 @@ async def test_boots_from_disk_without_a_gateway_with_a_secret(agent, gateway, s
     for pid in agent.engines():
         os.kill(pid, signal.SIGKILL)
     await served.down()
-    for opened in agent.runtime.rglob("pass"):
-        opened.unlink()
+    for path in agent.runtime.rglob("pass"):
+        path.unlink()
     agent.start()
     await eventually(agent.engines, why="the engine runs without any gateway")
-    opened = await eventually(lambda: list(agent.runtime.rglob("pass")))
-    assert opened[0].read_text() == r"ca\"nary\\secret"
+    await eventually(lambda: opened(agent, "pass", r"ca\"nary\\secret"))
     await served.up()
     await eventually(lambda: gateway.told(ReportKind.RESTARTED), seconds=25)
 
@@ -143,8 +146,11 @@ async def test_secrets_and_tokens_stand_nowhere_they_could_be_read(agent, gatewa
     words = [engine.cmdline(), list(engine.environ().items()), own.cmdline(), list(own.environ().items())]
     words += [agent.log.read_text(), repr(gateway.reports), repr(gateway.heartbeats)]
     state = [
-        p.read_text(errors="replace") for p in agent.state.rglob("*") if p.is_file() and ".log" not in p.name
+        content.decode(errors="replace")
+        for path, content in files_in(agent.state).items()
+        if ".log" not in path.name
     ]
+    assert state
     for text in (*map(str, words), *state):
         assert canary not in text
     for text in map(str, words):
@@ -152,8 +158,8 @@ async def test_secrets_and_tokens_stand_nowhere_they_could_be_read(agent, gatewa
         assert gateway.enrolment.text[-40:] not in text
     passed = {"PATH", "HOME", "LANG", "LC_ALL", "TZ", "PWD", "OLDPWD", "SHLVL", "_"}
     assert set(engine.environ()) <= passed | {"VECTOR_DISABLE_ENV_VAR_INTERPOLATION"}
-    for opened in agent.runtime.rglob("*"):
-        assert stat.S_IMODE(opened.stat().st_mode) == (0o700 if opened.is_dir() else 0o600)
+    for path in agent.runtime.rglob("*"):
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600)
 
 
 UNBELIEVABLE = {
@@ -297,16 +303,18 @@ async def test_a_tampered_bundle_on_disk_is_not_used_but_what_was_applied_runs(
 async def test_one_pipeline_that_drains_slowly_holds_up_nothing(agent, gateway, eventually):
     agent.start()
     await eventually(lambda: gateway.agent_keys)
-    slow = gateway.pipeline(name="slow", drain=3, drain_seconds=10)
+    slow = gateway.pipeline(name="slow", drain=6, drain_seconds=60)
     gateway.publish([slow, gateway.pipeline()])
     await applied(gateway, eventually, pipeline="slow")
     await applied(gateway, eventually)
     count = len(gateway.heartbeats)
     gateway.publish([msgspec.structs.replace(slow, state="stop"), gateway.pipeline(number=2, rate=2)])
+    await eventually(lambda: gateway.status("slow").state == PipelineState.STOPPING, why=gateway.status)
     await applied(gateway, eventually, 2)
-    assert gateway.status("slow").state == PipelineState.STOPPING
     assert len(gateway.heartbeats) > count
     await eventually(lambda: gateway.told(ReportKind.STOPPED))
+    told = [(each.pipeline, each.kind) for each in gateway.reports[2:]]
+    assert told == [("p1", ReportKind.APPLIED), ("slow", ReportKind.STOPPED)]
 
 
 @provokes(ReportReason.PORT_IN_USE)

@@ -58,8 +58,7 @@ async def test_all_pipelines_go_to_the_engine_that_the_bundle_wants(agent, gatew
     agent.kill()
     count = len(gateway.heartbeats)
     agent.start()
-    await eventually(lambda: len(gateway.heartbeats) > count)
-    assert engine_told(gateway) == "0.57.0"
+    await eventually(lambda: len(gateway.heartbeats) > count and engine_told(gateway) == "0.57.0")
     assert agent.engines() == after
 
 
@@ -76,11 +75,12 @@ async def test_an_engine_that_does_not_run_is_left_again_by_all(agent, gateway, 
         states = {gateway.status(name).state for name in ("p1", "p2")}
         return states == {PipelineState.RUNNING} and len(agent.engines()) == 2
 
-    await eventually(both_run, seconds=30, why=lambda: gateway.heartbeats[-1])
+    await eventually(both_run, why=lambda: gateway.heartbeats[-1])
     assert engine_told(gateway) == "0.55.0"
     assert not (agent.state / "engine.json").exists()
     # It is not tried again by itself.
     gateway.publish(pipelines, engine=VersionWanted(version="0.57.0", digest=digest), generation=99)
+    await eventually(lambda: gateway.heartbeats[-1].generation == 99)
     assert len(gateway.told(ReportKind.UPDATE_RETURNED)) == 1
 
 

@@ -19,6 +19,7 @@ async def running(agent, gateway, eventually):
     await eventually(lambda: gateway.agent_keys)
     gateway.publish([gateway.pipeline()])
     await eventually(lambda: gateway.told(ReportKind.APPLIED), why=lambda: gateway.reports)
+    await eventually(lambda: gateway.heartbeats)
     return agent.engines()[0]
 
 

@@ -17,6 +17,7 @@ async def running(agent, gateway, eventually, **options):
     await eventually(lambda: gateway.agent_keys)
     gateway.publish([gateway.pipeline(**options)])
     await eventually(lambda: gateway.told(ReportKind.APPLIED), why=lambda: gateway.reports)
+    await eventually(lambda: gateway.heartbeats)
     return agent.state / "pipelines/p1/engines/1/engine.log"
 
 

@@ -23,7 +23,9 @@ async def test_a_pipeline_that_crashes_again_and_again_hides_no_other(agent, gat
     await eventually(lambda: gateway.status("p2").state != PipelineState.RUNNING)
     assert gateway.status("p1").state == PipelineState.RUNNING
     assert agent.engines("p1") == [pid]
-    assert len([each for each in gateway.told(ReportKind.CRASHED) if each.pipeline == "p2"]) >= 2
+    await eventually(
+        lambda: len([each for each in gateway.told(ReportKind.CRASHED) if each.pipeline == "p2"]) >= 2
+    )
     wish = gateway.pipeline(number=2, rate=2, handover="reload")
     gateway.publish([wish, gateway.pipeline(name="p2", die_after=1.0, die_code=1)])
     await eventually(

@@ -4,6 +4,7 @@ import json
 import sys
 
 import pytest
+from packages.agent.tests.conftest import opened
 
 from vectorflow_agent.shell.sealing_keys import KeyUnreadable, Protection, SealingKeys, protection_find
 from vectorflow_wire import keys
@@ -117,9 +118,9 @@ async def test_a_token_that_is_old_is_renewed_with_a_new_sealing_key(agent, gate
     assert gateway.agent_keys.sealing != first_key
     # The overlap: what is sealed to the old key opens, and then what is sealed to the new one.
     gateway.publish([gateway.pipeline(secrets={"pass": "second"}, version=2, **options)])
-    await eventually(lambda: [p for p in agent.runtime.rglob("pass") if p.read_text() == "second"])
+    await eventually(lambda: opened(agent, "pass", "second"))
     assert agent.engines() == [pid]
-    assert not (agent.state / "sealing.key.old").exists()
+    await eventually(lambda: not (agent.state / "sealing.key.old").exists())
 
 
 async def test_a_lost_token_is_got_back_with_proof_and_the_node_is_the_same(agent, gateway, eventually):

@@ -2,6 +2,7 @@
 # shell/hiding.py
 
 import asyncio
+import time
 
 import psutil
 import pytest
@@ -73,6 +74,7 @@ async def test_conditions_are_judged_on_the_node_after_redaction(agent, gateway,
 
 async def test_ten_requesters_each_have_their_own_stream_and_rate(agent, gateway, eventually):
     await running(agent, gateway, eventually)
+    began = time.monotonic()
     for number in range(10):
         gateway.tell("tap", wish(f"t{number}", events_per_second=2.0 if number else 50.0))
     await eventually(
@@ -81,7 +83,8 @@ async def test_ten_requesters_each_have_their_own_stream_and_rate(agent, gateway
         why=lambda: gateway.tapped,
     )
     await eventually(lambda: len(gateway.events("t0")) > 60, seconds=30)
-    assert all(len(gateway.events(f"t{number}")) < 40 for number in range(1, 10))
+    most = 2.0 * (time.monotonic() - began) + 10
+    assert all(len(gateway.events(f"t{number}")) <= most for number in range(1, 10)), most
     assert psutil.Process(agent.process.pid).memory_info().rss < 80 * 1024 * 1024
     for number in range(10, 17):
         last = gateway.tell("tap", wish(f"t{number}"))

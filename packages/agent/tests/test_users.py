@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from packages.agent.tests.conftest import STANDIN, RealAgent
+from packages.agent.tests.conftest import STANDIN, RealAgent, opened
 
 from vectorflow_agent.shell.users import Account, Users, UsersExhausted, hand_over, obstacle
 from vectorflow_wire.messages import ReportKind
@@ -194,14 +194,8 @@ async def test_an_engine_has_no_privilege_left_and_keeps_its_user(open_agent, ga
     # A secret's new version reaches an engine of another user by reload.
     options = {"secrets": {"pass": "second"}, "password": "SECRET[vectorflow.pass]", "handover": "reload"}
     gateway.publish([gateway.pipeline(version=2, **options)])
-    (opened,) = await eventually(
-        lambda: [p for p in open_agent.runtime.rglob("pass") if p.read_text() == "second"]
-    )
-    assert (opened.stat().st_uid, opened.stat().st_gid, stat.S_IMODE(opened.stat().st_mode)) == (
-        0,
-        uid,
-        0o640,
-    )
+    (path,) = await eventually(lambda: opened(open_agent, "pass", "second"))
+    assert (path.stat().st_uid, path.stat().st_gid, stat.S_IMODE(path.stat().st_mode)) == (0, uid, 0o640)
 
 
 def _folders_are_as_said(agent, uid):

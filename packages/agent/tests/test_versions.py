@@ -7,6 +7,7 @@ uses nothing that is the stand-in's own.
 import os
 
 import pytest
+from packages.agent.tests.conftest import files_in
 
 from vectorflow_wire.messages import PipelineState, ReportKind, ReportReason
 
@@ -76,8 +77,9 @@ async def test_a_secret_with_a_wrong_value_is_found_before_anything_is_touched(a
     assert refused[0].reason == ReportReason.CONFIG_INVALID
     assert "password '[secret]' is not usable" in refused[0].engine_output[-1]
     assert agent.engines() == [pid]
-    on_disk = [path for path in agent.state.rglob("*") if path.is_file()]
-    assert not [path for path in on_disk if b"canary-wrong" in path.read_bytes()]
+    on_disk = files_in(agent.state)
+    assert on_disk
+    assert not [path for path, content in on_disk.items() if b"canary-wrong" in content]
     assert not list(agent.runtime.rglob("*trial*"))
 
 
@@ -135,7 +137,7 @@ async def test_with_a_real_vector(agent, gateway, eventually, handover, program)
     gateway.publish([gateway.pipeline(number=3, text=bad, secrets={"name": "canary"})])
     refused = await eventually(lambda: gateway.told(ReportKind.REFUSED), seconds=30)
     assert refused[0].reason == ReportReason.CONFIG_INVALID
-    await eventually(lambda: gateway.status().state == PipelineState.RUNNING)
+    await eventually(lambda: gateway.status().state == PipelineState.RUNNING, why=gateway.status)
 
 
 def _sink(**sink):
