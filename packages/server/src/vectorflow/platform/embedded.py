@@ -155,6 +155,8 @@ class EmbeddedPostgres:
             "timezone": "UTC",
         }
         if not self._durable:
+            # For tests, several processes of which share it.
+            settings |= {"max_connections": "400"}
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return [*self._prefix, self._binary("postgres"), "-D", str(self._data), *options]

@@ -5,20 +5,17 @@ At the end canaries try the fences between organisations, and a fingerprint of t
 Needs a login that may create roles; ``BYPASSRLS`` for the telemetry writer takes a superuser.
 """
 
+import importlib
 from pathlib import Path
+from types import ModuleType
 
 import psycopg
-import sqlalchemy
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from psycopg import sql
 
 from vectorflow.platform import canaries, credentials, fingerprint, scope
 from vectorflow.platform.credentials import Credentials, Role
 from vectorflow.platform.scope import ScopeSigner
 
-MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 0x5646_4D49  # one migration at a time
 
 # Roles that own things and are never logged in with.
@@ -43,7 +40,7 @@ def migrate(url: str, state_dir: Path) -> None:
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute("select pg_advisory_lock(%s)", [_LOCK])
             _roles(connection, known)
-            _upgrade(url)
+            _schema().upgrade(url)
             _scope_keys(connection, known)
             canaries.try_fences(connection, ScopeSigner(bytes.fromhex(known.scope_keys[0])))
             fingerprint.store(connection)
@@ -61,15 +58,13 @@ def prepare(url: str, state_dir: Path, revision: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("select pg_advisory_lock(%s)", [_LOCK])
         _roles(connection, known)
-        _upgrade(url, revision)
+        _schema().upgrade(url, revision)
         _scope_keys(connection, known)
 
 
 def known_revisions() -> set[str]:
     """Return the revisions of the schema that this version knows."""
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    return {each.revision for each in ScriptDirectory.from_config(config).walk_revisions()}
+    return _schema().revisions()
 
 
 def _roles(connection: psycopg.Connection[tuple[object, ...]], known: Credentials) -> None:
@@ -108,20 +103,9 @@ def _roles(connection: psycopg.Connection[tuple[object, ...]], known: Credential
     connection.execute("create schema if not exists vf authorization vf_owner")
 
 
-def _upgrade(url: str, revision: str = "head") -> None:
-    engine = sqlalchemy.create_engine(sqlalchemy.make_url(url).set(drivername="postgresql+psycopg"))
-    try:
-        with engine.connect() as connection:
-            connection.exec_driver_sql("set role vf_owner")
-            connection.exec_driver_sql("set lock_timeout = '10s'")
-            connection.commit()
-            config = Config()
-            config.set_main_option("script_location", str(MIGRATIONS))
-            config.attributes["connection"] = connection
-            command.upgrade(config, revision)
-            connection.commit()
-    finally:
-        engine.dispose()
+def _schema() -> ModuleType:
+    """Alembic and SQLAlchemy take a fifth of the server's start, which has no use for them."""
+    return importlib.import_module("vectorflow.platform.schema")
 
 
 def _scope_keys(connection: psycopg.Connection[tuple[object, ...]], known: Credentials) -> None:

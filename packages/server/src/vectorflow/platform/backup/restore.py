@@ -11,11 +11,11 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 import psycopg
 from psycopg import sql
-from sqlalchemy.engine import make_url
 
 from vectorflow.platform.backup import journal
 from vectorflow.platform.backup.archive import BackupUnreadable, Head, TableHead, opened
@@ -83,7 +83,7 @@ def restore(request: Request) -> Restored:
     if head.revision not in known_revisions():
         message = f"The backup was made by a newer version ({head.version}). Restore it with that one."
         raise RestoreRefused(message)
-    wanted = str(make_url(request.url).database)
+    wanted = urlsplit(request.url).path.removeprefix("/")
     fresh = f"{wanted}_restored_{datetime.now(UTC):%Y%m%d%H%M%S}"
     with psycopg.connect(_database(request.url, "postgres"), autocommit=True) as server:
         exists = _inspect(server, request.url, wanted, replace=request.replace)
@@ -247,4 +247,4 @@ def _swap(
 
 
 def _database(url: str, name: str) -> str:
-    return make_url(url).set(database=name).render_as_string(hide_password=False)
+    return urlsplit(url)._replace(path=f"/{name}").geturl()
