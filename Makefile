@@ -3,7 +3,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 export PYTHON
 
-.PHONY: help up test lint fmt types bench chaos docs lock web api isolation-report pictures test-python test-web test-e2e clean
+.PHONY: help up test lint fmt types bench chaos docs lock web api isolation-report pictures test-python test-web test-e2e browser clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -17,7 +17,8 @@ web: .venv/.ready ## Build the web application if its sources changed
 up: web ## Run VectorFlow here: database, server, an agent and a pipeline on real input
 	@exec .venv/bin/vectorflow up
 
-test: lint test-python test-web test-e2e docs ## Everything that CI runs
+test: .venv/.ready ## Everything that CI runs
+	@$(PY) scripts/check.py
 
 lint: .venv/.ready ## Format check, lint, types, import floors
 	@.venv/bin/ruff format --no-cache --check .
@@ -30,15 +31,17 @@ fmt: .venv/.ready ## Format and fix what can be fixed
 	@.venv/bin/ruff format .
 
 test-python: .venv/.ready
-	@$(PY) scripts/tests.py packages -n 2 --dist loadfile
+	@$(PY) scripts/tests.py packages -n 3 --dist loadfile
 
 test-web: web
 	@$(PY) scripts/web.py run check
 
-test-e2e: web
+test-e2e: web browser
+	@$(PY) scripts/tests.py tests/e2e -m "not alone" -n 3 --dist loadfile
+	@$(PY) scripts/tests.py tests/e2e -m alone -n 2 --dist loadfile
+
+browser: .venv/.ready
 	@$(PY) scripts/browser.py >/dev/null
-	@$(PY) scripts/tests.py tests/e2e -m "not alone" -n 2 --dist loadfile
-	@$(PY) scripts/tests.py tests/e2e -m alone
 
 bench: .venv/.ready ## Measure the numbers of the house and print a table
 	@$(PY) bench/run.py

@@ -6,11 +6,16 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from vectorflow.platform.embedded import EmbeddedPostgres
 
 RUN_DIRECTORY = "VECTORFLOW_TEST_RUN"
 _mine: list[Path] = []
+
+# How long an example takes says how busy the machine is. Tests that hold a time limit measure processor time.
+settings.register_profile("vectorflow", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("vectorflow")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -100,7 +100,7 @@ def test_tap_an_output_keep_some_events_and_erase_them(stack: Stack, api: Api, p
     saving.get_by_role("button", name="Save", exact=True).click()
     expect(saving).to_have_count(0)
     dialog.get_by_role("button", name="Stop").click()
-    expect(dialog.get_by_text("It was stopped.")).to_be_visible(timeout=15_000)
+    expect(dialog.get_by_text("It was stopped.")).to_be_visible(timeout=60_000)
     dialog.get_by_role("button", name="Close").click()
     # Nothing is left but the capture, which opens, and is erased.
     page.goto(f"{base}/captures")

@@ -3,7 +3,7 @@
 import pytest
 from bench.upgrade import upgrade
 
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 
 async def test_no_line_is_lost_and_no_engine_notices() -> None:

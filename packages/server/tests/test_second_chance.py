@@ -34,6 +34,10 @@ def test_a_second_chance(tmp_path: Path, source: str, code: int, said: str) -> N
         [sys.executable, SCRIPT, "test_sample.py"], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert (done.returncode, said in done.stdout) == (code, True), done.stdout
+    again = "once more, alone" in done.stdout
+    # Why it failed stands at the end, behind what the second run says.
+    why = done.stdout.partition("The first time they failed with:")[2]
+    assert ("assert not first" in why or "assert False" in why) is again
 
 
 def test_what_keeps_organisations_apart_has_none(tmp_path: Path) -> None:

@@ -161,7 +161,7 @@ def test_fifty_components_with_comments_are_quick():
     for n in range(25):
         parts += [f"  k{n}:", "    type: blackhole # none", f"    inputs: [s*, s{n}] # all"]
     text = "\n".join(parts) + "\n"
-    began = time.perf_counter()
+    began = time.process_time()
     document = import_text(text).documents[0].document
     commented(document)
-    assert time.perf_counter() - began < 1.0  # the bench holds the real limit
+    assert time.process_time() - began < 1.0  # the bench holds the real limit

@@ -45,7 +45,7 @@ async def test_closing_wakes_who_waits() -> None:
     began = time.monotonic()
     streams.close_node(node)
     assert await waiting is None
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 5  # much sooner than a stream that is kept alive
     assert stream.closed
 
 

@@ -129,7 +129,7 @@ class World(msgspec.Struct):
         end = self.house.bus.subscribe(f"test.{self.slug}", lambda _: heard.set())
         async with self.scoped() as txn:
             await txn.notify(f"test.{self.slug}")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await heard.wait()
         end()
 

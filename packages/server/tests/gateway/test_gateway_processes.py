@@ -17,6 +17,7 @@ import psycopg
 import pytest
 from packages.server.tests.gateway.forwarding import proxy_before, status_of
 from packages.server.tests.gateway.heads import protected
+from tests.patience import patience
 
 from vectorflow.delivery.types import NewRollout
 from vectorflow.entry.process import Process
@@ -213,7 +214,7 @@ async def test_a_revocation_that_the_bus_did_not_tell_ends_streams_when_the_bus_
                 "where usename = 'vf_app' and datname = current_database() and query in ('listen vectorflow', 'select 1')"
             )
             await ended
-            assert time.monotonic() - began < 1.0
+            assert time.monotonic() - began < patience()
             await asyncio.sleep(0.2)
             assert not kept.done()
             kept.cancel()
@@ -322,8 +323,8 @@ async def test_a_token_on_another_host_is_refused_while_the_database_is_stopped(
             began = time.monotonic()
             assert await status_of(cold.port, PATH, ("host", OTHER), bearer) == 401
             took.append(time.monotonic() - began)
-        assert statistics.median(took) < 0.05, took
-        assert max(took) < 2.0, took  # one that waited for the database waits ten seconds
+        assert statistics.median(took) < 0.05 * patience(), took
+        assert max(took) < 8.0, took  # one that waited for the database waits ten seconds
         assert await status_of(cold.port, PATH, ("host", OWN), ("host", OTHER), bearer) == 400
         await asyncio.to_thread(postgres.start)
         agent.http = cold.http

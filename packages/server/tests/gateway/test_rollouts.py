@@ -99,7 +99,7 @@ async def test_the_job_deferred_with_a_report_advances_the_rollout(
     working = asyncio.create_task(world.house.jobs.work(role_url(database_url, Role.WORKER, state_dir)))
     try:
         await agent.apply(pipeline_id)
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 60
         while (await steps.get(rollout_id)).state != "done":
             assert time.monotonic() < deadline
             await asyncio.sleep(0.1)

@@ -173,7 +173,7 @@ async def test_live_events_tell_rates_rollouts_and_nodes(world, new_world, sign_
                 components=(component,),
             )
         )
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             async for line in stream.aiter_lines():
                 assert str(foreign) not in line
                 if line.startswith("data:"):

@@ -45,7 +45,7 @@ async def working(house, *, sweep_seconds: float):
 async def test_a_changed_assignment_is_signed_and_told_at_once(world, running, make_agent) -> None:
     agent = make_agent("a")
     await agent.enroll(await world.token())
-    await until(has_bundle(agent), 5)
+    await until(has_bundle(agent), 60)
     await agent.poll()
     pipeline_id = await world.pipeline()
     async with world.scoped() as txn:
@@ -54,7 +54,7 @@ async def test_a_changed_assignment_is_signed_and_told_at_once(world, running, m
     async def has_pipeline() -> bool:
         return await agent.poll() is not None and len(agent.bundle.pipelines) == 1
 
-    await until(has_pipeline, 5)
+    await until(has_pipeline, 60)
 
 
 async def test_keys_of_a_new_organisation_are_made_by_the_sweep(house, running) -> None:
@@ -69,7 +69,7 @@ async def test_keys_of_a_new_organisation_are_made_by_the_sweep(house, running) 
         async with house.app.transaction(organization_id) as txn:
             return await txn.value("select 1 from key_lists where organization_id = %(organization_id)s") == 1
 
-    await until(has_keys, 30)
+    await until(has_keys, 60)
 
 
 async def test_trouble_of_one_sweep_does_not_end_the_signer(world, running, monkeypatch, make_agent) -> None:
@@ -81,7 +81,7 @@ async def test_trouble_of_one_sweep_does_not_end_the_signer(world, running, monk
     monkeypatch.undo()
     agent = make_agent("a")
     await agent.enroll(await world.token())
-    await until(has_bundle(agent), 5)
+    await until(has_bundle(agent), 60)
 
 
 async def test_a_node_without_a_bundle_is_asked_to_wait(world, make_agent) -> None:
@@ -105,7 +105,7 @@ async def swept(role) -> None:
     async def over() -> bool:
         return role._cared_at > 0 and role._asked_at > 0
 
-    await until(over, 30)
+    await until(over, 60)
 
 
 async def test_nodes_that_enrol_together_are_signed_for_together(world, reacting, make_agent) -> None:
@@ -124,7 +124,7 @@ async def test_nodes_that_enrol_together_are_signed_for_together(world, reacting
         for agent in agents:
             await agent.enroll(token)
         for agent in agents:
-            await until(has_bundle(agent), 30)
+            await until(has_bundle(agent), 60)
     finally:
         world.house.bundles.sign = sign
     assert all(passes), "each time some nodes alone were looked at"
@@ -137,7 +137,7 @@ async def test_a_hint_that_is_lost_costs_a_sweep(world, house, make_agent) -> No
     await agent.enroll(await world.token())
     await world.bus_settled()  # nobody listened
     async for _ in working(house, sweep_seconds=3600.0):
-        await until(has_bundle(agent), 30)
+        await until(has_bundle(agent), 60)
 
 
 async def test_a_hint_with_nodes_of_another_organisation_does_nothing(
@@ -147,7 +147,7 @@ async def test_a_hint_with_nodes_of_another_organisation_does_nothing(
     other = await new_world()
     agent = make_agent("a")
     await agent.enroll(await world.token())
-    await until(has_bundle(agent), 30)
+    await until(has_bundle(agent), 60)
     async with world.scoped() as txn:
         await txn.execute(
             "update nodes set wanted = wanted + 1 where organization_id = %(organization_id)s and id = %(id)s",

@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 import psycopg
 import pytest
+from tests.patience import patience
 
 from vectorflow.delivery.types import NewRollout
 from vectorflow.fleet.errors import NodeNotFound
@@ -167,7 +168,7 @@ class Shown:
         self.ended = True
 
 
-async def until(condition, seconds=30.0):
+async def until(condition, seconds=60.0):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
@@ -262,7 +263,7 @@ async def test_losing_the_permission_cuts_the_stream_within_seconds(world, tappi
         teams={"core": TeamRole.VIEWER},
     )
     await until(lambda: shown.ended)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 10 * patience()
     await goes_on(agent, tap, batch(2, {"n": 2}))
     assert not await goes_on(agent, tap, batch(3, {"n": 3}))
     assert len(shown.events) == 1

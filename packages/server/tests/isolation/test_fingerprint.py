@@ -180,8 +180,8 @@ async def _served(url: str, state_dir) -> str:
         env=environment, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:
-        told = (await asyncio.wait_for(child.stderr.read(), 30)).decode()
-        assert await asyncio.wait_for(child.wait(), 10) == 1
+        told = (await asyncio.wait_for(child.stderr.read(), 60)).decode()
+        assert await asyncio.wait_for(child.wait(), 60) == 1
     finally:
         if child.returncode is None:
             child.kill()

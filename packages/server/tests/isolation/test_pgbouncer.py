@@ -106,7 +106,7 @@ max_client_conn = 200
 
 
 def _wait(process: subprocess.Popen, url: str, log: Path) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while True:
         try:
             psycopg.connect(url, connect_timeout=2).close()
@@ -214,7 +214,7 @@ async def _told(environment: dict[str, str], *arguments: str) -> tuple[int | Non
             while (line := (await child.stderr.readline()).decode()) and "api.listening" not in said:
                 said += line
         if "api.listening" not in said:
-            return await asyncio.wait_for(child.wait(), 20), said
+            return await asyncio.wait_for(child.wait(), 60), said
         return None, said
     finally:
         if child.returncode is None:

@@ -127,14 +127,14 @@ async def test_while_the_kms_is_down_the_cache_serves_and_then_nothing_does(
     provider: AwsKms, kms: AwsStandIn, app, new_organization_under
 ) -> None:
     ring = KeyRing(Guarded(provider, pause_seconds=0.01, total_seconds=1.0))
-    keys = KeyService(app, ring, cache=KeyCache(lifetime_seconds=0.6))
+    keys = KeyService(app, ring, cache=KeyCache(lifetime_seconds=2.0))
     organization = await new_organization_under(keys)
     async with app.transaction(organization) as txn:
         sealed = await keys.seal(txn, CELL, b"value")
     kms.down = 10_000
     async with app.transaction(organization) as txn:
         assert await keys.unseal(txn, CELL, sealed) == b"value"
-    await asyncio.sleep(0.7)
+    await asyncio.sleep(2.1)
     async with app.transaction(organization) as txn:
         with pytest.raises(KeysUnavailable) as caught:
             await keys.unseal(txn, CELL, sealed)

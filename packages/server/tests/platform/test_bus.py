@@ -19,13 +19,13 @@ async def test_messages_arrive_with_the_commit(bare_database: Database, database
     end = bus.subscribe("test.topic", lambda message: seen.put_nowait(dict(message)))
     running = asyncio.create_task(bus.run())
     try:
-        await asyncio.wait_for(bus.connected.wait(), 5)
+        await asyncio.wait_for(bus.connected.wait(), 60)
         organization = uuid.uuid4()
         async with bare_database.transaction(organization) as txn:
             await txn.notify("test.topic", {"node_id": "n1"})
             await asyncio.sleep(0.1)
             assert seen.empty()
-        message = await asyncio.wait_for(seen.get(), 5)
+        message = await asyncio.wait_for(seen.get(), 60)
         assert message == {"topic": "test.topic", "organization_id": str(organization), "node_id": "n1"}
         end()
         async with bare_database.transaction(organization) as txn:
@@ -47,7 +47,7 @@ async def test_a_cut_connection_drops_caches_and_comes_back(bare_database, datab
     bus.subscribe("test.topic", seen.put)
     running = asyncio.create_task(bus.run())
     try:
-        await asyncio.wait_for(bus.connected.wait(), 5)
+        await asyncio.wait_for(bus.connected.wait(), 60)
         with psycopg.connect(database_url, autocommit=True) as connection:
             connection.execute(
                 "select pg_terminate_backend(pid) from pg_stat_activity where query = 'listen vectorflow'"
@@ -60,7 +60,7 @@ async def test_a_cut_connection_drops_caches_and_comes_back(bare_database, datab
         async with bare_database.transaction(uuid.uuid4()) as txn:
             await txn.notify("test.failing")
             await txn.notify("test.topic")
-        await asyncio.wait_for(seen.get(), 5)
+        await asyncio.wait_for(seen.get(), 60)
     finally:
         running.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -82,7 +82,7 @@ async def test_hints_of_many_transactions_go_out_once_and_only_after_their_commi
             txn.hint(topic, {"node_id": "n1"})
 
     try:
-        await asyncio.wait_for(bus.connected.wait(), 5)
+        await asyncio.wait_for(bus.connected.wait(), 60)
         async with bare_database.transaction(organization) as txn:
             txn.hint(topic, {"node_id": "n1"})
             await asyncio.sleep(0.05)
@@ -90,7 +90,7 @@ async def test_hints_of_many_transactions_go_out_once_and_only_after_their_commi
         async with asyncio.TaskGroup() as group:
             for _ in range(3):
                 group.create_task(one())
-        message = await asyncio.wait_for(seen.get(), 5)
+        message = await asyncio.wait_for(seen.get(), 60)
         assert message == {"topic": topic, "organization_id": str(organization), "node_id": "n1"}
         with contextlib.suppress(ZeroDivisionError):
             async with bare_database.transaction(organization) as txn:
@@ -98,7 +98,7 @@ async def test_hints_of_many_transactions_go_out_once_and_only_after_their_commi
                 raise ZeroDivisionError
         async with bare_database.transaction(organization) as txn:
             txn.hint(topic, {"node_id": "n2"})
-        assert (await asyncio.wait_for(seen.get(), 5))["node_id"] in {"n1", "n2"}
+        assert (await asyncio.wait_for(seen.get(), 60))["node_id"] in {"n1", "n2"}
         await bare_database.hints.close()
         assert "rolled-back" not in {each["node_id"] for each in _drained(seen)}
     finally:

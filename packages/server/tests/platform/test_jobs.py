@@ -26,7 +26,7 @@ async def job_database(database_url, state_dir, signer):
 async def _run(jobs: Jobs, url: str, until: asyncio.Event) -> None:
     worker = asyncio.create_task(jobs.work(url))
     try:
-        await asyncio.wait_for(until.wait(), 20)
+        await asyncio.wait_for(until.wait(), 60)
         await asyncio.sleep(0.2)
     finally:
         worker.cancel()
