@@ -64,7 +64,8 @@ def prepare(url: str, state_dir: Path, revision: str) -> None:
 
 def known_revisions() -> set[str]:
     """Return the revisions of the schema that this version knows."""
-    return _schema().revisions()
+    known: set[str] = _schema().revisions()
+    return known
 
 
 def _roles(connection: psycopg.Connection[tuple[object, ...]], known: Credentials) -> None:
