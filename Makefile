@@ -2,6 +2,8 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 export PYTHON
+# Three test modules at a time, in the order of collection: long ones stand first, many short ones last.
+BESIDE := -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help up test lint fmt types bench chaos docs lock web api isolation-report pictures test-python test-web test-e2e browser clean
 
@@ -31,13 +33,13 @@ fmt: .venv/.ready ## Format and fix what can be fixed
 	@.venv/bin/ruff format .
 
 test-python: .venv/.ready
-	@$(PY) scripts/tests.py packages -n 3 --dist loadfile
+	@$(PY) scripts/tests.py packages $(BESIDE)
 
 test-web: web
 	@$(PY) scripts/web.py run check
 
 test-e2e: web browser
-	@$(PY) scripts/tests.py tests/e2e -m "not alone" -n 3 --dist loadfile
+	@$(PY) scripts/tests.py tests/e2e -m "not alone" $(BESIDE)
 	@$(PY) scripts/tests.py tests/e2e -m alone -n 2 --dist loadfile
 
 browser: .venv/.ready

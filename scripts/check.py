@@ -40,10 +40,9 @@ def make(*targets: str) -> tuple[tuple[str, ...], ...]:
 
 
 STAGES: tuple[tuple[Part, ...], ...] = (
-    (Part("web application and browser", make("web", "browser")),),
     (
         Part("Python tests", make("test-python")),
-        Part("lint, documentation and web tests", make("lint", "docs", "test-web")),
+        Part("web application, lint and documentation", make("web", "browser", "lint", "docs", "test-web")),
     ),
     (Part("whole-product tests", make("test-e2e")),),
 )

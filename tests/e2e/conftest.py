@@ -76,6 +76,15 @@ def page(context: BrowserContext, tmp_path: Path) -> Iterator[Page]:
     assert not complaints, f"the page threw: {complaints}"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the modules that are allowed the longest, so that none of them is left over at the end."""
+    longest: dict[Path, float] = {}
+    for item in items:
+        mark = item.get_closest_marker("timeout")
+        longest[item.path] = max(longest.get(item.path, 0.0), mark.args[0] if mark else 0.0)
+    items.sort(key=lambda item: -longest[item.path])
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say what was measured, and how pictures were compared where that was not the strict way."""
     for reports in terminalreporter.stats.values():
