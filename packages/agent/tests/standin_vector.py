@@ -21,12 +21,6 @@ import time
 from fnmatch import fnmatchcase as fnmatch
 from pathlib import Path
 
-import h2.config
-import h2.connection
-import h2.events
-import wsproto
-import wsproto.events
-
 EXIT_CONFIG = 78
 VARIABLE = re.compile(r"\$\$|\$([A-Za-z0-9_.]+)|\$\{([A-Za-z0-9_.]+)\}")
 SECRET = re.compile(r"SECRET\[vectorflow\.([\w.-]+)\]")
@@ -269,6 +263,11 @@ class Engine:
             reply(connection, 404, "")
 
     def answer_grpc(self, connection, received):
+        # Most runs only check a file, and end sooner without this.
+        import h2.config  # noqa: PLC0415
+        import h2.connection  # noqa: PLC0415
+        import h2.events  # noqa: PLC0415
+
         http = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
         http.initiate_connection()
         connection.settimeout(2)
@@ -323,6 +322,9 @@ class Engine:
 
     def answer_subscription(self, connection, received):
         """subscriptions-transport-ws, as Vector speaks it: nothing is told before `start`."""
+        import wsproto  # noqa: PLC0415  as above
+        import wsproto.events  # noqa: PLC0415
+
         socket = wsproto.WSConnection(wsproto.ConnectionType.SERVER)
         connection.settimeout(2)
         while received:
@@ -353,6 +355,8 @@ class Engine:
             self.say(connection, socket, data)
 
     def say(self, connection, socket, message):
+        import wsproto.events  # noqa: PLC0415  as above
+
         connection.sendall(socket.send(wsproto.events.TextMessage(data=json.dumps(message))))
 
     def sampled(self, patterns, limit, interval):
