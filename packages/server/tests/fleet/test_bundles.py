@@ -121,3 +121,17 @@ def test_stores_that_the_engine_asks_are_named_and_a_missing_one_is_held() -> No
     )
     held = payload(make_bundles([(node, [wanted(stores=["store-gone"])])], given)).pipelines[0]
     assert (held.state, "store-gone" in held.reason) == ("hold", True)
+
+
+def test_where_secrets_end_sooner_bundles_come_sooner() -> None:
+    def made(seconds):
+        return make_bundles([(due(), [])], ingredients(max_offline_seconds=seconds))
+
+    def renewed_after(seconds) -> float:
+        stored = made(seconds).bundles[0]
+        return (stored.half_life_at - stored.issued_at).total_seconds()
+
+    assert payload(made(7200)).max_offline_seconds == 7200
+    assert payload(made(None)).max_offline_seconds == 0
+    # Four may be missed before secrets go; what lasts longer is renewed as ever.
+    assert [renewed_after(each) for each in (None, 3600, 86_400, 7_776_000)] == [43_200, 900, 21_600, 43_200]

@@ -99,6 +99,8 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A person has yet to admit the node; nothing may be concluded from the empty list of pipelines."""
     agent: VersionWanted | None = None
     engine: VersionWanted | None = None
+    max_offline_seconds: int = 0
+    """How long the node keeps secrets without a newer bundle; 0 means for ever. Older agents keep them for ever."""
     format: int = msgspec.field(default=BUNDLE_FORMAT)
 
     @property

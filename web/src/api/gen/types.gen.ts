@@ -1455,6 +1455,21 @@ export type NodeUpdateList = {
 };
 
 /**
+ * OfflineLimit
+ */
+export type OfflineLimit = {
+    max_offline_seconds: number | null;
+    etag: string;
+};
+
+/**
+ * OfflineLimitNew
+ */
+export type OfflineLimitNew = {
+    max_offline_seconds: number | null;
+};
+
+/**
  * OptionSpec
  */
 export type OptionSpec = {
@@ -6409,6 +6424,60 @@ export type UpdateFleetSettingsResponses = {
 };
 
 export type UpdateFleetSettingsResponse = UpdateFleetSettingsResponses[keyof UpdateFleetSettingsResponses];
+
+export type GetSecretsOnNodesData = {
+    body?: never;
+    path: {
+        org: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/secrets-on-nodes';
+};
+
+export type GetSecretsOnNodesErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type GetSecretsOnNodesError = GetSecretsOnNodesErrors[keyof GetSecretsOnNodesErrors];
+
+export type GetSecretsOnNodesResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: OfflineLimit;
+};
+
+export type GetSecretsOnNodesResponse = GetSecretsOnNodesResponses[keyof GetSecretsOnNodesResponses];
+
+export type UpdateSecretsOnNodesData = {
+    body: OfflineLimitNew;
+    path: {
+        org: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/secrets-on-nodes';
+};
+
+export type UpdateSecretsOnNodesErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type UpdateSecretsOnNodesError = UpdateSecretsOnNodesErrors[keyof UpdateSecretsOnNodesErrors];
+
+export type UpdateSecretsOnNodesResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: OfflineLimit;
+};
+
+export type UpdateSecretsOnNodesResponse = UpdateSecretsOnNodesResponses[keyof UpdateSecretsOnNodesResponses];
 
 export type ListEnrolmentTokensData = {
     body?: never;

@@ -19,6 +19,7 @@ import { Table } from '@/ui/table'
 import { notify } from '@/ui/toast'
 import { OwnKeyDialog } from './own-key-dialog'
 import { OwnKeys } from './own-keys'
+import { SecretsOnNodes } from './secrets-on-nodes'
 
 const PROVIDERS: Record<Encryption['provider'], () => string> = {
   'local-key-file': () => t('A key file of this installation'),
@@ -74,6 +75,9 @@ export function EncryptionPage() {
           >
             <OwnKeys state={state.data} mayManage={mayManage} />
             <Revocation />
+          </Section>
+          <Section title={t('Secrets on nodes without contact')}>
+            <SecretsOnNodes mayManage={mayManage} />
           </Section>
         </>
       )}

@@ -68,6 +68,17 @@ KINDS: Final[dict[str, Kind]] = {
         "Opened secrets would be written to a disk.",
         "Set `VECTORFLOW_AGENT_RUNTIME_DIR` to a folder in memory, under `/run` or `/dev/shm`.",
     ),
+    "secrets.ending": Kind(
+        _WARNING,
+        "Half of the time has passed for which this node may keep secrets without a word of its control plane.",
+        "Let the node reach the gateway, and the control plane's signer run, before the time that the message names.",
+    ),
+    "secrets.withheld": Kind(
+        _ERROR,
+        "This node had no word of its control plane for longer than the organisation allows: its secrets are removed, "
+        "and the pipelines that use them are stopped.",
+        "Let the node reach the gateway. The next signed bundle brings secrets and pipelines back.",
+    ),
     "keys.plain": Kind(
         _NOTE,
         "The sealing key is not bound to this machine: whoever copies the disk can open this node's secrets.",

@@ -31,6 +31,7 @@ _LOOKS: Final[tuple[Look, ...]] = (
     local.look_at_engine,
     local.look_at_agent,
     verified.look_at_bundle,
+    verified.look_at_contact,
     verified.look_at_engines,
     look_at_vectors,
     lambda settings: asyncio.run(look_at_gateway(settings)),

@@ -7,10 +7,12 @@ from typing import Final
 
 import msgspec
 
+from vectorflow_agent.core.offline import Standing, standing
 from vectorflow_agent.doctor.catalogue import finding
 from vectorflow_agent.doctor.types import Fact, Finding
 from vectorflow_agent.settings import Settings
 from vectorflow_agent.shell.client import Loopback
+from vectorflow_agent.shell.contact import contact_read, moment_now
 from vectorflow_agent.shell.disk import Layout, read_optional
 from vectorflow_agent.shell.identity import Enrolment, enrolment_read
 from vectorflow_agent.shell.prepare import Instance, now_ms
@@ -50,6 +52,22 @@ def look_at_bundle(settings: Settings) -> Iterator[Fact | Finding]:
         yield finding("bundle.none", "a person has yet to admit this node")
     if now_ms() > bundle.half_life_at:
         yield finding("bundle.stale", f"past its half life since {_time(bundle.half_life_at)}")
+
+
+def look_at_contact(settings: Settings) -> Iterator[Fact | Finding]:
+    """How long secrets may stay here without a word of the control plane."""
+    found = contact_read(Layout(settings.state))
+    if found is None:
+        return
+    contact = found[0]
+    since, until = _time(contact.at), _time(contact.over_at)
+    match standing(contact, moment_now()):
+        case Standing.OVER:
+            yield finding("secrets.withheld", f"no word of the control plane since {since}")
+        case Standing.HALF:
+            yield finding("secrets.ending", f"no word of the control plane since {since}: removed at {until}")
+        case _:
+            yield Fact("secrets", f"may stay until {until} without a newer bundle")
 
 
 def look_at_engines(settings: Settings) -> Iterator[Fact | Finding]:

@@ -10,7 +10,7 @@ import msgspec
 
 from vectorflow_agent.core.counters import CounterBook
 from vectorflow_agent.core.types import spec_key
-from vectorflow_agent.shell.disk import Layout, PipelineLayout, read_optional, remove_tree
+from vectorflow_agent.shell.disk import Layout, PipelineLayout, read_optional, remove_tree, write_atomic
 from vectorflow_agent.shell.prepare import Instance
 from vectorflow_agent.shell.processes import Process, ProcessId, find_by_argument, identify
 from vectorflow_wire.bundles import BundlePipeline
@@ -107,6 +107,19 @@ def tidy(layout: PipelineLayout, instances: set[int], specs: Sequence[BundlePipe
         for path in layout.files.iterdir():
             if len(path.name) == 64 and path.name not in files:
                 path.unlink(missing_ok=True)
+
+
+def scrub(layout: PipelineLayout, runtime: Path, instances: set[int]) -> None:
+    """Remove secrets, opened in the pipeline's runtime folder and sealed in records, of all but these engines."""
+    for number in set(_numbers(layout)) - instances:
+        path = layout.instance(number) / "engine.json"
+        record = _read(path, Instance)
+        if record is not None and record.spec.secrets:
+            spec = msgspec.structs.replace(record.spec, secrets=())
+            write_atomic(path, msgspec.json.encode(msgspec.structs.replace(record, spec=spec)))
+    for path in runtime.glob("*"):
+        if path.name.partition("-")[0] not in map(str, instances):
+            remove_tree(path)
 
 
 def _identity(layout: PipelineLayout, record: Instance, uids: Collection[int]) -> ProcessId | None:

@@ -35,6 +35,7 @@ from vectorflow_agent.shell.spool import Spool
 from vectorflow_agent.shell.tapping import Taps
 from vectorflow_agent.shell.told import Told
 from vectorflow_agent.shell.updating import Updating
+from vectorflow_agent.shell.withholding import Withholding
 from vectorflow_wire.bundles import Bundle
 from vectorflow_wire.envelope import Envelope
 from vectorflow_wire.keys import KeyListRefused
@@ -143,6 +144,7 @@ class Agent:
         )
         await context.adopting.load()
         bundle = await self._link.boot()
+        await context.contact.load(bundle)
         if context.identity.sealing.problem:
             self._told.warn("sealing key", context.identity.sealing.problem)
         sender = ReportSender(context, gateway, self._link, self._told)
@@ -157,7 +159,7 @@ class Agent:
             gateway,
             self._link,
             self._told,
-            lambda: list(self._runners.values()),
+            self._all,
             schema_wanted=describer.want,
             obey=self._obeying.take,
         )
@@ -167,7 +169,7 @@ class Agent:
             self._link,
             self._told,
             self._heartbeats,
-            runners=lambda: list(self._runners.values()),
+            runners=self._all,
             go=self._make_way,
         )
         # Before anything is asked of the network: what ran before runs again.
@@ -181,6 +183,7 @@ class Agent:
             ("renewal", Renewing(context, gateway, self._link, look_seconds=_RENEWAL_LOOK_SECONDS).loop),
             ("updates", self._updating.loop),
             ("upkeep", self._upkeep),
+            ("contact", Withholding(context, self._link, self._told, self._all).loop),
             *((("logs", logs.collect_loop), ("log lines", logs.send_loop)) if self._policy.logs else ()),
             ("adopting", lambda: context.adopting.loop(self._runners, self._link, self._apply)),
         ):
@@ -245,7 +248,10 @@ class Agent:
             runner = self._runner(pipeline)
             applied = await asyncio.to_thread(applied_read, self._context.layout.pipeline(pipeline))
             if applied.spec is not None:
-                await runner.desire(self._context.adopting.adjusted(applied.spec))
+                await runner.desire(self._context.adjusted(applied.spec))
+
+    def _all(self) -> list[Runner]:
+        return list(self._runners.values())
 
     def _runner(self, pipeline: str) -> Runner:
         if pipeline not in self._runners:
@@ -270,7 +276,7 @@ class Agent:
                 self._told.warn("bundle", f"a pipeline is left out: {error}")
                 continue
             named.add(spec.id)
-            await runner.desire(self._context.adopting.adjusted(spec))
+            await runner.desire(self._context.adjusted(spec))
         for pipeline, runner in self._runners.items():
             if pipeline not in named:
                 await runner.desire(None)
@@ -356,7 +362,7 @@ class Agent:
     async def _upkeep(self) -> None:
         while True:
             await asyncio.sleep(_UPKEEP_SECONDS)
-            for runner in list(self._runners.values()):
+            for runner in self._all():
                 await runner.rotate_logs()
             await self._status_write()
 

@@ -9,14 +9,17 @@ from pathlib import Path
 import msgspec
 
 from vectorflow_agent.adopt.taking import Adopting
+from vectorflow_agent.core.offline import without_secrets
 from vectorflow_agent.core.policy import Policy
 from vectorflow_agent.settings import Settings
 from vectorflow_agent.shell.client import Loopback
 from vectorflow_agent.shell.confinement import Confiner
+from vectorflow_agent.shell.contact import ContactBook
 from vectorflow_agent.shell.disk import Layout, read_optional
 from vectorflow_agent.shell.engines import Chosen, Engine, clean_environment, engine_find
 from vectorflow_agent.shell.identity import Enrolment, Identity
 from vectorflow_agent.shell.spool import Spool
+from vectorflow_wire.bundles import BundlePipeline
 from vectorflow_wire.messages import EngineFacts
 
 
@@ -76,6 +79,7 @@ class Context:
         self.policy = policy
         self.layout = Layout(settings.state)
         self.identity = identity
+        self.contact = ContactBook(self.layout, identity.sealing)
         self.runtime = runtime
         self.spool = spool
         self.fetch = fetch
@@ -103,6 +107,11 @@ class Context:
     def engine_facts(self) -> EngineFacts:
         """The engine, as far as it is known."""
         return self._engine.facts if self._engine else EngineFacts()
+
+    def adjusted(self, spec: BundlePipeline) -> BundlePipeline:
+        """What a bundle says about a pipeline, as far as this node does not say otherwise."""
+        spec = self.adopting.adjusted(spec)
+        return without_secrets(spec) if spec.secrets and self.contact.over else spec
 
     def environment(self, pipeline: str) -> dict[str, str]:
         """The environment of a pipeline's engine."""

@@ -32,6 +32,11 @@ class Layout(msgspec.Struct, frozen=True):
         return self.root / "desired.json"
 
     @property
+    def contact(self) -> Path:
+        """When the control plane was last heard, where secrets are kept for a limited time."""
+        return self.root / "contact.json"
+
+    @property
     def status(self) -> Path:
         """What `vectorflow-agent status` shows."""
         return self.root / "status.json"

@@ -14,6 +14,7 @@ from vectorflow_wire.statements import WipeEngines
 _log = logging.getLogger(__name__)
 _BEFORE_THE_REPORT = (
     "desired.json",
+    "contact.json",
     "users.json",
     "status.json",
     "sealing.key",

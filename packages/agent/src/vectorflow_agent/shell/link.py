@@ -109,6 +109,16 @@ class Link:
         """Ask for the desired state without waiting for the interval."""
         self._poll_now.set()
 
+    async def forget(self) -> None:
+        """Remove the bundle with its sealed secrets, and ask for it anew; what was accepted before still counts."""
+        if self.bundle is not None:
+            bare = tuple(msgspec.structs.replace(each, secrets=()) for each in self.bundle.pipelines)
+            self.bundle = msgspec.structs.replace(self.bundle, pipelines=bare)
+        if self._context.layout.desired.exists():
+            await asyncio.to_thread(self._context.layout.desired.unlink, missing_ok=True)
+            self._etag = ""
+            self._poll_now.set()
+
     @property
     def trust(self) -> Trust | None:
         """Whom this node believes now; None before the first list of keys."""
@@ -184,7 +194,9 @@ class Link:
             self._told.warn("bundle", f"refused, what runs goes on: {error}")
             await self._refuse(error, fetched.etag)
             return
-        await self._keep(fetched)
+        await self._context.contact.heard(bundle)
+        if not self._context.contact.over:
+            await self._keep(fetched)
         self._keys = key_list
         self.polled.set()
         self._told.well("bundle", "accepted")
@@ -212,11 +224,12 @@ class Link:
             raise BundleRefused("this node is not enrolled")
         answer = msgspec.json.decode(body, type=DesiredAnswer)
         key_list = self._key_list(bytes(answer.keys), enrolment, now)
-        held = self.bundle.order if self.bundle and self.bundle.node == enrolment.node_id else None
+        node, before = enrolment.node_id, self.bundle
+        held = before.order if before and before.node == node else self._context.contact.least(node)
         bundle = verify_bundle(
             bytes(answer.bundle),
             trust=Trust(keys=key_list),
-            node=enrolment.node_id,
+            node=node,
             organization=enrolment.organization,
             last=held,
             now=now,

@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from vectorflow_agent.core.failures import CONFIG_ERROR_EXIT, clean_lines, reason_of, reason_of_error
+from vectorflow_agent.core.offline import WITHHELD
 from vectorflow_agent.core.policy import reserved, store_violations, violations
 from vectorflow_agent.shell.client import GatewayError
 from vectorflow_agent.shell.confinement import Confinement
@@ -124,6 +125,7 @@ def places(context: Context, pipeline: str, instance: int) -> Places:
 async def prepare(context: Context, spec: BundlePipeline, instance: int, *, check: bool) -> Instance:
     """Make an instance ready to start. Raises NotPrepared."""
     at = places(context, spec.id, instance)
+    _may_open(context, spec)
     try:
         text = await _configuration(context, at.layout, spec)
         values = secret_values(context, spec)
@@ -161,6 +163,7 @@ async def prepare(context: Context, spec: BundlePipeline, instance: int, *, chec
 async def check_with(context: Context, engine: Engine, spec: BundlePipeline, instance: int) -> None:
     """Let another engine check a specification; nothing that runs is touched. Raises NotPrepared."""
     at = places(context, spec.id, instance)
+    _may_open(context, spec)
     made = Instance(
         instance=instance, spec=spec, api_port=context.ports.take(), metrics_port=context.ports.take()
     )
@@ -178,6 +181,11 @@ async def check_with(context: Context, engine: Engine, spec: BundlePipeline, ins
         context.ports.give_back(made.api_port, made.metrics_port)
     if checked.exit_code != 0:
         raise _refusal(checked, blots(values))
+
+
+def _may_open(context: Context, spec: BundlePipeline) -> None:
+    if spec.secrets and not context.contact.may_open:
+        raise NotPrepared(ReportReason.SECRET_UNREADABLE, WITHHELD, transient=True)
 
 
 def secret_values(context: Context, spec: BundlePipeline) -> dict[str, str]:

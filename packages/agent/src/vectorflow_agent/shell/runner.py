@@ -42,7 +42,7 @@ from vectorflow_agent.core.types import (
     Wake,
     Woke,
 )
-from vectorflow_agent.shell.adoption import Applied, Found, find_instances, live_instance, tidy
+from vectorflow_agent.shell.adoption import Applied, Found, find_instances, live_instance, scrub, tidy
 from vectorflow_agent.shell.context import Context
 from vectorflow_agent.shell.disk import write_atomic
 from vectorflow_agent.shell.prepare import Instance, NotPrepared, now_ms, places, prepare
@@ -127,6 +127,18 @@ class Runner:
     def adopted(self) -> Applied:
         """What was applied when the agent ended."""
         return Applied(spec=self.state.applied, live=self.state.live, stopped=self.state.stopped)
+
+    def secret_spec(self) -> BundlePipeline | None:
+        """Something with secrets that is wanted here or runs; None when nothing is."""
+        state = self.state
+        running = (found.record.spec for found in self._running.values())
+        specs = (state.wanted, state.applied, state.candidate, *running)
+        return next((spec for spec in specs if spec is not None and spec.secrets), None)
+
+    async def secrets_scrub(self) -> None:
+        """Remove what is left of secrets, opened and sealed, of engines that are gone."""
+        runtime = self._context.runtime / self.pipeline
+        await asyncio.to_thread(scrub, self._layout, runtime, self._instances())
 
     async def counters_read(self) -> None:
         """Read the counters of all running engines and keep the sums on disk."""
@@ -368,8 +380,12 @@ class Runner:
         state = self.state
         specs = [spec for spec in (state.wanted, state.applied, state.candidate) if spec is not None]
         specs += [found.record.spec for found in self._running.values()]
-        instances = {*self._running, *self._prepared, *([state.instance] if state.instance else [])}
-        await asyncio.to_thread(tidy, self._layout, instances, specs)
+        await asyncio.to_thread(tidy, self._layout, self._instances(), specs)
+
+    def _instances(self) -> set[int]:
+        """Engines that run or are about to."""
+        coming = [self.state.instance] if self.state.instance else []
+        return {*self._running, *self._prepared, *coming}
 
     async def _save(self, command: Save, told: Sequence[Tell]) -> None:
         async def keep(telling: tuple[Report, ...]) -> None:

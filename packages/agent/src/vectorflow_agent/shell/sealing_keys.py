@@ -5,6 +5,8 @@ is one. Elsewhere they lie there as they are: then reading the disk is reading t
 """
 
 import contextlib
+import hashlib
+import hmac
 import logging
 import os
 import shutil
@@ -23,6 +25,7 @@ _NAME: Final = "vectorflow-agent.sealing"
 _SEALED: Final = b"systemd-creds\n"
 """First line of a file whose rest is an encrypted credential."""
 _SECONDS: Final = 30.0
+_MARK: Final = b"vectorflow-agent mark\n"
 
 
 class KeyUnreadable(OSError):
@@ -94,6 +97,7 @@ class SealingKeys:
         self._old = root / "sealing.key.old"
         self._protection = protection
         self._keys: dict[str, bytes] = {}
+        self._newest: bytes | None = None
         self.problem = ""
         for path in (self._old, self._next, self._current):
             private = self._read(path)
@@ -103,6 +107,7 @@ class SealingKeys:
             self._add(self._make(self._current))
         current = self._read(self._current)
         self.public = _public(current) if current is not None else ""
+        self._newest = self._read(self._next) or current
 
     def private(self, key: str) -> bytes | None:
         """The private key with this id, or None."""
@@ -114,6 +119,7 @@ class SealingKeys:
         if private is None:
             private = self._make(self._next)
         self._add(private)
+        self._newest = private
         return _public(private)
 
     def promote(self) -> None:
@@ -134,6 +140,17 @@ class SealingKeys:
         if old is not None and ids and _id(old) not in ids:
             self._old.unlink()
             self._keys.pop(_id(old), None)
+
+    def mark(self, data: bytes) -> tuple[str, str]:
+        """Authenticate what is written to disk: the key's id, and a code (hex). Both empty without a key."""
+        # With the next key, once there is one: it is the last to be forgotten.
+        newest = self._newest
+        return (_id(newest), _code(newest, data)) if newest is not None else ("", "")
+
+    def marked(self, data: bytes, key: str, code: str) -> bool:
+        """Whether it was written here, by this node."""
+        private = self._keys.get(key)
+        return private is not None and hmac.compare_digest(_code(private, data), code)
 
     def _make(self, path: Path) -> bytes:
         made = os.urandom(32)
@@ -159,6 +176,10 @@ class SealingKeys:
 
     def _add(self, private: bytes) -> None:
         self._keys[_id(private)] = private
+
+
+def _code(private: bytes, data: bytes) -> str:
+    return hmac.new(private, _MARK + data, hashlib.sha256).hexdigest()
 
 
 def _public(private: bytes) -> str:

@@ -1,11 +1,12 @@
 """What a node's bundle says: pure building of payloads from what the database holds."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
 
+from vectorflow.fleet.offline import renewed_within
 from vectorflow.fleet.store.bundles import DueNode, SealedRow, StoredBundle, WantedPipeline
 from vectorflow.vault.types import LentValues, SecretValue
 from vectorflow_wire.bundles import Bundle, BundlePipeline, DesiredState, FileRef, StoreRef
@@ -32,6 +33,7 @@ class Ingredients(msgspec.Struct, frozen=True, kw_only=True):
     handover: HandoverOf
     now: datetime
     lifetime: timedelta = LIFETIME
+    max_offline_seconds: int | None = None
 
 
 class Made(msgspec.Struct, frozen=True):
@@ -45,6 +47,7 @@ def make_bundles(due: Sequence[tuple[DueNode, Sequence[WantedPipeline]]], given:
     """Build and sign the bundle of each node. Takes a fraction of a millisecond each; holds no loop."""
     issued = given.now.replace(microsecond=given.now.microsecond // 1000 * 1000)
     expires = issued + given.lifetime
+    renew_at = issued + renewed_within(given.max_offline_seconds, given.lifetime)
     fresh: dict[SealedKey, SealedRow] = {}
     same: dict[tuple[int, UUID], BundlePipeline] = {}
     bundles: list[StoredBundle] = []
@@ -74,6 +77,7 @@ def make_bundles(due: Sequence[tuple[DueNode, Sequence[WantedPipeline]]], given:
             keys_version=given.keys_version,
             pipelines=pipelines,
             pending=node.pending,
+            max_offline_seconds=given.max_offline_seconds or 0,
         )
         bundles.append(
             StoredBundle(
@@ -83,7 +87,7 @@ def make_bundles(due: Sequence[tuple[DueNode, Sequence[WantedPipeline]]], given:
                 envelope=sign(BUNDLE, payload, given.signer).encoded(),
                 hashes=sorted({file.sha256 for each in pipelines for file in each.files}),
                 issued_at=issued,
-                half_life_at=datetime.fromtimestamp(payload.half_life_at / 1000, UTC),
+                half_life_at=renew_at,
                 expires_at=expires,
             )
         )

@@ -15,6 +15,7 @@ import structlog
 
 from vectorflow.fleet import topics
 from vectorflow.fleet.bundles import Ingredients, Made, SealedKey, make_bundles
+from vectorflow.fleet.offline import offline_limit
 from vectorflow.fleet.store import bundles as store
 from vectorflow.kernel.clock import Clock
 from vectorflow.keys.signing import SigningService
@@ -172,6 +173,7 @@ class BundleSigner:
         if versions:
             for row in await store.sealed_list(txn, [node.id for node in due], versions):
                 sealed[row.version_id, row.node_id, row.key_id] = row.sealed
+        limit = await offline_limit(txn)
         return Ingredients(
             organization_id=txn.organization_id,
             signer=online.signer,
@@ -181,6 +183,7 @@ class BundleSigner:
             sealed=sealed,
             handover=self._handover,
             now=self._clock.now(),
+            max_offline_seconds=limit.max_offline_seconds,
         )
 
     async def _store(self, txn: Transaction, made: Made) -> int:

@@ -84,6 +84,7 @@ class AuditAction(StrEnum):
     NODE_GROUP_CHANGED = "node-group.changed"
     NODE_GROUP_DELETED = "node-group.deleted"
     FLEET_SETTINGS_CHANGED = "fleet-settings.changed"
+    SECRETS_ON_NODES_CHANGED = "secrets-on-nodes.changed"
     DRIFT_CONFIRMED = "drift.confirmed"
     ENROLMENT_TOKEN_CREATED = "enrolment-token.created"  # noqa: S105 - an action, not a token
     ENROLMENT_TOKEN_REVOKED = "enrolment-token.revoked"  # noqa: S105

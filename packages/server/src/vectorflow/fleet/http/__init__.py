@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from vectorflow.fleet.http import enrolment, found, groups, lifecycle, nodes, statements, updates
+from vectorflow.fleet.http import enrolment, found, groups, lifecycle, nodes, offline, statements, updates
 
 routes: list[Any] = [
     nodes.list_nodes,
@@ -35,6 +35,8 @@ routes: list[Any] = [
     groups.confirm_drift,
     groups.get_fleet_settings,
     groups.update_fleet_settings,
+    offline.get_secrets_on_nodes,
+    offline.update_secrets_on_nodes,
     enrolment.list_enrolment_tokens,
     enrolment.create_enrolment_token,
     enrolment.revoke_enrolment_token,
