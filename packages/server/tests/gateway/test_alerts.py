@@ -42,6 +42,7 @@ from vectorflow.alerts.types import (
     WebhookTarget,
 )
 from vectorflow.entry.outbound import OutboundAudit
+from vectorflow.fleet import service as fleet
 from vectorflow.fleet.groups import GroupService
 from vectorflow.kernel.actor import SYSTEM
 from vectorflow.kernel.clock import SystemClock
@@ -138,6 +139,14 @@ async def bell(world):
     await made.egress.aclose()
 
 
+async def ordered(world, agent, pipeline_id):
+    """The node is to run the newest draft of the pipeline, as a new revision."""
+    async with world.scoped() as txn:
+        made = await world.house.revisions.make_revision(txn, pipeline_id, "", SYSTEM)
+        await fleet.assign(txn, [agent.node_id], pipeline_id, revision=made.number, desired="run")
+    await world.sign()
+
+
 async def beats(world, agent, *pipelines, **options):
     await agent.beat(*pipelines, **options)
     await world.house.gateway.ingest.flush()
@@ -214,13 +223,47 @@ async def test_a_crash_loop_and_a_refusal_are_told_of_with_the_nodes_own_words(w
     assert [each.state for each in await bell.incidents()] == ["resolved"]
 
 
+async def test_a_refused_revision_is_told_of_though_the_one_before_goes_on(world, bell) -> None:
+    (agent,) = await world.agents(1)
+    pipeline_id = await world.pipeline()
+    await ordered(world, agent, pipeline_id)
+    await agent.apply(pipeline_id)
+    await bell.rule(PipelineFailed())
+    await world.change(pipeline_id, "second")
+    await ordered(world, agent, pipeline_id)
+    bundle = await agent.poll()
+    why = "the engine's validation refused the configuration"
+    await agent.send(
+        agent.report("refused", pipeline_id, number=2, generation=bundle.generation, message=why)
+    )
+    running = messages.PipelineStatus(id=str(pipeline_id), state="running", number=1, message=why)
+    await beats(world, agent, running)
+    await bell.evaluate()
+    (incident,) = await bell.incidents("open")
+    assert (incident.pipeline_id, incident.node_id) == (pipeline_id, agent.node_id)
+    assert "refused revision 2 of " in incident.summary
+    assert incident.summary.endswith(why)
+    await bell.evaluate()
+    assert len(await bell.incidents()) == 1
+    # Another order is another matter: nothing is known of it yet.
+    await world.change(pipeline_id, "third")
+    await ordered(world, agent, pipeline_id)
+    await bell.evaluate()
+    assert await bell.incidents("open") == []
+    await agent.poll()
+    await agent.send(agent.report("refused", pipeline_id, number=3, generation=agent.bundle.generation))
+    await bell.evaluate()
+    assert len(await bell.incidents("open")) == 1
+    await agent.apply(pipeline_id)
+    await bell.evaluate()
+    assert await bell.incidents("open") == []
+
+
 async def test_errors_of_a_component_are_told_of(world, bell) -> None:
     (agent,) = await world.agents(1)
     pipeline_id = await world.pipeline()
     async with world.scoped() as txn:
         await world.house.revisions.make_revision(txn, pipeline_id, "", SYSTEM)
-        from vectorflow.fleet import service as fleet  # noqa: PLC0415 - the assignment alone
-
         await fleet.assign(txn, [agent.node_id], pipeline_id, revision=1, desired="run")
     await bell.rule(ComponentErrors(per_minute=5), name="Errors")
     now = int(time.time() * 1000)

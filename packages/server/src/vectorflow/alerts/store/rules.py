@@ -119,20 +119,40 @@ async def silent_nodes(txn: Transaction, environment_id: UUID, seconds: int) -> 
 
 
 async def failed_pipelines(txn: Transaction, environment_id: UUID) -> list[Firing]:
-    """Return where a pipeline was refused or crashes again and again, by the nodes' own words."""
+    """Return where a pipeline was refused or crashes again and again, by the nodes' own words.
+
+    A node that refused a new revision goes on with the one before, and its heartbeats call that running: what it said of
+    the new one stands in its reports, until it says something later or gets another order.
+    """
     return await txn.rows(
         Firing,
-        """select n.id::text || ':' || q.id::text as key, n.id as node_id, q.id as pipeline_id, '' as component,
-            'The node ' || n.name || case s.state when 'refused' then ' refused the configuration of '
-                else ' sees the engine end again and again of ' end || q.name
-                || coalesce(': ' || nullif(left(s.message, 500), ''), '.') as summary
-        from node_presence p
-        join nodes n on n.organization_id = p.organization_id and n.id = p.node_id and n.revoked_at is null
-        cross join json_to_recordset(p.pipelines) as s (id uuid, state text, message text)
-        join pipelines q on q.organization_id = p.organization_id and q.id = s.id and q.deleted_at is null
-        where p.organization_id = %(organization_id)s and p.environment_id = %(environment_id)s
-          and p.reasons && array['refused', 'crash_loop'] and s.state in ('refused', 'crash_loop')
-        order by n.id, q.id limit 1000""",
+        """with told as (
+            select n.id as node_id, q.id as pipeline_id, s.message, 1 as place,
+                'The node ' || n.name || case s.state when 'refused' then ' refused the configuration of '
+                    else ' sees the engine end again and again of ' end || q.name as what
+            from node_presence p
+            join nodes n on n.organization_id = p.organization_id and n.id = p.node_id and n.revoked_at is null
+            cross join json_to_recordset(p.pipelines) as s (id uuid, state text, message text)
+            join pipelines q on q.organization_id = p.organization_id and q.id = s.id and q.deleted_at is null
+            where p.organization_id = %(organization_id)s and p.environment_id = %(environment_id)s
+              and p.reasons && array['refused', 'crash_loop'] and s.state in ('refused', 'crash_loop')
+            union all
+            select n.id, q.id, r.message, 2,
+                'The node ' || n.name || ' refused revision ' || r.number || ' of ' || q.name
+            from reports r
+            join assignments a on a.organization_id = r.organization_id and a.node_id = r.node_id
+                and a.pipeline_id = r.pipeline_id and a.desired = 'run' and r.generation >= a.generation
+            join nodes n on n.organization_id = r.organization_id and n.id = r.node_id and n.revoked_at is null
+                and n.environment_id = %(environment_id)s
+            join pipelines q on q.organization_id = r.organization_id and q.id = r.pipeline_id
+                and q.deleted_at is null
+            where r.organization_id = %(organization_id)s and r.kind = 'refused' and not exists (
+                select 1 from reports later
+                where later.organization_id = r.organization_id and later.pipeline_id = r.pipeline_id
+                  and later.node_id = r.node_id and later.sequence > r.sequence))
+        select distinct on (node_id, pipeline_id) node_id::text || ':' || pipeline_id::text as key, node_id,
+            pipeline_id, '' as component, what || coalesce(': ' || nullif(left(message, 500), ''), '.') as summary
+        from told order by node_id, pipeline_id, place limit 1000""",
         {"environment_id": environment_id},
     )
 
