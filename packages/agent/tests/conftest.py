@@ -66,12 +66,13 @@ class MiniGateway:
         self.enrolment = tokens.mint(tokens.ENROLMENT, "acme", uuid.uuid4())
         self.node_token = tokens.mint(tokens.NODE, "acme", uuid.uuid4())
         self.mode = "ok"
+        self.retry_after = ""
         self.files, self.heartbeats, self.reports = {}, [], []
         self.agent_keys = None
         self.enrolments = 0
         self.body, self.etag, self.generation = b"", "", 0
         self.listeners = set()
-        self.calls = []
+        self.calls, self.called_at = [], []
         self.statements = []
         self.tapped, self.unwanted = {}, set()
         self.clock_ahead = 0
@@ -161,6 +162,7 @@ class MiniGateway:
                 break
         headers = {name.decode(): value.decode() for name, value in scope["headers"]}
         self.calls.append(f"{scope['method']} {scope['path']}")
+        self.called_at.append((scope["path"], time.monotonic()))
         if scope["path"] == "/agent/v1/stream" and self.mode == "ok":
             await self.stream(send)
             return
@@ -223,7 +225,8 @@ class MiniGateway:
         if self.mode == "garbage":
             return 200, b"<html>hello</html>", []
         if self.mode.isdigit():
-            return int(self.mode), b'{"type":"x","title":"no","detail":"as \\u001b[31mtold"}', []
+            later = [(b"retry-after", self.retry_after.encode())] if self.retry_after else []
+            return int(self.mode), b'{"type":"x","title":"no","detail":"as \\u001b[31mtold"}', later
         token = headers.get("authorization", "").removeprefix("Bearer ")
         enrolling = path in {"/agent/v1/enroll", renewal.CHALLENGE_PATH}
         wanted = self.enrolment.text if enrolling else self.node_token.text

@@ -1,8 +1,10 @@
 """A gateway that answers wrongly in every way there is: what runs goes on, and what was wrong is told."""
 
+import itertools
 import os
 import signal
 
+import msgspec
 import pytest
 from nacl.signing import SigningKey
 from packages.agent.tests.conftest import BROKEN_STREAMS, provokes, signer_of
@@ -154,3 +156,24 @@ async def test_online_keys_change_by_the_roots_word_only(agent, gateway, eventua
     assert refused[0].reason == "keys-refused"
     assert gateway.told(ReportKind.REFUSED)[1].reason == "bundle-signature"
     assert len(agent.engines()) == 1
+
+
+async def test_every_call_waits_as_long_as_the_gateway_asks_and_a_share_more(agent, gateway, eventually):
+    gateway.intervals = msgspec.structs.replace(gateway.intervals, poll_seconds=0.3)
+    pid = await running(agent, gateway, eventually)
+    gateway.retry_after, gateway.mode = "2", "500"
+    gateway.called_at.clear()
+
+    def times(path):
+        return [at for called, at in gateway.called_at if called == path]
+
+    paths = ("/agent/v1/desired", "/agent/v1/heartbeat", "/agent/v1/stream")
+    for queue in gateway.listeners:
+        queue.put_nowait(("break", {}))
+    await eventually(lambda: all(len(times(path)) >= 4 for path in paths), seconds=90)
+    for path in paths:
+        # What was under way when it began to refuse does not count; then each wait is two seconds or more.
+        waits = [later - at for at, later in itertools.pairwise(times(path)[1:4])]
+        assert min(waits) >= 1.9, (path, waits)
+    gateway.mode = "ok"
+    await goes_on(agent, gateway, eventually, pid)

@@ -32,6 +32,21 @@ async def test_a_full_buffer_answers_429_and_is_counted(world, monkeypatch) -> N
     assert value(registry, "vectorflow_gateway_heartbeats_waiting_bytes") == 0
 
 
+async def test_a_fault_of_ours_is_counted_and_asks_agents_to_wait(world, monkeypatch) -> None:
+    agent = (await world.agents(1))[0]
+
+    async def broken(call) -> None:
+        raise RuntimeError("unforeseen: hush")
+
+    monkeypatch.setitem(world.house.gateway._routes, ("GET", "/agent/v1/desired"), ("desired", broken))
+    registry = CollectorRegistry()
+    GatewayMetrics(world.house.gateway, registry)
+    refused = await agent.call("GET", "/agent/v1/desired")
+    assert (refused.status_code, refused.headers["retry-after"]) == (500, "5")
+    assert "hush" not in refused.text
+    assert value(registry, 'vectorflow_gateway_requests_total{call="desired",outcome="500"}') >= 1
+
+
 async def test_calls_are_counted_by_our_words_alone(world) -> None:
     agent = (await world.agents(1))[0]
     await agent.call("GET", "/agent/v1/files/" + "0" * 64)

@@ -5,6 +5,7 @@ limit. A token never stands in a URL or a message.
 """
 
 import asyncio
+import random
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -28,6 +29,8 @@ CALL_TIMEOUT: Final = 20.0
 STREAM_SILENCE_SECONDS: Final = 60.0
 _BUNDLE_LIMIT: Final = 16 * 1024 * 1024
 _FILE_LIMIT: Final = 64 * 1024 * 1024
+_LONGEST_PATIENCE: Final = 600.0
+_PATIENCE_SHARE: Final = 0.5
 _ANSWER_LIMIT: Final = 1024 * 1024
 
 T = TypeVar("T")
@@ -45,6 +48,11 @@ class GatewayError(Exception):
         self.status = status
         self.problem = problem
         self.retry_after = retry_after
+
+    def patience(self) -> float:
+        """How many seconds to wait at the least: what the gateway asks for, and a share more that varies; 0 for nothing."""
+        share = 1 + _PATIENCE_SHARE * random.random()  # noqa: S311  jitter
+        return min(self.retry_after, _LONGEST_PATIENCE) * share
 
     @property
     def unauthorized(self) -> bool:

@@ -53,6 +53,7 @@ class Heartbeats:
         self.answered = asyncio.Event()
         """Set once the gateway has answered a heartbeat of this agent."""
         self._errors = 0
+        self._patience = 0.0
         self._clock_offset_ms = 0
         self._self = psutil.Process(os.getpid())
         self._started_at = now_ms()
@@ -63,10 +64,12 @@ class Heartbeats:
         """Send one heartbeat an interval; what goes wrong with one never stops the next."""
         while True:
             began = time.monotonic()
+            self._patience = 0.0
             try:
                 await self._beat()
             except Exception:
                 _log.exception("an unexpected error in a heartbeat")
+            await asyncio.sleep(self._patience)
             interval = self._link.intervals.heartbeat_seconds * (0.95 + 0.1 * random.random())  # noqa: S311
             try:
                 async with asyncio.timeout(max(0.0, interval - (time.monotonic() - began))):
@@ -85,6 +88,7 @@ class Heartbeats:
             answer = await self._gateway.heartbeat(self._link.token(), msgspec.json.encode(self.last))
         except GatewayError as error:
             self._errors += 1
+            self._patience = error.patience()
             self._told.warn("heartbeat", str(error))
             return
         self.answered.set()
@@ -184,7 +188,8 @@ class ReportSender:
                 self._told.well("reports", "are delivered again")
             except GatewayError as error:
                 self._told.warn("reports", f"{error}; {len(spool)} are kept and sent again")
-                await asyncio.sleep(pause * (0.8 + 0.4 * random.random()))  # noqa: S311  jitter
+                jittered = pause * (0.8 + 0.4 * random.random())  # noqa: S311  jitter
+                await asyncio.sleep(max(jittered, error.patience()))
                 pause = min(pause * 2, _LONGEST_PAUSE)
                 spool.added.set()
 

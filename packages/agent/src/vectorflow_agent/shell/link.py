@@ -150,7 +150,10 @@ class Link:
                 self.poll_errors += 1
                 self._problem(error)
                 pause = _REFUSED_PAUSE if self.revoked else min(pause * 2, _LONGEST_PAUSE)
-                await self._pause(pause)
+                # Not even a hint shortens the time that the gateway asked for.
+                patience = error.patience()
+                await asyncio.sleep(patience)
+                await self._pause(max(pause - patience, 0.0))
             else:
                 self.revoked = False
                 pause = _FIRST_PAUSE / 2
@@ -159,23 +162,24 @@ class Link:
 
     async def stream_loop(self) -> None:
         """Listen for hints, and listen again when the stream ends."""
-        pause = _FIRST_PAUSE
+        pause, patience = _FIRST_PAUSE, 0.0
         while True:
             await self.enrolled.wait()
             try:
                 async with self._gateway.stream(self.token()) as hints:
-                    self.connected = True
+                    self.connected, patience = True, 0.0
                     # What changed while nobody listened is found by asking.
                     self._poll_now.set()
                     async for name, data in hints:
                         pause = _FIRST_PAUSE
                         self._hinted(name, data)
             except GatewayError as error:
+                patience = error.patience()
                 _log.debug("the stream of hints is not there: %s", error)
             finally:
                 self.connected = False
             # All agents of a gateway that ended notice in one moment; they must not come back in one.
-            await asyncio.sleep(_jittered(pause, by=0.5))
+            await asyncio.sleep(max(_jittered(pause, by=0.5), patience))
             pause = min(pause * 2, _LONGEST_PAUSE)
 
     async def _poll(self) -> None:

@@ -30,7 +30,6 @@ BURST: Final = 500.0
 _ROUND_SECONDS: Final = 1.0
 _OWN_WAITING: Final = 1000
 _LONGEST_PAUSE: Final = 60.0
-_LATEST: Final = 600.0
 _BATCH_BYTES: Final = 2 * 1024 * 1024
 _RETRY_LATER: Final = frozenset({0, 200, 401, 403, 404, 408, 429})
 _TOO_FAST: Final = f"more than {PER_SECOND:g} lines a second"
@@ -119,7 +118,7 @@ class Logs:
             except GatewayError as error:
                 self._told.warn("logs", f"{error}; lines are kept and sent again")
                 jittered = pause * (0.8 + 0.4 * random.random())  # noqa: S311
-                await asyncio.sleep(max(jittered, min(error.retry_after, _LATEST)))
+                await asyncio.sleep(max(jittered, error.patience()))
                 pause = min(pause * 2, _LONGEST_PAUSE)
                 self._added.set()
 

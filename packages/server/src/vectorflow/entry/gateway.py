@@ -198,7 +198,11 @@ class Gateway:
         except Exception:
             outcome = "500"
             log.exception("gateway.failed", path=path)
-            await refuse(send, VectorFlowError("Something went wrong on our side; try again later."))
+            # All agents of a fleet may get this at once: told to wait, each waits so long and a share of its own.
+            later = {"Retry-After": "5"}
+            await refuse(
+                send, VectorFlowError("Something went wrong on our side; try again later.", headers=later)
+            )
         finally:
             self.requests[name, outcome] += 1
 
