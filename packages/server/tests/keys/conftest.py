@@ -104,6 +104,9 @@ class SilentAudit:
     async def egress_finished(self, record: EgressRecord, outcome: Outcome) -> None:
         del record, outcome
 
+    async def egress_closed(self) -> None:
+        pass
+
 
 @pytest.fixture
 async def egress() -> AsyncIterator[Egress]:

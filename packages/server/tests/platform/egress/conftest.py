@@ -59,6 +59,9 @@ class RememberingAudit:
             raise RuntimeError("the log cannot be written")
         self.finished.append((record, outcome))
 
+    async def egress_closed(self) -> None:
+        pass
+
 
 class Bench:
     """An `Egress` with all that it was made from."""

@@ -66,6 +66,10 @@ class EgressAudit(Protocol):
         """Write how a call ended."""
         ...
 
+    async def egress_closed(self) -> None:
+        """Write what is still to be written; no call is made any more."""
+        ...
+
 
 class EgressMetrics:
     """The metrics of egress; labels are bounded by the program, never an organisation or a host."""
@@ -111,6 +115,14 @@ class Recorder:
             self._metrics.seconds.labels(kind.value).observe(time.monotonic() - started)
             if record is not None:
                 await self._finish(record, outcome)
+
+    async def aclose(self) -> None:
+        """Let the audit write what it holds back."""
+        try:
+            async with asyncio.timeout(_AUDIT_SECONDS):
+                await self._audit.egress_closed()
+        except Exception:
+            _log.exception("egress.audit-failed", purpose="", outcome="")
 
     async def _finish(self, record: EgressRecord, outcome: Outcome) -> None:
         try:

@@ -70,6 +70,7 @@ class Egress:
 
     async def aclose(self) -> None:
         """Stop resolving names. Clients are closed by those who made them."""
+        await self._recorder.aclose()
         await self._resolver.aclose()
 
     def _dialer(self, caller: Caller, limits: EgressLimits | None) -> Dialer:
