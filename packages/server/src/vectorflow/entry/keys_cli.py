@@ -1,7 +1,7 @@
 """`vectorflow keys`: status, rotation and verification, straight on the database as the role signer."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Annotated, NamedTuple
 from uuid import UUID
@@ -23,7 +23,9 @@ from vectorflow.platform.settings import load_settings
 
 keys = typer.Typer(no_args_is_help=True, help="The keys that secrets are sealed with.")
 Everyone = Callable[[], Awaitable[list[UUID]]]
-One = Annotated[UUID | None, typer.Option("--organization", help="Only this one, by id; all by default.")]
+One = Annotated[
+    str | None, typer.Option("--organization", help="Only this one, by slug or id; all by default.")
+]
 
 
 class Opened(NamedTuple):
@@ -38,7 +40,7 @@ class Opened(NamedTuple):
 
 
 @asynccontextmanager
-async def _opened(one: UUID | None) -> AsyncIterator[Opened]:
+async def _opened(one: str | None) -> AsyncIterator[Opened]:
     settings, _ = load_settings()
     async with Process.running(settings) as process:
         database = await process.open_database(Role.SIGNER, size=3)
@@ -51,19 +53,29 @@ async def _opened(one: UUID | None) -> AsyncIterator[Opened]:
         )
         worker = await process.open_database(Role.WORKER)
         everyone = await each_organization(worker)
-        if one is not None and one not in everyone:
-            raise typer.BadParameter(f"there is no organisation {one}")
+        chosen = everyone if one is None else [await _named(process, one, everyone)]
         try:
             yield Opened(
                 rotation,
                 PlatformKeyRotation(database, process.platform_keys, PLATFORM_COLUMNS),
                 process.key_ring,
                 LocalKeyFile(settings.state_dir),
-                everyone if one is None else [one],
+                chosen,
                 lambda: each_organization(worker),
             )
         finally:
             rotation.close()
+
+
+async def _named(process: Process, text: str, everyone: list[UUID]) -> UUID:
+    """Return the organisation of a slug or id. Raises `BadParameter`."""
+    found = await process.services.tenancy.organization_id(text)
+    if found is None:
+        with suppress(ValueError):
+            found = UUID(text)
+    if found is None or found not in everyone:
+        raise typer.BadParameter(f"there is no organisation {text}")
+    return found
 
 
 @keys.command("status")
