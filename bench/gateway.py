@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import uvloop
-from simulated.beating import heartbeats, statements
+from simulated.beating import heartbeats, large, statements
 from simulated.breaking import herd, reports
 from simulated.desired import bundles, enrolments, polls, streams, tell
 from simulated.house import House, admit, settle
@@ -27,7 +27,7 @@ from simulated.telling import logs
 from vectorflow.entry.process import Process
 from vectorflow.platform.logs import configure_logs
 
-PARTS = (enrolments, streams, bundles, tell, polls, heartbeats, statements, logs, herd, reports)
+PARTS = (enrolments, streams, bundles, tell, polls, heartbeats, large, statements, logs, herd, reports)
 
 
 async def main() -> int:

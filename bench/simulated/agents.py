@@ -17,6 +17,8 @@ from vectorflow_wire.logs import LOGS_PATH
 
 KINDS = ("source", "transform", "transform", "transform", "sink", "sink")
 TYPES = ("file", "remap", "filter", "route", "http", "file")
+TIMES = {"source": ("lag",), "transform": ("latency", "wait"), "sink": ("latency", "wait")}
+BOUNDS = ("0.001", "0.01", "0.1")
 
 
 class Agent:
@@ -193,6 +195,12 @@ class Agent:
                 }
             )
 
+    def measure_times(self) -> None:
+        """From now on tell each component's times too, as an engine that measures them does."""
+        for each in self._components:
+            for name in TIMES[each["kind"]]:
+                each[name] = {"count": 0, "total_us": 0, "buckets": dict.fromkeys(BOUNDS, 0)}
+
     def beat(self) -> bytes:
         """Return the next heartbeat, every counter grown by chance."""
         draw = self._random.randrange
@@ -201,6 +209,12 @@ class Agent:
             each["received_events"] += step
             each["received_bytes"] += step * 100
             each["sent_events"]["_default"] += step - 1
+            for name in TIMES[each["kind"]]:
+                if times := each.get(name):
+                    times["count"] += step
+                    times["total_us"] += step * draw(1_000, 90_000)
+                    for bound in BOUNDS:
+                        times["buckets"][bound] += step // 3
         now = int(time.time() * 1000)
         self._beats += 1
         for pipeline in self._pipelines:
