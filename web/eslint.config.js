@@ -1,6 +1,7 @@
 import reactHooks from 'eslint-plugin-react-hooks'
 import globals from 'globals'
 import tseslint from 'typescript-eslint'
+import { openInAddress } from './eslint-rules/open-in-address.js'
 
 const noRawHtml = {
   selector: "JSXAttribute[name.name='dangerouslySetInnerHTML']",
@@ -24,5 +25,13 @@ export default tseslint.config(
       '@typescript-eslint/no-misused-promises': ['error', { checksVoidReturn: { attributes: false } }],
       '@typescript-eslint/only-throw-error': 'off',
     },
+  },
+  {
+    // What is open on the canvas and in its forms follows from what is chosen there, which has parameters of its own.
+    files: ['src/{app,features}/**/*.tsx'],
+    ignores: ['src/features/{editor,forms,vrl,design}/**', '**/*.test.tsx'],
+    linterOptions: { reportUnusedDisableDirectives: 'error' },
+    plugins: { house: { rules: { 'open-in-address': openInAddress } } },
+    rules: { 'house/open-in-address': 'error' },
   },
 )

@@ -181,6 +181,13 @@ def test_dialogs_fit_and_are_clean(stack: Stack, api: Api, narrow: Page) -> None
         if entry is not None:
             narrow.get_by_role("menuitem", name=entry).click()
         judge(f"{path}, {entry or name}")
+        # Whoever gets the link sees the same; Back closes what a press opened.
+        if "dialog=" not in narrow.url:
+            wrong.append(f"{path}, {entry or name} is not in the address")
+        narrow.reload()
+        expect(narrow.get_by_role("dialog")).to_be_visible()
+        narrow.go_back()
+        expect(narrow.get_by_role("dialog")).to_have_count(0)
     narrow.goto(f"{base}/nodes")
     expect(narrow.locator("h1")).to_have_count(1)
     for key, name in (("Control+k", "commands"), ("?", "shortcuts")):

@@ -130,6 +130,10 @@ def test_a_night_on_call_at_360_pixels(stack: Stack, api: Api, phone: Page) -> N
         # What runs: the list, the graph, what was measured.
         hand.go("pipelines")
         hand.reach(button("button", name="Actions for On call"))
+        hand.reach(phone.locator("label", has=button("checkbox", name="Choose On call"))).tap()
+        hand.reach(button("button", name="Folder and tags…"))
+        hand.judge("what is done to several pipelines")
+        hand.reach(button("button", name="Choose none")).tap()
         hand.go(f"pipelines/{pipeline}/metrics")
         hand.reach(button("button", name="Time range"))
         hand.reach(button("link", name="Editor"))

@@ -7,7 +7,7 @@ import { LoadingState } from '@/ui/states'
 import { setCsrfToken } from './api'
 import { NotFoundPage, RouteError } from './not-found'
 import type { AuditSearch, EditorPane, ImportSearch, VaultTab } from './search'
-import { nodeSearch, text, VAULT_TABS } from './search'
+import { dialogSearch, nodeSearch, text, VAULT_TABS } from './search'
 import { Shell } from './shell'
 import type { Range } from '@/features/charts/range'
 import { rangeOf } from '@/features/charts/range'
@@ -64,6 +64,7 @@ const home = createRoute({
 const scoped = createRoute({
   getParentRoute: () => signedIn,
   path: '/$org/$env',
+  validateSearch: dialogSearch,
   loader: async ({ context, params }) => {
     const path = { org: params.org }
     await Promise.all([

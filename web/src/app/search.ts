@@ -68,3 +68,43 @@ export type AuditSearch = {
 
 /** What an import leads into, and the Vector of a node whose files are read, if any. */
 export type ImportSearch = { into?: string; node?: string; vector?: string }
+
+/** The dialogs that an address can open. Where one is about a row, `of` names the row. */
+export const DIALOGS = [
+  'alert-channel',
+  'alert-rule',
+  'capture',
+  'certificate',
+  'certificate-upload',
+  'export',
+  'filing',
+  'group',
+  'labels',
+  'log-level',
+  'lookup-file',
+  'maintenance',
+  'new-pipeline',
+  'own-key',
+  'own-key-proof',
+  'rule',
+  'save-filter',
+  'save-template',
+  'secret',
+  'secret-rules',
+  'store',
+  'tap',
+  'token',
+  'update',
+  'variable',
+] as const
+export type DialogName = (typeof DIALOGS)[number]
+export type DialogSearch = { dialog?: DialogName; of?: string }
+
+/** The dialog that is open, of what stands in the address; what names none is left out. */
+export function dialogSearch(search: Record<string, unknown>): DialogSearch {
+  const dialog = DIALOGS.find((each) => each === search.dialog)
+  const of = text(search.of)
+  // About a row that cannot be: what opens would be a form for a new one.
+  if (dialog === undefined || (of === undefined && search.of !== undefined)) return { dialog: undefined, of: undefined }
+  return { dialog, of }
+}

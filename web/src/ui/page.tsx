@@ -45,7 +45,7 @@ export function Facts({ items }: { items: [string, ReactNode][] }) {
       {items.map(([name, value]) => (
         <div key={name} className="contents">
           <dt className="text-secondary">{name}</dt>
-          <dd className="min-w-0 [overflow-wrap:anywhere] tabular-nums">{value}</dd>
+          <dd className="min-w-0 [overflow-wrap:anywhere] tabular-nums [&>span]:whitespace-normal">{value}</dd>
         </div>
       ))}
     </dl>

@@ -30,7 +30,7 @@ type TableProps<Row> = {
   columns: Column<Row>[]
   rows: Row[]
   rowKey: (row: Row) => string
-  /** With it, rows can be chosen for what is done to several at once; not below 640 pixels. */
+  /** With it, rows can be chosen for what is done to several at once, also by touch. */
   choice?: RowChoice<Row>
 }
 
@@ -52,7 +52,7 @@ export function Table<Row>({ label, columns: all, rows, rowKey, choice }: TableP
         <thead>
           <tr>
             {choice !== undefined && (
-              <th scope="col" className={`${HEAD_CLASS} w-8 max-sm:hidden`}>
+              <th scope="col" className={`${HEAD_CLASS} w-8`}>
                 <ChooseAll keys={rows.map(rowKey)} choice={choice} />
               </th>
             )}
@@ -82,7 +82,7 @@ function Row<Item>({ row, id, columns, beneath, choice }: RowProps<Item>) {
     <>
       <tr className="hover:bg-hover/60">
         {choice !== undefined && (
-          <td className={`${cell} max-sm:hidden`}>
+          <td className={cell}>
             <Checkbox
               hideLabel
               label={t('Choose {name}', { name: choice.nameOf(row) })}
@@ -99,7 +99,7 @@ function Row<Item>({ row, id, columns, beneath, choice }: RowProps<Item>) {
       </tr>
       {lines.map(({ key, content }) => (
         <tr key={key}>
-          <td colSpan={columns.length} className="border-b border-line pb-2 text-right">
+          <td colSpan={columns.length + (choice === undefined ? 0 : 1)} className="border-b border-line pb-2 text-right">
             {content}
           </td>
         </tr>

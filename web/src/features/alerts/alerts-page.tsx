@@ -1,9 +1,8 @@
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { Plus } from 'lucide-react'
-import { useState } from 'react'
-import type { AlertRule, Channel } from '@/api/gen'
 import { listAlertRulesOptions, listChannelsOptions } from '@/api/gen/@tanstack/react-query.gen'
+import { useRowDialog } from '@/app/dialogs'
 import { useCan, useScope } from '@/app/scope'
 import { t } from '@/lib/i18n'
 import { Button } from '@/ui/button'
@@ -27,18 +26,19 @@ export function AlertsPage() {
   const navigate = useNavigate({ from: '/$org/$env/alerts' })
   const rules = useQuery({ ...listAlertRulesOptions({ path }), refetchInterval: REFRESH_MS })
   const channels = useQuery({ ...listChannelsOptions({ path }), refetchInterval: REFRESH_MS })
-  const [rule, setRule] = useState<{ rule: AlertRule | null } | null>(null)
-  const [channel, setChannel] = useState<{ channel: Channel | null } | null>(null)
   const mayManage = can('alert.manage')
   const known = channels.data?.items ?? []
+  // A new rule tells all channels at first, so they have to be known.
+  const rule = useRowDialog('alert-rule', rules.data?.items ?? [], mayManage && channels.data !== undefined)
+  const channel = useRowDialog('alert-channel', known, mayManage && channels.data !== undefined)
   const makeRule = mayManage && (
-    <Button onPress={() => setRule({ rule: null })}>
+    <Button onPress={() => rule.open(null)}>
       <Plus aria-hidden size={14} />
       {t('New rule')}
     </Button>
   )
   const makeChannel = mayManage && (
-    <Button onPress={() => setChannel({ channel: null })}>
+    <Button onPress={() => channel.open(null)}>
       <Plus aria-hidden size={14} />
       {t('New channel')}
     </Button>
@@ -68,7 +68,7 @@ export function AlertsPage() {
         </EmptyState>
       )}
       {rules.data !== undefined && rules.data.items.length > 0 && (
-        <RuleTable rules={rules.data.items} channels={known} mayManage={mayManage} onChange={(chosen) => setRule({ rule: chosen })} />
+        <RuleTable rules={rules.data.items} channels={known} mayManage={mayManage} onChange={rule.open} />
       )}
       <SectionTitle title={t('Channels')} action={makeChannel} />
       {channels.isPending && <LoadingState />}
@@ -78,9 +78,9 @@ export function AlertsPage() {
           {t('A channel is mail to people, or a signed request to an address of yours.')}
         </EmptyState>
       )}
-      {known.length > 0 && <ChannelTable channels={known} mayManage={mayManage} onChange={(chosen) => setChannel({ channel: chosen })} />}
-      {rule !== null && <RuleDialog rule={rule.rule} channels={known} onClose={() => setRule(null)} />}
-      {channel !== null && <ChannelDialog channel={channel.channel} mail={channels.data?.mail ?? false} onClose={() => setChannel(null)} />}
+      {known.length > 0 && <ChannelTable channels={known} mayManage={mayManage} onChange={channel.open} />}
+      {rule.isOpen && <RuleDialog rule={rule.row} channels={known} onClose={rule.close} />}
+      {channel.isOpen && <ChannelDialog channel={channel.row} mail={channels.data?.mail ?? false} onClose={channel.close} />}
     </Page>
   )
 }

@@ -1,8 +1,8 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
-import { useState } from 'react'
 import type { Channel } from '@/api/gen'
 import { deleteChannel, testChannel } from '@/api/gen'
 import { listChannelsQueryKey } from '@/api/gen/@tanstack/react-query.gen'
+import { useRowQuestion } from '@/app/dialogs'
 import { useScope } from '@/app/scope'
 import { formatAge } from '@/lib/format'
 import { t } from '@/lib/i18n'
@@ -23,7 +23,7 @@ export function ChannelTable({ channels, mayManage, onChange }: ChannelTableProp
   const path = { org, env }
   const now = useNow(10_000)
   const queryClient = useQueryClient()
-  const [removing, setRemoving] = useState<Channel | null>(null)
+  const removing = useRowQuestion('delete-channel', channels)
   const test = useMutation({
     mutationFn: async (channel: Channel) => {
       await testChannel({ path: { ...path, id: channel.id }, throwOnError: true })
@@ -58,7 +58,7 @@ export function ChannelTable({ channels, mayManage, onChange }: ChannelTableProp
               {t('Try')}
             </Button>
             <Button onPress={() => onChange(row)}>{t('Change…')}</Button>
-            <Button variant="danger" onPress={() => setRemoving(row)}>
+            <Button variant="danger" onPress={() => removing.open(row)}>
               {t('Delete…')}
             </Button>
           </span>
@@ -69,7 +69,7 @@ export function ChannelTable({ channels, mayManage, onChange }: ChannelTableProp
     <>
       {test.error !== null && <InlineError error={test.error} />}
       <Table label={t('Channels')} columns={columns} rows={channels} rowKey={(row) => row.id} />
-      {removing !== null && <DeleteDialog channel={removing} onClose={() => setRemoving(null)} />}
+      {removing.row !== null && <DeleteDialog channel={removing.row} onClose={removing.close} />}
     </>
   )
 }

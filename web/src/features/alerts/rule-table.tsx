@@ -1,8 +1,8 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
-import { useState } from 'react'
 import type { AlertRule, Channel } from '@/api/gen'
 import { deleteAlertRule } from '@/api/gen'
 import { listAlertRulesQueryKey, listIncidentsQueryKey } from '@/api/gen/@tanstack/react-query.gen'
+import { useRowQuestion } from '@/app/dialogs'
 import { useScope } from '@/app/scope'
 import { t } from '@/lib/i18n'
 import { Button } from '@/ui/button'
@@ -16,7 +16,7 @@ type RuleTableProps = { rules: AlertRule[]; channels: Channel[]; mayManage: bool
 
 /** What is watched, and who is told. */
 export function RuleTable({ rules, channels, mayManage, onChange }: RuleTableProps) {
-  const [removing, setRemoving] = useState<AlertRule | null>(null)
+  const removing = useRowQuestion('delete-rule', rules)
   const names = new Map(channels.map((channel) => [channel.id, channel.name]))
   const columns: Column<AlertRule>[] = [
     { key: 'name', title: t('Rule'), render: (row) => <span className="font-medium [overflow-wrap:anywhere]">{row.name}</span> },
@@ -42,7 +42,7 @@ export function RuleTable({ rules, channels, mayManage, onChange }: RuleTablePro
         mayManage && (
           <span className="inline-flex gap-2 py-1 max-sm:flex-wrap max-sm:justify-end">
             <Button onPress={() => onChange(row)}>{t('Change…')}</Button>
-            <Button variant="danger" onPress={() => setRemoving(row)}>
+            <Button variant="danger" onPress={() => removing.open(row)}>
               {t('Delete…')}
             </Button>
           </span>
@@ -52,7 +52,7 @@ export function RuleTable({ rules, channels, mayManage, onChange }: RuleTablePro
   return (
     <>
       <Table label={t('Alert rules')} columns={columns} rows={rules} rowKey={(row) => row.id} />
-      {removing !== null && <DeleteDialog rule={removing} onClose={() => setRemoving(null)} />}
+      {removing.row !== null && <DeleteDialog rule={removing.row} onClose={removing.close} />}
     </>
   )
 }

@@ -1,10 +1,11 @@
-import { useNavigate, useSearch } from '@tanstack/react-router'
+import { useNavigate, useRouter, useSearch } from '@tanstack/react-router'
 import { Download } from 'lucide-react'
 import type { ReactNode } from 'react'
-import { Fragment, useState } from 'react'
+import { Fragment } from 'react'
 import type { AuditRecord } from '@/api/gen'
 import { listAudit } from '@/api/gen'
 import { listAuditQueryKey } from '@/api/gen/@tanstack/react-query.gen'
+import { leave, useDialog } from '@/app/dialogs'
 import type { AuditSearch } from '@/app/search'
 import { useScope } from '@/app/scope'
 import { formatTime } from '@/lib/format'
@@ -26,7 +27,8 @@ export function AuditPage() {
   const { org } = useScope()
   const search = useSearch({ from: '/signed-in/$org/$env/audit' })
   const navigate = useNavigate({ from: '/$org/$env/audit' })
-  const [exporting, setExporting] = useState(false)
+  const router = useRouter()
+  const exporting = useDialog('export')
   const path = { org }
   const filter = queryOf(search)
   const query = { ...filter, limit: 100 }
@@ -36,6 +38,7 @@ export function AuditPage() {
       (await listAudit({ path, query: { ...query, ...(cursor === undefined ? {} : { cursor }) }, signal, throwOnError: true })).data,
   })
   const set = (change: Partial<AuditSearch>) => void navigate({ search: { ...search, ...change }, replace: true })
+  const show = (record: number) => void navigate({ search: { ...search, record }, state: { opened: true }, resetScroll: false })
   const isFiltered = Object.keys(filter).length > 0
   const open = list.items.find((item) => item.sequence === search.record)
   const columns: Column<AuditRecord>[] = [
@@ -54,7 +57,7 @@ export function AuditPage() {
       key: 'action',
       title: t('Action'),
       render: (row) => (
-        <Button variant="quiet" className="-ml-2 h-auto! min-h-7 max-w-full font-mono text-sm font-normal! [overflow-wrap:anywhere] whitespace-normal! text-left pointer-coarse:min-h-10" onPress={() => set({ record: row.sequence })}>
+        <Button variant="quiet" className="-ml-2 h-auto! min-h-7 max-w-full font-mono text-sm font-normal! [overflow-wrap:anywhere] whitespace-normal! text-left pointer-coarse:min-h-10" onPress={() => show(row.sequence)}>
           <span>{breakable(row.action)}</span>
         </Button>
       ),
@@ -67,7 +70,7 @@ export function AuditPage() {
       title={t('Audit')}
       subtitle={t('The organisation’s own log')}
       actions={
-        <Button onPress={() => setExporting(true)}>
+        <Button onPress={() => exporting.open()}>
           <Download aria-hidden size={14} />
           {t('Export')}
         </Button>
@@ -89,8 +92,8 @@ export function AuditPage() {
           {search.q !== undefined && <span className="text-secondary">{t('Each page looks through 20,000 records for the text.')}</span>}
         </div>
       )}
-      {open !== undefined && <RecordDialog record={open} onClose={() => set({ record: undefined })} onFilter={(change) => set({ ...change, record: undefined })} />}
-      <ExportDialog org={org} filter={filter} isOpen={exporting} onClose={() => setExporting(false)} />
+      {open !== undefined && <RecordDialog record={open} onClose={() => leave(router, ({ search: here }) => 'record' in here, { record: undefined })} onFilter={(change) => set({ ...change, record: undefined })} />}
+      <ExportDialog org={org} filter={filter} isOpen={exporting.isOpen} onClose={exporting.close} />
     </Page>
   )
 }

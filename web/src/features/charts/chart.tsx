@@ -5,7 +5,7 @@ import { Button } from '@/ui/button'
 import { InlineError } from '@/ui/states'
 import { Table } from '@/ui/table'
 import type { LineChartProps } from './line-chart'
-import type { Line } from './series'
+import type { Line, Row } from './series'
 import { formatValue, tableOf } from './series'
 
 const LineChart = lazy(() => import('./line-chart'))
@@ -24,13 +24,15 @@ type ChartProps = LineChartProps & { title: string; isPending: boolean; error: u
 /** A chart with its name, its lines' names and newest values, and the same as a table. */
 export function Chart({ title, isPending, error, empty, ...chart }: ChartProps) {
   const [asTable, setAsTable] = useState(false)
-  const rows = tableOf(chart.lines).filter(({ at }) => at >= chart.from && at <= chart.to)
+  const isShown = ({ at }: { at: number }) => at >= chart.from && at <= chart.to
+  const rows = tableOf(chart.lines, chart.marks ?? []).filter(isShown)
+  const isMeasured = rows.some(({ values }) => values.some((value) => value !== null))
   return (
     <figure aria-label={title} className="min-w-0">
       <figcaption className="flex min-h-7 flex-wrap items-center gap-x-4 gap-y-1">
         <span className="font-medium max-sm:flex-1">{title}</span>
         <ul className="flex min-w-0 flex-1 flex-wrap gap-x-3 text-sm text-secondary max-sm:order-last max-sm:basis-full">
-          {rows.length > 0 &&
+          {isMeasured &&
             chart.lines.map((line) => (
               <li key={line.name} className="flex items-center gap-1.5 whitespace-nowrap">
                 <span aria-hidden className={`size-2 rounded-full ${SWATCHES[line.tone]}`} />
@@ -38,19 +40,19 @@ export function Chart({ title, isPending, error, empty, ...chart }: ChartProps) 
               </li>
             ))}
         </ul>
-        {rows.length > 0 && (
+        {isMeasured && (
           <Button aria-pressed={asTable} onPress={() => setAsTable(!asTable)}>
             {asTable ? t('As a chart') : t('As a table')}
           </Button>
         )}
       </figcaption>
       {error != null && <InlineError error={error} />}
-      <Content {...chart} empty={isPending ? t('Loading') : empty} title={title} rows={rows} asTable={asTable} />
+      <Content {...chart} empty={isPending ? t('Loading') : empty} title={title} rows={isMeasured ? rows : []} asTable={asTable} />
     </figure>
   )
 }
 
-type ContentProps = LineChartProps & { title: string; empty: string; rows: ReturnType<typeof tableOf>; asTable: boolean }
+type ContentProps = LineChartProps & { title: string; empty: string; rows: Row[]; asTable: boolean }
 
 function Content({ title, empty, rows, asTable, ...chart }: ContentProps) {
   const height = chart.height ?? 160
@@ -69,16 +71,19 @@ function Content({ title, empty, rows, asTable, ...chart }: ContentProps) {
     )
   }
   const columns = [
-    { key: 'at', title: t('From'), render: (row: (typeof rows)[number]) => formatTime(new Date(row.at).toISOString()) },
+    { key: 'at', title: t('From'), render: (row: Row) => formatTime(new Date(row.at).toISOString()) },
     ...chart.lines.map((line, index) => ({
       key: line.name,
       title: line.name,
       align: 'right' as const,
-      render: (row: (typeof rows)[number]) => {
+      render: (row: Row) => {
         const value = row.values[index] ?? null
         return value === null ? '–' : formatValue(value, chart.unit)
       },
     })),
+    ...(rows.some(({ marks }) => marks.length > 0)
+      ? [{ key: 'marks', title: t('Happened'), render: ({ marks }: Row) => <span className="[overflow-wrap:anywhere]">{marks.join(', ')}</span> }]
+      : []),
   ]
   return (
     <div className="max-h-80 overflow-auto" tabIndex={0} role="region" aria-label={t('{title} as a table', { title })}>

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { minutesOf, RANGES, rangeOf, refreshOf } from './range'
-import { formatValue, lineOf, tableOf, withGaps } from './series'
+import type { Incident } from '@/api/gen'
+import { incidentMarks } from './incident-marks'
+import { formatValue, lineOf, tableOf, within, withGaps } from './series'
 
 describe('a line over time', () => {
   it('has a gap where a bucket was not measured', () => {
@@ -19,10 +21,23 @@ it('the table holds every measured moment once, newest first, and no gap', () =>
     { name: 'a', tone: 'source' as const, points: [[1, 10], [2, null], [3, 30]] as [number, number | null][] },
     { name: 'b', tone: 'sink' as const, points: [[3, 0]] as [number, number | null][] },
   ]
-  expect(tableOf(lines)).toEqual([
-    { at: 3, values: [30, 0] },
-    { at: 1, values: [10, null] },
+  expect(tableOf(lines, [])).toEqual([
+    { at: 3, values: [30, 0], marks: [] },
+    { at: 1, values: [10, null], marks: [] },
   ])
+  // What happened has its own moment, whether something was measured then or not.
+  const marks = [{ at: 3, label: 'revision 2' }, { at: 2, label: 'Silent', tone: 'bad' as const }, { at: 3, label: 'Errors', tone: 'bad' as const }]
+  expect(tableOf(lines, marks)).toEqual([
+    { at: 3, values: [30, 0], marks: ['revision 2', 'Errors'] },
+    { at: 2, values: [null, null], marks: ['Silent'] },
+    { at: 1, values: [10, null], marks: [] },
+  ])
+})
+
+it('incidents are marked when they were opened, only those of what is shown, and only in its time', () => {
+  const incident = (opened: number, node: string) => ({ rule_name: `rule ${opened}`, node_id: node, pipeline_id: null, opened_at: new Date(opened).toISOString() }) as Incident
+  const marks = incidentMarks([incident(9000, 'a'), incident(5000, 'b'), incident(1000, 'a')], 'node_id', 'a')
+  expect(within(marks, { from: 1000, to: 8999 })).toEqual([{ at: 1000, label: 'rule 1000', tone: 'bad' }])
 })
 
 it('values have their units', () => {

@@ -54,9 +54,14 @@ export function lineOf(name: string, tone: Tone, series: { points: Point[]; buck
   return { name, tone, points: withGaps(points, series?.bucket_seconds ?? 0) }
 }
 
-/** Rows of the table beside a chart: a time, and the value of each line then. */
-export function tableOf(lines: Line[]): { at: number; values: (number | null)[] }[] {
+export type Row = { at: number; values: (number | null)[]; /** What happened then. */ marks: string[] }
+
+/** Rows of the table beside a chart, newest first: a time, the value of each line then, and what is marked. */
+export function tableOf(lines: Line[], marks: Mark[]): Row[] {
   const moments = new Set(lines.flatMap((line) => line.points.filter(([, value]) => value !== null).map(([at]) => at)))
   const byTime = lines.map((line) => new Map(line.points))
-  return [...moments].sort((a, b) => b - a).map((at) => ({ at, values: byTime.map((values) => values.get(at) ?? null) }))
+  for (const { at } of marks) moments.add(at)
+  return [...moments]
+    .sort((a, b) => b - a)
+    .map((at) => ({ at, values: byTime.map((values) => values.get(at) ?? null), marks: marks.filter((each) => each.at === at).map(({ label }) => label) }))
 }

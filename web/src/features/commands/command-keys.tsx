@@ -40,8 +40,10 @@ export function CommandKeys() {
   const close = () => setOpen(null)
   return (
     <Suspense>
+      {/* eslint-disable house/open-in-address -- opened over any page, and gone with the first choice */}
       {open === 'palette' && <CommandPalette onClose={close} />}
       {open === 'help' && <ShortcutsHelp onClose={close} />}
+      {/* eslint-enable house/open-in-address */}
     </Suspense>
   )
 }

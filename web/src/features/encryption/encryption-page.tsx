@@ -1,10 +1,10 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { KeyRound, RefreshCw } from 'lucide-react'
-import { useState } from 'react'
 import type { DataKeyVersion, Encryption } from '@/api/gen'
 import { rotateDataKey } from '@/api/gen'
 import { getEncryptionOptions, getEncryptionQueryKey } from '@/api/gen/@tanstack/react-query.gen'
+import { useDialog } from '@/app/dialogs'
 import { useCan, useScope } from '@/app/scope'
 import { formatAge } from '@/lib/format'
 import { t } from '@/lib/i18n'
@@ -35,8 +35,9 @@ export function EncryptionPage() {
   const can = useCan()
   const now = useNow(10_000)
   const state = useQuery({ ...getEncryptionOptions({ path }), refetchInterval: 10_000 })
-  const [bringing, setBringing] = useState(false)
   const mayManage = can('keys.manage')
+  const mayBring = mayManage && state.data?.plan === 'enterprise' && !state.data.own_keys.some((key) => key.state === 'named')
+  const bringing = useDialog('own-key', mayBring)
   return (
     <Page title={t('Encryption')} subtitle={t('Of the whole organisation')}>
       {state.isPending && <LoadingState />}
@@ -63,10 +64,8 @@ export function EncryptionPage() {
           <Section
             title={t('Your own key')}
             aside={
-              mayManage &&
-              state.data.plan === 'enterprise' &&
-              !state.data.own_keys.some((key) => key.state === 'named') && (
-                <Button onPress={() => setBringing(true)}>
+              mayBring && (
+                <Button onPress={() => bringing.open()}>
                   <KeyRound aria-hidden size={14} />
                   {t('Bring a key…')}
                 </Button>
@@ -81,7 +80,7 @@ export function EncryptionPage() {
           </Section>
         </>
       )}
-      {bringing && <OwnKeyDialog onClose={() => setBringing(false)} />}
+      {bringing.isOpen && <OwnKeyDialog onClose={bringing.close} />}
     </Page>
   )
 }

@@ -1,8 +1,8 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
-import { useState } from 'react'
 import type { Encryption, OwnKeyState } from '@/api/gen'
 import { endOwnKey } from '@/api/gen'
 import { getEncryptionQueryKey } from '@/api/gen/@tanstack/react-query.gen'
+import { useRowDialog, useRowQuestion } from '@/app/dialogs'
 import { useScope } from '@/app/scope'
 import { t } from '@/lib/i18n'
 import { StateBadge } from '@/ui/badge'
@@ -14,8 +14,8 @@ import { ProofDialog } from './proof-dialog'
 
 /** The key that wraps, and the one that waits for its proof. */
 export function OwnKeys({ state, mayManage }: { state: Encryption; mayManage: boolean }) {
-  const [proving, setProving] = useState<OwnKeyState | null>(null)
-  const [ending, setEnding] = useState<OwnKeyState | null>(null)
+  const proving = useRowDialog('own-key-proof', state.own_keys, mayManage)
+  const ending = useRowQuestion('end', state.own_keys)
   if (state.own_keys.length === 0) {
     return (
       <p className="max-w-3xl text-secondary">
@@ -40,19 +40,19 @@ export function OwnKeys({ state, mayManage }: { state: Encryption; mayManage: bo
           {mayManage && (
             <div className="mt-3 flex flex-wrap gap-2">
               {key.state === 'named' && (
-                <Button variant="primary" onPress={() => setProving(key)}>
+                <Button variant="primary" onPress={() => proving.open(key)}>
                   {t('Set up and prove…')}
                 </Button>
               )}
-              <Button variant="danger" onPress={() => setEnding(key)}>
+              <Button variant="danger" onPress={() => ending.open(key)}>
                 {key.state === 'named' ? t('Give up…') : t('Stop using it…')}
               </Button>
             </div>
           )}
         </div>
       ))}
-      {proving !== null && <ProofDialog ownKey={proving} organizationId={state.organization_id} onClose={() => setProving(null)} />}
-      {ending !== null && <EndDialog ownKey={ending} onClose={() => setEnding(null)} />}
+      {proving.row !== null && <ProofDialog ownKey={proving.row} organizationId={state.organization_id} onClose={proving.close} />}
+      {ending.row !== null && <EndDialog ownKey={ending.row} onClose={ending.close} />}
     </div>
   )
 }

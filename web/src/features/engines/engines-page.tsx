@@ -1,8 +1,8 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
-import { useState } from 'react'
 import type { EngineSchema } from '@/api/gen'
 import { confirmEngineSchema, deleteEngineSchema, listEngineSchemas } from '@/api/gen'
 import { listEngineSchemasQueryKey } from '@/api/gen/@tanstack/react-query.gen'
+import { useRowQuestion } from '@/app/dialogs'
 import { useCan, useScope } from '@/app/scope'
 import { formatAge } from '@/lib/format'
 import { t } from '@/lib/i18n'
@@ -17,7 +17,7 @@ import type { Column } from '@/ui/table'
 import { Table } from '@/ui/table'
 import { notify } from '@/ui/toast'
 
-type Deed = { kind: 'confirm' | 'delete'; schema: EngineSchema }
+type DeedProps = { kind: 'confirm' | 'delete'; schema: EngineSchema; onClose: () => void }
 
 /** What the nodes' own engines say of themselves, and whether checks go by it. */
 export function EnginesPage() {
@@ -26,13 +26,14 @@ export function EnginesPage() {
   const query = { limit: 100 }
   const can = useCan()
   const now = useNow(30_000)
-  const [deed, setDeed] = useState<Deed | null>(null)
   const list = usePages<EngineSchema>({
     queryKey: [...listEngineSchemasQueryKey({ path, query }), 'pages'],
     fetchPage: async (cursor, signal) =>
       (await listEngineSchemas({ path, query: { ...query, ...(cursor === undefined ? {} : { cursor }) }, signal, throwOnError: true })).data,
   })
   const mayManage = can('engine.manage')
+  const confirming = useRowQuestion('confirm', list.items)
+  const forgetting = useRowQuestion('forget', list.items)
   const columns: Column<EngineSchema>[] = [
     { key: 'version', title: t('Vector'), render: (row) => <span className="font-medium tabular-nums">{row.version}</span> },
     { key: 'state', title: t('Checks'), render: (row) => <Standing schema={row} /> },
@@ -56,8 +57,8 @@ export function EnginesPage() {
       render: (row) =>
         mayManage && (
           <span className="inline-flex gap-2 py-1 max-sm:flex-wrap max-sm:justify-end">
-            {!row.confirmed && <Button onPress={() => setDeed({ kind: 'confirm', schema: row })}>{t('Confirm…')}</Button>}
-            <Button variant="danger" onPress={() => setDeed({ kind: 'delete', schema: row })}>
+            {!row.confirmed && <Button onPress={() => confirming.open(row)}>{t('Confirm…')}</Button>}
+            <Button variant="danger" onPress={() => forgetting.open(row)}>
               {t('Forget…')}
             </Button>
           </span>
@@ -79,7 +80,8 @@ export function EnginesPage() {
           {t('Load more')}
         </Button>
       )}
-      {deed !== null && <DeedDialog deed={deed} onClose={() => setDeed(null)} />}
+      {confirming.row !== null && <DeedDialog kind="confirm" schema={confirming.row} onClose={confirming.close} />}
+      {forgetting.row !== null && <DeedDialog kind="delete" schema={forgetting.row} onClose={forgetting.close} />}
     </Page>
   )
 }
@@ -98,7 +100,7 @@ function Standing({ schema }: { schema: EngineSchema }) {
   return <StateBadge tone="unknown" label={t('advice only')} />
 }
 
-function DeedDialog({ deed: { kind, schema }, onClose }: { deed: Deed; onClose: () => void }) {
+function DeedDialog({ kind, schema, onClose }: DeedProps) {
   const { org } = useScope()
   const queryClient = useQueryClient()
   const isConfirm = kind === 'confirm'

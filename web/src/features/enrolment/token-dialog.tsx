@@ -25,10 +25,10 @@ export function parseLabels(text: string): Record<string, string> | null {
   return labels
 }
 
-type TokenDialogProps = { isOpen: boolean; onClose: () => void; onCreated: (token: EnrolmentTokenCreated) => void }
+type TokenDialogProps = { onClose: () => void; onCreated: (token: EnrolmentTokenCreated) => void }
 
 /** Makes an enrolment token with a lifetime, a limit of uses and the labels that its nodes get. */
-export function TokenDialog({ isOpen, onClose, onCreated }: TokenDialogProps) {
+export function TokenDialog({ onClose, onCreated }: TokenDialogProps) {
   const { org, env } = useScope()
   const [name, setName] = useState('')
   const [lifetime, setLifetime] = useState(String(24 * HOUR))
@@ -61,7 +61,7 @@ export function TokenDialog({ isOpen, onClose, onCreated }: TokenDialogProps) {
     </>
   )
   return (
-    <Dialog title={t('New enrolment token')} isOpen={isOpen} onClose={onClose} footer={footer}>
+    <Dialog title={t('New enrolment token')} isOpen onClose={onClose} footer={footer}>
       <div className="flex flex-col gap-3">
         <TextField label={t('Name')} value={name} onChange={setName} autoFocus hint={t('What it is for, e.g. web servers Frankfurt.')} />
         <Select

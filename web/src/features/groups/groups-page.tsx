@@ -1,10 +1,10 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { Plus } from 'lucide-react'
-import { useState } from 'react'
 import type { NodeGroup } from '@/api/gen'
 import { deleteGroup, setGroupMaintenance } from '@/api/gen'
 import { listGroupsOptions, listGroupsQueryKey } from '@/api/gen/@tanstack/react-query.gen'
+import { useRowDialog, useRowQuestion } from '@/app/dialogs'
 import { useCan, useScope } from '@/app/scope'
 import { t } from '@/lib/i18n'
 import { StateBadge } from '@/ui/badge'
@@ -20,8 +20,6 @@ import { DriftList } from './drift'
 import { FleetSettingsForm } from './fleet-settings'
 import { GroupDialog } from './group-dialog'
 
-type Asked = { what: 'edit'; group: NodeGroup | null } | { what: 'delete'; group: NodeGroup } | null
-
 function windowsLabel(group: NodeGroup): string {
   return group.windows.map(({ days, start, minutes }) => `${days.join(' ')} ${start} +${minutes} min`).join('; ')
 }
@@ -32,13 +30,14 @@ export function GroupsPage() {
   const can = useCan()
   const queryClient = useQueryClient()
   const groups = useQuery(listGroupsOptions({ path }))
-  const [asked, setAsked] = useState<Asked>(null)
+  const items = groups.data?.items ?? []
+  const editing = useRowDialog('group', items, can('group.manage'))
+  const removing = useRowQuestion('delete', items)
   const refresh = () => void queryClient.invalidateQueries({ queryKey: listGroupsQueryKey({ path }) })
-  const close = () => setAsked(null)
   const remove = useMutation({
     mutationFn: async ({ id, etag }: NodeGroup) => deleteGroup({ path: { ...path, id }, headers: { 'If-Match': etag }, throwOnError: true }),
     onSuccess: () => {
-      close()
+      removing.close()
       refresh()
     },
     onError: notifyError,
@@ -76,15 +75,14 @@ export function GroupsPage() {
         </div>
       ),
     },
-    { key: 'action', title: '', align: 'right', render: (row) => <GroupMenu group={row} onAsk={setAsked} onMaintain={() => maintain.mutate(row)} /> },
+    { key: 'action', title: '', align: 'right', render: (row) => <GroupMenu group={row} onEdit={() => editing.open(row)} onDelete={() => removing.open(row)} onMaintain={() => maintain.mutate(row)} /> },
   ]
   const make = can('group.manage') && (
-    <Button variant="primary" onPress={() => setAsked({ what: 'edit', group: null })}>
+    <Button variant="primary" onPress={() => editing.open(null)}>
       <Plus aria-hidden size={14} />
       {t('New group')}
     </Button>
   )
-  const items = groups.data?.items ?? []
   return (
     <Page title={t('Groups')} actions={make}>
       <DriftList />
@@ -101,14 +99,14 @@ export function GroupsPage() {
           <FleetSettingsForm />
         </Section>
       </div>
-      {asked?.what === 'edit' && <GroupDialog group={asked.group} onClose={close} onDone={refresh} />}
+      {editing.isOpen && <GroupDialog group={editing.row} onClose={editing.close} onDone={refresh} />}
       <ConfirmDialog
-        isOpen={asked?.what === 'delete'}
-        onClose={close}
-        title={t('Delete {name}?', { name: asked?.group?.name ?? '' })}
+        isOpen={removing.row !== null}
+        onClose={removing.close}
+        title={t('Delete {name}?', { name: removing.row?.name ?? '' })}
         confirmLabel={t('Delete')}
         isPending={remove.isPending}
-        onConfirm={() => asked?.what === 'delete' && remove.mutate(asked.group)}
+        onConfirm={() => removing.row !== null && remove.mutate(removing.row)}
       >
         <p>{t('Its nodes stay, and so does what runs on them.')}</p>
       </ConfirmDialog>
@@ -116,7 +114,9 @@ export function GroupsPage() {
   )
 }
 
-function GroupMenu({ group, onAsk, onMaintain }: { group: NodeGroup; onAsk: (asked: Asked) => void; onMaintain: () => void }) {
+type GroupMenuProps = { group: NodeGroup; onEdit: () => void; onDelete: () => void; onMaintain: () => void }
+
+function GroupMenu({ group, onEdit, onDelete, onMaintain }: GroupMenuProps) {
   const can = useCan()
   const actions = [
     ...(can('maintenance.manage')
@@ -124,8 +124,8 @@ function GroupMenu({ group, onAsk, onMaintain }: { group: NodeGroup; onAsk: (ask
       : []),
     ...(can('group.manage')
       ? [
-          { id: 'edit', label: t('Edit…'), onAction: () => onAsk({ what: 'edit', group }) },
-          { id: 'delete', label: t('Delete…'), danger: true, onAction: () => onAsk({ what: 'delete', group }) },
+          { id: 'edit', label: t('Edit…'), onAction: onEdit },
+          { id: 'delete', label: t('Delete…'), danger: true, onAction: onDelete },
         ]
       : []),
   ]

@@ -12,7 +12,7 @@ import { Select } from '@/ui/select'
 import { EmptyState, ErrorState, LoadingState } from '@/ui/states'
 import { LogLines } from './log-lines'
 import type { LogsSearch } from './search'
-import { LOG_LEVELS } from './search'
+import { LOG_LEVELS, logsSearch } from './search'
 import { useLogLines } from './use-log-lines'
 import { levelLabel } from './words'
 
@@ -20,7 +20,7 @@ const ALL = '*'
 
 /** What agents and engines of the environment say, newest first, as it arrives. */
 export function LogsPage() {
-  const search = useSearch({ from: '/signed-in/$org/$env/logs' })
+  const search = logsSearch(useSearch({ from: '/signed-in/$org/$env/logs' }))
   const navigate = useNavigate({ from: '/$org/$env/logs' })
   const [follow, setFollow] = useState(true)
   const set = (change: Partial<LogsSearch>) => void navigate({ search: { ...search, ...change }, replace: true })

@@ -11,6 +11,7 @@ import { TimeControls, useShown } from '@/features/charts/time-controls'
 import type { Line, Mark, Unit } from '@/features/charts/series'
 import { lineOf, within } from '@/features/charts/series'
 import type { Zoom } from '@/features/charts/zoom'
+import { zoomOf } from '@/features/charts/zoom'
 import { PipelineTabs } from '@/features/pipelines/pipeline-tabs'
 import { t } from '@/lib/i18n'
 import { Page, Section } from '@/ui/page'
@@ -25,7 +26,9 @@ const GROUP = 'pipeline'
 export function MetricsPage() {
   const { org, env } = useScope()
   const { pipelineId } = useParams({ from: '/signed-in/$org/$env/pipelines/$pipelineId/metrics' })
-  const { range = '1h', component, ...zoom } = useSearch({ from: '/signed-in/$org/$env/pipelines/$pipelineId/metrics' })
+  const search = useSearch({ from: '/signed-in/$org/$env/pipelines/$pipelineId/metrics' })
+  const { range = '1h', component } = search
+  const zoom = zoomOf(search)
   const navigate = useNavigate({ from: '/$org/$env/pipelines/$pipelineId/metrics' })
   const path = { org, env, id: pipelineId }
   const pipeline = useQuery(getPipelineOptions({ path }))

@@ -1,7 +1,8 @@
 import { Link } from '@tanstack/react-router'
-import { lazy, Suspense, useState } from 'react'
+import { lazy, Suspense } from 'react'
 import type { Assignment } from '@/api/gen'
 import { restartPipeline } from '@/api/gen'
+import { useRowDialog } from '@/app/dialogs'
 import { useCan, useScope } from '@/app/scope'
 import { formatAge } from '@/lib/format'
 import { t } from '@/lib/i18n'
@@ -49,7 +50,7 @@ export function Assignments({ assignments, nodeId }: { assignments: Assignment[]
   const can = useCan()
   const restart = useNodeChange(nodeId, t('The node was asked to restart it.'))
   const now = useNow(5000)
-  const [tapped, setTapped] = useState<Assignment | null>(null)
+  const tapped = useRowDialog('tap', assignments, can('tap.use'), (row) => row.pipeline.id)
   const columns: Column<Assignment>[] = [
     {
       key: 'pipeline',
@@ -80,7 +81,7 @@ export function Assignments({ assignments, nodeId }: { assignments: Assignment[]
       render: (row) =>
         row.desired === 'run' && (
           <div className="flex justify-end gap-2 py-1">
-            {can('tap.use') && <Button onPress={() => setTapped(row)}>{t('Tap')}</Button>}
+            {can('tap.use') && <Button onPress={() => tapped.open(row)}>{t('Tap')}</Button>}
             {can('node.restart') && (
               <Button
                 isDisabled={restart.isPending}
@@ -97,9 +98,9 @@ export function Assignments({ assignments, nodeId }: { assignments: Assignment[]
   return (
     <>
       <Table label={t('Pipelines')} columns={columns} rows={assignments} rowKey={(row) => row.pipeline.id} />
-      {tapped !== null && (
+      {tapped.row !== null && (
         <Suspense>
-          <TapDialog title={tapped.pipeline.name} target={{ pipelineId: tapped.pipeline.id, nodeId }} onClose={() => setTapped(null)} />
+          <TapDialog title={tapped.row.pipeline.name} target={{ pipelineId: tapped.row.pipeline.id, nodeId }} onClose={tapped.close} />
         </Suspense>
       )}
     </>

@@ -4,6 +4,7 @@ import type { Node } from '@/api/gen'
 import { listNodes } from '@/api/gen'
 import { listNodesQueryKey } from '@/api/gen/@tanstack/react-query.gen'
 import { useCan, useScope } from '@/app/scope'
+import { nodeSearch } from '@/app/search'
 import { t } from '@/lib/i18n'
 import { usePages } from '@/lib/use-pages'
 import { Button, buttonClass } from '@/ui/button'
@@ -19,7 +20,7 @@ const REFRESH_MS = 10_000
 export function NodeListPage() {
   const { org, env } = useScope()
   const can = useCan()
-  const search = useSearch({ from: '/signed-in/$org/$env/nodes' })
+  const search = nodeSearch(useSearch({ from: '/signed-in/$org/$env/nodes' }))
   const navigate = useNavigate({ from: '/$org/$env/nodes' })
   const path = { org, env }
   const query = { ...search, limit: 200 }

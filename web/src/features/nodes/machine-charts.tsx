@@ -1,6 +1,6 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
-import type { HostPoint } from '@/api/gen'
+import type { HostPoint, NodeDetail } from '@/api/gen'
 import { getHostSeriesOptions } from '@/api/gen/@tanstack/react-query.gen'
 import { useScope } from '@/app/scope'
 import { Chart } from '@/features/charts/chart'
@@ -10,18 +10,22 @@ import { minutesOf, refreshOf } from '@/features/charts/range'
 import { TimeControls, useShown } from '@/features/charts/time-controls'
 import type { Line, Unit } from '@/features/charts/series'
 import { within, withGaps } from '@/features/charts/series'
+import { zoomOf } from '@/features/charts/zoom'
 import { t } from '@/lib/i18n'
 import { Section } from '@/ui/page'
+import { deployMarks } from './deploy-marks'
 
 /** A machine's processor, memory, disk and network over time, as its agent measured them. */
-export function MachineCharts({ nodeId }: { nodeId: string }) {
+export function MachineCharts({ node }: { node: NodeDetail }) {
   const { org, env } = useScope()
-  const { range = '1h', ...zoom } = useSearch({ from: '/signed-in/$org/$env/nodes/$nodeId' })
+  const search = useSearch({ from: '/signed-in/$org/$env/nodes/$nodeId' })
+  const { range = '1h' } = search
+  const zoom = zoomOf(search)
   const navigate = useNavigate({ from: '/$org/$env/nodes/$nodeId' })
   const { shown, asked } = useShown(range, zoom)
-  const marks = useIncidentMarks({ nodeId })
+  const marks = [...deployMarks(node), ...useIncidentMarks({ nodeId: node.id })]
   const query = useQuery({
-    ...getHostSeriesOptions({ path: { org, env, id: nodeId }, query: { minutes: minutesOf(asked) } }),
+    ...getHostSeriesOptions({ path: { org, env, id: node.id }, query: { minutes: minutesOf(asked) } }),
     refetchInterval: refreshOf(asked),
     placeholderData: keepPreviousData,
   })

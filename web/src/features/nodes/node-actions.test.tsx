@@ -6,6 +6,7 @@ import type { NodeDetail } from '@/api/gen'
 import { client } from '@/api/gen/client.gen'
 import { getNodeOptions } from '@/api/gen/@tanstack/react-query.gen'
 import { setUpClient } from '@/app/api'
+import { pageAt } from '@/app/at-address'
 import { Toasts } from '@/ui/toast'
 import { NodeActions } from './node-actions'
 
@@ -60,7 +61,7 @@ function Page() {
 const end = async () => {
   render(
     <QueryClientProvider client={new QueryClient({ defaultOptions: { queries: { retry: false } } })}>
-      <Page />
+      {pageAt('/', Page).page}
     </QueryClientProvider>,
   )
   const user = userEvent.setup()

@@ -3,6 +3,7 @@ import { useState } from 'react'
 import type { NodeDetail } from '@/api/gen'
 import { cancelDecommission, decommissionNode, revokeNode, setLogLevel, setNodeMaintenance } from '@/api/gen'
 import { getNodeQueryKey } from '@/api/gen/@tanstack/react-query.gen'
+import { useDialog, useQuestion } from '@/app/dialogs'
 import { useOptimistic } from '@/app/optimistic'
 import { useCan, useScope } from '@/app/scope'
 import { t } from '@/lib/i18n'
@@ -16,7 +17,6 @@ import { InlineError } from '@/ui/states'
 import { notify } from '@/ui/toast'
 import { useNodeChange } from './use-node-change'
 
-type Asked = 'log' | 'maintenance' | 'decommission' | 'revoke' | null
 const AGENT = 'agent'
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const
 const GONE = ['revoked', 'rejected', 'decommissioned']
@@ -24,24 +24,26 @@ const GONE = ['revoked', 'rejected', 'decommissioned']
 /** What a person may have a node do. */
 export function NodeActions({ node }: { node: NodeDetail }) {
   const can = useCan()
-  const [asked, setAsked] = useState<Asked>(null)
-  const close = () => setAsked(null)
-  const change = useNodeChange(node.id, t('Done.'), close)
+  const log = useDialog('log-level', can('node.manage') && node.status !== 'waiting')
+  const maintenance = useDialog('maintenance', can('maintenance.manage') && node.maintenance === null)
+  const decommission = useQuestion('decommission')
+  const revoke = useQuestion('revoke')
+  const change = useNodeChange(node.id, t('Done.'), revoke.close)
   const endMaintenance = useEndMaintenance(node.id)
   if (GONE.includes(node.status)) return null
   const actions: MenuAction[] = []
   const offer = (permission: string, id: string, label: string, onAction: () => void, danger = false) => {
     if (can(permission)) actions.push({ id, label, onAction, danger })
   }
-  if (node.maintenance === null) offer('maintenance.manage', 'maintenance', t('Begin maintenance…'), () => setAsked('maintenance'))
+  if (node.maintenance === null) offer('maintenance.manage', 'maintenance', t('Begin maintenance…'), () => maintenance.open())
   else {
     offer('maintenance.manage', 'maintenance', t('End maintenance'), () => endMaintenance.mutate())
   }
-  if (node.status !== 'waiting') offer('node.manage', 'log', t('Log level…'), () => setAsked('log'))
+  if (node.status !== 'waiting') offer('node.manage', 'log', t('Log level…'), () => log.open())
   if (node.status === 'leaving') {
     offer('node.decommission', 'stay', t('Let it stay'), () => change.mutate((path) => cancelDecommission({ path, throwOnError: true })))
-  } else if (node.status !== 'waiting') offer('node.decommission', 'leave', t('Decommission…'), () => setAsked('decommission'), true)
-  offer('node.manage', 'revoke', t('Revoke…'), () => setAsked('revoke'), true)
+  } else if (node.status !== 'waiting') offer('node.decommission', 'leave', t('Decommission…'), () => decommission.open(), true)
+  offer('node.manage', 'revoke', t('Revoke…'), () => revoke.open(), true)
   if (actions.length === 0) return null
   return (
     <>
@@ -55,12 +57,12 @@ export function NodeActions({ node }: { node: NodeDetail }) {
           </Button>
         }
       />
-      <LogLevelDialog node={node} isOpen={asked === 'log'} onClose={close} />
-      <MaintenanceDialog node={node} isOpen={asked === 'maintenance'} onClose={close} />
-      <DecommissionDialog node={node} isOpen={asked === 'decommission'} onClose={close} />
+      {log.isOpen && <LogLevelDialog node={node} onClose={log.close} />}
+      {maintenance.isOpen && <MaintenanceDialog node={node} onClose={maintenance.close} />}
+      {decommission.isOpen && <DecommissionDialog node={node} onClose={decommission.close} />}
       <ConfirmDialog
-        isOpen={asked === 'revoke'}
-        onClose={close}
+        isOpen={revoke.isOpen}
+        onClose={revoke.close}
         title={t('Revoke {name}?', { name: node.name })}
         confirmLabel={t('Revoke')}
         isPending={change.isPending}
@@ -84,9 +86,9 @@ function useEndMaintenance(id: string) {
   })
 }
 
-type NodeDialogProps = { node: NodeDetail; isOpen: boolean; onClose: () => void }
+type NodeDialogProps = { node: NodeDetail; onClose: () => void }
 
-function LogLevelDialog({ node, isOpen, onClose }: NodeDialogProps) {
+function LogLevelDialog({ node, onClose }: NodeDialogProps) {
   const [level, setLevel] = useState<(typeof LEVELS)[number]>('info')
   const [pipeline, setPipeline] = useState(AGENT)
   const [minutes, setMinutes] = useState('60')
@@ -94,7 +96,7 @@ function LogLevelDialog({ node, isOpen, onClose }: NodeDialogProps) {
   const body = { level, minutes: Number(minutes), ...(pipeline === AGENT ? {} : { pipeline_id: pipeline }) }
   return (
     <ConfirmDialog
-      isOpen={isOpen}
+      isOpen
       onClose={onClose}
       title={t('Log level of {name}', { name: node.name })}
       confirmLabel={t('Ask the node')}
@@ -131,7 +133,7 @@ function LogLevelDialog({ node, isOpen, onClose }: NodeDialogProps) {
   )
 }
 
-function MaintenanceDialog({ node, isOpen, onClose }: NodeDialogProps) {
+function MaintenanceDialog({ node, onClose }: NodeDialogProps) {
   const [hours, setHours] = useState('4')
   const [note, setNote] = useState('')
   const change = useNodeChange(node.id, t('Maintenance has begun.'), onClose)
@@ -141,7 +143,7 @@ function MaintenanceDialog({ node, isOpen, onClose }: NodeDialogProps) {
   }
   return (
     <ConfirmDialog
-      isOpen={isOpen}
+      isOpen
       onClose={onClose}
       title={t('Maintenance of {name}', { name: node.name })}
       confirmLabel={t('Begin')}
@@ -168,12 +170,12 @@ function MaintenanceDialog({ node, isOpen, onClose }: NodeDialogProps) {
   )
 }
 
-function DecommissionDialog({ node, isOpen, onClose }: NodeDialogProps) {
+function DecommissionDialog({ node, onClose }: NodeDialogProps) {
   const [engines, setEngines] = useState<'keep' | 'stop'>('keep')
   const change = useNodeChange(node.id, t('The node is told to leave.'), onClose)
   return (
     <ConfirmDialog
-      isOpen={isOpen}
+      isOpen
       onClose={onClose}
       title={t('Decommission {name}?', { name: node.name })}
       confirmLabel={t('Decommission')}

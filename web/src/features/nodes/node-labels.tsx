@@ -1,6 +1,7 @@
 import { useState } from 'react'
 import type { NodeDetail } from '@/api/gen'
 import { setNodeLabels } from '@/api/gen'
+import { useDialog } from '@/app/dialogs'
 import { useCan } from '@/app/scope'
 import { parseLabels } from '@/features/enrolment/token-dialog'
 import { t } from '@/lib/i18n'
@@ -14,24 +15,8 @@ import { useNodeChange } from './use-node-change'
 /** The labels that people assigned, which alone select; what the machine says of itself stands apart. */
 export function NodeLabels({ node }: { node: NodeDetail }) {
   const can = useCan()
-  const [text, setText] = useState<string | null>(null)
-  const close = () => setText(null)
-  const change = useNodeChange(node.id, t('Labels are changed.'), close)
-  const entries = Object.entries(node.labels).sort(([one], [other]) => one.localeCompare(other))
-  const labels = parseLabels(text ?? '')
-  const save = () => {
-    if (labels === null) return
-    // At the version that was shown when the labels were read, so that nobody's change is lost.
-    change.mutate((path) => setNodeLabels({ path, body: { labels }, headers: { 'If-Match': node.etag }, throwOnError: true }))
-  }
-  const footer = (
-    <>
-      <Button onPress={close}>{t('Cancel')}</Button>
-      <Button variant="primary" isDisabled={labels === null || change.isPending} onPress={save}>
-        {t('Save')}
-      </Button>
-    </>
-  )
+  const editing = useDialog('labels', can('node.label'))
+  const entries = sorted(node)
   return (
     <div className="flex flex-col items-start gap-2">
       <div className="flex flex-wrap gap-1.5">
@@ -40,24 +25,53 @@ export function NodeLabels({ node }: { node: NodeDetail }) {
         ))}
         {entries.length === 0 && <span className="text-secondary">{t('none')}</span>}
       </div>
-      {can('node.label') && (
-        <Button onPress={() => setText(entries.map(([name, value]) => `${name}=${value}`).join('\n'))}>{t('Edit labels…')}</Button>
-      )}
-      <Dialog title={t('Labels of {name}', { name: node.name })} isOpen={text !== null} onClose={close} footer={footer}>
-        <div className="flex flex-col gap-3">
-          <TextField
-            label={t('Labels')}
-            mono
-            rows={6}
-            value={text ?? ''}
-            onChange={setText}
-            placeholder="env=prod"
-            error={labels === null ? t('Write name=value, one a line.') : undefined}
-            hint={t('What runs stays as it is. Where other pipelines are for these labels, that shows as a difference to confirm.')}
-          />
-          {change.error !== null && <InlineError error={change.error} />}
-        </div>
-      </Dialog>
+      {can('node.label') && <Button onPress={() => editing.open()}>{t('Edit labels…')}</Button>}
+      {editing.isOpen && <LabelsDialog node={node} onClose={editing.close} />}
     </div>
+  )
+}
+
+function sorted(node: NodeDetail): [string, string][] {
+  return Object.entries(node.labels).sort(([one], [other]) => one.localeCompare(other))
+}
+
+function LabelsDialog({ node, onClose }: { node: NodeDetail; onClose: () => void }) {
+  // The version whose labels are changed: somebody else's change meanwhile is refused, not overwritten.
+  const [etag] = useState(node.etag)
+  const [text, setText] = useState(() =>
+    sorted(node)
+      .map(([name, value]) => `${name}=${value}`)
+      .join('\n'),
+  )
+  const change = useNodeChange(node.id, t('Labels are changed.'), onClose)
+  const labels = parseLabels(text)
+  const save = () => {
+    if (labels === null) return
+    change.mutate((path) => setNodeLabels({ path, body: { labels }, headers: { 'If-Match': etag }, throwOnError: true }))
+  }
+  const footer = (
+    <>
+      <Button onPress={onClose}>{t('Cancel')}</Button>
+      <Button variant="primary" isDisabled={labels === null || change.isPending} onPress={save}>
+        {t('Save')}
+      </Button>
+    </>
+  )
+  return (
+    <Dialog title={t('Labels of {name}', { name: node.name })} isOpen onClose={onClose} footer={footer}>
+      <div className="flex flex-col gap-3">
+        <TextField
+          label={t('Labels')}
+          mono
+          rows={6}
+          value={text}
+          onChange={setText}
+          placeholder="env=prod"
+          error={labels === null ? t('Write name=value, one a line.') : undefined}
+          hint={t('What runs stays as it is. Where other pipelines are for these labels, that shows as a difference to confirm.')}
+        />
+        {change.error !== null && <InlineError error={change.error} />}
+      </div>
+    </Dialog>
   )
 }

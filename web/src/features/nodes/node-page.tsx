@@ -59,7 +59,7 @@ export function NodePage() {
           <Section title={t('Pipelines')}>
             <Assignments assignments={node.assignments} nodeId={node.id} />
           </Section>
-          {can('telemetry.read') && <MachineCharts nodeId={node.id} />}
+          {can('telemetry.read') && <MachineCharts node={node} />}
           <FoundVectors nodeId={node.id} />
           <Section title={t('Orders')}>
             <Orders nodeId={node.id} />

@@ -9,6 +9,7 @@ import {
   listExportsOptions,
   listExportsQueryKey,
 } from '@/api/gen/@tanstack/react-query.gen'
+import { useQuestion } from '@/app/dialogs'
 import { useCan, useScope } from '@/app/scope'
 import { formatBytes, formatTime } from '@/lib/format'
 import { t } from '@/lib/i18n'
@@ -147,7 +148,7 @@ function ExportRow({ org, row }: { org: string; row: Export }) {
   return (
     <li className="flex flex-wrap items-center gap-x-4 gap-y-1 px-3 py-2">
       <span className="whitespace-nowrap">{formatTime(row.requested_at)}</span>
-      <span className={`min-w-0 flex-1 ${row.state === 'failed' ? 'text-bad' : 'text-secondary'}`}>{words[row.state]}</span>
+      <span className={`min-w-0 flex-1 max-sm:basis-full ${row.state === 'failed' ? 'text-bad' : 'text-secondary'}`}>{words[row.state]}</span>
       {row.state === 'ready' && (
         <a className="text-primary underline underline-offset-2" href={`/api/v1/orgs/${org}/exports/${row.id}/archive`} download>
           {t('Download, {size}', { size: formatBytes(row.bytes) })}
@@ -160,10 +161,10 @@ function ExportRow({ org, row }: { org: string; row: Export }) {
 function Deletion({ settings }: { settings: OrganizationSettings }) {
   const { org } = useScope()
   const refresh = useRefresh()
-  const [isAsking, setAsking] = useState(false)
+  const asking = useQuestion('delete')
   const [typed, setTyped] = useState('')
   const close = () => {
-    setAsking(false)
+    asking.close()
     setTyped('')
     remove.reset()
   }
@@ -215,11 +216,11 @@ function Deletion({ settings }: { settings: OrganizationSettings }) {
             { days: settings.grace_days },
           )}
         </p>
-        <Button variant="danger" isDisabled={settings.suspended_at !== null} onPress={() => setAsking(true)}>
+        <Button variant="danger" isDisabled={settings.suspended_at !== null} onPress={() => asking.open()}>
           {t('Delete the organisation…')}
         </Button>
       </div>
-      <Dialog title={t('Delete {org}?', { org })} isOpen={isAsking} onClose={close} footer={footer}>
+      <Dialog title={t('Delete {org}?', { org })} isOpen={asking.isOpen} onClose={close} footer={footer}>
         <div className="flex flex-col gap-3">
           <p>{t('It can be taken back for {days} days. After that nobody can bring it back.', { days: settings.grace_days })}</p>
           <TextField label={t('Type {org} to confirm', { org })} mono autoFocus value={typed} onChange={setTyped} autoComplete="off" />

@@ -12,7 +12,7 @@ import { TextField } from '@/ui/field'
 import { InlineError } from '@/ui/states'
 
 /** Names a new pipeline and opens it. */
-export function CreateDialog({ isOpen, onClose }: { isOpen: boolean; onClose: () => void }) {
+export function CreateDialog({ onClose }: { onClose: () => void }) {
   const { org, env } = useScope()
   const navigate = useNavigate()
   const [name, setName] = useState('')
@@ -20,8 +20,8 @@ export function CreateDialog({ isOpen, onClose }: { isOpen: boolean; onClose: ()
   const create = useMutation({
     ...createPipelineMutation(),
     onSuccess: async (pipeline) => {
-      onClose()
-      await navigate({ to: '/$org/$env/pipelines/$pipelineId', params: { org, env, pipelineId: pipeline.id } })
+      // In the place of this dialog, so that Back leads to the list.
+      await navigate({ to: '/$org/$env/pipelines/$pipelineId', params: { org, env, pipelineId: pipeline.id }, replace: true })
     },
   })
   const submit = (event?: FormEvent) => {
@@ -37,7 +37,7 @@ export function CreateDialog({ isOpen, onClose }: { isOpen: boolean; onClose: ()
     </>
   )
   return (
-    <Dialog title={t('New pipeline')} isOpen={isOpen} onClose={onClose} footer={footer}>
+    <Dialog title={t('New pipeline')} isOpen onClose={onClose} footer={footer}>
       <form onSubmit={submit} className="flex flex-col gap-3">
         <TextField label={t('Name')} value={name} onChange={setName} autoFocus maxLength={120} />
         <TextField label={t('Description')} value={description} onChange={setDescription} rows={2} />

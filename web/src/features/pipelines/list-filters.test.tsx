@@ -4,11 +4,11 @@ import userEvent from '@testing-library/user-event'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { client } from '@/api/gen/client.gen'
 import { setUpClient } from '@/app/api'
+import { pageAt } from '@/app/at-address'
 import { Toasts } from '@/ui/toast'
 import { ListFilters } from './list-filters'
 
 vi.mock('@/app/scope', () => ({ useScope: () => ({ org: 'acme', env: 'dev' }) }))
-vi.mock('@tanstack/react-router', () => ({ useNavigate: () => vi.fn() }))
 
 /** One saved filter. Its deletion waits until the test lets the server answer. */
 class Server {
@@ -45,7 +45,7 @@ afterEach(() => {
 const forget = async () => {
   render(
     <QueryClientProvider client={new QueryClient({ defaultOptions: { queries: { retry: false } } })}>
-      <ListFilters search={{ q: 'edge' }} />
+      {pageAt('/', () => <ListFilters search={{ q: 'edge' }} />).page}
       <Toasts />
     </QueryClientProvider>,
   )

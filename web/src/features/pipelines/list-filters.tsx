@@ -5,6 +5,7 @@ import { useState } from 'react'
 import type { SavedFilter } from '@/api/gen'
 import { deletePipelineFilter, savePipelineFilter } from '@/api/gen'
 import { listPipelineFiltersOptions, listPipelineFiltersQueryKey, listPipelineFoldersOptions } from '@/api/gen/@tanstack/react-query.gen'
+import { useDialog } from '@/app/dialogs'
 import type { Listed } from '@/app/optimistic'
 import { useOptimistic, withItems } from '@/app/optimistic'
 import type { PipelineSearch } from '@/app/router'
@@ -22,7 +23,8 @@ const ANY = ''
 
 /** Leaves out what is not set, so that an address says only what is filtered. */
 export function filterOf(search: PipelineSearch): PipelineSearch {
-  return Object.fromEntries(Object.entries(search).filter(([, value]) => value !== undefined && value !== ''))
+  const { q, folder, tags } = search
+  return Object.fromEntries(Object.entries({ q, folder, tags }).filter(([, value]) => value !== undefined && value !== ''))
 }
 
 function counted(items: { name: string; pipelines: number }[] | undefined, word: string) {
@@ -75,7 +77,7 @@ function SavedFilters({ search }: { search: PipelineSearch }) {
   const path = { org, env }
   const navigate = useNavigate({ from: '/$org/$env/pipelines' })
   const queryClient = useQueryClient()
-  const [saving, setSaving] = useState(false)
+  const saving = useDialog('save-filter')
   const saved = useQuery(listPipelineFiltersOptions({ path })).data?.items ?? []
   const reread = () => void queryClient.invalidateQueries({ queryKey: listPipelineFiltersQueryKey({ path }) })
   const present = new URLSearchParams(filterOf(search)).toString()
@@ -104,11 +106,11 @@ function SavedFilters({ search }: { search: PipelineSearch }) {
             onAction: () => void navigate({ search: filterOf(Object.fromEntries(new URLSearchParams(each.search))) }),
           })),
           ...(current === undefined
-            ? [{ id: 'save', label: t('Save this filter…'), icon: <BookmarkPlus size={14} />, disabled: present === '', onAction: () => setSaving(true) }]
+            ? [{ id: 'save', label: t('Save this filter…'), icon: <BookmarkPlus size={14} />, disabled: present === '', onAction: () => saving.open() }]
             : [{ id: 'forget', label: t('Forget {name}', { name: current.name }), icon: <Trash2 size={14} />, danger: true, onAction: () => forget.mutate(current.id) }]),
         ]}
       />
-      {saving && <SaveDialog search={present} onClose={() => setSaving(false)} onSaved={reread} />}
+      {saving.isOpen && present !== '' && <SaveDialog search={present} onClose={saving.close} onSaved={reread} />}
     </>
   )
 }

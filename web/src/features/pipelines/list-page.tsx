@@ -4,6 +4,7 @@ import { useState } from 'react'
 import type { PipelineSummary } from '@/api/gen'
 import { listPipelines } from '@/api/gen'
 import { listPipelinesQueryKey } from '@/api/gen/@tanstack/react-query.gen'
+import { useDialog } from '@/app/dialogs'
 import { useCan, useScope } from '@/app/scope'
 import { formatAge } from '@/lib/format'
 import { t } from '@/lib/i18n'
@@ -19,7 +20,7 @@ import { BulkBar } from './bulk-bar'
 import { CreateDialog } from './create-dialog'
 import { DeployedState } from './deployed-state'
 import { filterOf, ListFilters } from './list-filters'
-import { PipelineMenu } from './pipeline-menu'
+import { PipelineMenu, usePipelineDialogs } from './pipeline-menu'
 
 const REFRESH_MS = 15_000
 
@@ -29,7 +30,6 @@ export function PipelineListPage() {
   const can = useCan()
   const search = filterOf(useSearch({ from: '/signed-in/$org/$env/pipelines' }))
   const filtered = Object.keys(search).length > 0
-  const [dialog, setDialog] = useState<'create' | null>(null)
   const path = { org, env }
   const query = { ...search, limit: 100 }
   const list = usePages<PipelineSummary>({
@@ -39,13 +39,14 @@ export function PipelineListPage() {
     refetchInterval: REFRESH_MS,
   })
   const canEdit = can('pipeline.edit')
+  const creating = useDialog('new-pipeline', canEdit)
   const actions = canEdit && (
     <>
       <Link to="/$org/$env/import" params={path} search={{}} className={buttonClass('secondary')}>
         <FileInput aria-hidden size={14} />
         {t('Import…')}
       </Link>
-      <Button variant="primary" onPress={() => setDialog('create')}>
+      <Button variant="primary" onPress={() => creating.open()}>
         <Plus aria-hidden size={14} />
         {t('New pipeline')}
       </Button>
@@ -63,7 +64,7 @@ export function PipelineListPage() {
           {t('Load more')}
         </Button>
       )}
-      <CreateDialog isOpen={dialog === 'create'} onClose={() => setDialog(null)} />
+      {creating.isOpen && <CreateDialog onClose={creating.close} />}
     </Page>
   )
 }
@@ -110,6 +111,7 @@ function PipelineTable({ rows, canEdit }: { rows: PipelineSummary[]; canEdit: bo
   // Whatever a filter hides or a colleague deletes is not chosen any more.
   const chosenRows = rows.filter((row) => chosen.has(row.id))
   const now = useNow(10_000)
+  const { ask, dialogs } = usePipelineDialogs(rows)
   const columns: Column<PipelineSummary>[] = [
     {
       key: 'name',
@@ -150,13 +152,14 @@ function PipelineTable({ rows, canEdit }: { rows: PipelineSummary[]; canEdit: bo
         </span>
       ),
     },
-    { key: 'menu', title: '', align: 'right', width: '40px', render: (row) => <PipelineMenu pipeline={row} /> },
+    { key: 'menu', title: '', align: 'right', width: '40px', render: (row) => <PipelineMenu pipeline={row} onAsk={ask} /> },
   ]
   const choice = { chosen: new Set(chosenRows.map((row) => row.id)), onChange: setChosen, nameOf: (row: PipelineSummary) => row.name }
   return (
     <>
       {chosenRows.length > 0 && <BulkBar chosen={chosenRows} onClear={() => setChosen(new Set())} onKeep={setChosen} />}
       <Table label={t('Pipelines')} columns={columns} rows={rows} rowKey={(row) => row.id} {...(canEdit ? { choice } : {})} />
+      {dialogs}
     </>
   )
 }

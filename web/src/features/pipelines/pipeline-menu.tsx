@@ -1,12 +1,14 @@
 import { useMutation } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { CircleStop, CopyPlus, Ellipsis, FileInput, FolderInput, History, LayoutTemplate, Rocket, Trash2 } from 'lucide-react'
+import type { ReactNode } from 'react'
 import { useState } from 'react'
 import type { PipelineSummary } from '@/api/gen'
 import { createPipeline, deletePipeline, getPipeline, listPipelines, stopPipeline } from '@/api/gen'
 import { copyName } from './copy-name'
 import { FilingDialog } from './filing-dialog'
 import { useRefresh } from './use-refresh'
+import { useRowDialog, useRowQuestion } from '@/app/dialogs'
 import { useCan, useScope } from '@/app/scope'
 import { SaveTemplateDialog } from '@/features/templates/save-dialog'
 import { t } from '@/lib/i18n'
@@ -17,12 +19,36 @@ import { Menu } from '@/ui/menu'
 import { InlineError } from '@/ui/states'
 import { notify, notifyError } from '@/ui/toast'
 
+type Asked = 'delete' | 'stop' | 'file' | 'template'
+
+/** What is asked about a pipeline of the list, and the dialog in which it is answered. */
+export function usePipelineDialogs(rows: PipelineSummary[]): { ask: (what: Asked, about: PipelineSummary) => void; dialogs: ReactNode } {
+  const can = useCan()
+  const asked = {
+    file: useRowDialog('filing', rows, can('pipeline.edit')),
+    template: useRowDialog('save-template', rows, can('library.edit')),
+    delete: useRowQuestion('delete', rows),
+    stop: useRowQuestion('stop', rows),
+  }
+  const { file, template, delete: removing, stop } = asked
+  const dialogs = (
+    <>
+      {file.row !== null && <FilingDialog pipelines={[file.row]} onClose={file.close} />}
+      {template.row !== null && <SaveTemplateDialog pipeline={template.row} onClose={template.close} />}
+      {removing.row !== null && <DeleteDialog pipeline={removing.row} onClose={removing.close} />}
+      {stop.row !== null && <StopDialog pipeline={stop.row} onClose={stop.close} />}
+    </>
+  )
+  return { ask: (what, about) => asked[what].open(about), dialogs }
+}
+
+type PipelineMenuProps = { pipeline: PipelineSummary; onAsk: (what: Asked, about: PipelineSummary) => void }
+
 /** What can be done with a pipeline in the list. */
-export function PipelineMenu({ pipeline }: { pipeline: PipelineSummary }) {
+export function PipelineMenu({ pipeline, onAsk }: PipelineMenuProps) {
   const { org, env } = useScope()
   const can = useCan()
   const navigate = useNavigate()
-  const [asks, setAsks] = useState<'delete' | 'stop' | 'file' | 'template' | null>(null)
   const params = { org, env, pipelineId: pipeline.id }
   const clone = useClone(pipeline)
   return (
@@ -60,7 +86,7 @@ export function PipelineMenu({ pipeline }: { pipeline: PipelineSummary }) {
             label: t('Folder and tags…'),
             icon: <FolderInput size={14} />,
             disabled: !can('pipeline.edit'),
-            onAction: () => setAsks('file'),
+            onAction: () => onAsk('file', pipeline),
           },
           {
             id: 'import',
@@ -74,14 +100,14 @@ export function PipelineMenu({ pipeline }: { pipeline: PipelineSummary }) {
             label: t('Save as template…'),
             icon: <LayoutTemplate size={14} />,
             disabled: !can('library.edit'),
-            onAction: () => setAsks('template'),
+            onAction: () => onAsk('template', pipeline),
           },
           {
             id: 'stop',
             label: t('Stop on all nodes…'),
             icon: <CircleStop size={14} />,
             disabled: !can('pipeline.deploy') || pipeline.deployed === null,
-            onAction: () => setAsks('stop'),
+            onAction: () => onAsk('stop', pipeline),
           },
           {
             id: 'delete',
@@ -89,14 +115,10 @@ export function PipelineMenu({ pipeline }: { pipeline: PipelineSummary }) {
             danger: true,
             icon: <Trash2 size={14} />,
             disabled: !can('pipeline.edit'),
-            onAction: () => setAsks('delete'),
+            onAction: () => onAsk('delete', pipeline),
           },
         ]}
       />
-      {asks === 'delete' && <DeleteDialog pipeline={pipeline} onClose={() => setAsks(null)} />}
-      {asks === 'file' && <FilingDialog pipelines={[pipeline]} onClose={() => setAsks(null)} />}
-      {asks === 'template' && <SaveTemplateDialog pipeline={pipeline} onClose={() => setAsks(null)} />}
-      {asks === 'stop' && <StopDialog pipeline={pipeline} onClose={() => setAsks(null)} />}
     </>
   )
 }

@@ -1,9 +1,9 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { Plus } from 'lucide-react'
-import { useState } from 'react'
 import type { PolicyRuleKept } from '@/api/gen'
 import { deletePolicyRule, listPolicyRules } from '@/api/gen'
 import { listPolicyRulesQueryKey } from '@/api/gen/@tanstack/react-query.gen'
+import { useRowDialog, useRowQuestion } from '@/app/dialogs'
 import { useCan, useScope } from '@/app/scope'
 import { t } from '@/lib/i18n'
 import { usePages } from '@/lib/use-pages'
@@ -26,14 +26,14 @@ export function RulesPage() {
   const path = { org }
   const query = { limit: 100 }
   const can = useCan()
-  const [editing, setEditing] = useState<{ rule: PolicyRuleKept | null } | null>(null)
-  const [removing, setRemoving] = useState<PolicyRuleKept | null>(null)
   const list = usePages<PolicyRuleKept>({
     queryKey: [...listPolicyRulesQueryKey({ path, query }), 'pages'],
     fetchPage: async (cursor, signal) =>
       (await listPolicyRules({ path, query: { ...query, ...(cursor === undefined ? {} : { cursor }) }, signal, throwOnError: true })).data,
   })
   const mayManage = can('policy.manage')
+  const editing = useRowDialog('rule', list.items, mayManage)
+  const removing = useRowQuestion('delete', list.items)
   const columns: Column<PolicyRuleKept>[] = [
     { key: 'name', title: t('Rule'), render: (row) => <span className="font-medium [overflow-wrap:anywhere]">{row.rule.name}</span> },
     {
@@ -65,8 +65,8 @@ export function RulesPage() {
       render: (row) =>
         mayManage && (
           <span className="inline-flex gap-2 py-1 max-sm:flex-wrap max-sm:justify-end">
-            <Button onPress={() => setEditing({ rule: row })}>{t('Change…')}</Button>
-            <Button variant="danger" onPress={() => setRemoving(row)}>
+            <Button onPress={() => editing.open(row)}>{t('Change…')}</Button>
+            <Button variant="danger" onPress={() => removing.open(row)}>
               {t('Delete…')}
             </Button>
           </span>
@@ -74,7 +74,7 @@ export function RulesPage() {
     },
   ]
   const make = mayManage && (
-    <Button variant="primary" onPress={() => setEditing({ rule: null })}>
+    <Button variant="primary" onPress={() => editing.open(null)}>
       <Plus aria-hidden size={14} />
       {t('New rule')}
     </Button>
@@ -94,8 +94,8 @@ export function RulesPage() {
           {t('Load more')}
         </Button>
       )}
-      {editing !== null && <RuleDialog rule={editing.rule} onClose={() => setEditing(null)} />}
-      {removing !== null && <DeleteDialog rule={removing} onClose={() => setRemoving(null)} />}
+      {editing.isOpen && <RuleDialog rule={editing.row} onClose={editing.close} />}
+      {removing.row !== null && <DeleteDialog rule={removing.row} onClose={removing.close} />}
     </Page>
   )
 }

@@ -1,8 +1,8 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { useState } from 'react'
 import type { Secret } from '@/api/gen'
 import { deleteSecret } from '@/api/gen'
 import { listSecretsOptions, listSecretsQueryKey } from '@/api/gen/@tanstack/react-query.gen'
+import { useRowDialog, useRowQuestion } from '@/app/dialogs'
 import { useCan, useScope } from '@/app/scope'
 import { DeleteNamed, KindList, Name, TimeState, UsedBy } from '@/features/vault/parts'
 import { formatAge } from '@/lib/format'
@@ -23,15 +23,16 @@ export function SecretsTab() {
   const now = useNow(10_000)
   const queryClient = useQueryClient()
   const secrets = useQuery(listSecretsOptions({ path, query: { limit: 200 } }))
-  const [editing, setEditing] = useState<{ secret: Secret | null } | null>(null)
-  const [ruling, setRuling] = useState<Secret | null>(null)
-  const [removing, setRemoving] = useState<Secret | null>(null)
   const mayWrite = can('secret.write')
+  const rows = secrets.data?.items ?? []
+  const editing = useRowDialog('secret', rows, mayWrite)
+  const ruling = useRowDialog('secret-rules', rows)
+  const removing = useRowQuestion('delete', rows)
   const remove = useMutation({
     mutationFn: (secret: Secret) => deleteSecret({ path: { ...path, id: secret.id }, headers: { 'If-Match': secret.etag }, throwOnError: true }),
     onSuccess: () => {
       void queryClient.invalidateQueries({ queryKey: listSecretsQueryKey({ path }).slice(0, 1) })
-      setRemoving(null)
+      removing.close()
     },
   })
   const columns: Column<Secret>[] = [
@@ -47,10 +48,10 @@ export function SecretsTab() {
       align: 'right',
       render: (row) => (
         <span className="inline-flex gap-2 py-1 max-sm:flex-wrap max-sm:justify-end">
-          <Button onPress={() => setRuling(row)}>{t('Rules…')}</Button>
-          {mayWrite && row.outside === null && <Button onPress={() => setEditing({ secret: row })}>{t('Set value…')}</Button>}
+          <Button onPress={() => ruling.open(row)}>{t('Rules…')}</Button>
+          {mayWrite && row.outside === null && <Button onPress={() => editing.open(row)}>{t('Set value…')}</Button>}
           {mayWrite && (
-            <Button variant="danger" onPress={() => setRemoving(row)}>
+            <Button variant="danger" onPress={() => removing.open(row)}>
               {t('Delete…')}
             </Button>
           )}
@@ -66,20 +67,13 @@ export function SecretsTab() {
         emptyTitle={t('No secrets yet')}
         about={t('Passwords and keys that pipelines need. A pipeline names a secret; its value goes sealed to the nodes.')}
         newLabel={mayWrite ? t('New secret') : null}
-        onNew={() => setEditing({ secret: null })}
+        onNew={() => editing.open(null)}
       >
-        <Table label={t('Secrets')} columns={columns} rows={secrets.data?.items ?? []} rowKey={(row) => row.id} />
+        <Table label={t('Secrets')} columns={columns} rows={rows} rowKey={(row) => row.id} />
       </KindList>
-      <SecretDialog
-        isOpen={editing !== null}
-        secret={editing?.secret ?? null}
-        onClose={() => setEditing(null)}
-        onDone={(name) => notify(t('{name} has its value.', { name }))}
-      />
-      {ruling !== null && <RulesDialog secret={ruling} onClose={() => setRuling(null)} />}
-      {removing !== null && (
-        <DeleteNamed name={removing.name} error={remove.error} isPending={remove.isPending} onClose={() => setRemoving(null)} onConfirm={() => remove.mutate(removing)} />
-      )}
+      {editing.isOpen && <SecretDialog isOpen secret={editing.row} onClose={editing.close} onDone={(name) => notify(t('{name} has its value.', { name }))} />}
+      {ruling.row !== null && <RulesDialog secret={ruling.row} onClose={ruling.close} />}
+      <DeleteNamed asked={removing} removal={remove} />
     </>
   )
 }

@@ -1,9 +1,9 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { useState } from 'react'
 import type { Capture } from '@/api/gen'
 import { eraseCapture, listCaptures } from '@/api/gen'
 import { listCapturesQueryKey } from '@/api/gen/@tanstack/react-query.gen'
+import { useRowDialog, useRowQuestion } from '@/app/dialogs'
 import { useScope } from '@/app/scope'
 import { formatAge, formatCount, formatTime } from '@/lib/format'
 import { t } from '@/lib/i18n'
@@ -23,19 +23,19 @@ export function CapturesPage() {
   const path = { org, env }
   const now = useNow(30_000)
   const queryClient = useQueryClient()
-  const [shown, setShown] = useState<Capture | null>(null)
-  const [erased, setErased] = useState<Capture | null>(null)
   const query = { limit: 50 }
   const list = usePages<Capture>({
     queryKey: [...listCapturesQueryKey({ path, query }), 'pages'],
     fetchPage: async (cursor, signal) =>
       (await listCaptures({ path, query: { ...query, ...(cursor === undefined ? {} : { cursor }) }, signal, throwOnError: true })).data,
   })
+  const shown = useRowDialog('capture', list.items)
+  const erased = useRowQuestion('erase', list.items)
   const erase = useMutation({
     mutationFn: async (id: string) => {
       await eraseCapture({ path: { ...path, id }, throwOnError: true })
     },
-    onSuccess: () => setErased(null),
+    onSuccess: erased.close,
     onSettled: () => void queryClient.invalidateQueries({ queryKey: listCapturesQueryKey({ path }).slice(0, 1) }),
   })
   const columns: Column<Capture>[] = [
@@ -44,7 +44,7 @@ export function CapturesPage() {
       title: t('Name'),
       render: (row) => (
         <div className="py-1.5">
-          <button type="button" onClick={() => setShown(row)} className="cursor-pointer text-left font-medium [overflow-wrap:anywhere] hover:underline">
+          <button type="button" onClick={() => shown.open(row)} className="cursor-pointer text-left font-medium [overflow-wrap:anywhere] hover:underline">
             {row.name}
           </button>
           <div className="text-sm text-secondary [overflow-wrap:anywhere]">{row.reason}</div>
@@ -70,7 +70,7 @@ export function CapturesPage() {
       ownLine: true,
       align: 'right',
       render: (row) => (
-        <Button variant="danger" onPress={() => setErased(row)}>
+        <Button variant="danger" onPress={() => erased.open(row)}>
           {t('Erase')}
         </Button>
       ),
@@ -94,14 +94,14 @@ export function CapturesPage() {
           {t('More')}
         </Button>
       )}
-      {shown !== null && <CaptureDialog capture={shown} onClose={() => setShown(null)} />}
+      {shown.row !== null && <CaptureDialog capture={shown.row} onClose={shown.close} />}
       <ConfirmDialog
-        isOpen={erased !== null}
-        onClose={() => setErased(null)}
-        title={t('Erase {name}?', { name: erased?.name ?? '' })}
+        isOpen={erased.row !== null}
+        onClose={erased.close}
+        title={t('Erase {name}?', { name: erased.row?.name ?? '' })}
         confirmLabel={t('Erase')}
         isPending={erase.isPending}
-        onConfirm={() => erased !== null && erase.mutate(erased.id)}
+        onConfirm={() => erased.row !== null && erase.mutate(erased.row.id)}
       >
         <p>{t('Its events are gone for good.')}</p>
         {erase.error !== null && <InlineError error={erase.error} />}

@@ -112,7 +112,8 @@ export function TapForm({ target, isPending, onOpen }: TapFormProps) {
           hint={t('Passwords, tokens, e-mail and IP addresses, card numbers and the like are replaced on the node in any case.')}
         />
       </div>
-      <div className="flex justify-end">
+      {/* In sight also where the form is longer than the window. */}
+      <div className="sticky -bottom-2 -mb-2 flex justify-end bg-raised py-2">
         <Button variant="primary" type="submit" isDisabled={isPending || component === '' || reason.trim().length < 3 || problem !== null}>
           {t('Start')}
         </Button>

@@ -116,6 +116,7 @@ export function TapView({ session, onStop, onUseAsSamples }: TapViewProps) {
           {t('Show {n} older', { n: found.length - drawn.length })}
         </Button>
       )}
+      {/* eslint-disable-next-line house/open-in-address -- the events to save are in this window alone */}
       {isSaving && <SaveDialog tap={tap} events={saved(chosen)} onClose={() => setSaving(false)} />}
     </div>
   )

@@ -5,6 +5,7 @@ import { useEffect, useState } from 'react'
 import type { TemplateListed } from '@/api/gen'
 import { createPipeline, deleteTemplate, listPipelines, renderTemplate, writeDocument } from '@/api/gen'
 import { listPipelinesQueryKey, listTemplatesOptions, listTemplatesQueryKey } from '@/api/gen/@tanstack/react-query.gen'
+import { useQuestion } from '@/app/dialogs'
 import { useCan, useScope } from '@/app/scope'
 import { wholeDocument } from '@/features/editor/graph/types'
 import { copyName } from '@/features/pipelines/copy-name'
@@ -195,22 +196,22 @@ function DeleteButton({ template }: { template: TemplateListed }) {
   const path = { org, env }
   const navigate = useNavigate()
   const queryClient = useQueryClient()
-  const [asks, setAsks] = useState(false)
+  const asking = useQuestion('delete')
   const remove = useMutation({
     mutationFn: () => deleteTemplate({ path: { ...path, id: template.id }, throwOnError: true }),
     onSuccess: async () => {
-      await navigate({ to: '/$org/$env/templates', params: path })
+      await navigate({ to: '/$org/$env/templates', params: path, replace: true })
       void queryClient.invalidateQueries({ queryKey: listTemplatesQueryKey({ path }) })
       notify(t('{name} is deleted.', { name: template.title }))
     },
   })
   return (
     <>
-      <Button variant="danger" onPress={() => setAsks(true)}>
+      <Button variant="danger" onPress={() => asking.open()}>
         <Trash2 aria-hidden size={14} />
         {t('Delete…')}
       </Button>
-      <ConfirmDialog isOpen={asks} onClose={() => setAsks(false)} title={t('Delete {name}?', { name: template.title })} confirmLabel={t('Delete')} isPending={remove.isPending} onConfirm={() => remove.mutate()}>
+      <ConfirmDialog isOpen={asking.isOpen} onClose={asking.close} title={t('Delete {name}?', { name: template.title })} confirmLabel={t('Delete')} isPending={remove.isPending} onConfirm={() => remove.mutate()}>
         <p>{t('Pipelines that were made with it stay as they are.')}</p>
         {remove.error !== null && <InlineError error={remove.error} />}
       </ConfirmDialog>

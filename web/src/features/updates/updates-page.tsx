@@ -1,9 +1,9 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Plus } from 'lucide-react'
-import { useState } from 'react'
 import type { UpdatePlan } from '@/api/gen'
 import { changeUpdate } from '@/api/gen'
 import { listUpdateNodesQueryKey, listUpdatesOptions, listUpdatesQueryKey } from '@/api/gen/@tanstack/react-query.gen'
+import { useDialog } from '@/app/dialogs'
 import { useCan, useScope } from '@/app/scope'
 import { formatAge, formatTime } from '@/lib/format'
 import { t } from '@/lib/i18n'
@@ -25,7 +25,7 @@ export function UpdatesPage() {
   const path = useScope()
   const can = useCan()
   const queryClient = useQueryClient()
-  const [isOpen, setOpen] = useState(false)
+  const making = useDialog('update', can('node.update'))
   const overview = useQuery({ ...listUpdatesOptions({ path }), refetchInterval: POLL_MILLISECONDS })
   const refresh = () => {
     for (const key of [listUpdatesQueryKey({ path }), listUpdateNodesQueryKey({ path: { ...path, id: '' } }).slice(0, 1)]) {
@@ -34,7 +34,7 @@ export function UpdatesPage() {
   }
   const releases = overview.data?.releases ?? []
   const make = can('node.update') && releases.length > 0 && (
-    <Button variant="primary" onPress={() => setOpen(true)}>
+    <Button variant="primary" onPress={() => making.open()}>
       <Plus aria-hidden size={14} />
       {t('New update')}
     </Button>
@@ -68,7 +68,7 @@ export function UpdatesPage() {
           })}
         </p>
       )}
-      {isOpen && <UpdateDialog releases={releases} onClose={() => setOpen(false)} onDone={refresh} />}
+      {making.isOpen && releases.length > 0 && <UpdateDialog releases={releases} onClose={making.close} onDone={refresh} />}
     </Page>
   )
 }

@@ -3,6 +3,7 @@ import { useState } from 'react'
 import type { Certificate } from '@/api/gen'
 import { createCertificate, deleteCertificate, renewCertificate } from '@/api/gen'
 import { listCertificatesOptions, listCertificatesQueryKey } from '@/api/gen/@tanstack/react-query.gen'
+import { useRowDialog, useRowQuestion } from '@/app/dialogs'
 import { useCan, useScope } from '@/app/scope'
 import { formatTime } from '@/lib/format'
 import { t } from '@/lib/i18n'
@@ -21,15 +22,16 @@ export function CertificatesTab() {
   const can = useCan()
   const queryClient = useQueryClient()
   const certificates = useQuery(listCertificatesOptions({ path, query: { limit: 200 } }))
-  const [uploading, setUploading] = useState<{ certificate: Certificate | null } | null>(null)
-  const [shown, setShown] = useState<Certificate | null>(null)
-  const [removing, setRemoving] = useState<Certificate | null>(null)
   const mayWrite = can('certificate.write')
+  const rows = certificates.data?.items ?? []
+  const uploading = useRowDialog('certificate-upload', rows, mayWrite)
+  const shown = useRowDialog('certificate', rows)
+  const removing = useRowQuestion('delete', rows)
   const remove = useMutation({
     mutationFn: (row: Certificate) => deleteCertificate({ path: { ...path, id: row.id }, headers: { 'If-Match': row.etag }, throwOnError: true }),
     onSuccess: () => {
       void queryClient.invalidateQueries({ queryKey: listCertificatesQueryKey({ path }).slice(0, 1) })
-      setRemoving(null)
+      removing.close()
     },
   })
   const columns: Column<Certificate>[] = [
@@ -45,10 +47,10 @@ export function CertificatesTab() {
       align: 'right',
       render: (row) => (
         <span className="inline-flex gap-2 py-1 max-sm:flex-wrap max-sm:justify-end">
-          <Button onPress={() => setShown(row)}>{t('Details…')}</Button>
-          {mayWrite && <Button onPress={() => setUploading({ certificate: row })}>{t('Renew…')}</Button>}
+          <Button onPress={() => shown.open(row)}>{t('Details…')}</Button>
+          {mayWrite && <Button onPress={() => uploading.open(row)}>{t('Renew…')}</Button>}
           {mayWrite && (
-            <Button variant="danger" onPress={() => setRemoving(row)}>
+            <Button variant="danger" onPress={() => removing.open(row)}>
               {t('Delete…')}
             </Button>
           )}
@@ -64,15 +66,13 @@ export function CertificatesTab() {
         emptyTitle={t('No certificates yet')}
         about={t('Chains and authorities that pipelines name as CERT[name], and private keys as KEY[name]. Keys are sealed and go to nodes like secrets. A renewed one takes effect with the next revision.')}
         newLabel={mayWrite ? t('Upload certificate') : null}
-        onNew={() => setUploading({ certificate: null })}
+        onNew={() => uploading.open(null)}
       >
-        <Table label={t('Certificates')} columns={columns} rows={certificates.data?.items ?? []} rowKey={(row) => row.id} />
+        <Table label={t('Certificates')} columns={columns} rows={rows} rowKey={(row) => row.id} />
       </KindList>
-      {uploading !== null && <UploadDialog certificate={uploading.certificate} onClose={() => setUploading(null)} />}
-      {shown !== null && <DetailsDialog certificate={shown} onClose={() => setShown(null)} />}
-      {removing !== null && (
-        <DeleteNamed name={removing.name} error={remove.error} isPending={remove.isPending} onClose={() => setRemoving(null)} onConfirm={() => remove.mutate(removing)} />
-      )}
+      {uploading.isOpen && <UploadDialog certificate={uploading.row} onClose={uploading.close} />}
+      {shown.row !== null && <DetailsDialog certificate={shown.row} onClose={shown.close} />}
+      <DeleteNamed asked={removing} removal={remove} />
     </>
   )
 }

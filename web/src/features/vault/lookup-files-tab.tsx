@@ -4,6 +4,7 @@ import { useState } from 'react'
 import type { LookupFile } from '@/api/gen'
 import { createLookupFile, deleteLookupFile, renewLookupFile } from '@/api/gen'
 import { listLookupFilesOptions, listLookupFilesQueryKey } from '@/api/gen/@tanstack/react-query.gen'
+import { useRowDialog, useRowQuestion } from '@/app/dialogs'
 import { useCan, useScope } from '@/app/scope'
 import { formatAge, formatBytes, shortHash } from '@/lib/format'
 import { t } from '@/lib/i18n'
@@ -30,14 +31,15 @@ export function LookupFilesTab() {
   const now = useNow(10_000)
   const queryClient = useQueryClient()
   const files = useQuery(listLookupFilesOptions({ path, query: { limit: 200 } }))
-  const [uploading, setUploading] = useState<{ file: LookupFile | null } | null>(null)
-  const [removing, setRemoving] = useState<LookupFile | null>(null)
   const mayWrite = can('lookup-file.write')
+  const rows = files.data?.items ?? []
+  const uploading = useRowDialog('lookup-file', rows, mayWrite)
+  const removing = useRowQuestion('delete', rows)
   const remove = useMutation({
     mutationFn: (row: LookupFile) => deleteLookupFile({ path: { ...path, id: row.id }, headers: { 'If-Match': row.etag }, throwOnError: true }),
     onSuccess: () => {
       void queryClient.invalidateQueries({ queryKey: listLookupFilesQueryKey({ path }).slice(0, 1) })
-      setRemoving(null)
+      removing.close()
     },
   })
   const columns: Column<LookupFile>[] = [
@@ -58,9 +60,9 @@ export function LookupFilesTab() {
             <Download aria-hidden size={14} />
             {t('Download')}
           </a>
-          {mayWrite && <Button onPress={() => setUploading({ file: row })}>{t('New version…')}</Button>}
+          {mayWrite && <Button onPress={() => uploading.open(row)}>{t('New version…')}</Button>}
           {mayWrite && (
-            <Button variant="danger" onPress={() => setRemoving(row)}>
+            <Button variant="danger" onPress={() => removing.open(row)}>
               {t('Delete…')}
             </Button>
           )}
@@ -76,14 +78,12 @@ export function LookupFilesTab() {
         emptyTitle={t('No lookup files yet')}
         about={t('Tables that events are enriched from: CSV, or a MaxMind database. An enrichment table names one as FILE[name]; nodes fetch it by its hash.')}
         newLabel={mayWrite ? t('Upload file') : null}
-        onNew={() => setUploading({ file: null })}
+        onNew={() => uploading.open(null)}
       >
-        <Table label={t('Lookup files')} columns={columns} rows={files.data?.items ?? []} rowKey={(row) => row.id} />
+        <Table label={t('Lookup files')} columns={columns} rows={rows} rowKey={(row) => row.id} />
       </KindList>
-      {uploading !== null && <UploadDialog file={uploading.file} mostBytes={files.data?.most_bytes ?? 0} onClose={() => setUploading(null)} />}
-      {removing !== null && (
-        <DeleteNamed name={removing.name} error={remove.error} isPending={remove.isPending} onClose={() => setRemoving(null)} onConfirm={() => remove.mutate(removing)} />
-      )}
+      {uploading.isOpen && <UploadDialog file={uploading.row} mostBytes={files.data?.most_bytes ?? 0} onClose={uploading.close} />}
+      <DeleteNamed asked={removing} removal={remove} />
     </>
   )
 }

@@ -3,6 +3,7 @@ import { Plus } from 'lucide-react'
 import type { ReactNode } from 'react'
 import { useRef } from 'react'
 import type { SecretUse } from '@/api/gen'
+import type { RowOpening } from '@/app/dialogs'
 import { useScope } from '@/app/scope'
 import { t } from '@/lib/i18n'
 import { StateBadge } from '@/ui/badge'
@@ -78,13 +79,21 @@ export function KindList({ query, isEmpty, about, emptyTitle, newLabel, onNew, c
   )
 }
 
-type DeleteProps = { name: string; error: unknown; isPending: boolean; onClose: () => void; onConfirm: () => void }
+type DeleteProps<Row> = { asked: RowOpening<Row>; removal: { error: unknown; isPending: boolean; mutate: (row: Row) => void } }
 
-export function DeleteNamed({ name, error, isPending, onClose, onConfirm }: DeleteProps) {
+export function DeleteNamed<Row extends { name: string }>({ asked: { row, close }, removal }: DeleteProps<Row>) {
+  if (row === null) return null
   return (
-    <ConfirmDialog isOpen title={t('Delete {name}?', { name })} confirmLabel={t('Delete')} isPending={isPending} onClose={onClose} onConfirm={onConfirm}>
+    <ConfirmDialog
+      isOpen
+      title={t('Delete {name}?', { name: row.name })}
+      confirmLabel={t('Delete')}
+      isPending={removal.isPending}
+      onClose={close}
+      onConfirm={() => removal.mutate(row)}
+    >
       <p>{t('What a pipeline names cannot be deleted.')}</p>
-      {error !== null && <InlineError error={error} />}
+      {removal.error !== null && <InlineError error={removal.error} />}
     </ConfirmDialog>
   )
 }

@@ -1,8 +1,8 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { useState } from 'react'
 import type { SecretStore } from '@/api/gen'
 import { deleteSecretStore } from '@/api/gen'
 import { listSecretStoresOptions, listSecretStoresQueryKey } from '@/api/gen/@tanstack/react-query.gen'
+import { useRowDialog, useRowQuestion } from '@/app/dialogs'
 import { useCan, useScope } from '@/app/scope'
 import { formatAge } from '@/lib/format'
 import { t } from '@/lib/i18n'
@@ -35,14 +35,15 @@ export function StoresTab() {
   const now = useNow(10_000)
   const queryClient = useQueryClient()
   const stores = useQuery(listSecretStoresOptions({ path }))
-  const [editing, setEditing] = useState<{ store: SecretStore | null } | null>(null)
-  const [removing, setRemoving] = useState<SecretStore | null>(null)
   const mayWrite = can('secret.write')
+  const rows = stores.data?.items ?? []
+  const editing = useRowDialog('store', rows, mayWrite)
+  const removing = useRowQuestion('delete', rows)
   const remove = useMutation({
     mutationFn: (row: SecretStore) => deleteSecretStore({ path: { ...path, id: row.id }, headers: { 'If-Match': row.etag }, throwOnError: true }),
     onSuccess: () => {
       void queryClient.invalidateQueries({ queryKey: listSecretStoresQueryKey({ path }).slice(0, 1) })
-      setRemoving(null)
+      removing.close()
     },
   })
   const columns: Column<SecretStore>[] = [
@@ -58,8 +59,8 @@ export function StoresTab() {
       render: (row) =>
         mayWrite && (
           <span className="inline-flex gap-2 py-1 max-sm:flex-wrap max-sm:justify-end">
-            <Button onPress={() => setEditing({ store: row })}>{t('Change…')}</Button>
-            <Button variant="danger" onPress={() => setRemoving(row)}>
+            <Button onPress={() => editing.open(row)}>{t('Change…')}</Button>
+            <Button variant="danger" onPress={() => removing.open(row)}>
               {t('Delete…')}
             </Button>
           </span>
@@ -74,14 +75,12 @@ export function StoresTab() {
         emptyTitle={t('No stores yet')}
         about={t('HashiCorp Vault and AWS Secrets Manager, where secrets may lie instead of here. They are asked when nodes need a value; while one does not answer, what runs goes on.')}
         newLabel={mayWrite ? t('Set up store') : null}
-        onNew={() => setEditing({ store: null })}
+        onNew={() => editing.open(null)}
       >
-        <Table label={t('Stores')} columns={columns} rows={stores.data?.items ?? []} rowKey={(row) => row.id} />
+        <Table label={t('Stores')} columns={columns} rows={rows} rowKey={(row) => row.id} />
       </KindList>
-      {editing !== null && <StoreDialog store={editing.store} onClose={() => setEditing(null)} />}
-      {removing !== null && (
-        <DeleteNamed name={removing.name} error={remove.error} isPending={remove.isPending} onClose={() => setRemoving(null)} onConfirm={() => remove.mutate(removing)} />
-      )}
+      {editing.isOpen && <StoreDialog store={editing.row} onClose={editing.close} />}
+      <DeleteNamed asked={removing} removal={remove} />
     </>
   )
 }

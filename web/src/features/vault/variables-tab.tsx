@@ -3,6 +3,7 @@ import { useState } from 'react'
 import type { KeptVariable, PlaceGiven } from '@/api/gen'
 import { createVariable, deleteVariable, updateVariable } from '@/api/gen'
 import { listVariablesOptions, listVariablesQueryKey } from '@/api/gen/@tanstack/react-query.gen'
+import { useRowDialog, useRowQuestion } from '@/app/dialogs'
 import { useCan, useScope } from '@/app/scope'
 import { WaitingPlaces } from '@/features/secrets/waiting-places'
 import { formatAge } from '@/lib/format'
@@ -46,15 +47,16 @@ export function VariablesTab() {
   const now = useNow(10_000)
   const queryClient = useQueryClient()
   const variables = useQuery(listVariablesOptions({ path, query: { limit: 200 } }))
-  const [editing, setEditing] = useState<{ variable: KeptVariable | null } | null>(null)
-  const [removing, setRemoving] = useState<KeptVariable | null>(null)
   const mayWrite = can('variable.write')
+  const rows = variables.data?.items ?? []
+  const editing = useRowDialog('variable', rows, mayWrite)
+  const removing = useRowQuestion('delete', rows)
   const remove = useMutation({
     mutationFn: (variable: KeptVariable) =>
       deleteVariable({ path: { ...path, id: variable.id }, headers: { 'If-Match': variable.etag }, throwOnError: true }),
     onSuccess: () => {
       void queryClient.invalidateQueries({ queryKey: listVariablesQueryKey({ path }).slice(0, 1) })
-      setRemoving(null)
+      removing.close()
     },
   })
   const columns: Column<KeptVariable>[] = [
@@ -71,8 +73,8 @@ export function VariablesTab() {
       render: (row) =>
         mayWrite && (
           <span className="inline-flex gap-2 py-1 max-sm:flex-wrap max-sm:justify-end">
-            <Button onPress={() => setEditing({ variable: row })}>{t('Change…')}</Button>
-            <Button variant="danger" onPress={() => setRemoving(row)}>
+            <Button onPress={() => editing.open(row)}>{t('Change…')}</Button>
+            <Button variant="danger" onPress={() => removing.open(row)}>
               {t('Delete…')}
             </Button>
           </span>
@@ -87,14 +89,12 @@ export function VariablesTab() {
         emptyTitle={t('No variables yet')}
         about={t('Values that differ between environments. A pipeline writes VAR[name]; a change takes effect with its next revision, a sensitive one at once.')}
         newLabel={mayWrite ? t('New variable') : null}
-        onNew={() => setEditing({ variable: null })}
+        onNew={() => editing.open(null)}
       >
-        <Table label={t('Variables')} columns={columns} rows={variables.data?.items ?? []} rowKey={(row) => row.id} />
+        <Table label={t('Variables')} columns={columns} rows={rows} rowKey={(row) => row.id} />
       </KindList>
-      {removing !== null && (
-        <DeleteNamed name={removing.name} error={remove.error} isPending={remove.isPending} onClose={() => setRemoving(null)} onConfirm={() => remove.mutate(removing)} />
-      )}
-      {editing !== null && <VariableDialog variable={editing.variable} onClose={() => setEditing(null)} />}
+      <DeleteNamed asked={removing} removal={remove} />
+      {editing.isOpen && <VariableDialog variable={editing.row} onClose={editing.close} />}
     </>
   )
 }

@@ -1,0 +1,12 @@
+import { createMemoryHistory, createRootRoute, createRouter, RouterProvider } from '@tanstack/react-router'
+import type { ReactNode } from 'react'
+import { dialogSearch } from './search'
+
+/** For tests: a router of one page, whose history stands at an address after another page. */
+export function pageAt(address: string, Page: () => ReactNode) {
+  const history = createMemoryHistory({ initialEntries: ['/before', address] })
+  const root = createRootRoute({ validateSearch: dialogSearch, component: Page })
+  const router = createRouter({ routeTree: root, history, defaultNotFoundComponent: Page })
+  // The types are those of the application's own tree.
+  return { history, page: <RouterProvider router={router as never} /> }
+}
