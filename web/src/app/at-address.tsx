@@ -1,6 +1,10 @@
 import { createMemoryHistory, createRootRoute, createRouter, RouterProvider } from '@tanstack/react-router'
+import { configure } from '@testing-library/react'
 import type { ReactNode } from 'react'
 import { dialogSearch } from './search'
+
+// A router draws its first page a moment later than a component alone, and on a busy machine a long one.
+configure({ asyncUtilTimeout: 20_000 })
 
 /** For tests: a router of one page, whose history stands at an address after another page. */
 export function pageAt(address: string, Page: () => ReactNode) {
