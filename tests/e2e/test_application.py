@@ -2,11 +2,14 @@
 
 import re
 
+import pytest
 from playwright.sync_api import BrowserContext, Page, Request, expect
 
 from tests.e2e.journey import focus_by_tab, sign_in, violations, yaml_text
-from tests.e2e.pipelines import component, create, document
+from tests.e2e.pipelines import component, create, deploy, document
 from tests.e2e.stack import Api, Stack, wait_until
+
+PATIENCE = 30_000
 
 
 class Streams:
@@ -162,42 +165,121 @@ def test_nothing_typed_is_lost_by_a_reload_or_an_ended_session(stack: Stack, api
     assert api.get(f"{api.base}/pipelines/{made}")["name"] == "zz renamed"
 
 
+COUNT_POINTERS = """() => {
+    for (const type of ['pointerdown', 'mousedown', 'wheel', 'touchstart'])
+        addEventListener(type, () => sessionStorage.setItem('pointers', 'used'), true)
+}"""
+
+
+@pytest.mark.timeout(300)
 def test_the_main_journey_by_keyboard_alone(stack: Stack, api: Api, page: Page) -> None:
-    """From the list to a saved filter between two components; no pointer is used after the sign-in."""
+    """From the sign-in to a filter that is deployed, seen at work and rolled back; no pointer is used."""
     made = create(
         api,
         "zz keyboard",
         document(
-            [component("in", "source", "demo_logs", format="json"), component("out", "sink", "blackhole")],
+            [
+                component("in", "source", "demo_logs", format="json", interval=0.2),
+                component("out", "sink", "blackhole"),
+            ],
             [("in", "_default", "out")],
         ),
     )
-    sign_in(page, stack)
+    deploy(api, made)
+    page.add_init_script(f"({COUNT_POINTERS})()")
     keys = page.keyboard
-    keys.press("Control+k")
-    expect(page.get_by_role("dialog")).to_be_visible()
-    keys.type("zz keyboard")
-    expect(page.get_by_role("option", name=re.compile("zz keyboard")).first).to_be_visible(timeout=30_000)
+    node = page.locator(".react-flow__node")
+
+    def command(words: str, option: str) -> None:
+        keys.press("Control+k")
+        page.get_by_role("dialog").wait_for()
+        keys.type(words)
+        expect(page.get_by_role("option", name=re.compile(option)).first).to_be_visible(timeout=PATIENCE)
+        keys.press("Enter")
+
+    page.goto("/")
+    expect(page.get_by_label("E-mail address")).to_be_focused(timeout=PATIENCE)
+    keys.type(stack.demo["email"])
+    keys.press("Tab")
+    keys.type(stack.demo["password"])
     keys.press("Enter")
-    expect(page.locator(".react-flow__node")).to_have_count(2, timeout=30_000)
+    expect(page.get_by_role("heading", name="Pipelines")).to_be_visible(timeout=PATIENCE)
+    command("zz keyboard", "zz keyboard")
+    expect(node).to_have_count(2, timeout=PATIENCE)
     assert made in page.url
 
-    focus_by_tab(page, lambda: page.locator(".react-flow__node", has_text="in").first)
+    # Onto the canvas; what is added has the focus, and one key leads into its options.
+    keys.press("ArrowDown")
+    expect(node.and_(page.locator('[data-id="in"]'))).to_be_focused(timeout=PATIENCE)
+    assert node.first.evaluate("e => getComputedStyle(document.activeElement).outlineStyle") == "solid"
     keys.press("Enter")
-    expect(page).to_have_url(re.compile("component=in"))
+    expect(page).to_have_url(re.compile("component=in"), timeout=PATIENCE)
     keys.press("a")
     page.get_by_role("dialog").get_by_placeholder("Type a name").wait_for()
     keys.type("filter")
-    expect(page.get_by_role("option").first).to_be_visible()
+    expect(page.get_by_role("option").first).to_be_visible(timeout=PATIENCE)
     keys.press("ArrowDown")
     keys.press("Enter")
-    expect(page.locator(".react-flow__node")).to_have_count(3, timeout=30_000)
-    focus_by_tab(page, lambda: page.get_by_role("textbox", name=re.compile("ondition")))
-    keys.type('.level == "error"')
-    keys.press("Escape")
+    expect(node).to_have_count(3, timeout=PATIENCE)
+    added = node.and_(page.locator('[data-id="filter"]'))
+    expect(added).to_be_focused(timeout=PATIENCE)
+    keys.press("Enter")
+    condition = page.get_by_role("textbox", name=re.compile("ondition"))
+    expect(condition).to_be_focused(timeout=PATIENCE)
+
+    # Passing the condition does not catch anybody; what is typed there stays, and Escape leads back.
+    keys.press("Tab")
+    expect(condition).not_to_be_focused()
+    keys.press("Shift+Tab")
+    expect(condition).to_be_focused(timeout=PATIENCE)
+    keys.insert_text("exists(.message)")
+
+    def escaped() -> bool:
+        # Once for suggestions where there are any.
+        keys.press("Escape")
+        return bool(added.evaluate("e => e === document.activeElement"))
+
+    wait_until(escaped, seconds=30, what="Escape leads back onto the canvas")
+    keys.press("c")
+    expect(page.get_by_role("option", name="out")).to_be_focused(timeout=PATIENCE)
+    keys.press("Enter")
+    expect(page.locator('.react-flow__edge[data-id="filter._default>out"]')).to_have_count(
+        1, timeout=PATIENCE
+    )
+    expect(added).to_be_focused(timeout=PATIENCE)
     keys.press("Control+s")
-    expect(page.get_by_text("Saved", exact=True)).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("Saved", exact=True)).to_be_visible(timeout=PATIENCE)
     kept = api.get(f"{api.base}/pipelines/{made}")["document"]
     found = [each for each in kept["components"] if each["type"] == "filter"]
-    assert [each["options"]["condition"] for each in found] == ['.level == "error"']
-    assert any(edge["source"] == "in" and edge["target"] == found[0]["id"] for edge in kept["edges"])
+    assert [each["options"]["condition"] for each in found] == ["exists(.message)"]
+    assert {"source": "in", "port": "_default", "target": found[0]["id"]} in kept["edges"]
+
+    # Deployed in stages, watched until the node says so, and seen at work.
+    command("deploy", "Deploy")
+    batch = page.get_by_label("Nodes in the first batch")
+    expect(batch).to_be_visible(timeout=PATIENCE)
+    focus_by_tab(page, lambda: batch)
+    keys.type("1")
+    focus_by_tab(page, lambda: page.get_by_role("button", name="Deploy to 1 node"))
+    keys.press("Enter")
+    expect(page.get_by_text("runs revision 2")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("Done", exact=True).first).to_be_visible(timeout=60_000)
+    focus_by_tab(page, lambda: page.get_by_role("link", name="zz keyboard"))
+    keys.press("Enter")
+    rate = page.locator('[data-edge-rate^="filter._default"]')
+    expect(rate).to_have_text(re.compile("[1-9]"), timeout=60_000)
+
+    # And back to what ran before.
+    focus_by_tab(page, lambda: page.get_by_role("main").get_by_role("link", name="Rollouts"))
+    keys.press("Enter")
+    newest = page.get_by_role("table").get_by_role("link").first
+    expect(newest).to_be_visible(timeout=PATIENCE)
+    focus_by_tab(page, lambda: newest)
+    keys.press("Enter")
+    back = page.get_by_role("button", name="Roll back to revision 1")
+    expect(back).to_be_visible(timeout=PATIENCE)
+    focus_by_tab(page, lambda: back)
+    keys.press("Enter")
+    expect(page.get_by_text("runs revision 1")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("Done", exact=True).first).to_be_visible(timeout=60_000)
+    assert page.evaluate("sessionStorage.getItem('pointers')") is None

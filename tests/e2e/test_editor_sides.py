@@ -3,9 +3,10 @@
 import json
 import re
 
-from playwright.sync_api import Page, expect
+import pytest
+from playwright.sync_api import Page, Route, expect
 
-from tests.e2e.editing import address_of, chain, conditions, saved_elsewhere
+from tests.e2e.editing import address_of, chain, conditions, save, saved_elsewhere
 from tests.e2e.journey import sign_in, violations
 from tests.e2e.pipelines import component, create, document
 from tests.e2e.stack import Api, Stack, wait_until
@@ -73,6 +74,85 @@ def test_two_people_save_and_both_sides_are_put_together(stack: Stack, api: Api,
     page.get_by_role("button", name="Undo: Take theirs").click()
     expect(condition).to_contain_text(".not_kept")
     assert conditions(api, made)["first"] == ".last"
+
+
+@pytest.mark.timeout(300)
+def test_the_server_goes_and_answers_are_lost_while_one_edits(stack: Stack, api: Api, page: Page) -> None:
+    made = chain(api, "zz gone")
+    sign_in(page, stack)
+    page.goto(f"{address_of(stack, made)}?component=first")
+    condition = page.get_by_role("textbox", name="Condition")
+    expect(condition).to_be_visible(timeout=30_000)
+    unreachable = page.get_by_text("The server cannot be reached")
+    saved = page.get_by_role("status").filter(has_text=re.compile("^Saved$"))
+
+    def change(text: str) -> None:
+        condition.click()
+        page.keyboard.press("Control+a")
+        page.keyboard.insert_text(text)
+
+    def lose(route: Route) -> None:
+        """The server gets the save, and its answer never arrives."""
+        if route.request.method == "PUT":
+            route.fetch()
+            route.abort()
+        else:
+            route.continue_()
+
+    # The page says so while it lasts, one goes on, and nothing has to be done once the server is back but to save.
+    page.context.set_offline(True)
+    change(".mine")
+    note = page.get_by_text("No answer from the server. Changes are kept here.")
+    expect(note).to_be_visible(timeout=30_000)
+    page.keyboard.press("Control+s")
+    expect(unreachable).to_be_visible(timeout=30_000)
+    assert violations(page) == []
+    assert stack.kill("servers") > 0
+    page.context.set_offline(False)
+    expect(note).to_have_count(0, timeout=90_000)
+    save(page)
+    assert conditions(api, made)["first"] == ".mine"
+
+    # A save that came through without its answer is one's own: saving again asks nothing, and so does a reload.
+    address = f"**/api/v1/**/pipelines/{made}"
+    expect(unreachable).to_have_count(0, timeout=30_000)
+    page.route(address, lose)
+    change(".lost")
+    page.keyboard.press("Control+s")
+    expect(unreachable).to_be_visible(timeout=30_000)
+    page.unroute(address)
+    save(page)
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(unreachable).to_have_count(0, timeout=30_000)
+    page.route(address, lose)
+    change(".lost_again")
+    page.keyboard.press("Control+s")
+    expect(unreachable).to_be_visible(timeout=30_000)
+    page.unroute(address)
+    page.reload()
+    expect(condition).to_contain_text(".lost_again", timeout=30_000)
+    expect(saved).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("Your unsaved changes")).to_have_count(0)
+    assert conditions(api, made)["first"] == ".lost_again"
+
+    # A reload in the middle of a drag or of a dialog leaves nothing half done.
+    card = page.locator(".react-flow__node-component")
+    box = card.first.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 60, box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 90, box["y"] + 160, steps=4)
+    page.reload()
+    page.mouse.up()
+    expect(card).to_have_count(4, timeout=30_000)
+    expect(saved).to_be_visible(timeout=30_000)
+    card.first.focus()
+    page.keyboard.press("a")
+    expect(page.get_by_role("dialog")).to_be_visible(timeout=30_000)
+    page.reload()
+    expect(card).to_have_count(4, timeout=30_000)
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(saved).to_be_visible(timeout=30_000)
 
 
 def test_an_import_over_a_pipeline_sees_what_was_saved_meanwhile(stack: Stack, api: Api, page: Page) -> None:

@@ -73,7 +73,27 @@ type CodeEditorProps = {
 const NO_MARKS: readonly LineMark[] = []
 const NOTHING: Extension = []
 
-/** A text editor for YAML and VRL. Tab leaves it after Escape, as usual in CodeMirror. */
+/** Who comes by keyboard goes on with Tab until something is typed, so that nobody is caught who only passes; then it indents, until Escape. */
+function passing(): Extension {
+  let isPointing = false
+  return [
+    EditorView.domEventHandlers({
+      mousedown: (_event, view) => {
+        isPointing = true
+        view.setTabFocusMode(false)
+      },
+      focus: (_event, view) => {
+        if (!isPointing) view.setTabFocusMode(true)
+        isPointing = false
+      },
+    }),
+    EditorView.updateListener.of(({ transactions, view }) => {
+      if (transactions.some((each) => each.isUserEvent('input') || each.isUserEvent('delete'))) view.setTabFocusMode(false)
+    }),
+  ]
+}
+
+/** A text editor for YAML and VRL. */
 export function CodeEditor(props: CodeEditorProps) {
   const { label, value, language, readOnly = false, minLines = 1, fill = false, line = null, marks = NO_MARKS, extensions = NOTHING } = props
   const host = useRef<HTMLDivElement>(null)
@@ -95,11 +115,12 @@ export function CodeEditor(props: CodeEditorProps) {
           fill ? lineNumbers() : [],
           EditorState.readOnly.of(readOnly),
           lineMarks((at) => reportMark(at)),
+          passing(),
           history(),
           bracketMatching(),
           indentOnInput(),
           fill ? [] : EditorView.lineWrapping,
-          keymap.of([...defaultKeymap, ...historyKeymap, ...(readOnly ? [] : [indentWithTab])]),
+          keymap.of([...defaultKeymap, ...historyKeymap, ...(readOnly || (!fill && minLines === 1) ? [] : [indentWithTab])]),
           EditorView.updateListener.of((update) => {
             const outside = update.transactions.some((each) => each.annotation(fromOutside) === true)
             if (update.docChanged && !outside) report(update.state.doc.toString())
@@ -112,7 +133,7 @@ export function CodeEditor(props: CodeEditorProps) {
     })
     view.current = editor
     return () => editor.destroy()
-  }, [language, label, readOnly, fill, extensions])
+  }, [language, label, readOnly, fill, minLines, extensions])
 
   useImperativeHandle(
     props.handle,

@@ -19,7 +19,9 @@ function shortcuts(): { title: string; keys: [string, string][] }[] {
       keys: [
         ['A', t('Add a component, behind the selected one')],
         ['C', t('Connect the selected component')],
-        ['← → ↑ ↓', t('Move along connections and between neighbours')],
+        ['← → ↑ ↓', t('Onto the canvas, along connections and between neighbours')],
+        ['↵ ↵', t('Select a component, and go into its options')],
+        ['Esc', t('Back from the options to the component')],
         ['D', t('Switch what is selected off or on')],
         ['G, ⇧G', t('Group what is selected, or take it out of its group')],
         ['⇧ ', t('Hold while dragging to select several')],

@@ -1,4 +1,5 @@
 import { useNavigate } from '@tanstack/react-router'
+import { useReactFlow } from '@xyflow/react'
 import { LayoutGrid, Plus, Redo2, Rocket, Save, Undo2, Unplug } from 'lucide-react'
 import { useShallow } from 'zustand/react/shallow'
 import { PipelineTabs } from '@/features/pipelines/pipeline-tabs'
@@ -11,6 +12,7 @@ import { isUnreachable } from '@/lib/problem'
 import { Button, IconButton } from '@/ui/button'
 import { StaleNote } from '@/ui/states'
 import { notifyError } from '@/ui/toast'
+import { FIT } from './canvas/viewport'
 import { useCheck, useEditor, useEditorState } from './context'
 import { moveComponents } from './graph/operations'
 import { isDirty } from './store'
@@ -40,6 +42,7 @@ export function Toolbar({ onAdd, save, isSaving, isKept }: ToolbarProps) {
     })),
   )
   const { undo, redo } = store.getState()
+  const flow = useReactFlow()
   const tidyUp = async () => {
     try {
       const places = await tidy(store.getState().draft.document, specs)
@@ -49,6 +52,7 @@ export function Toolbar({ onAdd, save, isSaving, isKept }: ToolbarProps) {
         const document = moveComponents(draft.document, left)
         return document === draft.document ? draft : { ...draft, document }
       })
+      await flow.fitView(FIT)
     } catch (error) {
       notifyError(error)
     }

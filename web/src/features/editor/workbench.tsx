@@ -10,6 +10,7 @@ import type { AddPlace } from './add-dialog'
 import { AddDialog } from './add-dialog'
 import { CanvasActionsContext } from './canvas/actions'
 import { Canvas } from './canvas/canvas'
+import { cardOf, focusSoon } from './canvas/focus'
 import { useGroups } from './canvas/use-groups'
 import { rememberType } from './chosen-types'
 import { ConnectDialog } from './connect-dialog'
@@ -75,12 +76,13 @@ function useKeptDraft(account: string): boolean {
 }
 
 function useShortcuts(actions: { save: () => void; add: () => void }): void {
-  const { store, canEdit } = useEditor()
+  const { store, canEdit, selected } = useEditor()
   const handle = useEffectEvent((event: KeyboardEvent) => {
     const target = event.target as HTMLElement
     const isTyping = target.matches('input, textarea, [contenteditable="true"]') || target.closest('.cm-editor, [role=dialog]') !== null
     const command = event.metaKey || event.ctrlKey
     const key = event.key.toLowerCase()
+    const { components } = store.getState().draft.document
     if (command && key === 's') {
       event.preventDefault()
       if (canEdit) actions.save()
@@ -94,6 +96,11 @@ function useShortcuts(actions: { save: () => void; add: () => void }): void {
     } else if (!command && !isTyping && key === '/') {
       event.preventDefault()
       document.querySelector<HTMLElement>('[data-search]')?.focus()
+    } else if (!command && target === document.body && key.startsWith('arrow')) {
+      // Nothing has the focus, as when the page was just opened: straight onto the canvas.
+      const card = cardOf(selected ?? components[0]?.id ?? '')
+      if (card !== null) event.preventDefault()
+      card?.focus()
     }
   })
   useEffect(() => {
@@ -139,6 +146,7 @@ export function Workbench({ account, children }: { account: string; children: Re
       return { ...draft, document: next }
     })
     select(added)
+    return added
   }
   const [tapped, setTapped] = useState<TappedOutput | null>(null)
   const groups = useGroups()
@@ -160,12 +168,19 @@ export function Workbench({ account, children }: { account: string; children: Re
         <h1 className="sr-only">{t('Pipeline editor')}</h1>
         <Toolbar onAdd={startAdd} save={saving.save} isSaving={saving.isSaving} isKept={isKept} />
         {children}
-        <Panes isWide={isWide} palette={canEdit ? <Palette onAdd={(spec) => add(spec, { kind: 'free' })} /> : null}>
+        <Panes isWide={isWide} palette={canEdit ? <Palette onAdd={(spec) => void add(spec, { kind: 'free' })} /> : null}>
           <Canvas onAdd={startAdd} onConnectFrom={setConnectFrom} />
           {isEmpty && <EmptyCanvas onAdd={startAdd} />}
         </Panes>
       </main>
-      <AddDialog place={place} onClose={() => setPlace(null)} onAdd={add} />
+      <AddDialog
+        place={place}
+        onClose={() => setPlace(null)}
+        onAdd={(spec, where) => {
+          const added = add(spec, where)
+          focusSoon(() => cardOf(added))
+        }}
+      />
       <ConnectDialog from={connectFrom} onClose={() => setConnectFrom(null)} />
       {groups.dialog}
       <TapHost tapped={tapped} onClose={() => setTapped(null)} />

@@ -28,7 +28,8 @@ import { useLinks, useNodes } from './nodes'
 import { SelectionBar } from './selection-bar'
 import { useCanvasKeys } from './use-canvas-keys'
 import { useEdits } from './use-edits'
-import { useViewportAddress } from './viewport'
+import { useInSight } from './use-in-sight'
+import { FIT, useViewportAddress } from './viewport'
 
 const NODE_TYPES = { component: ComponentCard, frame: FrameCard }
 const EDGE_TYPES = { flow: FlowEdge, bundle: BundleEdge }
@@ -121,6 +122,7 @@ export function Canvas({ onAdd, onConnectFrom }: CanvasProps) {
   const edits = useEdits(() => setSelectedEdges(NONE))
   const connecting = useConnecting()
   const drop = useDrop()
+  useInSight(graph, selected)
   const chosen = useMemo(() => new Set(shown.filter((node) => node.selected).map((node) => node.id)), [shown])
   const onKeyDown = useCanvasKeys({ edits, ids: () => chosen, edges: selectedEdges, onAdd, onConnectFrom })
 
@@ -167,7 +169,7 @@ export function Canvas({ onAdd, onConnectFrom }: CanvasProps) {
         {...(viewport === null ? {} : { defaultViewport: viewport })}
         // Only a person's own movement is worth an address.
         onMoveEnd={(event, moved) => event !== null && remember(moved)}
-        fitViewOptions={{ padding: 0.08, minZoom: 0.55, maxZoom: 1 }}
+        fitViewOptions={FIT}
         minZoom={0.15}
         maxZoom={2}
         zoomOnDoubleClick={false}

@@ -4,6 +4,7 @@ import { useEditor, useEditorState } from '../context'
 import { groupOf, membersOf } from '../graph/groups'
 import { useCanvasActions } from './actions'
 import { frameId, frameName } from './frames'
+import { cardOf, focusSoon, inspectorField } from './focus'
 import { neighbour } from './keyboard'
 import type { Edits } from './use-edits'
 
@@ -78,9 +79,9 @@ export function useCanvasKeys(keys: Keys) {
     if (next === null) return false
     select(next)
     const canvas = (event.target as HTMLElement).closest('.react-flow')
-    const card = canvas?.querySelector<HTMLElement>(`.react-flow__node[data-id="${CSS.escape(next)}"]`)
+    const card = cardOf(next)
     const folded = groupOf(graph, next)
-    if (card != null) card.focus()
+    if (card !== null) card.focus()
     else if (folded !== null) canvas?.querySelector<HTMLElement>(`.react-flow__node[data-id="${CSS.escape(frameId(folded))}"] [data-fold]`)?.focus()
     return true
   }
@@ -103,6 +104,8 @@ export function useCanvasKeys(keys: Keys) {
     let done: boolean
     if (event.metaKey || event.ctrlKey) done = withCommand(event)
     else if (isNode && (event.key === 'Enter' || event.key === ' ')) {
+      // Once more leads into what is shown of it.
+      if (focused === selected) focusSoon(inspectorField)
       select(focused)
       done = true
     } else done = (!event.shiftKey && move(event, focused === undefined || frameName(focused) !== null ? selected : focused)) || edit(event)

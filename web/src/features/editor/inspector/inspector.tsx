@@ -1,4 +1,5 @@
 import { Copy, Trash2, X } from 'lucide-react'
+import type { KeyboardEvent } from 'react'
 import { useMemo, useState } from 'react'
 import { FormContext } from '@/features/forms/context'
 import { FieldFinding } from '@/features/forms/option-field'
@@ -12,6 +13,7 @@ import { IconButton } from '@/ui/button'
 import { TextField } from '@/ui/field'
 import { Switch } from '@/ui/switch'
 import { KIND_ICONS, KIND_TINTS } from '../canvas/component-card'
+import { cardOf } from '../canvas/focus'
 import { useCheck, useEditor, useEditorState } from '../context'
 import { useFixes } from '../fixes'
 import { duplicate } from '../graph/duplicate'
@@ -69,8 +71,12 @@ export function Inspector({ component }: { component: Component }) {
     edit(t('Remove {id}', { id: component.id }), (document) => removeComponents(document, new Set([component.id])))
     select(undefined)
   }
+  // Not what is open over it, such as a list: that closes first.
+  const leave = (event: KeyboardEvent<HTMLElement>) => {
+    if (event.key === 'Escape' && !event.defaultPrevented && event.currentTarget.contains(event.target as Node)) cardOf(component.id)?.focus()
+  }
   return (
-    <section aria-label={t('Inspector')} className="flex flex-col gap-4 p-4">
+    <section data-inspector tabIndex={-1} aria-label={t('Inspector')} onKeyDown={leave} className="flex flex-col gap-4 p-4 outline-none">
       <Header component={component} title={spec?.title ?? component.type} help={spec?.help ?? t('The catalogue does not know this type; its options are kept as they are.')}>
         {canEdit && (
           <>
