@@ -4,6 +4,7 @@ import uuid
 from datetime import UTC, datetime
 
 import msgspec
+import rfc8785
 from nacl.public import PrivateKey
 from nacl.signing import SigningKey
 
@@ -43,6 +44,35 @@ def wanted(*secrets, desired="run", files=(), stores=()) -> WantedPipeline:
 def payload(made) -> Bundle:
     data = envelope.verify(made.bundles[0].envelope, {SIGNER.key_id: bytes(PAIR.verify_key)}, envelope.BUNDLE)
     return msgspec.json.decode(data, type=Bundle)
+
+
+def test_what_is_signed_is_canonical_whether_shared_or_not() -> None:
+    one, other = wanted(), wanted(desired="hold", files=["ab" * 32])
+    secret = SecretValue("token", uuid.uuid4(), 1, b"value")
+    given = ingredients(secrets={ENVIRONMENT: LentValues({"token": secret}, {})})
+    sealed = wanted("token")
+    several = [[one, other], [one, other], [other], [], [one, sealed], [one, sealed]]
+    nodes = [due() for _ in several]
+    made = make_bundles(list(zip(nodes, several, strict=True)), given).bundles
+    public = {SIGNER.key_id: bytes(PAIR.verify_key)}
+    for node, pipelines, stored in zip(nodes, several, made, strict=True):
+        data = envelope.verify(stored.envelope, public, envelope.BUNDLE)
+        bundle = msgspec.json.decode(data, type=Bundle)
+        assert data == envelope.canonical(bundle) == rfc8785.dumps(msgspec.to_builtins(bundle))
+        assert bundle.node == str(node.id)
+        assert [each.id for each in bundle.pipelines] == [str(each.pipeline_id) for each in pipelines]
+        assert stored.hashes == sorted({file.sha256 for each in bundle.pipelines for file in each.files})
+        for each in bundle.pipelines:
+            assert [box.name for box in each.secrets] == (
+                ["token"] if each.id == str(sealed.pipeline_id) else []
+            )
+    boxes = {
+        msgspec.json.decode(envelope.verify(each.envelope, public, envelope.BUNDLE), type=Bundle)
+        .pipelines[1]
+        .secrets
+        for each in made[4:]
+    }
+    assert len(boxes) == 2, "each node has a box of its own"
 
 
 def test_a_changed_node_gets_a_new_generation_and_an_unchanged_one_a_new_issue() -> None:

@@ -1,9 +1,11 @@
 """The desired state of one node: what a signed bundle says, and the reply that carries it."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
+from vectorflow_wire.envelope import canonical
 from vectorflow_wire.sealing import SealedSecret
 
 BUNDLE_FORMAT: Final = 1
@@ -117,6 +119,18 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def half_life_at(self) -> int:
         """Epoch ms after which a bundle that was not renewed is stale."""
         return self.issued_at + (self.expires_at - self.issued_at) // 2
+
+
+def bundle_payload(bundle: Bundle, pipelines: Sequence[bytes]) -> bytes:
+    """Canonical JSON of a bundle with these pipelines, each in canonical JSON already: many nodes have the same ones.
+
+    The bundle given has none itself.
+    """
+    head = canonical(bundle)
+    if not pipelines:
+        return head
+    # Of a bundle's members `pipelines` is the last in the canonical order.
+    return b'%s,"pipelines":[%s]}' % (head[:-1], b",".join(pipelines))
 
 
 class DesiredAnswer(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,8 +9,8 @@ import msgspec
 from vectorflow.fleet.offline import renewed_within
 from vectorflow.fleet.store.bundles import DueNode, SealedRow, StoredBundle, WantedPipeline
 from vectorflow.vault.types import LentValues, SecretValue
-from vectorflow_wire.bundles import Bundle, BundlePipeline, DesiredState, FileRef, StoreRef
-from vectorflow_wire.envelope import BUNDLE, Signer, sign
+from vectorflow_wire.bundles import Bundle, BundlePipeline, DesiredState, FileRef, StoreRef, bundle_payload
+from vectorflow_wire.envelope import BUNDLE, Signer, canonical, sign_bytes
 from vectorflow_wire.keys import key_id
 from vectorflow_wire.sealing import SealedContext, SealedSecret, seal
 
@@ -43,30 +43,39 @@ class Made(msgspec.Struct, frozen=True):
     sealed: list[SealedRow]
 
 
+class _Part(msgspec.Struct, frozen=True):
+    """A pipeline as bundles hold it, in canonical JSON, with the files that it names."""
+
+    encoded: bytes
+    hashes: tuple[str, ...]
+
+
 def make_bundles(due: Sequence[tuple[DueNode, Sequence[WantedPipeline]]], given: Ingredients) -> Made:
     """Build and sign the bundle of each node. Takes a fraction of a millisecond each; holds no loop."""
     issued = given.now.replace(microsecond=given.now.microsecond // 1000 * 1000)
     expires = issued + given.lifetime
     renew_at = issued + renewed_within(given.max_offline_seconds, given.lifetime)
     fresh: dict[SealedKey, SealedRow] = {}
-    same: dict[tuple[int, UUID], BundlePipeline] = {}
+    same: dict[tuple[int, UUID], _Part] = {}
     bundles: list[StoredBundle] = []
 
-    def pipeline(node: DueNode, wanted: WantedPipeline) -> BundlePipeline:
-        if wanted.secrets:
-            return _pipeline(node, wanted, given, fresh)
+    def part(node: DueNode, wanted: WantedPipeline) -> _Part:
+        # What is sealed is sealed to one node; the rest is the same for all that run it.
         place = id(wanted), node.environment_id
         made = same.get(place)
         if made is None:
-            made = same[place] = _pipeline(node, wanted, given, fresh)
+            pipeline = _pipeline(node, wanted, given, fresh)
+            made = _Part(canonical(pipeline), tuple(file.sha256 for file in pipeline.files))
+            if not wanted.secrets:
+                same[place] = made
         return made
 
     for node, wanted in due:
         changed = node.wanted > node.generation
         generation = node.wanted if changed else node.generation
         issue = 1 if changed else node.issue + 1
-        pipelines = tuple(pipeline(node, each) for each in wanted)
-        payload = Bundle(
+        parts = [part(node, each) for each in wanted]
+        bundle = Bundle(
             organization=str(given.organization_id),
             environment=str(node.environment_id),
             node=str(node.id),
@@ -75,17 +84,17 @@ def make_bundles(due: Sequence[tuple[DueNode, Sequence[WantedPipeline]]], given:
             issued_at=_milliseconds(issued),
             expires_at=_milliseconds(expires),
             keys_version=given.keys_version,
-            pipelines=pipelines,
             pending=node.pending,
             max_offline_seconds=given.max_offline_seconds or 0,
         )
+        payload = bundle_payload(bundle, [each.encoded for each in parts])
         bundles.append(
             StoredBundle(
                 node_id=node.id,
                 generation=generation,
                 issue=issue,
-                envelope=sign(BUNDLE, payload, given.signer).encoded(),
-                hashes=sorted({file.sha256 for each in pipelines for file in each.files}),
+                envelope=sign_bytes(BUNDLE, payload, given.signer).encoded(),
+                hashes=sorted({file for each in parts for file in each.hashes}),
                 issued_at=issued,
                 half_life_at=renew_at,
                 expires_at=expires,
