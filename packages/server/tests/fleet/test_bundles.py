@@ -87,7 +87,7 @@ def test_a_bundle_names_its_files_and_the_way_to_them() -> None:
     pipeline = payload(made).pipelines[0]
     assert made.bundles[0].hashes == ["01" * 32] == [pipeline.revision]
     assert (pipeline.handover, pipeline.handover_from, pipeline.number) == ("reload", "02" * 32, 2)
-    assert made.bundles[0].half_life_at < made.bundles[0].expires_at
+    assert made.validity.half_life_at < made.validity.expires_at
 
 
 def test_a_secret_is_sealed_once_and_then_taken_from_what_is_stored() -> None:

@@ -172,14 +172,12 @@ async def test_a_bundle_of_another_organisation_is_not_replaced(unfenced, world,
         issue=1,
         envelope=b"x",
         hashes=[],
-        issued_at=now,
-        half_life_at=now,
-        expires_at=now + timedelta(days=1),
     )
+    validity = bundles.Validity(issued_at=now, half_life_at=now, expires_at=now + timedelta(days=1))
     stranger = await new_world()
     with pytest.raises(Exception, match="foreign key"):
         async with unfenced.transaction(stranger.organization_id) as txn:
-            await bundles.bundle_put(txn, [forged])
+            await bundles.bundle_put(txn, [forged], validity)
     async with unfenced.transaction(world.organization_id) as txn:
         assert (await bundles.bundle_list(txn, [agent.node_id]))[0].generation == agent.bundle.generation
     assert uuid.UUID(agent.told.organization) == world.organization_id

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from vectorflow.fleet.offline import renewed_within
-from vectorflow.fleet.store.bundles import DueNode, SealedRow, StoredBundle, WantedPipeline
+from vectorflow.fleet.store.bundles import DueNode, SealedRow, StoredBundle, Validity, WantedPipeline
 from vectorflow.vault.types import LentValues, SecretValue
 from vectorflow_wire.bundles import Bundle, BundlePipeline, DesiredState, FileRef, StoreRef, bundle_payload
 from vectorflow_wire.envelope import BUNDLE, Signer, canonical, sign_bytes
@@ -41,6 +41,7 @@ class Made(msgspec.Struct, frozen=True):
 
     bundles: list[StoredBundle]
     sealed: list[SealedRow]
+    validity: Validity
 
 
 class _Part(msgspec.Struct, frozen=True):
@@ -95,12 +96,10 @@ def make_bundles(due: Sequence[tuple[DueNode, Sequence[WantedPipeline]]], given:
                 issue=issue,
                 envelope=sign_bytes(BUNDLE, payload, given.signer).encoded(),
                 hashes=sorted({file for each in parts for file in each.hashes}),
-                issued_at=issued,
-                half_life_at=renew_at,
-                expires_at=expires,
             )
         )
-    return Made(bundles, list(fresh.values()))
+    validity = Validity(issued_at=issued, half_life_at=renew_at, expires_at=expires)
+    return Made(bundles, list(fresh.values()), validity)
 
 
 def _pipeline(

@@ -189,7 +189,7 @@ class BundleSigner:
     async def _store(self, txn: Transaction, made: Made) -> int:
         if made.sealed:
             await store.sealed_insert(txn, made.sealed)
-        stored = await store.bundle_put(txn, made.bundles)
+        stored = await store.bundle_put(txn, made.bundles, made.validity)
         for start in range(0, len(stored), topics.HINTS_PER_MESSAGE):
             chunk = stored[start : start + topics.HINTS_PER_MESSAGE]
             versions = {str(row.node_id): f"{row.generation}.{row.issue}" for row in chunk}

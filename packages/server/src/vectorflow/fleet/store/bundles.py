@@ -67,6 +67,11 @@ class StoredBundle(msgspec.Struct, frozen=True, kw_only=True):
     issue: int
     envelope: bytes
     hashes: list[str]
+
+
+class Validity(msgspec.Struct, frozen=True, kw_only=True):
+    """When bundles that were signed together were made, and until when they are good."""
+
     issued_at: datetime
     half_life_at: datetime
     expires_at: datetime
@@ -133,15 +138,23 @@ async def due_of(txn: Transaction, node_ids: Collection[UUID], limit: int) -> li
 
 
 async def wanted_list(txn: Transaction, node_ids: Sequence[UUID]) -> list[WantedPipeline]:
-    """Return the assignments of nodes with their revisions, by pipeline. Nodes not admitted have none."""
+    """Return the assignments of nodes with their revisions, by pipeline. Nodes not admitted have none.
+
+    Node by node, whatever PostgreSQL knows of the tables' sizes (`offset 0` keeps it from joining in another order).
+    """
     return await txn.rows(
         WantedPipeline,
         """with same as (
             select a.organization_id, a.pipeline_id, a.revision, a.desired, a.reason, a.attempt, a.previous_revision,
                 array_agg(w.place::integer - 1) as nodes
             from unnest(%(node_ids)s::uuid[]) with ordinality as w (id, place)
-            join assignments a on a.organization_id = %(organization_id)s and a.node_id = w.id
-            join nodes n on n.organization_id = a.organization_id and n.id = a.node_id and n.admission = 'admitted'
+            cross join lateral (
+                select a.organization_id, a.pipeline_id, a.revision, a.desired, a.reason, a.attempt,
+                    a.previous_revision
+                from nodes n
+                join assignments a on a.organization_id = n.organization_id and a.node_id = n.id
+                where n.organization_id = %(organization_id)s and n.id = w.id and n.admission = 'admitted'
+                offset 0) a
             group by 1, 2, 3, 4, 5, 6, 7)
         select a.pipeline_id, p.name, a.revision as number, r.sha256, length(r.yaml) as size,
             a.desired, a.reason, a.attempt, r.secrets, r.files, r.stores, a.previous_revision as previous,
@@ -200,17 +213,18 @@ async def sealed_insert(txn: Transaction, rows: Sequence[SealedRow]) -> None:
     )
 
 
-async def bundle_put(txn: Transaction, bundles: Sequence[StoredBundle]) -> list[BundleVersion]:
+async def bundle_put(
+    txn: Transaction, bundles: Sequence[StoredBundle], validity: Validity
+) -> list[BundleVersion]:
     """Store signed bundles, never over a newer one; return those that were stored."""
     return await txn.rows(
         BundleVersion,
         """insert into bundles as b (organization_id, node_id, generation, issue, envelope, hashes, issued_at,
             half_life_at, expires_at)
-        select %(organization_id)s, node_id, generation, issue, envelope, string_to_array(hashes, ','), issued_at,
-            half_life_at, expires_at
+        select %(organization_id)s, node_id, generation, issue, envelope, string_to_array(hashes, ','),
+            %(issued_at)s, %(half_life_at)s, %(expires_at)s
         from unnest(%(nodes)s::uuid[], %(generations)s::bigint[], %(issues)s::integer[], %(envelopes)b::bytea[],
-            %(hashes)s::text[], %(issued)s::timestamptz[], %(half)s::timestamptz[], %(expires)s::timestamptz[])
-            as u (node_id, generation, issue, envelope, hashes, issued_at, half_life_at, expires_at)
+            %(hashes)s::text[]) as u (node_id, generation, issue, envelope, hashes)
         on conflict (organization_id, node_id) do update set
             generation = excluded.generation, issue = excluded.issue, envelope = excluded.envelope,
             hashes = excluded.hashes, issued_at = excluded.issued_at, half_life_at = excluded.half_life_at,
@@ -223,10 +237,8 @@ async def bundle_put(txn: Transaction, bundles: Sequence[StoredBundle]) -> list[
             "issues": [each.issue for each in bundles],
             "envelopes": [each.envelope for each in bundles],
             "hashes": [",".join(each.hashes) for each in bundles],
-            "issued": [each.issued_at for each in bundles],
-            "half": [each.half_life_at for each in bundles],
-            "expires": [each.expires_at for each in bundles],
-        },
+        }
+        | msgspec.structs.asdict(validity),
     )
 
 

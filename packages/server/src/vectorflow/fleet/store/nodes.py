@@ -215,10 +215,11 @@ async def node_insert(txn: Transaction, node: NewNode, heartbeat_seconds: float)
     Where it is no known copy, a node of the environment that has its machine id already is what it may be a duplicate of.
     """
     await txn.execute(
-        """with twin as (
+        """with twin as materialized (
             select (select id from nodes where organization_id = %(organization_id)s
                 and environment_id = %(environment_id)s and machine_id = %(machine_id)s and revoked_at is null
-                and %(duplicate_of)s::uuid is null order by id limit 1) as id),
+                and %(duplicate_of)s::uuid is null
+                order by id::text limit 1) as id),  -- no index has this order, so that of machines is used
         made as (
             insert into nodes (organization_id, id, environment_id, name, machine_id, hostname, identity_key,
                 sealing_key, facts, platform, labels, agent_version, engine_kind, engine_version, engine_digest,
