@@ -140,14 +140,15 @@ async def due_of(txn: Transaction, node_ids: Collection[UUID], limit: int) -> li
 async def wanted_list(txn: Transaction, node_ids: Sequence[UUID]) -> list[WantedPipeline]:
     """Return the assignments of nodes with their revisions, by pipeline. Nodes not admitted have none.
 
-    Node by node, whatever PostgreSQL knows of the tables' sizes (`offset 0` keeps it from joining in another order).
+    Node by node, whatever PostgreSQL knows of the tables' sizes: `offset 0` keeps it from joining in another order, and
+    the array's own `select` from planning anew for each length.
     """
     return await txn.rows(
         WantedPipeline,
         """with same as (
             select a.organization_id, a.pipeline_id, a.revision, a.desired, a.reason, a.attempt, a.previous_revision,
                 array_agg(w.place::integer - 1) as nodes
-            from unnest(%(node_ids)s::uuid[]) with ordinality as w (id, place)
+            from unnest((select %(node_ids)s::uuid[])) with ordinality as w (id, place)
             cross join lateral (
                 select a.organization_id, a.pipeline_id, a.revision, a.desired, a.reason, a.attempt,
                     a.previous_revision
