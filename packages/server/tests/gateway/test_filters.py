@@ -72,6 +72,7 @@ async def test_nothing_is_read(unfenced, world, new_world, target) -> None:
             statements.statement_open_count(txn, node),
             statements.statement_to_tell(txn, [node]),
             nodes.node_get(txn, environment, node),
+            nodes.node_of_machine(txn, environment, "m-node-0"),
             tokens.enrolment_token_list(txn, environment, text=None, **page),
             assignments.assignment_list(txn, node),
             assignments.deployed_list(txn, [pipeline_id]),

@@ -72,6 +72,10 @@ _STALE = (
 _FRESH = (
     "update node_presence set last_seen_at = now(), reasons = '{}', heartbeat_seconds = 60, generation = 1"
 )
+_ONLINE = (
+    "update signing_keys set kind = 'online', retired_at = null, not_before = now() - interval '2 days', "
+    "not_after = now() + interval '2 days'"
+)
 _WELL = "update reports set kind = 'applied'"
 _NODE_STATES = (
     Arrangement((_REACHABLE, *_STALE, _RESTING, "update nodes set duplicate_of = id"), _EVERY_NODE),
@@ -340,6 +344,24 @@ ARRANGEMENTS: Mapping[tuple[str, str], Sequence[Arrangement]] = {
         Arrangement(
             (
                 "update signing_keys set kind = 'online', retired_at = null, not_after = now() - interval '1 hour'",
+            ),
+            {"now": dt.datetime.now(dt.UTC)},
+        ),
+    ],
+    ("keys/store/signing_keys.py", "signing_key_online"): [
+        Arrangement(
+            (
+                _ONLINE,
+                "update key_lists set version = 1 where organization_id = :mine",
+                "update key_lists set version = 2 where organization_id = :other",
+            ),
+            {"now": dt.datetime.now(dt.UTC)},
+        ),
+        Arrangement(
+            (
+                _ONLINE,
+                "update signing_keys set not_before = not_before + interval '1 day', "
+                f"public = decode('{'ab' * 32}', 'hex') where organization_id = :other",
             ),
             {"now": dt.datetime.now(dt.UTC)},
         ),

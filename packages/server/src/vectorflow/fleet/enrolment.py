@@ -13,7 +13,7 @@ from vectorflow.fleet.errors import AddressNotAllowed, AgentRequestInvalid, Enro
 from vectorflow.fleet.renewal import OVERLAP, suspect_clone
 from vectorflow.fleet.store import assignments, nodes
 from vectorflow.fleet.store import tokens as token_store
-from vectorflow.fleet.types import EnrolmentAuthority, NewNode
+from vectorflow.fleet.types import DuplicateReason, EnrolmentAuthority, NewNode
 from vectorflow.kernel.actor import Actor, ActorKind
 from vectorflow.kernel.audit import AuditAction, AuditEntry
 from vectorflow.kernel.ids import new_id, parse_id
@@ -163,10 +163,14 @@ class Enrolment:
         clone_of: UUID | None,
         address: str,
     ) -> NewNode:
+        twin = clone_of or await nodes.node_of_machine(txn, authority.environment_id, node.machine_id)
+        reason: DuplicateReason | None = None
+        if twin is not None:
+            reason = "clone" if clone_of else "machine-id"
         node = msgspec.structs.replace(
             node,
-            duplicate_of=clone_of,
-            duplicate_reason="clone" if clone_of else None,
+            duplicate_of=twin,
+            duplicate_reason=reason,
             admission="pending" if authority.approval else "admitted",
         )
         await nodes.node_insert(txn, node, self._intervals.heartbeat_seconds)

@@ -200,6 +200,17 @@ async def node_lock(txn: Transaction, node_id: UUID) -> KnownNode | None:
     )
 
 
+async def node_of_machine(txn: Transaction, environment_id: UUID, machine_id: str) -> UUID | None:
+    """Return a node that has this machine id already: what a new one may be a duplicate of."""
+    found = await txn.value(
+        """select id from nodes where organization_id = %(organization_id)s
+          and environment_id = %(environment_id)s and machine_id = %(machine_id)s and revoked_at is null
+        order by id limit 1""",
+        {"environment_id": environment_id, "machine_id": machine_id},
+    )
+    return found if isinstance(found, UUID) else None
+
+
 def _node_parameters(node: NewNode) -> dict[str, Any]:
     return {
         **msgspec.structs.asdict(node),
@@ -210,26 +221,17 @@ def _node_parameters(node: NewNode) -> dict[str, Any]:
 
 
 async def node_insert(txn: Transaction, node: NewNode, heartbeat_seconds: float) -> None:
-    """Store a new node and its empty presence; it wants a bundle from the first moment.
-
-    Where it is no known copy, a node of the environment that has its machine id already is what it may be a duplicate of.
-    """
+    """Store a new node and its empty presence; it wants a bundle from the first moment."""
     await txn.execute(
-        """with twin as materialized (
-            select (select id from nodes where organization_id = %(organization_id)s
-                and environment_id = %(environment_id)s and machine_id = %(machine_id)s and revoked_at is null
-                and %(duplicate_of)s::uuid is null
-                order by id::text limit 1) as id),  -- no index has this order, so that of machines is used
-        made as (
+        """with made as (
             insert into nodes (organization_id, id, environment_id, name, machine_id, hostname, identity_key,
                 sealing_key, facts, platform, labels, agent_version, engine_kind, engine_version, engine_digest,
                 duplicate_of, duplicate_reason, admission, wanted)
-            select %(organization_id)s, %(id)s, %(environment_id)s, %(name)s, %(machine_id)s, %(hostname)s,
+            values (%(organization_id)s, %(id)s, %(environment_id)s, %(name)s, %(machine_id)s, %(hostname)s,
                 %(identity_key)s, %(sealing_key)s, %(facts)s, %(platform)s, %(labels)s, %(agent_version)s,
-                %(engine_kind)s, %(engine_version)s, %(engine_digest)s, coalesce(%(duplicate_of)s, twin.id),
-                case when twin.id is null then %(duplicate_reason)s else 'machine-id' end, %(admission)s,
-                (extract(epoch from clock_timestamp()) * 1000)::bigint
-            from twin
+                %(engine_kind)s, %(engine_version)s, %(engine_digest)s, %(duplicate_of)s,
+                %(duplicate_reason)s, %(admission)s,
+                (extract(epoch from clock_timestamp()) * 1000)::bigint)
             returning organization_id, id, environment_id)
         insert into node_presence (organization_id, node_id, environment_id, heartbeat_seconds)
         select organization_id, id, environment_id, %(heartbeat_seconds)s from made""",
