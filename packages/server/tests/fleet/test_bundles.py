@@ -158,8 +158,8 @@ def test_where_secrets_end_sooner_bundles_come_sooner() -> None:
         return make_bundles([(due(), [])], ingredients(max_offline_seconds=seconds))
 
     def renewed_after(seconds) -> float:
-        stored = made(seconds).bundles[0]
-        return (stored.half_life_at - stored.issued_at).total_seconds()
+        validity = made(seconds).validity
+        return (validity.half_life_at - validity.issued_at).total_seconds()
 
     assert payload(made(7200)).max_offline_seconds == 7200
     assert payload(made(None)).max_offline_seconds == 0
