@@ -6,8 +6,8 @@ every index of its table, that of labels among them: this took most of the time 
 
 from alembic import op
 
-revision = "0040"
-down_revision = "0039"
+revision = "0041"
+down_revision = "0040"
 
 
 def upgrade() -> None:
