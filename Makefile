@@ -36,7 +36,7 @@ test-python: .venv/.ready
 	@$(PY) scripts/tests.py packages $(BESIDE)
 
 test-web: web
-	@$(PY) scripts/web.py run check
+	@$(PY) scripts/web.py run verify
 
 test-e2e: web browser
 	@$(PY) scripts/tests.py tests/e2e -m "not alone" $(BESIDE)

@@ -50,9 +50,12 @@ export default defineConfig({
     proxy: { '/api': { target: process.env.VECTORFLOW_API ?? 'http://127.0.0.1:8484' } },
   },
   test: {
-    environment: 'jsdom',
-    include: ['src/**/*.test.{ts,tsx}'],
     restoreMocks: true,
     testTimeout: 30_000,
+    // A document takes longer to make than most tests: only what draws has one, and what asks for it in its first line.
+    projects: [
+      { extends: true, test: { name: 'logic', environment: 'node', include: ['src/**/*.test.ts'] } },
+      { extends: true, test: { name: 'pages', environment: 'jsdom', include: ['src/**/*.test.tsx'] } },
+    ],
   },
 })

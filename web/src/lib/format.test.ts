@@ -1,3 +1,4 @@
+// @vitest-environment jsdom
 import { describe, expect, it } from 'vitest'
 import { formatAge, formatBytes, formatDuration, formatRate, formatShortTime, formatTime } from './format'
 import { t } from './i18n'

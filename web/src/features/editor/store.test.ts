@@ -1,3 +1,4 @@
+// @vitest-environment jsdom
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Pipeline } from '@/api/gen'
 import { dropDraft, keepDraft, loadKept, textKeep } from './draft-storage'
