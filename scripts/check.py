@@ -100,7 +100,8 @@ def run(stages: Sequence[Sequence[Part]]) -> int:
         made.stage(parts)
     print("", *(_words(*each) for each in made.results), sep="\n")
     print(f"{(time.monotonic() - began) / 60:.1f} minutes in all", flush=True)
-    return int(any(each.code for each in made.results))
+    begun = sum(len(parts) for parts in stages)
+    return int(any(each.code for each in made.results) or len(made.results) < begun)
 
 
 def _words(name: str, code: int, seconds: float) -> str:

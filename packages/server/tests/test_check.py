@@ -2,6 +2,7 @@
 
 import sys
 
+import pytest
 from scripts.check import STAGES, Part, run
 
 
@@ -30,6 +31,11 @@ def test_outputs_come_whole_and_one_failure_is_enough(capsys) -> None:
 def test_all_fine_is_zero(capsys) -> None:
     assert run([[part("one", ""), part("two", "")]]) == 0
     assert "minutes in all" in capsys.readouterr().out
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_what_cannot_even_be_begun_is_no_success() -> None:
+    assert run([[Part("none", (("/nowhere/at-all",),))]]) == 1
 
 
 def test_every_part_of_the_whole_is_there() -> None:
