@@ -5,8 +5,10 @@ import { deleteSessionMutation, getSessionOptions } from '@/api/gen/@tanstack/re
 import { t } from '@/lib/i18n'
 import { setTimeZone, useTimeZone } from '@/lib/time-zone'
 import { IconButton } from '@/ui/button'
+import { ConfirmDialog } from '@/ui/dialog'
 import { Menu } from '@/ui/menu'
 import { notifyError } from '@/ui/toast'
+import { useQuestion } from './dialogs'
 import { useScope } from './scope'
 import type { Theme } from './theme'
 import { setTheme, useTheme } from './theme'
@@ -34,6 +36,9 @@ export function ThemeMenu() {
   )
 }
 
+// Only who signs out needs to know what the editor keeps.
+const draftStorage = () => import('@/features/editor/draft-storage')
+
 /** Who is signed in, their sessions, and the way out. */
 export function AccountMenu() {
   const { org, env } = useScope()
@@ -43,37 +48,57 @@ export function AccountMenu() {
   const signOut = useMutation({
     ...deleteSessionMutation(),
     onSuccess: async () => {
+      // The editor keeps what it holds when it is left, so that is forgotten after.
       await navigate({ to: '/sign-in' })
+      await (await draftStorage()).forgetUnsaved(account?.id ?? '')
       queryClient.clear()
     },
     onError: notifyError,
   })
+  const losing = useQuestion('sign-out')
+  const leave = async () => {
+    const unsaved = await (await draftStorage()).unsavedCount(account?.id ?? '')
+    if (unsaved === 0) signOut.mutate({})
+    else losing.open(String(unsaved))
+  }
   const zone = useTimeZone()
   const name = account?.name ?? ''
   return (
-    <Menu
-      label={t('Account')}
-      trigger={
-        <IconButton label={t('Account: {name}', { name })}>
-          <CircleUser aria-hidden size={16} />
-        </IconButton>
-      }
-      actions={[
-        {
-          id: 'sessions',
-          label: t('Sessions'),
-          hint: account?.email ?? '',
-          icon: <MonitorSmartphone size={14} />,
-          onAction: () => void navigate({ to: '/$org/$env/account/sessions', params: { org, env } }),
-        },
-        {
-          id: 'time-zone',
-          label: zone === 'utc' ? t('Show local times') : t('Show times in UTC'),
-          icon: <Clock size={14} />,
-          onAction: () => setTimeZone(zone === 'utc' ? 'local' : 'utc'),
-        },
-        { id: 'sign-out', label: t('Sign out'), icon: <LogOut size={14} />, onAction: () => signOut.mutate({}) },
-      ]}
-    />
+    <>
+      <Menu
+        label={t('Account')}
+        trigger={
+          <IconButton label={t('Account: {name}', { name })}>
+            <CircleUser aria-hidden size={16} />
+          </IconButton>
+        }
+        actions={[
+          {
+            id: 'sessions',
+            label: t('Sessions'),
+            hint: account?.email ?? '',
+            icon: <MonitorSmartphone size={14} />,
+            onAction: () => void navigate({ to: '/$org/$env/account/sessions', params: { org, env } }),
+          },
+          {
+            id: 'time-zone',
+            label: zone === 'utc' ? t('Show local times') : t('Show times in UTC'),
+            icon: <Clock size={14} />,
+            onAction: () => setTimeZone(zone === 'utc' ? 'local' : 'utc'),
+          },
+          { id: 'sign-out', label: t('Sign out'), icon: <LogOut size={14} />, onAction: () => void leave().catch(notifyError) },
+        ]}
+      />
+      <ConfirmDialog
+        isOpen={losing.isOpen}
+        onClose={losing.close}
+        title={t('Sign out and lose what is not saved?')}
+        confirmLabel={t('Sign out')}
+        isPending={signOut.isPending}
+        onConfirm={() => signOut.mutate({})}
+      >
+        <p>{t('{n, plural, one {# pipeline has} other {# pipelines have}} changes of yours that are not saved. Signing out removes them from this browser.', { n: Number(losing.of ?? 0) })}</p>
+      </ConfirmDialog>
+    </>
   )
 }

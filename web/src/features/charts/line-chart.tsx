@@ -40,9 +40,9 @@ export default function LineChart({ lines, unit, group, from, to, marks = [], ma
   }, [group])
   useEffect(() => {
     if (place.current === null) return
-    chart.current?.setOption(optionsOf({ lines, unit, from, to, marks, max, at: place.current, time: (at) => formatTime(new Date(at).toISOString()) }), { notMerge: true })
+    chart.current?.setOption(optionsOf({ lines, unit, from, to, marks, height, max, at: place.current, time: (at) => formatTime(new Date(at).toISOString()) }), { notMerge: true })
     // The colours are read anew when the theme changes, and the words when the zone does.
-  }, [lines, unit, group, from, to, marks, max, theme, system, zone])
+  }, [lines, unit, group, from, to, marks, height, max, theme, system, zone])
   const drag = useDrag((one, other) => {
     const [start, end] = [one, other].map((x) => Number(chart.current?.convertFromPixel({ xAxisIndex: 0 }, x)))
     if (start !== undefined && end !== undefined && !Number.isNaN(start + end)) onZoom?.(between(inside(start, from, to), inside(end, from, to)))

@@ -4,14 +4,14 @@ import { tokenColor } from './colors'
 import type { Line, Mark, Unit } from './series'
 import { formatValue } from './series'
 
-type Wanted = { lines: Line[]; unit: Unit; from: number; to: number; marks: Mark[]; max: number | undefined; at: Element; time: (at: number) => string }
+type Wanted = { lines: Line[]; unit: Unit; from: number; to: number; marks: Mark[]; height: number; max: number | undefined; at: Element; time: (at: number) => string }
 type Hovered = { axisValue: number; seriesName: string; color: string; value: [number, number | null] }
 
 const DAY_MS = 86_400_000
 const FONT = { fontFamily: 'Inter Variable, sans-serif', fontSize: 11 }
 
 /** What the chart library is told: thin lines, a light grid, units on the axis, gaps as gaps. */
-export function optionsOf({ lines, unit, from, to, marks, max, at, time }: Wanted): EChartsCoreOption {
+export function optionsOf({ lines, unit, from, to, marks, height, max, at, time }: Wanted): EChartsCoreOption {
   const color = (token: string) => tokenColor(token, at)
   const label = { ...FONT, color: color('secondary') }
   return {
@@ -53,18 +53,19 @@ export function optionsOf({ lines, unit, from, to, marks, max, at, time }: Wante
       connectNulls: false,
       lineStyle: { width: 1.5 },
       color: color(line.tone),
-      ...(index === 0 && marks.length > 0 ? { markLine: markLines(marks, color, label) } : {}),
+      ...(index === 0 && marks.length > 0 ? { markLine: markLines(marks, height, color, label) } : {}),
     })),
   }
 }
 
-function markLines(marks: Mark[], color: (token: string) => string, label: object): object {
+function markLines(marks: Mark[], height: number, color: (token: string) => string, label: object): object {
   return {
     silent: true,
     symbol: 'none',
     lineStyle: { color: color('control'), type: 'dashed', width: 1 },
-    label: { ...label, formatter: (mark: { name: string }) => mark.name, position: 'insideEndTop' },
-    data: marks.map(({ at, label: name, tone }) => ({ name, xAxis: at, ...(tone === undefined ? {} : { lineStyle: { color: color(tone) }, label: { ...label, color: color(tone) } }) })),
+    // It stands upright in the plot, which is lower than the chart by its axis.
+    label: { ...label, width: height - 50, overflow: 'truncate', formatter: (mark: { name: string }) => mark.name, position: 'insideEndTop' },
+    data: marks.map(({ at, label: name, tone }) => ({ name, xAxis: at, ...(tone === undefined ? {} : { lineStyle: { color: color(tone) }, label: { ...label, width: height - 50, overflow: 'truncate', color: color(tone) } }) })),
   }
 }
 

@@ -55,6 +55,19 @@ export async function loadKept(account: string, pipelineId: string): Promise<Kep
   return { draft: isDraft(draft) ? draft : null, text: isText(text) ? text : null }
 }
 
+const ofAccount = (account: string) => [draftKey(account, ''), textKey(account, '')]
+
+/** How many pipelines have work of this account that is not saved, as far as this tab can see. */
+export async function unsavedCount(account: string): Promise<number> {
+  const keys = await storage.kept(ofAccount(account))
+  return new Set(keys.map((key) => key.slice(key.lastIndexOf(':') + 1))).size
+}
+
+/** Forgets all of it. */
+export function forgetUnsaved(account: string): Promise<void> {
+  return storage.forget(ofAccount(account))
+}
+
 /** Keeps a YAML text in the making: what cannot be read yet is in no draft. */
 export function textKeep(account: string, pipelineId: string, kept: StoredText | null): TextKeep {
   const key = textKey(account, pipelineId)

@@ -9,7 +9,7 @@ class Narrow implements Storage {
     return this.held.size
   }
   clear = () => this.held.clear()
-  key = () => null
+  key = (index: number) => [...this.held.keys()][index] ?? null
   getItem = (key: string) => this.held.get(key) ?? null
   removeItem = (key: string) => void this.held.delete(key)
   setItem = (key: string, value: string) => {
@@ -74,6 +74,32 @@ describe('what a tab keeps', () => {
   it('is no other tab’s', async () => {
     await reloaded().save('a', LONG)
     expect(await new TabStorage(() => new Narrow(), large).load('a')).toBeNull()
+  })
+  it('is read by a tab that was duplicated, which keeps under a name of its own', async () => {
+    const taken = new Set<string>()
+    const take = (name: string) => Promise.resolve(!taken.has(name) && taken.add(name).size > 0)
+    const first = new TabStorage(() => session, large, take)
+    await first.save('a', LONG)
+    const copy = new Narrow()
+    session.held.forEach((value, key) => copy.setItem(key, value))
+    const second = new TabStorage(() => copy, large, take)
+    expect(await second.load('a')).toBe(LONG)
+    await second.save('a', `${LONG} of the second`)
+    expect(await first.load('a')).toBe(LONG)
+    expect(await second.load('a')).toBe(`${LONG} of the second`)
+    expect(copy.getItem('vf:tab')).not.toBe(session.getItem('vf:tab'))
+  })
+  it('is counted and forgotten by how it begins, near and far, and nobody else’s', async () => {
+    await reloaded().save('vf:draft:me:1', 'short')
+    await reloaded().save('vf:draft:me:2', LONG)
+    await new TabStorage(() => new Narrow(), large).save('vf:draft:me:3', LONG)
+    await reloaded().save('vf:draft:you:1', LONG)
+    expect((await reloaded().kept(['vf:draft:me:'])).sort()).toEqual(['vf:draft:me:1', 'vf:draft:me:2', 'vf:draft:me:3'])
+    await reloaded().forget(['vf:draft:me:'])
+    expect(await reloaded().kept(['vf:draft:me:'])).toEqual([])
+    expect(await reloaded().load('vf:draft:you:1')).toBe(LONG)
+    large.isBroken = true
+    expect(await reloaded().kept(['vf:draft:'])).toEqual([])
   })
   it('is told to be lost where there is no room for it', async () => {
     large.isBroken = true

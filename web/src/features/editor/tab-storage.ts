@@ -24,10 +24,10 @@ function entryOf(stored: string | null): Entry | null {
 
 /**
  * Texts that this tab keeps over a reload: in its session, which is written at once but holds about five megabytes,
- * and beyond that in the browser's database, under a name that only this tab knows.
+ * and beyond that in the browser's database, under a name that only this tab knows. A tab that was duplicated begins with
+ * the session of the other, its name too: it reads what that one kept, and keeps under a name of its own.
  */
 export class TabStorage {
-  private tab: string | null = null
   private last = 0
   /** The keys that the database may have. */
   private readonly far = new Set<string>()
@@ -35,7 +35,22 @@ export class TabStorage {
   constructor(
     private readonly session: () => Storage,
     private readonly large: LargeStore,
+    /** Takes a name for as long as this page lives; false where another tab has it. */
+    private readonly take: (name: string) => Promise<boolean> = () => Promise.resolve(true),
   ) {}
+
+  /** How many things that begin so are kept: by this tab, and by all in the database. */
+  async kept(beginnings: string[]): Promise<string[]> {
+    const { near, far } = await this.keys(beginnings)
+    return [...new Set([...near, ...far.map(ownKey)])]
+  }
+
+  /** Forgets what begins so, of this tab and of all in the database. */
+  async forget(beginnings: string[]): Promise<void> {
+    const { near, far } = await this.keys(beginnings)
+    near.forEach((key) => this.dropNear(key))
+    await Promise.all(far.map((key) => this.large.del(key)))
+  }
 
   /** Keeps a text; answers whether it is kept. */
   async save(key: string, text: string): Promise<boolean> {
@@ -47,7 +62,7 @@ export class TabStorage {
     }
     this.far.add(key)
     try {
-      await this.large.set(this.farKey(key), { at, text } satisfies Entry)
+      await this.large.set(farKey((await this.names()).own, key), { at, text } satisfies Entry)
       // Only now, so that there is always one of them, and only what is older.
       if ((this.loadNear(key)?.at ?? at) < at) this.dropNear(key)
       return true
@@ -66,7 +81,8 @@ export class TabStorage {
     const near = this.loadNear(key)
     let far: Entry | null = null
     try {
-      const value = await this.large.get(this.farKey(key))
+      const { own, before } = await this.names()
+      const value = (await this.large.get(farKey(own, key))) ?? (await this.large.get(farKey(before, key)))
       far = isEntry(value) ? value : null
     } catch {
       // No database, as in some private windows.
@@ -86,16 +102,45 @@ export class TabStorage {
     }
   }
 
-  private farKey(key: string): string {
-    if (this.tab === null) {
-      try {
-        this.tab = this.session().getItem('vf:tab') ?? crypto.randomUUID()
-        this.session().setItem('vf:tab', this.tab)
-      } catch {
-        this.tab ??= crypto.randomUUID()
-      }
+  private asked: Promise<{ own: string; before: string }> | null = null
+
+  /** The name of this tab, and the one that it found in its session. */
+  private names(): Promise<{ own: string; before: string }> {
+    return (this.asked ??= this.settle())
+  }
+
+  private async settle(): Promise<{ own: string; before: string }> {
+    let before: string = crypto.randomUUID()
+    try {
+      before = this.session().getItem('vf:tab') ?? before
+    } catch {
+      // Switched off: the name lasts as long as the page.
     }
-    return `${this.tab}:${key}`
+    let own = before
+    if (!(await this.take(before))) {
+      own = crypto.randomUUID()
+      await this.take(own)
+    }
+    try {
+      this.session().setItem('vf:tab', own)
+    } catch {
+      // The same.
+    }
+    return { own, before }
+  }
+
+  private async keys(beginnings: string[]): Promise<{ near: string[]; far: string[] }> {
+    const isMeant = (key: string) => beginnings.some((each) => key.startsWith(each))
+    let near: string[] = []
+    let far: string[] = []
+    try {
+      const session = this.session()
+      near = Array.from({ length: session.length }, (_, index) => session.key(index) ?? '').filter(isMeant)
+      far = (await this.large.entries()).flatMap(([key]) => (typeof key === 'string' && isMeant(ownKey(key)) ? [key] : []))
+    } catch {
+      // What cannot be read holds nothing.
+    }
+    return { near, far }
   }
 
   private saveNear(key: string, stored: string): boolean {
@@ -127,8 +172,25 @@ export class TabStorage {
   private dropFar(key: string): void {
     if (!this.far.delete(key)) return
     // What stays is older than anything kept later, and goes after a day.
-    this.large.del(this.farKey(key)).catch(() => undefined)
+    this.names()
+      .then(({ own }) => this.large.del(farKey(own, key)))
+      .catch(() => undefined)
   }
+}
+
+const farKey = (tab: string, key: string) => `${tab}:${key}`
+const ownKey = (far: string) => far.slice(far.indexOf(':') + 1)
+
+/** Holds a name until this page is gone. Where the browser cannot tell, nobody else has it. */
+async function hold(name: string): Promise<boolean> {
+  if (!('locks' in navigator)) return true
+  return new Promise((resolve) => {
+    const held = navigator.locks.request(`vf:tab:${name}`, { ifAvailable: true }, (lock) => {
+      resolve(lock !== null)
+      return lock === null ? undefined : new Promise<void>(() => undefined)
+    })
+    held.catch(() => resolve(true))
+  })
 }
 
 /** The storage of this tab. */
@@ -140,5 +202,5 @@ export function tabStorage(): TabStorage {
     set: async (key, value) => idb.set(key, value, opened()),
     del: async (key) => idb.del(key, opened()),
     entries: async () => idb.entries(opened()),
-  })
+  }, hold)
 }

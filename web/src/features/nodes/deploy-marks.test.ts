@@ -16,8 +16,8 @@ it('marks each revision that a node began to run, and nothing that it ran alread
   ]
   const assignments = [{ pipeline: { id: 'a', name: 'Access log' } }] as NodeDetail['assignments']
   expect(deployMarks({ reports, assignments }).map(({ at, label }) => [new Date(at).getUTCMinutes(), label])).toEqual([
-    [1, 'Access log, revision 1'],
-    [4, 'Access log, revision 2'],
+    [1, 'revision 1, Access log'],
+    [4, 'revision 2, Access log'],
     [5, 'revision 7'],
   ])
 })

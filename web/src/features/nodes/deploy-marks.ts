@@ -12,7 +12,7 @@ export function deployMarks({ reports, assignments }: Pick<NodeDetail, 'reports'
     if (kind !== 'applied' || pipeline == null || running.get(pipeline) === revision) continue
     running.set(pipeline, revision)
     const name = names.get(pipeline)
-    made.push({ at: Date.parse(at), label: name === undefined ? t('revision {n}', { n: revision }) : t('{name}, revision {n}', { name, n: revision }) })
+    made.push({ at: Date.parse(at), label: name === undefined ? t('revision {n}', { n: revision }) : t('revision {n}, {name}', { name, n: revision }) })
   }
   return made
 }

@@ -27,7 +27,7 @@ export function SessionsPage() {
     onError: notifyError,
   })
   const columns: Column<SessionInfo>[] = [
-    { key: 'agent', title: t('Browser'), render: (row) => <span className="[overflow-wrap:anywhere]">{row.user_agent ?? t('unknown')}</span> },
+    { key: 'agent', title: t('Browser'), render: (row) => <span className="line-clamp-2 py-1 [overflow-wrap:anywhere]" title={row.user_agent ?? undefined}>{row.user_agent ?? t('unknown')}</span> },
     { key: 'address', title: t('Address'), render: (row) => <span className="font-mono text-sm">{row.address ?? '–'}</span>, wideOnly: true },
     { key: 'created', title: t('Signed in'), render: (row) => formatTime(row.created_at), wideOnly: true },
     { key: 'seen', title: t('Last used'), render: (row) => formatAge(row.last_seen_at, now) },

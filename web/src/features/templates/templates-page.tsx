@@ -49,7 +49,7 @@ export function TemplatesPage() {
         const some = found.filter((template) => template.category === each)
         return some.length === 0 ? null : (
           <Section key={each} title={categoryTitle(each)}>
-            <ul className="grid gap-3 sm:grid-cols-2 lg:grid-cols-3">
+            <ul className="grid grid-cols-1 gap-3 sm:grid-cols-2 lg:grid-cols-3">
               {some.map((template) => (
                 <Card key={template.id} template={template} />
               ))}
