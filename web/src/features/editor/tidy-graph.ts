@@ -1,6 +1,6 @@
 import type { ElkNode } from 'elkjs/lib/elk-api'
-import { bundled, CARD_WIDTH, FOLDED_HEIGHT, frameId, HEADER, PADDING } from './canvas/frames'
-import { cardHeight } from './canvas/nodes'
+import { bundled, FOLDED_HEIGHT, frameId, HEADER, PADDING } from './canvas/frames'
+import { CARD_WIDTH, cardHeight } from './canvas/nodes'
 import { groupOf, membersOf } from './graph/groups'
 import type { Point } from './graph/operations'
 import { portsOf } from './graph/ports'

@@ -35,6 +35,11 @@ export function RatesProvider({ pipelineId, children }: { pipelineId: string; ch
   return <Context value={store}>{children}</Context>
 }
 
+/** The store itself, for what draws many components at once. */
+export function useRatesStore(): RatesStore {
+  return useContext(Context)
+}
+
 /** The latest rates of one component; renders only when these change. */
 export function useComponentRates(component: string): ComponentRates | undefined {
   const store = useContext(Context)

@@ -71,6 +71,11 @@ export class RatesStore {
     return this.components.get(component)
   }
 
+  /** Whether anything was measured since the page was opened. */
+  isMeasured(): boolean {
+    return this.receivedAt !== 0
+  }
+
   /** Seconds since the shown data was true, or null while it is fresh or was never measured. */
   staleSeconds(now: number): number | null {
     if (this.receivedAt === 0) return null

@@ -5,7 +5,7 @@ import { useSummedRate } from '@/features/live/rates-context'
 import { formatRate } from '@/lib/format'
 import { t } from '@/lib/i18n'
 import type { Edge } from '../graph/types'
-import { edgeWidth } from './flow-edge'
+import { edgeWidth } from './edge-shape'
 
 export type BundleLink = FlowEdge<{ edges: Edge[] }, 'bundle'>
 

@@ -23,8 +23,10 @@ import type { CanvasNode } from './frames'
 import { draggedPlaces, frameName, memberChanges, withFrames } from './frames'
 import type { CanvasLink } from './bundles'
 import { withBundles } from './bundles'
+import { LiveLayer } from './live-layer'
 import type { CardNode, FlowLink } from './nodes'
 import { useLinks, useNodes } from './nodes'
+import { PaintedContext } from './painted'
 import { SelectionBar } from './selection-bar'
 import { useCanvasKeys } from './use-canvas-keys'
 import { useEdits } from './use-edits'
@@ -37,7 +39,7 @@ export const DRAG_TYPE = 'application/x-vectorflow-component'
 const NONE: ReadonlySet<string> = new Set()
 /** From so many components on, a map of the whole helps more than it hides. */
 const MAP_FROM = 12
-/** From so many components on, only those in view are drawn, on a layer of their own. */
+/** From so many components on, only those in view are drawn, and edges and live figures are painted. */
 const LARGE = 60
 const MAP_COLOURS: Record<Kind, string> = { source: 'var(--source)', transform: 'var(--transform)', sink: 'var(--sink)' }
 
@@ -146,49 +148,52 @@ export function Canvas({ onAdd, onConnectFrom }: CanvasProps) {
   return (
     <div className="h-full min-h-0 select-none" onKeyDownCapture={onKeyDown} onDrop={canEdit ? drop : undefined} onDragOver={(event) => event.preventDefault()}>
       {canEdit && chosen.size > 1 && <SelectionBar ids={chosen} edits={edits} />}
-      <ReactFlow
-        aria-label={t('Pipeline canvas')}
-        nodes={shown}
-        edges={links}
-        nodeTypes={NODE_TYPES}
-        edgeTypes={EDGE_TYPES}
-        onNodesChange={onNodesChange}
-        onEdgesChange={onEdgesChange}
-        onNodeDragStop={onNodeDragStop}
-        {...connecting}
-        onNodeClick={(event, node) => frameName(node.id) === null && !event.shiftKey && !event.metaKey && !event.ctrlKey && select(node.id)}
-        onPaneClick={() => select(undefined)}
-        onEdgeClick={() => select(undefined)}
-        nodesDraggable={canEdit}
-        nodesConnectable={canEdit}
-        deleteKeyCode={null}
-        colorMode={theme}
-        onlyRenderVisibleElements={isLarge}
-        className={isLarge ? 'is-large' : ''}
-        fitView={viewport === null}
-        {...(viewport === null ? {} : { defaultViewport: viewport })}
-        // Only a person's own movement is worth an address.
-        onMoveEnd={(event, moved) => event !== null && remember(moved)}
-        fitViewOptions={FIT}
-        minZoom={0.15}
-        maxZoom={2}
-        zoomOnDoubleClick={false}
-      >
-        <Background variant={BackgroundVariant.Dots} gap={20} size={1.2} color="var(--line)" />
-        <Controls showInteractive={false} />
-        {graph.components.length >= MAP_FROM && (
-          <MiniMap
-            pannable
-            zoomable
-            ariaLabel={t('Map of the pipeline')}
-            nodeColor={(node: CanvasNode) => (node.type === 'frame' ? 'var(--line)' : MAP_COLOURS[node.data.component.kind])}
-            nodeBorderRadius={12}
-            bgColor="var(--surface)"
-            maskColor="color-mix(in oklch, var(--sunken) 70%, transparent)"
-            className="max-md:hidden!"
-          />
-        )}
-      </ReactFlow>
+      <PaintedContext value={isLarge}>
+        <ReactFlow
+          aria-label={t('Pipeline canvas')}
+          nodes={shown}
+          edges={links}
+          nodeTypes={NODE_TYPES}
+          edgeTypes={EDGE_TYPES}
+          onNodesChange={onNodesChange}
+          onEdgesChange={onEdgesChange}
+          onNodeDragStop={onNodeDragStop}
+          {...connecting}
+          onNodeClick={(event, node) => frameName(node.id) === null && !event.shiftKey && !event.metaKey && !event.ctrlKey && select(node.id)}
+          onPaneClick={() => select(undefined)}
+          onEdgeClick={() => select(undefined)}
+          nodesDraggable={canEdit}
+          nodesConnectable={canEdit}
+          deleteKeyCode={null}
+          colorMode={theme}
+          onlyRenderVisibleElements={isLarge}
+          className={isLarge ? 'is-large' : ''}
+          fitView={viewport === null}
+          {...(viewport === null ? {} : { defaultViewport: viewport })}
+          // Only a person's own movement is worth an address.
+          onMoveEnd={(event, moved) => event !== null && remember(moved)}
+          fitViewOptions={FIT}
+          minZoom={0.15}
+          maxZoom={2}
+          zoomOnDoubleClick={false}
+        >
+          <Background variant={BackgroundVariant.Dots} gap={20} size={1.2} color="var(--line)" />
+          {isLarge && <LiveLayer />}
+          <Controls showInteractive={false} />
+          {graph.components.length >= MAP_FROM && (
+            <MiniMap
+              pannable
+              zoomable
+              ariaLabel={t('Map of the pipeline')}
+              nodeColor={(node: CanvasNode) => (node.type === 'frame' ? 'var(--line)' : MAP_COLOURS[node.data.component.kind])}
+              nodeBorderRadius={12}
+              bgColor="var(--surface)"
+              maskColor="color-mix(in oklch, var(--sunken) 70%, transparent)"
+              className="max-md:hidden!"
+            />
+          )}
+        </ReactFlow>
+      </PaintedContext>
     </div>
   )
 }

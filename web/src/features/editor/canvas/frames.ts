@@ -3,13 +3,12 @@ import { Position } from '@xyflow/react'
 import type { Point } from '../graph/operations'
 import type { Document, Edge } from '../graph/types'
 import type { CardNode } from './nodes'
-import { cardHeight } from './nodes'
+import { CARD_WIDTH, cardHeight } from './nodes'
 
 export type FrameNode = FlowNode<{ name: string; ids: string[]; isCollapsed: boolean; isSelected: boolean }, 'frame'>
 export type CanvasNode = CardNode | FrameNode
 
 const PREFIX = 'group:'
-export const CARD_WIDTH = 208
 export const FOLDED_HEIGHT = 50
 export const PADDING = 16
 export const HEADER = 30
