@@ -33,6 +33,8 @@ const pages = Object.keys(manifest).filter((key) => /^src\/features\/.*-page\.ts
 for (const page of pages.sort()) {
   const own = files(page, new Set(shared))
   const isEditor = page.includes('/editor/')
+  // These are fetched beside it, and it is not usable without them.
+  if (isEditor) for (const beside of ['text/text-pane', 'inspector/inspector']) files(`src/features/editor/${beside}.tsx`, own)
   // The editor counts what it needs beyond the list.
   const bytes = isEditor ? total(new Set([...own].filter((file) => !list.has(file)))) : total(own)
   const budget = isEditor ? EDITOR : FIRST

@@ -1,7 +1,7 @@
 import type { QueryClient } from '@tanstack/react-query'
 import { createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent, Outlet, redirect } from '@tanstack/react-router'
 import type { TemplateListed } from '@/api/gen'
-import { getOrganizationOptions, getSessionOptions, listEnvironmentsOptions } from '@/api/gen/@tanstack/react-query.gen'
+import { getCatalogueOptions, getOrganizationOptions, getPipelineOptions, getSessionOptions, listEnvironmentsOptions } from '@/api/gen/@tanstack/react-query.gen'
 import { ApiError } from '@/lib/problem'
 import { LoadingState } from '@/ui/states'
 import { setCsrfToken } from './api'
@@ -126,6 +126,12 @@ const editor = createRoute({
     at: text(search.at),
     restore: typeof search.restore === 'number' && Number.isInteger(search.restore) && search.restore > 0 ? search.restore : undefined,
   }),
+  // What the editor needs comes while its code is loaded; a failure is told by the page, which asks again.
+  loader: ({ context: { queryClient }, params: { org, env, pipelineId }, cause }) => {
+    if (cause === 'stay') return
+    void queryClient.prefetchQuery(getPipelineOptions({ path: { org, env, id: pipelineId } }))
+    void queryClient.prefetchQuery({ ...getCatalogueOptions(), staleTime: Infinity })
+  },
   component: lazyRouteComponent(() => import('@/features/editor/editor-page'), 'EditorPage'),
 })
 
@@ -313,7 +319,7 @@ const routeTree = root.addChildren([
 
 /** Builds the router over a query client. */
 export function buildRouter(queryClient: QueryClient) {
-  return createRouter({
+  const router = createRouter({
     routeTree,
     context: { queryClient },
     defaultPreload: 'intent',
@@ -327,6 +333,9 @@ export function buildRouter(queryClient: QueryClient) {
       </div>
     ),
   })
+  // The code of the first page is fetched while the server is asked who is here.
+  for (const { routeId } of router.matchRoutes(router.latestLocation)) void router.loadRouteChunk(router.routesById[routeId])?.catch(() => undefined)
+  return router
 }
 
 export type AppRouter = ReturnType<typeof buildRouter>

@@ -23,14 +23,16 @@ import { TextSession } from './text/session'
 import { useRestore } from './use-restore'
 import { Workbench } from './workbench'
 
+const JUST_READ_MS = 2000
+
 /** The editor of one pipeline; everything in it is made anew for another one. */
 export function EditorPage() {
   const { org, env } = useScope()
   const { pipelineId } = useParams({ from: '/signed-in/$org/$env/pipelines/$pipelineId' })
   const pipeline = useQuery({
     ...getPipelineOptions({ path: { org, env, id: pipelineId } }),
-    // The editor holds its own copy; a conflict is found when saving.
-    staleTime: 0,
+    // What the route has just asked for is not asked again. The editor holds its own copy; a conflict is found when saving.
+    staleTime: JUST_READ_MS,
     refetchOnWindowFocus: false,
   })
   const catalogue = useQuery({ ...getCatalogueOptions(), staleTime: Infinity })
@@ -48,7 +50,9 @@ export function EditorPage() {
     void pipeline.refetch()
     void catalogue.refetch()
   }
-  const isReady = kept.data !== undefined && kept.isFetchedAfterMount && (!pipeline.isStale || pipeline.isFetchedAfterMount)
+  // It was fresh when the page was opened; that it ages afterwards is no reason to leave the editor.
+  const [justRead] = useState(pipeline.isStale ? null : pipelineId)
+  const isReady = kept.data !== undefined && kept.isFetchedAfterMount && (justRead === pipelineId || pipeline.isFetchedAfterMount)
   if (isReady && pipeline.data !== undefined && catalogue.data !== undefined && account !== undefined) {
     return <Editor key={pipelineId} pipeline={pipeline.data} catalogue={catalogue.data} account={account} kept={kept.data} />
   }
