@@ -3,23 +3,28 @@ import { useEffect, useRef } from 'react'
 import { useTheme } from '@/app/theme'
 import { useRatesStore } from '@/features/live/rates-context'
 import type { RatesStore } from '@/features/live/rates-store'
+import type { Component } from '../graph/types'
 import type { CanvasLink } from './bundles'
+import type { Ends } from './edge-shape'
 import type { CanvasNode } from './frames'
 import type { Ink, View } from './live-paint'
 import { begin, inkOf, LEGIBLE, paintEdge, paintFigures, paintLabel, paintMark } from './live-paint'
 import type { Line, Standing } from './live-scene'
 import { drawnEdge, endsOf, figuresOf, labelsOf, markOf } from './live-scene'
 import { liveWords } from './live-words'
-import { CARD_WIDTH, cardHeight } from './nodes'
+import { CARD_WIDTH, cardHeight, portPlaces } from './nodes'
 
 /** Measurements that come faster are seen together: more pictures a second say nothing more to anybody who reads them. */
 const PACE_MS = 250
+/** Where the buttons at an output stand, from the card's right edge. */
+const BUTTONS = { from: 6, width: 48, height: 24 }
 
 type Flow = ReturnType<ReturnType<typeof useStoreApi<CanvasNode, CanvasLink>>['getState']>
-type Graph = { cards: Map<string, Standing>; shown: Standing[]; lines: { line: Line; ends: NonNullable<ReturnType<typeof endsOf>> }[] }
+type PointedAt = { edge: string | null; card: HTMLElement | null }
+type Graph = { shown: Standing[]; lines: { line: Line; ends: Ends }[]; pointedAt: Standing | undefined }
 
 /** What of the graph is in view. */
-function inView(flow: Flow, view: View, pointedAt: string | null): Graph {
+function inView(flow: Flow, view: View, pointedAt: PointedAt): Graph {
   const [left, top] = [-view.x / view.zoom, -view.y / view.zoom]
   const [right, bottom] = [left + view.width / view.zoom, top + view.height / view.zoom]
   const cards = new Map<string, Standing>()
@@ -40,17 +45,23 @@ function inView(flow: Flow, view: View, pointedAt: string | null): Graph {
     const isOut =
       Math.max(ends.sourceX, ends.targetX) < left || Math.min(ends.sourceX, ends.targetX) > right || Math.max(ends.sourceY, ends.targetY) < top || Math.min(ends.sourceY, ends.targetY) > bottom
     if (isOut) continue
-    lines.push({ line: { edge, isBroken: link.data?.isBroken ?? false, isSelected: link.selected ?? false, isPointedAt: link.id === pointedAt }, ends })
+    lines.push({ line: { edge, isBroken: link.data?.isBroken ?? false, isSelected: link.selected ?? false, isPointedAt: link.id === pointedAt.edge }, ends })
   }
-  return { cards, shown, lines }
+  return { shown, lines, pointedAt: cards.get(pointedAt.card?.dataset.id ?? '') }
+}
+
+/** Keeps the buttons at a card's outputs free, which show while it is pointed at or has the focus. */
+function clearButtons(context: CanvasRenderingContext2D, { x, y, ports }: Standing): void {
+  for (const place of portPlaces(ports).values()) context.clearRect(x + CARD_WIDTH + BUTTONS.from, y + place.y - BUTTONS.height / 2, BUTTONS.width, BUTTONS.height)
 }
 
 /** Paints all that is in view; cards stay free of edges, which so run under them. */
-function paintGraph(context: CanvasRenderingContext2D, ink: Ink, { shown, lines }: Graph, rates: RatesStore, view: View): void {
+function paintGraph(context: CanvasRenderingContext2D, ink: Ink, { shown, lines, pointedAt }: Graph, rates: RatesStore, view: View): void {
   const of = (component: string) => rates.get(component)
   begin(context, view, devicePixelRatio)
   for (const { line, ends } of lines) paintEdge(context, drawnEdge(line, ends, of), ink)
   for (const { x, y, ports } of shown) context.clearRect(x, y, CARD_WIDTH, cardHeight(ports))
+  if (pointedAt !== undefined) clearButtons(context, pointedAt)
   if (view.zoom >= LEGIBLE) {
     for (const { line, ends } of lines) for (const label of labelsOf(line, ends, of)) paintLabel(context, label, ink)
     for (const card of shown) paintFigures(context, figuresOf(card, of), ink)
@@ -77,21 +88,19 @@ export function LiveLayer() {
     let ink = inkOf(context.canvas)
     let frame: number | null = null
     let pace: ReturnType<typeof setTimeout> | null = null
-    let pointedAt: { edge: string | null; card: HTMLElement | null } = { edge: null, card: null }
+    let pointedAt: PointedAt = { edge: null, card: null }
 
-    const tell = (graph: Graph) => {
-      const { card } = pointedAt
-      const component = graph.cards.get(card?.dataset.id ?? '')?.component
-      if (card !== null && component !== undefined) card.title = liveWords(component.kind, rates.get(component.id))
+    const tell = (component: Component | undefined) => {
+      if (pointedAt.card !== null && component !== undefined) pointedAt.card.title = liveWords(component.kind, rates.get(component.id))
     }
     const paint = () => {
       frame = null
       const flow = store.getState()
       const [x, y, zoom] = flow.transform
       const view = { x, y, zoom, width: flow.width, height: flow.height }
-      const graph = inView(flow, view, pointedAt.edge)
+      const graph = inView(flow, view, pointedAt)
       paintGraph(context, ink, graph, rates, view)
-      tell(graph)
+      tell(graph.pointedAt?.component)
     }
     const soon = () => (frame ??= requestAnimationFrame(paint))
     const measured = () => {
