@@ -1,5 +1,7 @@
 """How the editor feels with a large pipeline, measured in a real browser: ``python bench/web.py [--components N]``.
 
+Parts are chosen with ``--parts``, all but memory by default; memory is watched for ``--minutes`` of live updates.
+
 The whole product runs; the browser opens a pipeline of so many components. Measured in the page: frames while a
 component is dragged, frames while live rates of all components arrive ten times a second, and the time from a key in
 the YAML pane to the next painted frame. The live updates come from a stand-in for the browser's stream, so that
@@ -21,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import web_parts
 from playwright.sync_api import Page, sync_playwright
 from scripts.browser import installed
 from tests.e2e.conftest import FLAGS
@@ -185,43 +188,107 @@ def keystrokes(page: Page) -> list[float]:
     return list(page.evaluate("window.benchKeys"))
 
 
-def table(
-    *,
-    shown: int,
-    still: Frames,
-    small: Frames,
-    dragged: tuple[float, float],
-    live: Frames,
-    for_live: float,
-    keys: list[float],
-    for_key: float,
-) -> None:
-    """Print what was measured beside what is asked."""
-    print(f"{shown} components, a viewport of 1440 × 900, software rendering")
-    print(f"{'what':<44}{'measured':>14}{'asked':>12}")
-    print(f"{'frames a second while dragging':<44}{dragged[0]:>14.1f}{'>= 50':>12}")
-    print(f"{'longest gap while dragging, ms':<44}{dragged[1]:>14.1f}{'':>12}")
-    for name, seen, asked in (
-        ("nothing happens", still, ""),
-        ("one small text", small, ""),
-        ("ten live updates a second", live, "no drop"),
-    ):
-        print(f"{'frames a second, ' + name:<44}{seen.rate:>14.1f}{'':>12}")
-        print(f"{'  longest gap, ms':<44}{seen.gap:>14.1f}{'':>12}")
-        print(f"{'  dropped, by the browser, of ' + str(seen.begun):<44}{seen.dropped:>14}{asked:>12}")
-    print(f"{'work for each live update, ms':<44}{for_live:>14.1f}{'':>12}")
-    print(f"{'key to paint, median ms':<44}{statistics.median(keys):>14.1f}{'':>12}")
-    print(
-        f"{'key to paint, 95 of 100 within, ms':<44}{sorted(keys)[int(len(keys) * 0.95)]:>14.1f}{'<= 50':>12}"
-    )
-    print(f"{'work for each key, ms':<44}{for_key:>14.1f}{'':>12}")
+PARTS = ("opening", "frames", "live", "keys", "memory", "document", "answers")
+
+
+def row(name: str, value: float, asked: str = "") -> None:
+    """One line of the table: what was measured beside what is asked."""
+    print(f"{name:<50}{value:>12.1f}{asked:>14}", flush=True)
+
+
+def tell(name: str, seen: Frames, asked: str = "") -> None:
+    """The lines on a stretch of frames."""
+    row(f"frames a second, {name}", seen.rate)
+    row("  longest gap, ms", seen.gap)
+    row(f"  dropped, by the browser, of {seen.begun}", seen.dropped, asked)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A page on the editor of a large pipeline."""
+
+    page: Page
+    pipeline: str
+    ids: list[str]
+    address: str
+
+    def opening(self) -> None:
+        found = web_parts.opening(self.page, self.address)
+        row("opened until the first card stands, ms", found.drawn)
+        row("opened until the page is free, ms", found.usable)
+        row("  longest task, ms", found.longest, "<= 1000")
+
+    def frames(self) -> None:
+        tell("nothing happens", watched(self.page))
+        self.page.evaluate("() => { window.benchDone = window.benchSmall() }")
+        tell("one small text", watched(self.page))
+        self.page.evaluate("window.benchDone()")
+        rate, gap = frames(self.page, lambda: drag(self.page))
+        row("frames a second while dragging", rate, ">= 50")
+        row("  longest gap, ms", gap)
+
+    def feed(self) -> None:
+        self.page.evaluate(
+            "([pipeline, ids]) => { window.benchTimer = window.benchFeed(pipeline, ids) }",
+            [self.pipeline, self.ids],
+        )
+        self.page.wait_for_timeout(1000)
+
+    def quiet(self) -> None:
+        self.page.evaluate("clearInterval(window.benchTimer)")
+
+    def live(self) -> None:
+        work = Work(self.page)
+        self.feed()
+        picture = "document.querySelector('.live-layer')?.toDataURL()"
+        before = self.page.evaluate(picture)
+        began = work.done()
+        self.page.wait_for_timeout(SECONDS * 1000)
+        for_live = (work.done() - began) / (SECONDS * 10)
+        if before is not None and self.page.evaluate(picture) == before:
+            raise AssertionError("no live figure was drawn")
+        tell("ten live updates a second", watched(self.page), "no drop")
+        row("work for each live update, ms", for_live)
+        self.quiet()
+
+    def keys(self) -> None:
+        work = Work(self.page)
+        self.page.get_by_role("tab", name="YAML").click()
+        self.page.locator(".cm-line").first.wait_for(timeout=30_000)
+        self.page.wait_for_timeout(2000)
+        began = work.done()
+        keys = keystrokes(self.page)
+        row("key to paint, median ms", statistics.median(keys))
+        row("key to paint, 95 of 100 within, ms", sorted(keys)[int(len(keys) * 0.95)], "<= 50")
+        row("work for each key, ms", (work.done() - began) / len(keys))
+
+    def memory(self, minutes: float) -> None:
+        self.feed()
+        held, growth = web_parts.memory(self.page, minutes)
+        self.quiet()
+        row(f"objects after {minutes:g} min of live updates, MB", held)
+        row("  growth in a minute, MB", growth, "none")
+
+    def document(self) -> None:
+        longest, said = web_parts.document(self.page)
+        row("5 MB pasted as text, longest task, ms", longest, "<= 1000")
+        print(f"  the page says: {said or 'nothing'}")
+
+    def answers(self) -> None:
+        found = web_parts.answers(self.page, f"{self.address}?component=step_0_0")
+        row("key to results of ten events, median ms", statistics.median(found), "<= 300")
+        row("  slowest of ten, ms", max(found))
 
 
 def main() -> int:
     """Measure and print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--components", type=int, default=300)
-    count = parser.parse_args().components
+    parser.add_argument(
+        "--parts", nargs="+", choices=PARTS, default=[each for each in PARTS if each != "memory"]
+    )
+    parser.add_argument("--minutes", type=float, default=5)
+    chosen = parser.parse_args()
     program = installed()
     if program is None:
         print("no browser: run scripts/browser.py", file=sys.stderr)
@@ -230,51 +297,22 @@ def main() -> int:
         stack = Stack(Path(directory))
         try:
             stack.start()
-            api = stack.api()
-            document = large(count)
-            made = create(api, "large", document)
+            document = large(chosen.components)
+            made = create(stack.api(), "large", document)
             browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
             page = browser.new_page(base_url=stack.demo["url"], viewport={"width": 1440, "height": 900})
             page.add_init_script(STREAM)
+            page.add_init_script(web_parts.WATCH)
             sign_in(page, stack)
-            page.goto(f"/{stack.demo['organization']}/{stack.demo['environment']}/pipelines/{made}")
-            page.locator(".react-flow__node").first.wait_for(timeout=60_000)
-            page.wait_for_timeout(3000)
-            work = Work(page)
-            still = watched(page)
-            page.evaluate("() => { window.benchDone = window.benchSmall() }")
-            small = watched(page)
-            page.evaluate("window.benchDone()")
-            dragged = frames(page, lambda: drag(page))
-            page.evaluate(
-                "([pipeline, ids]) => { window.benchTimer = window.benchFeed(pipeline, ids) }",
-                [made, [each["id"] for each in document["components"]]],
-            )
-            page.wait_for_timeout(1000)
-            began = work.done()
-            page.wait_for_timeout(SECONDS * 1000)
-            for_live = (work.done() - began) / (SECONDS * 10)
-            live = watched(page)
-            page.evaluate("clearInterval(window.benchTimer)")
-            page.get_by_role("tab", name="YAML").click()
-            page.locator(".cm-line").first.wait_for(timeout=30_000)
-            page.wait_for_timeout(2000)
-            began = work.done()
-            keys = keystrokes(page)
-            for_key = (work.done() - began) / len(keys)
+            address = f"/{stack.demo['organization']}/{stack.demo['environment']}/pipelines/{made}"
+            bench = Bench(page, made, [each["id"] for each in document["components"]], address)
+            print(f"{len(bench.ids)} components, a viewport of 1440 × 900, software rendering")
+            print(f"{'what':<50}{'measured':>12}{'asked':>14}")
+            for name in ("opening", *(each for each in PARTS if each in chosen.parts and each != "opening")):
+                getattr(bench, name)(*([chosen.minutes] if name == "memory" else []))
             browser.close()
         finally:
             stack.end()
-    table(
-        shown=len(document["components"]),
-        still=still,
-        small=small,
-        dragged=dragged,
-        live=live,
-        for_live=for_live,
-        keys=keys,
-        for_key=for_key,
-    )
     return 0
 
 

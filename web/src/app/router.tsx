@@ -1,4 +1,5 @@
 import type { QueryClient } from '@tanstack/react-query'
+import type { AnyRoute } from '@tanstack/react-router'
 import { createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent, Outlet, redirect } from '@tanstack/react-router'
 import type { TemplateListed } from '@/api/gen'
 import { getCatalogueOptions, getOrganizationOptions, getPipelineOptions, getSessionOptions, listEnvironmentsOptions } from '@/api/gen/@tanstack/react-query.gen'
@@ -334,7 +335,12 @@ export function buildRouter(queryClient: QueryClient) {
     ),
   })
   // The code of the first page is fetched while the server is asked who is here.
-  for (const { routeId } of router.matchRoutes(router.latestLocation)) void router.loadRouteChunk(router.routesById[routeId])?.catch(() => undefined)
+  const routes: Record<string, AnyRoute | undefined> = router.routesById
+  const matches: { routeId: string }[] = router.matchRoutes(router.latestLocation)
+  for (const { routeId } of matches) {
+    const route = routes[routeId]
+    if (route !== undefined) void router.loadRouteChunk(route)?.catch(() => undefined)
+  }
   return router
 }
 

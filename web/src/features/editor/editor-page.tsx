@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router'
 import { ReactFlowProvider } from '@xyflow/react'
-import { useMemo, useState } from 'react'
+import { useDeferredValue, useMemo, useState } from 'react'
 import type { Catalogue, Pipeline } from '@/api/gen'
 import { readDocument, writeDocument } from '@/api/gen'
 import { getCatalogueOptions, getPipelineOptions, getSessionOptions } from '@/api/gen/@tanstack/react-query.gen'
@@ -53,7 +53,9 @@ export function EditorPage() {
   // It was fresh when the page was opened; that it ages afterwards is no reason to leave the editor.
   const [justRead] = useState(pipeline.isStale ? null : pipelineId)
   const isReady = kept.data !== undefined && kept.isFetchedAfterMount && (justRead === pipelineId || pipeline.isFetchedAfterMount)
-  if (isReady && pipeline.data !== undefined && catalogue.data !== undefined && account !== undefined) {
+  // Drawn in small steps, so that the page answers while a large pipeline is put up.
+  const isOpen = useDeferredValue(isReady, false)
+  if (isReady && isOpen && pipeline.data !== undefined && catalogue.data !== undefined && account !== undefined) {
     return <Editor key={pipelineId} pipeline={pipeline.data} catalogue={catalogue.data} account={account} kept={kept.data} />
   }
   return (

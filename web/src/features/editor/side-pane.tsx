@@ -8,10 +8,11 @@ import { useCheck, useEditor, useEditorState } from './context'
 import { Outline } from './outline'
 
 // Editors of text weigh as much as the canvas: they are fetched beside it and begin their work after it is drawn.
-const textPane = import('./text/text-pane')
-const inspector = import('./inspector/inspector')
-const TextPane = lazy(async () => ({ default: (await textPane).TextPane }))
-const Inspector = lazy(async () => ({ default: (await inspector).Inspector }))
+const textPane = () => import('./text/text-pane')
+const inspector = () => import('./inspector/inspector')
+for (const fetched of [textPane(), inspector()]) void fetched.catch(() => undefined)
+const TextPane = lazy(async () => ({ default: (await textPane()).TextPane }))
+const Inspector = lazy(async () => ({ default: (await inspector()).Inspector }))
 const FindingsPane = lazy(async () => ({ default: (await import('./findings-pane')).FindingsPane }))
 // Few visits to the editor write tests.
 const TestsPane = lazy(async () => ({ default: (await import('./tests/tests-pane')).TestsPane }))
