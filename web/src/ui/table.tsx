@@ -52,7 +52,7 @@ export function Table<Row>({ label, columns: all, rows, rowKey, choice }: TableP
         <thead>
           <tr>
             {choice !== undefined && (
-              <th scope="col" className={`${HEAD_CLASS} w-8`}>
+              <th scope="col" className={`${HEAD_CLASS} w-8 max-sm:pointer-coarse:pr-0`}>
                 <ChooseAll keys={rows.map(rowKey)} choice={choice} />
               </th>
             )}
@@ -82,7 +82,7 @@ function Row<Item>({ row, id, columns, beneath, choice }: RowProps<Item>) {
     <>
       <tr className="hover:bg-hover/60">
         {choice !== undefined && (
-          <td className={cell}>
+          <td className={`${cell} max-sm:pointer-coarse:pr-0`}>
             <Checkbox
               hideLabel
               label={t('Choose {name}', { name: choice.nameOf(row) })}

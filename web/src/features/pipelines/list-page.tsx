@@ -129,7 +129,7 @@ function PipelineTable({ rows, canEdit }: { rows: PipelineSummary[]; canEdit: bo
               ))}
             </div>
           )}
-          {row.description !== '' && <div className="max-w-[min(24rem,38vw)] truncate text-sm text-secondary">{row.description}</div>}
+          {row.description !== '' && <div className="max-w-[min(24rem,38vw)] truncate max-sm:pointer-coarse:max-w-[26vw] text-sm text-secondary">{row.description}</div>}
         </div>
       ),
     },
