@@ -7,8 +7,8 @@ import { ApiError } from '@/lib/problem'
 import { LoadingState } from '@/ui/states'
 import { setCsrfToken } from './api'
 import { NotFoundPage, RouteError } from './not-found'
-import type { AuditSearch, EditorPane, ImportSearch, VaultTab } from './search'
-import { dialogSearch, nodeSearch, text, VAULT_TABS } from './search'
+import type { ImportSearch, VaultTab } from './search'
+import { auditSearch, dialogSearch, editorSearch, nodeSearch, text, VAULT_TABS } from './search'
 import { Shell } from './shell'
 import type { Range } from '@/features/charts/range'
 import { rangeOf } from '@/features/charts/range'
@@ -120,13 +120,7 @@ const template = createRoute({
 const editor = createRoute({
   getParentRoute: () => scoped,
   path: '/pipelines/$pipelineId',
-  validateSearch: (search): { component?: string; pane?: EditorPane; line?: number; at?: string; restore?: number } => ({
-    component: text(search.component),
-    pane: (['yaml', 'outline', 'findings', 'tests', 'settings'] as const).find((pane) => pane === search.pane),
-    line: typeof search.line === 'number' && Number.isInteger(search.line) && search.line > 0 ? search.line : undefined,
-    at: text(search.at),
-    restore: typeof search.restore === 'number' && Number.isInteger(search.restore) && search.restore > 0 ? search.restore : undefined,
-  }),
+  validateSearch: editorSearch,
   // What the editor needs comes while its code is loaded; a failure is told by the page, which asks again.
   loader: ({ context: { queryClient }, params: { org, env, pipelineId }, cause }) => {
     if (cause === 'stay') return
@@ -224,7 +218,6 @@ const rules = createRoute({
   component: lazyRouteComponent(() => import('@/features/rules/rules-page'), 'RulesPage'),
 })
 
-const day = (value: unknown) => (typeof value === 'string' && /^\d{4}-\d{2}-\d{2}$/.test(value) ? value : undefined)
 const alerts = createRoute({
   getParentRoute: () => scoped,
   path: '/alerts',
@@ -257,16 +250,7 @@ const encryption = createRoute({
 const audit = createRoute({
   getParentRoute: () => scoped,
   path: '/audit',
-  validateSearch: (search): AuditSearch => ({
-    q: text(search.q),
-    actor: text(search.actor),
-    action: text(search.action),
-    type: text(search.type),
-    object: text(search.object),
-    from: day(search.from),
-    to: day(search.to),
-    record: typeof search.record === 'number' && Number.isInteger(search.record) ? search.record : undefined,
-  }),
+  validateSearch: auditSearch,
   component: lazyRouteComponent(() => import('@/features/audit/audit-page'), 'AuditPage'),
 })
 

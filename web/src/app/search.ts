@@ -108,3 +108,32 @@ export function dialogSearch(search: Record<string, unknown>): DialogSearch {
   if (dialog === undefined || (of === undefined && search.of !== undefined)) return { dialog: undefined, of: undefined }
   return { dialog, of }
 }
+
+const whole = (value: unknown) => (typeof value === 'number' && Number.isInteger(value) ? value : undefined)
+const counted = (value: unknown) => (typeof value === 'number' && Number.isInteger(value) && value > 0 ? value : undefined)
+const day = (value: unknown) => (typeof value === 'string' && /^\d{4}-\d{2}-\d{2}$/.test(value) ? value : undefined)
+
+/** Reads the address of the editor: what is selected, the open pane, the line it shows, and what is to be restored. */
+export function editorSearch(search: Record<string, unknown>): { component?: string; pane?: EditorPane; line?: number; at?: string; restore?: number } {
+  return {
+    component: text(search.component),
+    pane: (['yaml', 'outline', 'findings', 'tests', 'settings'] as const).find((pane) => pane === search.pane),
+    line: counted(search.line),
+    at: text(search.at),
+    restore: counted(search.restore),
+  }
+}
+
+/** Reads the address of the audit log. */
+export function auditSearch(search: Record<string, unknown>): AuditSearch {
+  return {
+    q: text(search.q),
+    actor: text(search.actor),
+    action: text(search.action),
+    type: text(search.type),
+    object: text(search.object),
+    from: day(search.from),
+    to: day(search.to),
+    record: whole(search.record),
+  }
+}
