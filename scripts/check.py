@@ -19,7 +19,7 @@ ALWAYS = 60.0  # seconds between two signs of life
 
 
 class Part(NamedTuple):
-    """Commands of one name, run after each other until one fails."""
+    """Commands of one name, run after each other; one that fails stops none of the others."""
 
     name: str
     commands: tuple[tuple[str, ...], ...]
