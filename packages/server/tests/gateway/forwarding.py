@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from packages.server.tests.platform.egress.servers import listening
+
 SILENCE_SECONDS = 30.0
 
 
@@ -43,16 +45,18 @@ async def proxy_before(port: int) -> AsyncIterator[int]:
             head = _passed_on(await _head(reader), writer.get_extra_info("peername")[0])
             inner, out = await asyncio.open_connection("127.0.0.1", port)
             out.write(head)
-            while data := await inner.read(65_536):
-                writer.write(data)
-                await writer.drain()
-            out.close()
+            try:
+                while data := await inner.read(65_536):
+                    writer.write(data)
+                    await writer.drain()
+            finally:
+                out.close()
+                await out.wait_closed()
         finally:
             writer.close()
 
-    server = await asyncio.start_server(pass_on, "127.0.0.1", 0)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
+    async with listening(pass_on) as listens_on:
+        yield listens_on
 
 
 async def status_of(port: int, target: str, *headers: tuple[str, str]) -> int:
@@ -64,3 +68,4 @@ async def status_of(port: int, target: str, *headers: tuple[str, str]) -> int:
         return int((await _head(reader))[0].split(b" ")[1])
     finally:
         writer.close()
+        await writer.wait_closed()

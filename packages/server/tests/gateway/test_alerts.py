@@ -16,7 +16,7 @@ from uuid import uuid4
 
 import msgspec
 import pytest
-from packages.server.tests.platform.egress.servers import answer, http_server
+from packages.server.tests.platform.egress.servers import answer, http_server, listening
 from packages.server.tests.platform.egress.test_smtp import mail_server
 
 from vectorflow.alerts import jobs as alert_jobs
@@ -388,17 +388,14 @@ async def test_a_mail_server_that_hangs_is_given_up_tried_again_and_shown(world)
     async def hanging(_reader, _writer):
         await asyncio.sleep(60)
 
-    server = await asyncio.start_server(hanging, "127.0.0.1", 0)
-    try:
-        bell = Bell(world, smtp_port=server.sockets[0].getsockname()[1])
+    async with listening(hanging) as smtp_port:
+        bell = Bell(world, smtp_port=smtp_port)
         mail, _ = await bell.channel(EmailTarget(to=["oncall@example.com"]))
         async with world.scoped() as txn:
             await bell.channels.test(txn, SYSTEM, mail)
         began = time.monotonic()
         assert await bell.notifier.send_all(world.organization_id) == 0
         assert time.monotonic() - began < 30
-    finally:
-        server.close()
     async with world.scoped() as txn:
         (row,) = await bell.channels.channels(txn, world.environment_id)
         due = await txn.value("select next_at > changed_at from notifications")

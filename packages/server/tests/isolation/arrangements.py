@@ -77,6 +77,13 @@ _ONLINE = (
     "not_after = now() + interval '2 days'"
 )
 _WELL = "update reports set kind = 'applied'"
+_REFUSED = (
+    _REACHABLE,
+    "update pipelines set deleted_at = null",
+    "update node_presence set reasons = '{}'",
+    "update reports set kind = 'refused', generation = 9e15::bigint",
+    "update assignments set desired = 'run'",
+)
 _NODE_STATES = (
     Arrangement((_REACHABLE, *_STALE, _RESTING, "update nodes set duplicate_of = id"), _EVERY_NODE),
     Arrangement(
@@ -130,6 +137,11 @@ ARRANGEMENTS: Mapping[tuple[str, str], Sequence[Arrangement]] = {
                 "'id', (select id from pipelines limit 1), 'state', 'refused', 'message', 'no'))",
             )
         ),
+        Arrangement((*_REFUSED, "update assignments set desired = 'stop' where organization_id = :mine")),
+        Arrangement((*_REFUSED, "update nodes set revoked_at = now() where organization_id = :mine")),
+        Arrangement((*_REFUSED, "update pipelines set deleted_at = now() where organization_id = :mine")),
+        Arrangement((*_REFUSED, f"{_WELL} where organization_id = :mine")),
+        Arrangement((*_REFUSED, _copied("reports", ":other", '{"sequence": 999999, "kind": "applied"}'))),
     ],
     ("alerts/store/rules.py", "failing_components"): [
         Arrangement(

@@ -89,17 +89,21 @@ async def listening(
         except asyncio.CancelledError:
             pass
         finally:
-            tasks.discard(task)
             writer.transport.abort()
+            # Else the loop may end before the socket does, which some later test is blamed for.
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+            tasks.discard(task)
 
     listener = await asyncio.start_server(run, address, port, ssl=context)
     try:
         yield listener.sockets[0].getsockname()[1]
     finally:
         listener.close()
-        for task in tasks:
+        left = list(tasks)
+        for task in left:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*left, return_exceptions=True)
 
 
 class Proxy:
