@@ -115,7 +115,7 @@ def memory(page: Page, minutes: float) -> tuple[float, float]:
 
 
 def answers(page: Page, address: str) -> list[float]:
-    """Milliseconds from a key in a program to the results of ten events, ten times; the pause of 200 is in them."""
+    """Milliseconds from a key in a program to the results of ten events, ten times; the pause after the last key is in them."""
     page.goto(address)
     page.get_by_role("button", name="Try on events").click()
     editors = page.get_by_role("dialog").locator(".cm-content")

@@ -6,7 +6,7 @@ import { useScope } from '@/app/scope'
 
 export type ProgramKind = 'program' | 'condition'
 
-const PAUSE_MS = 200
+const PAUSE_MS = 150
 
 /** What the compiler says about a program, shortly after it was changed. */
 export function useDiagnostics(program: string, kind: ProgramKind, enabled: boolean): readonly ProgramDiagnostic[] {

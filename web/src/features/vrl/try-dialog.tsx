@@ -19,7 +19,7 @@ import { useDiagnostics } from './diagnostics'
 import { useVrlAssist } from './program-control'
 import { useSamples } from './samples'
 
-const PAUSE_MS = 350
+const PAUSE_MS = 150
 const MOST_EVENTS = 100
 
 type TryDialogProps = { title: string; kind: ProgramKind; program: string; onChange: (program: string) => void; onClose: () => void }
