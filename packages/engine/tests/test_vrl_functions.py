@@ -1,10 +1,14 @@
 """The function reference: complete, in agreement with the VRL that is here, and able to find calls."""
 
+import json
+
 import pytest
 
 from vectorflow_engine.vrl import diagnose
+from vectorflow_engine.vrl.examples import examples
 from vectorflow_engine.vrl.functions import calls, exists_in, function, functions
 from vectorflow_engine.vrl.limits import HOST_FUNCTIONS
+from vectorflow_engine.vrl.program import Program
 
 # Functions that reach outside by clock, chance, log or the event's own secrets are no danger to a host.
 HARMLESS = {
@@ -68,3 +72,17 @@ def test_says_since_when():
     assert exists_in(function("upcase"), "0.10.0")
     with pytest.raises(ValueError, match="not a version"):
         exists_in(function("basename"), "newest")
+
+
+@pytest.mark.parametrize("name", examples())
+def test_an_example_calls_its_function_and_gives_what_it_says(name):
+    example = examples()[name]
+    assert next(calls(example.program)).function.name == name
+    (event,) = Program(f".out = {example.program}").run({"message": "ready"}).events
+    assert json.loads(json.dumps(event["out"], default=str)) == json.loads(example.result)
+
+
+def test_most_functions_have_an_example():
+    here = {each.name for each in functions() if each.compiles_here}
+    assert set(examples()) <= here
+    assert len(examples()) > 0.7 * len(here)

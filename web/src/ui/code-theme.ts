@@ -38,6 +38,7 @@ const look = EditorView.theme({
   },
   '.cm-help, .cm-remarks, .cm-completionInfo': { maxWidth: '380px', padding: '6px 10px', lineHeight: '17px', whiteSpace: 'pre-wrap' },
   '.cm-help span, .cm-completionInfo': { color: 'var(--secondary)' },
+  '.cm-help code': { display: 'block', marginTop: '4px', overflowWrap: 'anywhere' },
   '.cm-remark': { display: 'flex', gap: '8px', alignItems: 'baseline', padding: '2px 0 2px 8px', borderLeft: '2px solid var(--control)' },
   '.cm-remark-error': { borderLeftColor: 'var(--bad)' },
   '.cm-remark-warning': { borderLeftColor: 'var(--warn)' },

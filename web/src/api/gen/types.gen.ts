@@ -2661,6 +2661,14 @@ export type VrlArgument = {
 };
 
 /**
+ * VrlExample
+ */
+export type VrlExample = {
+    program: string;
+    result: string;
+};
+
+/**
  * VrlFunctionHelp
  */
 export type VrlFunctionHelp = {
@@ -2674,6 +2682,7 @@ export type VrlFunctionHelp = {
     compiles_here: boolean;
     since: string | null;
     deprecated: boolean;
+    example: VrlExample | null;
 };
 
 /**

@@ -11,6 +11,7 @@ const parse: VrlFunctionHelp = {
   returns: ['any'],
   fallible: true,
   compiles_here: true,
+  example: { program: 'parse_json!("1")', result: '1' },
   since: null,
   deprecated: false,
 }
@@ -20,6 +21,10 @@ describe('completion in a program', () => {
   it('offers the fields that were seen after a dot', () => {
     expect(labels('.x = .a')).toEqual(['.a', '.a.b'])
     expect(labels('.')).toEqual(['.a', '.a.b'])
+  })
+  it('explains a function with an example and its result', () => {
+    const option = completionsFor('.x = par', [parse], [])?.options.find((each) => each.label === 'parse_json')
+    expect(option?.info).toContain('parse_json!("1") → 1')
   })
   it('offers functions at words, and nothing in comments or after values', () => {
     expect(labels('.x = par')).toContain('parse_json')

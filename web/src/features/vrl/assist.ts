@@ -3,7 +3,7 @@ import { autocompletion, completionKeymap, snippetCompletion } from '@codemirror
 import type { Extension } from '@codemirror/state'
 import type { EditorView, Tooltip } from '@codemirror/view'
 import { hoverTooltip, keymap } from '@codemirror/view'
-import type { VrlFunctionHelp } from '@/api/gen'
+import type { VrlExample, VrlFunctionHelp } from '@/api/gen'
 import { t } from '@/lib/i18n'
 
 const KEYWORDS = ['if', 'else', 'for', 'abort', 'return', 'true', 'false', 'null']
@@ -18,13 +18,15 @@ function describe(each: VrlFunctionHelp): string {
   return [each.summary, ...facts].filter((part) => part !== '').join(' ')
 }
 
+const exampleText = ({ program, result }: VrlExample) => `${program} → ${result}`
+
 function functionOption(each: VrlFunctionHelp): Completion {
   const required = each.arguments.filter((argument) => argument.required !== false)
   const slots = required.map((argument) => `\${${argument.name}}`).join(', ')
   return snippetCompletion(`${each.name}${each.fallible ? '!' : ''}(${slots === '' ? '${}' : slots})`, {
     label: each.name,
     detail: `→ ${each.returns.join('|')}`,
-    info: `${each.signature}\n${describe(each)}`,
+    info: [each.signature, describe(each), ...(each.example === null ? [] : [exampleText(each.example)])].join('\n'),
     type: 'function',
     boost: each.deprecated ? -1 : 0,
   })
@@ -46,6 +48,7 @@ function signatureCard(each: VrlFunctionHelp): HTMLElement {
   box.appendChild(document.createElement('b')).textContent = each.signature
   box.appendChild(document.createElement('span')).textContent = ` → ${each.returns.join('|')}`
   box.appendChild(document.createElement('div')).textContent = describe(each)
+  if (each.example !== null) box.appendChild(document.createElement('code')).textContent = exampleText(each.example)
   return box
 }
 

@@ -15,11 +15,15 @@ from vectorflow.pipelines.programs import MOST_BODY_BYTES, ProgramService
 from vectorflow.platform.http.asgi import AnyRequest
 from vectorflow.platform.http.etag import not_modified
 from vectorflow.tenancy.types import Access
+from vectorflow_engine.vrl.examples import VrlExample, examples
 from vectorflow_engine.vrl.functions import VrlArgument, functions
 
 
 class VrlFunctionHelp(msgspec.Struct):
-    """One function of VRL. `compiles_here` tells whether this server can compile it; nodes may know more."""
+    """One function of VRL. `compiles_here` tells whether this server can compile it; nodes may know more.
+
+    `example` is there where the result is always the same.
+    """
 
     name: str
     category: str
@@ -31,6 +35,7 @@ class VrlFunctionHelp(msgspec.Struct):
     compiles_here: bool
     since: str | None
     deprecated: bool
+    example: VrlExample | None
 
 
 class VrlFunctionList(msgspec.Struct):
@@ -165,6 +170,7 @@ def _functions() -> tuple[bytes, str]:
             compiles_here=each.compiles_here,
             since=each.since,
             deprecated=each.deprecated,
+            example=examples().get(each.name),
         )
         for each in functions()
     ]
