@@ -145,6 +145,42 @@ STORIES = {
         [Desired(spec(2, handover="beside", handover_from="r1")), Prepared(2)],
         [["prepare r2"], ["start 2"]],
     ),
+    "a revision was missed between two that may stand beside others": (
+        [
+            Desired(spec(2, handover="beside", handover_from="r1")),
+            Prepared(2),
+            Healthy(2, 20.0),
+            exited(1),
+            Desired(spec(4, handover="beside", handover_from="r3")),
+            Prepared(3),
+        ],
+        [
+            ["prepare r2"],
+            ["start 2"],
+            ["save r2 on 2", "tell applied r2", "stop 1"],
+            [],
+            ["prepare r4"],
+            ["start 3"],
+        ],
+    ),
+    "a revision was missed before one that may not": (
+        [
+            Desired(spec(2, handover="beside", handover_from="r1")),
+            Prepared(2),
+            Healthy(2, 20.0),
+            exited(1),
+            Desired(spec(4, handover="reload", handover_from="r3")),
+            Prepared(3),
+        ],
+        [
+            ["prepare r2"],
+            ["start 2"],
+            ["save r2 on 2", "tell applied r2", "stop 1"],
+            [],
+            ["prepare r4"],
+            ["stop 2"],
+        ],
+    ),
     "reload": (
         [Desired(spec(2, handover="reload")), Prepared(2), Healthy(2, 20.0)],
         [["prepare r2"], ["reload 1 as 2"], ["save r2 on 1", "tell applied r2"]],

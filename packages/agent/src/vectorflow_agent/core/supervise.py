@@ -184,9 +184,21 @@ def _prepared(state: State, event: Prepared) -> Step:
 
 
 def _handover(spec: BundlePipeline, applied: BundlePipeline | None) -> str:
-    """The bundle's hand-over, if it was computed against what really runs; else a restart."""
+    """The bundle's hand-over, if it was computed against what really runs; else a restart.
+
+    A node that missed a revision still hands over beside when both are known to take nothing for themselves: each of
+    them was to stand beside the one before it.
+    """
     running = applied.revision if applied is not None else ""
-    return spec.handover if spec.handover_from in {"", running} else Handover.RESTART
+    if spec.handover_from in {"", running}:
+        return spec.handover
+    shares = applied is not None and _stood_beside(applied) and _stood_beside(spec)
+    return Handover.BESIDE if shares else Handover.RESTART
+
+
+def _stood_beside(spec: BundlePipeline) -> bool:
+    """Beside nothing, as the first revision stands, tells nothing."""
+    return spec.handover == Handover.BESIDE and spec.handover_from != ""
 
 
 def _start(state: State) -> Step:
