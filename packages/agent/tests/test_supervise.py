@@ -87,6 +87,22 @@ def test_first_start():
     assert pipeline_state(state) == PipelineState.RUNNING
 
 
+@pytest.mark.parametrize(
+    ("runs", "ordered", "then"),
+    [
+        ("beside", "beside", "start 2"),
+        ("restart", "beside", "stop 1"),
+        ("reload", "beside", "stop 1"),
+        ("beside", "reload", "stop 1"),
+        ("beside", "restart", "stop 1"),
+    ],
+)
+def test_a_node_that_missed_a_revision_hands_over_beside_only_if_neither_takes_anything(runs, ordered, then):
+    first = [Desired(spec(handover=runs)), *FIRST[1:]]
+    missed = [Desired(spec(3, handover=ordered, handover_from="r2")), Prepared(2)]
+    assert follow(first + missed)[1][3:] == [["prepare r3"], [then]]
+
+
 STORIES = {
     "beside": (
         [Desired(spec(2, handover="beside")), Prepared(2), Healthy(2, 20.0), exited(1)],
@@ -144,42 +160,6 @@ STORIES = {
     "a hand-over computed against this revision": (
         [Desired(spec(2, handover="beside", handover_from="r1")), Prepared(2)],
         [["prepare r2"], ["start 2"]],
-    ),
-    "a revision was missed between two that may stand beside others": (
-        [
-            Desired(spec(2, handover="beside", handover_from="r1")),
-            Prepared(2),
-            Healthy(2, 20.0),
-            exited(1),
-            Desired(spec(4, handover="beside", handover_from="r3")),
-            Prepared(3),
-        ],
-        [
-            ["prepare r2"],
-            ["start 2"],
-            ["save r2 on 2", "tell applied r2", "stop 1"],
-            [],
-            ["prepare r4"],
-            ["start 3"],
-        ],
-    ),
-    "a revision was missed before one that may not": (
-        [
-            Desired(spec(2, handover="beside", handover_from="r1")),
-            Prepared(2),
-            Healthy(2, 20.0),
-            exited(1),
-            Desired(spec(4, handover="reload", handover_from="r3")),
-            Prepared(3),
-        ],
-        [
-            ["prepare r2"],
-            ["start 2"],
-            ["save r2 on 2", "tell applied r2", "stop 1"],
-            [],
-            ["prepare r4"],
-            ["stop 2"],
-        ],
     ),
     "reload": (
         [Desired(spec(2, handover="reload")), Prepared(2), Healthy(2, 20.0)],

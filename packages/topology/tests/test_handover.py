@@ -32,8 +32,12 @@ def test_what_is_held_alone_cannot_run_twice(build, part, component):
 
 
 def test_calm_pipelines_go_side_by_side(build, part):
-    assert handover(None, pipeline(build, part, part.source("a", "file", include=[]))) == "beside"
     assert handover(pipeline(build, part), pipeline(build, part, globals={"timezone": "UTC"})) == "beside"
+
+
+def test_the_first_revision_tells_whether_others_may_run_beside_it(build, part):
+    assert handover(None, pipeline(build, part)) == "beside"
+    assert handover(None, pipeline(build, part, part.source("a", "file", include=[]))) == "restart"
 
 
 def test_changed_globals_need_a_restart(build, part):

@@ -18,15 +18,18 @@ def handover(
     old_surroundings: Surroundings | None = None,
     new_surroundings: Surroundings | None = None,
 ) -> Handover:
-    """Return how to hand over from `old` (None: nothing runs yet) to `new`.
+    """Return how to hand over from `old` to `new`.
 
     `beside`: nothing that two engines could fight over, so start the new one, wait until it is healthy
     and retire the old one. `reload`: the root settings are the same, so the running engine can take
     the new configuration. `restart`: neither; drain and start anew.
+
+    With no `old` there is nothing to hand over, and the answer tells what a node that misses the next revision
+    needs to know: `beside` if `new` takes nothing for itself, else `restart`.
     """
-    if old is None or not (_is_exclusive(old) or _is_exclusive(new)):
+    if not (_is_exclusive(new) or (old is not None and _is_exclusive(old))):
         return "beside"
-    if _root(old, old_surroundings) == _root(new, new_surroundings):
+    if old is not None and _root(old, old_surroundings) == _root(new, new_surroundings):
         return "reload"
     return "restart"
 

@@ -58,8 +58,8 @@ class BundlePipeline(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
     `revision` is the SHA-256 (hex) of the compiled configuration, fetched like any file by that
     hash. With `hold` and `stop` the revision may be empty. `handover_from` is the revision that
-    `handover` was computed against; a node that runs another one restarts instead. Empty means
-    that `handover` holds whatever runs. `attempt` is raised with each order: a node that refused
+    `handover` was computed against; a node that runs another one restarts, unless both are
+    `beside`, which says that a revision takes nothing for itself. Empty means that `handover` holds whatever runs. `attempt` is raised with each order: a node that refused
     this revision tries it again (nothing else makes it do so while another revision runs), and one
     that runs it already reports once more that it is applied.
     """

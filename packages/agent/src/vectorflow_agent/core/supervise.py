@@ -186,19 +186,13 @@ def _prepared(state: State, event: Prepared) -> Step:
 def _handover(spec: BundlePipeline, applied: BundlePipeline | None) -> str:
     """The bundle's hand-over, if it was computed against what really runs; else a restart.
 
-    A node that missed a revision still hands over beside when both are known to take nothing for themselves: each of
-    them was to stand beside the one before it.
+    A node that missed a revision still hands over beside when both were to stand beside others: neither takes
+    anything for itself.
     """
-    running = applied.revision if applied is not None else ""
-    if spec.handover_from in {"", running}:
+    if applied is None or spec.handover_from in {"", applied.revision}:
         return spec.handover
-    shares = applied is not None and _stood_beside(applied) and _stood_beside(spec)
+    shares = applied.handover == Handover.BESIDE and spec.handover == Handover.BESIDE
     return Handover.BESIDE if shares else Handover.RESTART
-
-
-def _stood_beside(spec: BundlePipeline) -> bool:
-    """Beside nothing, as the first revision stands, tells nothing."""
-    return spec.handover == Handover.BESIDE and spec.handover_from != ""
 
 
 def _start(state: State) -> Step:
