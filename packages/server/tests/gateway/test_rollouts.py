@@ -331,3 +331,17 @@ async def test_a_dry_run_says_what_would_happen_and_does_nothing(world, steps) -
     assert "second" in dry.text
     assert dry.changes
     assert len(rollouts) == 1
+
+
+async def test_a_dry_run_of_a_first_revision_speaks_of_no_hand_over(world, steps) -> None:
+    agents = await world.agents(1)
+    pipeline_id = await world.pipeline()
+    first = NewRollout(revision=1)
+    async with world.scoped() as txn:
+        await world.house.revisions.make_revision(txn, pipeline_id, "", SYSTEM)
+        dry = await world.house.delivery.dry_run(txn, SYSTEM, world.environment_id, pipeline_id, first)
+    assert dry.handover is None
+    await steps.finished(pipeline_id, agents)
+    async with world.scoped() as txn:
+        dry = await world.house.delivery.dry_run(txn, SYSTEM, world.environment_id, pipeline_id, first)
+    assert dry.handover == "beside"

@@ -146,7 +146,8 @@ class DeliveryService:
         else:
             await self._revisions.revision(txn, pipeline_id, new.revision)
             difference = await self._revisions.difference(txn, pipeline, deployed, new.revision)
-            handover = await self._revisions.handover(txn, pipeline_id, deployed, new.revision)
+            if deployed is not None:
+                handover = await self._revisions.handover(txn, pipeline_id, deployed, new.revision)
         return DryRun(
             revision=new.revision,
             findings=findings,

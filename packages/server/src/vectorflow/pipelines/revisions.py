@@ -139,16 +139,12 @@ class RevisionService:
             return None
         return await store.revision_yaml(txn, digest)
 
-    async def handover(self, txn: Transaction, pipeline_id: UUID, old: int | None, new: int) -> Handover:
-        """Return how a node goes from one revision to another (None: from nothing). Raises `RevisionNotFound`."""
-        before = await self.stored(txn, pipeline_id, old) if old is not None else None
+    async def handover(self, txn: Transaction, pipeline_id: UUID, old: int, new: int) -> Handover:
+        """Return how a node goes from one revision to another. Raises `RevisionNotFound`."""
+        before = await self.stored(txn, pipeline_id, old)
         after = await self.stored(txn, pipeline_id, new)
         return await self._workbench.run(
-            handover,
-            before.document if before else None,
-            after.document,
-            before.surroundings if before else None,
-            after.surroundings,
+            handover, before.document, after.document, before.surroundings, after.surroundings
         )
 
     async def difference(self, txn: Transaction, pipeline: PipelineRow, old: State, new: State) -> Difference:
