@@ -16,6 +16,7 @@ from psycopg.rows import dict_row
 from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from vectorflow.platform.arrays import write_arrays_at_once
 from vectorflow.platform.direct import pooled
 from vectorflow.platform.hints import Hints
 from vectorflow.platform.scope import ScopeSigner
@@ -192,6 +193,7 @@ async def _isolated(connection: Connection, isolation: psycopg.IsolationLevel | 
 async def _configure(connection: Connection) -> None:
     """Have statements planned once, as policies make planning dearer than running; a pooler would lose the plans."""
     connection.prepare_threshold = None if await pooled(connection) else _PREPARED_FROM
+    write_arrays_at_once(connection)
 
 
 async def _sound(connection: Connection) -> None:
