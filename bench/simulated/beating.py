@@ -34,7 +34,6 @@ async def large(run: Run) -> None:
         _prepare(run)
     for agent in run.agents:
         agent.measure_times()
-    await for_all(run.agents, lambda agent: _beat(agent, [0]))  # the first of each begins its counters
     await _measured(run, "heartbeats with all times")
 
 
@@ -46,6 +45,9 @@ def _prepare(run: Run) -> None:
 
 async def _measured(run: Run, name: str) -> None:
     """Beat at the rate, and tell how long answers took and what that cost."""
+    await for_all(
+        run.agents, lambda agent: _beat(agent, [0])
+    )  # the first of each connects and begins its counters
     size = len(run.agents[0].beat())
     spent, before = Spent(run.house), run.house.metrics()
     took_each, late, refused, took = await _paced(run, run.options.rate, run.options.seconds)

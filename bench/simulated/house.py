@@ -33,6 +33,7 @@ from vectorflow.tenancy.service import NewEnvironment, NewOrganization
 from vectorflow_topology.document import document_from_json
 
 PIPELINES = 5
+_OTHER_FILES = 500
 _DOCUMENT = {
     "components": [
         {
@@ -312,6 +313,12 @@ def _allow_files(count: int) -> None:
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, limits if hard > 0 else (soft, hard))
             return
+
+
+def connections_kept(agents: int) -> int:
+    """Return how many agents may keep a second connection beside their stream, in this process and in the gateway."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(0, min(agents, soft - agents - _OTHER_FILES))
 
 
 def children(pid: int) -> list[int]:

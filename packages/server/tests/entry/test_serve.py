@@ -16,6 +16,7 @@ import pytest
 from tests.patience import patience
 
 from vectorflow.entry import cli, listeners, process, roles, serve
+from vectorflow_wire.messages import KEEP_ALIVE_SECONDS
 
 COMMAND = [sys.executable, "-m", "vectorflow.entry.cli"]
 
@@ -174,3 +175,7 @@ def test_a_socket_is_bound_once() -> None:
             listeners.bind("127.0.0.1", first.getsockname()[1], "VECTORFLOW_PORT")
     finally:
         first.close()
+
+
+def test_a_silent_connection_is_given_up_by_the_agent_first() -> None:
+    assert listeners.KEEP_ALIVE_SECONDS >= KEEP_ALIVE_SECONDS + 10

@@ -2,6 +2,10 @@
 
 import os
 import shutil
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
@@ -51,6 +55,42 @@ def test_a_leftover_server_is_ended_first(tmp_path: Path) -> None:
         psycopg.connect(second.url).close()
     finally:
         second.stop()
+
+
+def _descendants(pid: int) -> list[int]:
+    own = [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return own + [each for child in own for each in _descendants(child)]
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="processes are found in /proc")
+def test_processes_that_a_killed_server_left_are_waited_for(tmp_path: Path) -> None:
+    cluster = EmbeddedPostgres(tmp_path / "postgres", durable=False)
+    cluster.start()
+    assert cluster.process is not None
+    left = _descendants(cluster.process.pid)
+    log = tmp_path / "postgres" / "postgres.log"
+    for each in left:
+        os.kill(each, signal.SIGSTOP)  # slow to notice that their server is gone
+    try:
+        for each in (cluster.process.pid, *left):
+            if (Path(f"/proc/{each}/cmdline").read_bytes().split(b"\0")[1:2]) == [b"-D"]:
+                os.kill(each, signal.SIGKILL)
+        cluster.process.wait(timeout=10)
+        with ThreadPoolExecutor(1) as pool:
+            started = pool.submit(cluster.start)
+            while "is still in use" not in log.read_text():
+                assert not started.done()
+                time.sleep(0.05)
+            for each in left:
+                with suppress(ProcessLookupError):
+                    os.kill(each, signal.SIGCONT)
+            started.result(timeout=60)
+        psycopg.connect(cluster.url).close()
+    finally:
+        for each in left:
+            with suppress(ProcessLookupError):
+                os.kill(each, signal.SIGCONT)
+        cluster.stop()
 
 
 def test_missing_programs_say_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,9 @@ HEARTBEAT_PATH: Final = "/agent/v1/heartbeat"
 REPORTS_PATH: Final = "/agent/v1/reports"
 SCHEMAS_PATH: Final = "/agent/v1/schemas/"
 
+KEEP_ALIVE_SECONDS: Final = 60.0
+"""How long an agent keeps a silent connection, so that not each heartbeat costs a handshake. A gateway keeps it longer."""
+
 
 class EngineKind:
     """Known values of `EngineFacts.kind`."""

@@ -96,6 +96,7 @@ class Gateway:
         self._client = httpx2.AsyncClient(
             base_url=url,
             timeout=httpx2.Timeout(CALL_TIMEOUT, connect=10.0),
+            limits=httpx2.Limits(keepalive_expiry=messages.KEEP_ALIVE_SECONDS),
             headers={"user-agent": f"vectorflow-agent/{__version__}"},
             verify=context,
             follow_redirects=False,
@@ -115,6 +116,7 @@ class Gateway:
         headers = {"if-none-match": etag} if etag else {}
         async with self._open("GET", messages.DESIRED_PATH, token, headers=headers) as response:
             if response.status_code == 304:
+                await _read(response, 0)  # to its end, or the connection is not used again
                 return None
             came = response.headers.get("etag", "")
             try:

@@ -14,6 +14,8 @@ from vectorflow.platform.http.asgi import ASGIApp
 log = structlog.get_logger()
 
 SHUTDOWN_SECONDS = 5
+# Longer than an agent's own, so that it never sends on a connection that is just being closed.
+KEEP_ALIVE_SECONDS = 75
 
 
 class PortInUseError(VectorFlowError, status=500, code="entry.port-in-use"):
@@ -65,7 +67,7 @@ async def serve(
         date_header=True,
         headers=[(name.decode(), value.decode()) for name, value in headers],
         proxy_headers=False,
-        timeout_keep_alive=30,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         backlog=2048,
     )

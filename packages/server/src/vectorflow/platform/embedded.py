@@ -33,6 +33,8 @@ _SETPRIV = [
     "--",
 ]
 _START_SECONDS = 60
+_ORPHANS = "is still in use"  # of the shared memory block
+_ORPHANS_SECONDS = 0.2
 
 
 class EmbeddedPostgresFailed(Exception):
@@ -78,6 +80,12 @@ class EmbeddedPostgres:
         if not (self._data / "PG_VERSION").exists():
             self._initialise()
         self.end_leftover()
+        deadline = time.monotonic() + _START_SECONDS
+        while not self._started(deadline):
+            time.sleep(_ORPHANS_SECONDS)
+
+    def _started(self, deadline: float) -> bool:
+        """Start the server; False while processes of one that was killed are still ending."""
         self._port = _free_port(self._directory / "port")
         log = (self._directory / "postgres.log").open("ab")
         with log:
@@ -89,7 +97,7 @@ class EmbeddedPostgres:
                 env=_environment(),
                 start_new_session=True,
             )
-        self._wait_ready()
+        return self._ready(deadline)
 
     def stop(self) -> None:
         """Stop the server: connections are ended, everything committed is on disk."""
@@ -161,8 +169,7 @@ class EmbeddedPostgres:
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return [*self._prefix, self._binary("postgres"), "-D", str(self._data), *options]
 
-    def _wait_ready(self) -> None:
-        deadline = time.monotonic() + _START_SECONDS
+    def _ready(self, deadline: float) -> bool:
         while time.monotonic() < deadline:
             if self._process is None or self._process.poll() is not None:
                 break
@@ -171,8 +178,10 @@ class EmbeddedPostgres:
             except psycopg.OperationalError:
                 time.sleep(0.05)
             else:
-                return
+                return True
         tail = (self._directory / "postgres.log").read_text(errors="replace")[-2000:]
+        if _ORPHANS in tail.rpartition("FATAL:")[2] and time.monotonic() < deadline:
+            return False
         message = f"{EmbeddedPostgresFailed.__doc__}\n{tail}"
         raise EmbeddedPostgresFailed(message)
 

@@ -35,8 +35,13 @@ def header(scope: Mapping[str, Any], name: bytes) -> str | None:
     return values[0].decode("latin-1") if len(values) == 1 else None
 
 
-# Each agent calls again and again from its address, and all of them through few proxies.
-_parsed = functools.lru_cache(maxsize=32_768)(ipaddress.ip_address)
+_MOST_ADDRESSES = 32_768
+
+
+@functools.lru_cache(maxsize=_MOST_ADDRESSES)
+def _canonical(address: str) -> str:
+    """Return an address as it is written everywhere else. Raises ValueError."""
+    return str(ipaddress.ip_address(address))
 
 
 class ProxyTrust:
@@ -44,11 +49,16 @@ class ProxyTrust:
 
     def __init__(self, proxies: Iterable[str]) -> None:
         self._networks = [ipaddress.ip_network(proxy, strict=False) for proxy in proxies]
+        # Each agent calls again and again from its address, and all of them through few proxies.
+        self._found = functools.lru_cache(maxsize=_MOST_ADDRESSES)(self._within)
 
     def trusts(self, address: str) -> bool:
         """Tell whether a peer at this address is one of our proxies."""
+        return self._found(address)
+
+    def _within(self, address: str) -> bool:
         try:
-            parsed = _parsed(address)
+            parsed = ipaddress.ip_address(address)
         except ValueError:
             return False
         return any(parsed in network for network in self._networks)
@@ -60,7 +70,7 @@ class ProxyTrust:
         while hops and self.trusts(address):
             address = hops.pop()
         try:
-            return str(_parsed(address))
+            return _canonical(address)
         except ValueError:
             return peer  # what a proxy passed on is no address: better the proxy than a made-up name
 
