@@ -77,12 +77,21 @@ def test_says_since_when():
 @pytest.mark.parametrize("name", examples())
 def test_an_example_calls_its_function_and_gives_what_it_says(name):
     example = examples()[name]
-    assert next(calls(example.program)).function.name == name
-    (event,) = Program(f".out = {example.program}").run({"message": "ready"}).events
+    assert name in {call.function.name for call in calls(example.program)}
+    program = Program(f".out = {example.program}")
+    if example.result is None:
+        return  # The result differs by time, chance or place: that it compiles is all that can be said.
+    (event,) = program.run({"message": "ready"}).events
     assert json.loads(json.dumps(event["out"], default=str)) == json.loads(example.result)
 
 
-def test_most_functions_have_an_example():
-    here = {each.name for each in functions() if each.compiles_here}
-    assert set(examples()) <= here
-    assert len(examples()) > 0.7 * len(here)
+def test_only_what_differs_by_time_chance_or_place_has_no_result():
+    # A line of klog does not name its year.
+    differs = {each.name for each in functions() if each.touches not in (None, "log_output")} | {"parse_klog"}
+    assert {name for name, example in examples().items() if example.result is None} <= differs
+
+
+def test_functions_without_an_example_need_a_file_or_a_newer_compiler():
+    without = {each.name for each in functions() if each.compiles_here} - set(examples())
+    assert without == {"encode_proto", "parse_proto", "validate_json_schema"}
+    assert set(examples()) <= {each.name for each in functions() if each.compiles_here}

@@ -13,6 +13,14 @@ def test_runs_on_events_and_leaves_them_alone():
     assert event == {"message": '{"a": 1}'}
 
 
+@pytest.mark.parametrize("source", [".x ==", "(.x", "{", "true } { true } else { if false"])
+def test_a_condition_is_judged_as_it_is_written_not_by_what_is_put_around_it(source):
+    found = diagnose(source, kind="condition")
+    assert found
+    assert {each.line for each in found} == {1}
+    assert found == diagnose(source)
+
+
 @pytest.mark.parametrize(
     ("program", "events"),
     [

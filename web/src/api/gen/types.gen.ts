@@ -2665,7 +2665,7 @@ export type VrlArgument = {
  */
 export type VrlExample = {
     program: string;
-    result: string;
+    result: string | null;
 };
 
 /**

@@ -1,5 +1,5 @@
 import { useNavigate } from '@tanstack/react-router'
-import { useReactFlow } from '@xyflow/react'
+import { useReactFlow, useStoreApi } from '@xyflow/react'
 import { LayoutGrid, Plus, Redo2, Rocket, Save, Undo2, Unplug } from 'lucide-react'
 import { useShallow } from 'zustand/react/shallow'
 import { PipelineTabs } from '@/features/pipelines/pipeline-tabs'
@@ -12,7 +12,8 @@ import { isUnreachable } from '@/lib/problem'
 import { Button, IconButton } from '@/ui/button'
 import { StaleNote } from '@/ui/states'
 import { notifyError } from '@/ui/toast'
-import { FIT } from './canvas/viewport'
+import { CARD_WIDTH, cardHeight } from './canvas/nodes'
+import { openingView } from './canvas/opening'
 import { useCheck, useEditor, useEditorState } from './context'
 import { moveComponents } from './graph/operations'
 import { isDirty } from './store'
@@ -43,6 +44,7 @@ export function Toolbar({ onAdd, save, isSaving, isKept }: ToolbarProps) {
   )
   const { undo, redo } = store.getState()
   const flow = useReactFlow()
+  const view = useStoreApi()
   const tidyUp = async () => {
     try {
       const places = await tidy(store.getState().draft.document, specs)
@@ -52,7 +54,8 @@ export function Toolbar({ onAdd, save, isSaving, isKept }: ToolbarProps) {
         const document = moveComponents(draft.document, left)
         return document === draft.document ? draft : { ...draft, document }
       })
-      await flow.fitView(FIT)
+      const boxes = Object.values(places).map((at) => ({ ...at, width: CARD_WIDTH, height: cardHeight([]) }))
+      await flow.setViewport(openingView(boxes, view.getState(), undefined))
     } catch (error) {
       notifyError(error)
     }
@@ -77,13 +80,15 @@ export function Toolbar({ onAdd, save, isSaving, isKept }: ToolbarProps) {
   )
   return (
     <div className="flex min-h-11 shrink-0 flex-wrap items-center gap-x-2 gap-y-1 border-b px-3 py-1.5">
-      <NameField />
-      <span role="status" className="text-sm text-secondary">
-        {isSaving ? t('Saving…') : state.dirty ? (isKept ? t('Not saved') : t('Not saved, and a reload would lose it: this browser has no room to keep it')) : t('Saved')}
-      </span>
-      <CutOffNote isKept={isKept} />
-      <StaleNote seconds={stale} />
-      <div className="flex-1" />
+      {/* What stands here gives way, so that the actions keep their places whatever has to be said. */}
+      <div className="flex min-w-0 flex-1 basis-48 items-center gap-x-2 gap-y-1 max-sm:basis-full max-sm:flex-wrap">
+        <NameField />
+        <span role="status" className={`text-sm text-secondary ${isKept ? 'shrink-0' : 'min-w-32'}`}>
+          {isSaving ? t('Saving…') : state.dirty ? (isKept ? t('Not saved') : t('Not saved, and a reload would lose it: this browser has no room to keep it')) : t('Saved')}
+        </span>
+        <CutOffNote isKept={isKept} />
+        <StaleNote seconds={stale} />
+      </div>
       <PipelineTabs pipelineId={pipelineId} />
       {canEdit && (
         <>
@@ -118,10 +123,11 @@ export function Toolbar({ onAdd, save, isSaving, isKept }: ToolbarProps) {
 function CutOffNote({ isKept }: { isKept: boolean }) {
   const { error } = useCheck()
   if (!isUnreachable(error)) return null
+  const words = isKept ? t('No answer from the server. Changes are kept here.') : t('No answer from the server.')
   return (
-    <span role="status" className="inline-flex items-center gap-1 rounded-md bg-warn-tint px-1.5 text-sm font-medium text-warn">
-      <Unplug aria-hidden size={12} />
-      {isKept ? t('No answer from the server. Changes are kept here.') : t('No answer from the server.')}
+    <span role="status" title={words} className="flex min-w-24 items-center gap-1 rounded-md bg-warn-tint px-1.5 text-sm font-medium text-warn">
+      <Unplug aria-hidden size={12} className="shrink-0" />
+      <span className="truncate">{words}</span>
     </span>
   )
 }
@@ -140,7 +146,8 @@ function NameField() {
         const next = event.target.value
         store.getState().change(t('Rename the pipeline'), (draft) => ({ ...draft, name: next }), 'name')
       }}
-      className="min-w-0 rounded-md border border-transparent bg-transparent px-1.5 py-0.5 text-lg font-semibold not-read-only:hover:border-line"
+      title={name}
+      className="min-w-24 shrink-4 truncate rounded-md border border-transparent bg-transparent px-1.5 py-0.5 text-lg font-semibold not-read-only:hover:border-line"
     />
   )
 }

@@ -7,7 +7,7 @@ import { Button, IconButton } from '@/ui/button'
 import { INPUT_CLASS } from '@/ui/field'
 import { Select } from '@/ui/select'
 import type { ControlProps } from './option-field'
-import { ValueControl } from './option-field'
+import { PlaceFindings, ValueControl } from './option-field'
 import { OptionsForm } from './options-form'
 import { blank, isRecord, renameMember, titleOf, variantOf, withMember } from './values'
 
@@ -46,6 +46,7 @@ export function ListControl({ label, spec, value, onChange, path, readOnly }: Co
               readOnly={readOnly}
               onChange={(next) => replace(index, next)}
             />
+            <PlaceFindings path={[...path, index]} spec={itemSpec} value={item} />
           </div>
           {!readOnly && (
             <IconButton label={t('Remove item {n}', { n: index + 1 })} onPress={() => remove(index)}>
@@ -93,6 +94,7 @@ export function MapControl({ label, spec, value, onChange, path, readOnly }: Con
             readOnly={readOnly}
             onChange={(next) => onChange({ ...record, [key]: next ?? blank(valueSpec) })}
           />
+          <PlaceFindings path={[...path, key]} spec={valueSpec} value={member} />
         </div>
       ))}
       {!readOnly && <AddButton label={t('Add entry')} onPress={add} />}

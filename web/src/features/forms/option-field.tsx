@@ -62,7 +62,6 @@ export function OptionField({ name, isRequired, ...props }: OptionFieldProps) {
   const { spec, value, path, onChange } = props
   const { readOnly } = useContext(FormContext)
   const nested = ['object', 'map', 'array', 'union'].includes(spec.type)
-  const findings = useFindings(path, false)
   const label = titleOf(name, spec)
   const isSet = value !== undefined
   const [picking, setPicking] = useState(false)
@@ -92,11 +91,18 @@ export function OptionField({ name, isRequired, ...props }: OptionFieldProps) {
       </div>
       {picking && <VariablePicker label={label} onChange={onChange} />}
       {spec.help != null && spec.help !== '' && <p className="text-sm text-secondary">{spec.help}</p>}
-      {findings.map((finding, index) => (
-        <FieldFinding key={index} finding={finding} />
-      ))}
+      <PlaceFindings path={path} spec={spec} value={value} />
     </div>
   )
+}
+
+/** What the check says about exactly one place of the form. */
+export function PlaceFindings({ path, spec, value }: Pick<ControlProps, 'path' | 'spec' | 'value'>) {
+  const { program, readOnly } = useContext(FormContext)
+  // Where a program is edited, the compiler speaks beside it at once; the check would say the same again.
+  const isTold = program !== undefined && !readOnly && (spec.type === 'vrl' || spec.type === 'condition') && fits(spec, value)
+  const findings = useFindings(path, false).filter((each) => !(isTold && each.rule.startsWith('vrl.')))
+  return findings.map((finding, index) => <FieldFinding key={index} finding={finding} />)
 }
 
 /** A finding at its field, with the click that settles it where there is one. */

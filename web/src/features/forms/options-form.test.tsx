@@ -1,9 +1,11 @@
 import { cleanup, render, screen, within } from '@testing-library/react'
 import userEvent from '@testing-library/user-event'
+import type { ComponentType } from 'react'
 import { useState } from 'react'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { Finding, OptionSpec } from '@/api/gen'
 import { FormContext } from './context'
+import type { ControlProps } from './option-field'
 import { OptionsForm } from './options-form'
 import type { Options } from './values'
 
@@ -27,14 +29,16 @@ const specs: Record<string, OptionSpec> = {
 
 let latest: Options = {}
 
-function Harness({ start, findings = [] }: { start: Options; findings?: Finding[] }) {
+type HarnessProps = { start: Options; findings?: Finding[]; program?: ComponentType<ControlProps> }
+
+function Harness({ start, findings = [], ...form }: HarnessProps) {
   const [value, setValue] = useState(start)
   const change = (next: Options) => {
     setValue(next)
     latest = next
   }
   return (
-    <FormContext value={{ findings, readOnly: false }}>
+    <FormContext value={{ findings, readOnly: false, ...form }}>
       <OptionsForm folded specs={specs} value={value} path={[]} onChange={change} />
     </FormContext>
   )
@@ -125,5 +129,22 @@ describe('the form of options', () => {
     const field = document.querySelector<HTMLElement>('[data-option=path]')
     expect(field?.textContent).toContain('<b>bad</b>')
     expect(field?.querySelector('b')).toBeNull()
+  })
+  it('shows findings at the item of a list and the value of a map that they are about', () => {
+    const about = (path: string[], message: string): Finding => ({ rule: 'r', severity: 'error', message, component: 'x', path, line: null, column: null, fix: null })
+    open({ names: ['a', 'b'], headers: { k: 'v' } }, [about(['names', '1'], 'not b'), about(['headers', 'k'], 'not v')])
+    expect(screen.getByText('not b')).toBeTruthy()
+    expect(screen.getByText('not v')).toBeTruthy()
+  })
+  it('leaves what the compiler says to the control of a program, where there is one', () => {
+    const about = (rule: string): Finding => ({ rule, severity: 'error', message: `by ${rule}`, component: 'x', path: ['condition'], line: 1, column: 1, fix: null })
+    const start = { condition: 'broken(' }
+    const findings = [about('vrl.E203'), about('option.type')]
+    const shown = render(<Harness start={start} findings={findings} program={() => <i>told here</i>} />)
+    expect(shown.queryByText('by vrl.E203')).toBeNull()
+    expect(shown.getByText('by option.type')).toBeTruthy()
+    shown.unmount()
+    open(start, findings)
+    expect(screen.getByText('by vrl.E203')).toBeTruthy()
   })
 })

@@ -8,7 +8,7 @@ import { Switch } from '@/ui/switch'
 import { useFindings } from './context'
 import { OptionField } from './option-field'
 import type { Options, Path } from './values'
-import { holds, titleOf, withMember } from './values'
+import { holds, withMember } from './values'
 
 export type Change<Value> = (value: Value) => void
 
@@ -111,7 +111,7 @@ function MoreOptions(props: OptionsFormProps & { names: string[] }) {
         )}
         {open && <Fields {...props} names={visible} />}
         {open && visible.length === 0 && (
-          <p className="text-secondary">{t('No option matches {query}.', { query: query === '' ? titleOf('set', undefined) : query })}</p>
+          <p className="text-secondary">{query === '' ? t('None of these options is set.') : t('No option matches {query}.', { query })}</p>
         )}
       </DisclosurePanel>
     </Disclosure>

@@ -26,6 +26,11 @@ describe('completion in a program', () => {
     const option = completionsFor('.x = par', [parse], [])?.options.find((each) => each.label === 'parse_json')
     expect(option?.info).toContain('parse_json!("1") → 1')
   })
+  it('says of an example without a fixed result that it differs', () => {
+    const now = { ...parse, name: 'now', example: { program: 'now()', result: null } }
+    const option = completionsFor('.x = no', [now], [])?.options.find((each) => each.label === 'now')
+    expect(option?.info).toContain('now() → differs')
+  })
   it('offers functions at words, and nothing in comments or after values', () => {
     expect(labels('.x = par')).toContain('parse_json')
     expect(labels('if')).toContain('if')

@@ -18,7 +18,7 @@ function describe(each: VrlFunctionHelp): string {
   return [each.summary, ...facts].filter((part) => part !== '').join(' ')
 }
 
-const exampleText = ({ program, result }: VrlExample) => `${program} → ${result}`
+const exampleText = ({ program, result }: VrlExample) => `${program} → ${result ?? t('differs each time or by place')}`
 
 function functionOption(each: VrlFunctionHelp): Completion {
   const required = each.arguments.filter((argument) => argument.required !== false)

@@ -11,6 +11,7 @@ import { CodeEditor } from '@/ui/code-editor'
 import { vrlAssist } from './assist'
 import type { ProgramKind } from './diagnostics'
 import { useDiagnostics } from './diagnostics'
+import { Diagnostics } from './diagnostics-list'
 import { pathsOf } from './fields'
 import { SnippetButton } from './snippet-button'
 import { useSamples } from './samples'
@@ -52,15 +53,10 @@ export function ProgramControl({ label, spec, value, onChange, readOnly }: Contr
   const [isTrying, setTrying] = useState(false)
   const marks = useMemo(() => diagnostics.map(({ line, message, severity }) => ({ line, message, severity })), [diagnostics])
   const take = (next: string) => onChange(next === '' && spec.required !== true ? undefined : next)
-  const [first] = diagnostics
   return (
     <div className="flex flex-col gap-1.5">
       <CodeEditor handle={editor} label={label} language="vrl" value={text} readOnly={readOnly} minLines={kind === 'program' ? 6 : 1} marks={marks} extensions={assist} onChange={take} />
-      {first !== undefined && (
-        <p role="status" className={`text-sm [overflow-wrap:anywhere] ${first.severity === 'error' ? 'text-bad' : 'text-secondary'}`}>
-          {t('Line {line}: {message}', { line: first.line, message: first.message })}
-        </p>
-      )}
+      <Diagnostics all={diagnostics} />
       {!readOnly && (
         <div className="flex flex-wrap gap-1.5">
           <Button onPress={() => setTrying(true)}>

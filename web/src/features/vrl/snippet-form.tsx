@@ -12,6 +12,7 @@ import { CodeEditor } from '@/ui/code-editor'
 import { TextField } from '@/ui/field'
 import { InlineError } from '@/ui/states'
 import { useDiagnostics } from './diagnostics'
+import { Diagnostics } from './diagnostics-list'
 
 type FormProps = {
   /** The snippet that is changed; without one a new one is kept. */
@@ -84,18 +85,13 @@ export function SnippetForm({ snippet, program: first = '', onDone }: FormProps)
 function ProgramField({ value, onChange }: { value: string; onChange: (text: string) => void }) {
   const diagnostics = useDiagnostics(value, 'program', true)
   const marks = useMemo(() => diagnostics.map(({ line, message, severity }) => ({ line, message, severity })), [diagnostics])
-  const [first] = diagnostics
   return (
     <div className="flex flex-col gap-1">
       <span aria-hidden className="text-sm font-medium">
         {t('Program')}
       </span>
       <CodeEditor label={t('Program of the snippet')} language="vrl" value={value} minLines={4} marks={marks} onChange={onChange} />
-      {first !== undefined && (
-        <p role="status" className={`text-sm [overflow-wrap:anywhere] ${first.severity === 'error' ? 'text-bad' : 'text-secondary'}`}>
-          {t('Line {line}: {message}', { line: first.line, message: first.message })}
-        </p>
-      )}
+      <Diagnostics all={diagnostics} />
     </div>
   )
 }

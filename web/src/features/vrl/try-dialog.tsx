@@ -10,6 +10,7 @@ import { StateBadge } from '@/ui/badge'
 import { Button } from '@/ui/button'
 import { CodeEditor } from '@/ui/code-editor'
 import { Dialog } from '@/ui/dialog'
+import { MessageText } from '@/ui/message-text'
 import { InlineError } from '@/ui/states'
 import { EventChange } from './event-change'
 import type { Event } from './fields'
@@ -115,7 +116,11 @@ function Result({ number, before, result, kind }: ResultProps) {
         <h4 className="text-sm font-medium tabular-nums">{t('Event {n}', { n: number })}</h4>
         {badge(result, kind)}
       </div>
-      {result.message !== '' && <p className="mb-1 text-sm text-bad [overflow-wrap:anywhere]">{result.message}</p>}
+      {result.message !== '' && (
+        <p className="mb-1 text-sm text-bad [overflow-wrap:anywhere]">
+          <MessageText message={result.message} />
+        </p>
+      )}
       {kind === 'program' && result.events.map((after, index) => <EventChange key={index} before={before} after={after} />)}
     </article>
   )

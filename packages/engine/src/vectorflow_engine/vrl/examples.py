@@ -1,4 +1,4 @@
-"""An example of each VRL function whose result is always the same: for hover and completion."""
+"""An example of each VRL function that can be shown in one expression: for hover and completion."""
 
 import functools
 import importlib.resources
@@ -7,10 +7,10 @@ import msgspec
 
 
 class VrlExample(msgspec.Struct, frozen=True):
-    """An expression that calls the function, and its result as JSON text."""
+    """An expression that calls the function, and its result as JSON text; no result where it differs by time, chance or place."""
 
     program: str
-    result: str
+    result: str | None
 
 
 @functools.cache

@@ -12,6 +12,7 @@ from vectorflow_engine.vrl.types import Kind, VrlDiagnostic, VrlError, VrlResult
 _CONDITION = "if {{\n{source}\n}} {{ true }} else {{ false }}"
 _CONDITION_SHIFT = 1
 _MAX_VARIANTS = 16
+_SYNTAX = "E2"
 
 _HEAD = re.compile(r"^error\[(E\d+)\]: (.*)$")
 _PLACE = re.compile(r"^\s*┌─ [^:]*:(\d+):(\d+)$")
@@ -27,15 +28,19 @@ def diagnose(source: str, *, kind: Kind = "program", service: bool = False) -> l
     found = limits.check(source, kind=kind, service=service)
     if found:
         return found
-    wrapped = _CONDITION.format(source=source) if kind == "condition" else source
+    if kind == "program":
+        return _compiled(source)
+    # As it is written first: an unclosed bracket would else run into what is put around it.
+    syntax = [each for each in _compiled(source) if each.code.startswith((_SYNTAX, "vrl."))]
+    return syntax or _compiled(_CONDITION.format(source=source), _CONDITION_SHIFT)
+
+
+def _compiled(source: str, shift: int = 0) -> list[VrlDiagnostic]:
     try:
-        answer = VRLRuntime.check_syntax(wrapped)
+        answer = VRLRuntime.check_syntax(source)
     except BaseException as error:  # noqa: BLE001, RUF100 - a Rust panic is a BaseException
         return [VrlDiagnostic(f"the compiler failed: {error}", code="vrl.crashed")]
-    if answer is None:
-        return []
-    shift = _CONDITION_SHIFT if kind == "condition" else 0
-    return parse_diagnostics(answer.formatted_message, answer.messages, shift)
+    return [] if answer is None else parse_diagnostics(answer.formatted_message, answer.messages, shift)
 
 
 def parse_diagnostics(report: str, messages: list[str], shift: int = 0) -> list[VrlDiagnostic]:

@@ -1,7 +1,7 @@
 import '@xyflow/react/dist/style.css'
 import './canvas.css'
 import type { Connection, EdgeChange, FinalConnectionState, NodeChange, OnNodeDrag } from '@xyflow/react'
-import { applyNodeChanges, Background, BackgroundVariant, Controls, MiniMap, ReactFlow, useReactFlow } from '@xyflow/react'
+import { applyNodeChanges, Background, BackgroundVariant, Controls, ReactFlow, useReactFlow } from '@xyflow/react'
 import type { DragEvent } from 'react'
 import { useMemo, useState } from 'react'
 import { useTheme } from '@/app/theme'
@@ -26,6 +26,8 @@ import { withBundles } from './bundles'
 import { LiveLayer } from './live-layer'
 import type { CardNode, FlowLink } from './nodes'
 import { useLinks, useNodes } from './nodes'
+import { useOpeningView } from './opening'
+import { Overview } from './overview'
 import { PaintedContext } from './painted'
 import { SelectionBar } from './selection-bar'
 import { useCanvasKeys } from './use-canvas-keys'
@@ -37,11 +39,8 @@ const NODE_TYPES = { component: ComponentCard, frame: FrameCard }
 const EDGE_TYPES = { flow: FlowEdge, bundle: BundleEdge }
 export const DRAG_TYPE = 'application/x-vectorflow-component'
 const NONE: ReadonlySet<string> = new Set()
-/** From so many components on, a map of the whole helps more than it hides. */
-const MAP_FROM = 12
 /** From so many components on, only those in view are drawn, and edges and live figures are painted. */
 const LARGE = 60
-const MAP_COLOURS: Record<Kind, string> = { source: 'var(--source)', transform: 'var(--transform)', sink: 'var(--sink)' }
 
 function toEdge(connection: { source: string | null; sourceHandle?: string | null; target: string | null }) {
   return { source: connection.source ?? '', port: connection.sourceHandle ?? '_default', target: connection.target ?? '' }
@@ -124,7 +123,8 @@ export function Canvas({ onAdd, onConnectFrom }: CanvasProps) {
   const edits = useEdits(() => setSelectedEdges(NONE))
   const connecting = useConnecting()
   const drop = useDrop()
-  useInSight(graph, selected)
+  useOpeningView(shown, graph, selected, viewport !== null)
+  useInSight(shown, graph, selected)
   const chosen = useMemo(() => new Set(shown.filter((node) => node.selected).map((node) => node.id)), [shown])
   const onKeyDown = useCanvasKeys({ edits, ids: () => chosen, edges: selectedEdges, onAdd, onConnectFrom })
 
@@ -168,30 +168,17 @@ export function Canvas({ onAdd, onConnectFrom }: CanvasProps) {
           colorMode={theme}
           onlyRenderVisibleElements={isLarge}
           className={isLarge ? 'is-large' : ''}
-          fitView={viewport === null}
           {...(viewport === null ? {} : { defaultViewport: viewport })}
           // Only a person's own movement is worth an address.
           onMoveEnd={(event, moved) => event !== null && remember(moved)}
-          fitViewOptions={FIT}
           minZoom={0.15}
           maxZoom={2}
           zoomOnDoubleClick={false}
         >
           <Background variant={BackgroundVariant.Dots} gap={20} size={1.2} color="var(--line)" />
           {isLarge && <LiveLayer />}
-          <Controls showInteractive={false} />
-          {graph.components.length >= MAP_FROM && (
-            <MiniMap
-              pannable
-              zoomable
-              ariaLabel={t('Map of the pipeline')}
-              nodeColor={(node: CanvasNode) => (node.type === 'frame' ? 'var(--line)' : MAP_COLOURS[node.data.component.kind])}
-              nodeBorderRadius={12}
-              bgColor="var(--surface)"
-              maskColor="color-mix(in oklch, var(--sunken) 70%, transparent)"
-              className="max-md:hidden!"
-            />
-          )}
+          <Controls showInteractive={false} fitViewOptions={FIT} />
+          <Overview nodes={shown} />
         </ReactFlow>
       </PaintedContext>
     </div>

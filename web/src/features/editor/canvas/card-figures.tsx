@@ -5,6 +5,7 @@ import type { Figure } from '@/features/live/rates-context'
 import { LiveFigure, useRatesPart } from '@/features/live/rates-context'
 import { formatRate } from '@/lib/format'
 import { t } from '@/lib/i18n'
+import { shortMessage } from '@/lib/shorten'
 import { useCheck } from '../context'
 import type { Kind } from '../graph/types'
 import { busyWords, cardTime, errorWords } from './live-words'
@@ -79,7 +80,7 @@ export function FindingBadge({ id, errors }: { id: string; errors: string }) {
   const failing = errors !== ''
   if (findings.length === 0 && !failing) return null
   const isError = failing || findings.some((each) => each.severity === 'error')
-  const words = [...findings.map((each) => each.message), ...(failing ? [errors] : [])].join('\n')
+  const words = [...findings.map((each) => shortMessage(each.message)), ...(failing ? [errors] : [])].join('\n')
   return (
     <span role="img" aria-label={words} title={words} className={`flex shrink-0 items-center gap-0.5 text-sm ${isError ? 'text-bad' : 'text-warn'}`}>
       <CircleAlert aria-hidden size={14} />

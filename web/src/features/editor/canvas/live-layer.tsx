@@ -3,7 +3,7 @@ import { useEffect, useRef } from 'react'
 import { useTheme } from '@/app/theme'
 import { useRatesStore } from '@/features/live/rates-context'
 import type { RatesStore } from '@/features/live/rates-store'
-import type { Component } from '../graph/types'
+import { Attention } from './attention'
 import type { CanvasLink } from './bundles'
 import type { Ends } from './edge-shape'
 import type { CanvasNode } from './frames'
@@ -20,11 +20,10 @@ const PACE_MS = 250
 const BUTTONS = { from: 6, width: 48, height: 24 }
 
 type Flow = ReturnType<ReturnType<typeof useStoreApi<CanvasNode, CanvasLink>>['getState']>
-type PointedAt = { edge: string | null; card: HTMLElement | null }
-type Graph = { shown: Standing[]; lines: { line: Line; ends: Ends }[]; pointedAt: Standing | undefined }
+type Graph = { shown: Standing[]; lines: { line: Line; ends: Ends }[]; attended: Standing[] }
 
 /** What of the graph is in view. */
-function inView(flow: Flow, view: View, pointedAt: PointedAt): Graph {
+function inView(flow: Flow, view: View, attention: Attention): Graph {
   const [left, top] = [-view.x / view.zoom, -view.y / view.zoom]
   const [right, bottom] = [left + view.width / view.zoom, top + view.height / view.zoom]
   const cards = new Map<string, Standing>()
@@ -45,9 +44,9 @@ function inView(flow: Flow, view: View, pointedAt: PointedAt): Graph {
     const isOut =
       Math.max(ends.sourceX, ends.targetX) < left || Math.min(ends.sourceX, ends.targetX) > right || Math.max(ends.sourceY, ends.targetY) < top || Math.min(ends.sourceY, ends.targetY) > bottom
     if (isOut) continue
-    lines.push({ line: { edge, isBroken: link.data?.isBroken ?? false, isSelected: link.selected ?? false, isPointedAt: link.id === pointedAt.edge }, ends })
+    lines.push({ line: { edge, isBroken: link.data?.isBroken ?? false, isSelected: link.selected ?? false, isPointedAt: attention.has(link.id) }, ends })
   }
-  return { shown, lines, pointedAt: cards.get(pointedAt.card?.dataset.id ?? '') }
+  return { shown, lines, attended: attention.cards().flatMap((each) => cards.get(each.dataset.id ?? '') ?? []) }
 }
 
 /** Keeps the buttons at a card's outputs free, which show while it is pointed at or has the focus. */
@@ -56,12 +55,12 @@ function clearButtons(context: CanvasRenderingContext2D, { x, y, ports }: Standi
 }
 
 /** Paints all that is in view; cards stay free of edges, which so run under them. */
-function paintGraph(context: CanvasRenderingContext2D, ink: Ink, { shown, lines, pointedAt }: Graph, rates: RatesStore, view: View): void {
+function paintGraph(context: CanvasRenderingContext2D, ink: Ink, { shown, lines, attended }: Graph, rates: RatesStore, view: View): void {
   const of = (component: string) => rates.get(component)
   begin(context, view, devicePixelRatio)
   for (const { line, ends } of lines) paintEdge(context, drawnEdge(line, ends, of), ink)
   for (const { x, y, ports } of shown) context.clearRect(x, y, CARD_WIDTH, cardHeight(ports))
-  if (pointedAt !== undefined) clearButtons(context, pointedAt)
+  for (const card of attended) clearButtons(context, card)
   if (view.zoom >= LEGIBLE) {
     for (const { line, ends } of lines) for (const label of labelsOf(line, ends, of)) paintLabel(context, label, ink)
     for (const card of shown) paintFigures(context, figuresOf(card, of), ink)
@@ -88,19 +87,21 @@ export function LiveLayer() {
     let ink = inkOf(context.canvas)
     let frame: number | null = null
     let pace: ReturnType<typeof setTimeout> | null = null
-    let pointedAt: PointedAt = { edge: null, card: null }
-
-    const tell = (component: Component | undefined) => {
-      if (pointedAt.card !== null && component !== undefined) pointedAt.card.title = liveWords(component.kind, rates.get(component.id))
+    const tell = (attended: readonly Standing[]) => {
+      const components = new Map(attended.map(({ component }) => [component.id, component]))
+      for (const card of attention.cards()) {
+        const component = components.get(card.dataset.id ?? '')
+        if (component !== undefined) card.title = liveWords(component.kind, rates.get(component.id))
+      }
     }
     const paint = () => {
       frame = null
       const flow = store.getState()
       const [x, y, zoom] = flow.transform
       const view = { x, y, zoom, width: flow.width, height: flow.height }
-      const graph = inView(flow, view, pointedAt)
+      const graph = inView(flow, view, attention)
       paintGraph(context, ink, graph, rates, view)
-      tell(graph.pointedAt?.component)
+      tell(graph.attended)
     }
     const soon = () => (frame ??= requestAnimationFrame(paint))
     const measured = () => {
@@ -111,14 +112,7 @@ export function LiveLayer() {
         soon()
       }, PACE_MS)
     }
-    const point = ({ target }: Event) => {
-      if (!(target instanceof Element)) return
-      const at = target.closest<HTMLElement>('.react-flow__edge, [data-edge]')
-      const [edge, card] = [at?.dataset.edge ?? at?.dataset.id ?? null, target.closest<HTMLElement>('.react-flow__node')]
-      if (edge === pointedAt.edge && card === pointedAt.card) return
-      pointedAt = { edge, card }
-      soon()
-    }
+    const attention = new Attention(root, soon)
     const repaint = () => {
       ink = inkOf(context.canvas)
       soon()
@@ -126,16 +120,13 @@ export function LiveLayer() {
     const scheme = matchMedia('(prefers-color-scheme: dark)')
     const stops = [store.subscribe(soon), rates.subscribeAny(measured)]
     scheme.addEventListener('change', repaint)
-    root.addEventListener('pointerover', point)
-    root.addEventListener('focusin', point)
     void document.fonts.ready.then(repaint)
     repaint()
     if (rates.isMeasured()) measured()
     return () => {
       stops.forEach((stop) => stop())
       scheme.removeEventListener('change', repaint)
-      root.removeEventListener('pointerover', point)
-      root.removeEventListener('focusin', point)
+      attention.stop()
       delete root.dataset.live
       if (pace !== null) clearTimeout(pace)
       if (frame !== null) cancelAnimationFrame(frame)

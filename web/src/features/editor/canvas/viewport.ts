@@ -3,8 +3,8 @@ import type { Viewport } from '@xyflow/react'
 
 const FORM = /^(-?\d{1,6}),(-?\d{1,6}),(\d(?:\.\d{1,3})?)$/
 
-/** How the whole graph is brought into view: readable, and never larger than it is. */
-export const FIT = { padding: 0.08, minZoom: 0.55, maxZoom: 1 }
+/** How the whole graph is brought into view where somebody asks for the whole: never larger than it is. */
+export const FIT = { padding: 0.08, maxZoom: 1 }
 
 /** A viewport as the address holds it: the pixels it is moved by, and its zoom. */
 export function viewportText({ x, y, zoom }: Viewport): string {

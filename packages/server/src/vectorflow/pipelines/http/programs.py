@@ -22,7 +22,7 @@ from vectorflow_engine.vrl.functions import VrlArgument, functions
 class VrlFunctionHelp(msgspec.Struct):
     """One function of VRL. `compiles_here` tells whether this server can compile it; nodes may know more.
 
-    `example` is there where the result is always the same.
+    `example` has no result where that differs by time, chance or place.
     """
 
     name: str
