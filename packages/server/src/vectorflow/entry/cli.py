@@ -20,6 +20,7 @@ from vectorflow.entry.fleet_cli import register as register_fleet
 from vectorflow.entry.health import version
 from vectorflow.entry.keys_cli import keys
 from vectorflow.entry.logs_cli import register as register_logs
+from vectorflow.entry.open_files import allow_open_files
 from vectorflow.entry.openapi import complete
 from vectorflow.entry.org_cli import org
 from vectorflow.entry.process import Process
@@ -100,6 +101,7 @@ def serve(
     unknown = sorted(set(roles) - set(ROLES))
     if unknown:
         raise typer.BadParameter(f"there is no role {unknown[0]}; choose of {', '.join(ROLES)}")
+    allow_open_files()
     run(lambda: serve_roles(settings, roles))
 
 

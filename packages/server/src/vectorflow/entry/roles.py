@@ -18,6 +18,7 @@ from vectorflow.entry.gateway import Gateway, GatewayOptions
 from vectorflow.entry.gateway_metrics import GatewayMetrics
 from vectorflow.entry.key_care import KeyCare
 from vectorflow.entry.listeners import bind, serve
+from vectorflow.entry.open_files import warn_of_few_open_files
 from vectorflow.entry.process import Process
 from vectorflow.entry.sealed_columns import PLATFORM_COLUMNS, SEALED_COLUMNS
 from vectorflow.entry.shipping import shipping
@@ -83,6 +84,7 @@ async def run_gateway(process: Process) -> None:
         reported=delivery_jobs.defer_advance,
         releases=rooms.releases,
     )
+    warn_of_few_open_files()
     listener = bind(settings.gateway_host, settings.gateway_port, "VECTORFLOW_GATEWAY_PORT")
     log.info("gateway.listening", host=settings.gateway_host, port=listener.getsockname()[1])
     async with gateway.running():
