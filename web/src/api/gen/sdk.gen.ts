@@ -2,7 +2,7 @@
 
 import type { Client, ClientMeta, Options as Options2, RequestResult, ServerSentEventsResult, TDataShape } from './client';
 import { client } from './client.gen';
-import type { AcknowledgeIncidentData, AcknowledgeIncidentErrors, AcknowledgeIncidentResponses, AdmitNodeData, AdmitNodeErrors, AdmitNodeResponses, ApproveSecretDestinationData, ApproveSecretDestinationErrors, ApproveSecretDestinationResponses, CancelDecommissionData, CancelDecommissionErrors, CancelDecommissionResponses, CancelDeletionData, CancelDeletionErrors, CancelDeletionResponses, CancelRolloutData, CancelRolloutErrors, CancelRolloutResponses, ChangeLabelsData, ChangeLabelsErrors, ChangeLabelsResponses, ChangeUpdateData, ChangeUpdateErrors, ChangeUpdateResponses, CheckDocumentData, CheckDocumentErrors, CheckDocumentResponses, CheckProgramData, CheckProgramErrors, CheckProgramResponses, ConfirmDriftData, ConfirmDriftErrors, ConfirmDriftResponses, ConfirmEngineSchemaData, ConfirmEngineSchemaErrors, ConfirmEngineSchemaResponses, CreateAlertRuleData, CreateAlertRuleErrors, CreateAlertRuleResponses, CreateCertificateData, CreateCertificateErrors, CreateCertificateResponses, CreateChannelData, CreateChannelErrors, CreateChannelResponses, CreateEnrolmentTokenData, CreateEnrolmentTokenErrors, CreateEnrolmentTokenResponses, CreateExportData, CreateExportErrors, CreateExportResponses, CreateGroupData, CreateGroupErrors, CreateGroupResponses, CreateLookupFileData, CreateLookupFileErrors, CreateLookupFileResponses, CreatePipelineData, CreatePipelineErrors, CreatePipelineResponses, CreatePolicyRuleData, CreatePolicyRuleErrors, CreatePolicyRuleResponses, CreateRolloutData, CreateRolloutErrors, CreateRolloutResponses, CreateSecretData, CreateSecretErrors, CreateSecretResponses, CreateSecretStoreData, CreateSecretStoreErrors, CreateSecretStoreResponses, CreateSessionData, CreateSessionErrors, CreateSessionResponses, CreateSnippetData, CreateSnippetErrors, CreateSnippetResponses, CreateTemplateData, CreateTemplateErrors, CreateTemplateResponses, CreateUpdateData, CreateUpdateErrors, CreateUpdateResponses, CreateVariableData, CreateVariableErrors, CreateVariableResponses, DecideDuplicateData, DecideDuplicateErrors, DecideDuplicateResponses, DecommissionNodeData, DecommissionNodeErrors, DecommissionNodeResponses, DeleteAlertRuleData, DeleteAlertRuleErrors, DeleteAlertRuleResponses, DeleteCertificateData, DeleteCertificateErrors, DeleteCertificateResponses, DeleteChannelData, DeleteChannelErrors, DeleteChannelResponses, DeleteEngineSchemaData, DeleteEngineSchemaErrors, DeleteEngineSchemaResponses, DeleteGroupData, DeleteGroupErrors, DeleteGroupResponses, DeleteLookupFileData, DeleteLookupFileErrors, DeleteLookupFileResponses, DeletePipelineData, DeletePipelineErrors, DeletePipelineFilterData, DeletePipelineFilterErrors, DeletePipelineFilterResponses, DeletePipelineResponses, DeletePolicyRuleData, DeletePolicyRuleErrors, DeletePolicyRuleResponses, DeleteSecretData, DeleteSecretErrors, DeleteSecretResponses, DeleteSecretStoreData, DeleteSecretStoreErrors, DeleteSecretStoreResponses, DeleteSessionData, DeleteSessionErrors, DeleteSessionResponses, DeleteSnippetData, DeleteSnippetErrors, DeleteSnippetResponses, DeleteTemplateData, DeleteTemplateErrors, DeleteTemplateResponses, DeleteVariableData, DeleteVariableErrors, DeleteVariableResponses, DownloadLookupFileData, DownloadLookupFileErrors, DownloadLookupFileResponses, EndOwnKeyData, EndOwnKeyErrors, EndOwnKeyResponses, EraseCaptureData, EraseCaptureErrors, EraseCaptureResponses, ExportAuditData, ExportAuditErrors, ExportAuditResponses, FetchExportData, FetchExportErrors, FetchExportResponses, FilePipelinesData, FilePipelinesErrors, FilePipelinesResponses, FixDocumentData, FixDocumentErrors, FixDocumentResponses, GetAuditFacetsData, GetAuditFacetsErrors, GetAuditFacetsResponses, GetAuditProofData, GetAuditProofErrors, GetAuditProofResponses, GetCaptureData, GetCaptureErrors, GetCaptureResponses, GetCatalogueData, GetCatalogueErrors, GetCatalogueResponses, GetDiffData, GetDiffErrors, GetDiffResponses, GetEncryptionData, GetEncryptionErrors, GetEncryptionResponses, GetFleetSettingsData, GetFleetSettingsErrors, GetFleetSettingsResponses, GetGroupData, GetGroupErrors, GetGroupResponses, GetHostSeriesData, GetHostSeriesErrors, GetHostSeriesResponses, GetLiveData, GetLiveErrors, GetLiveResponses, GetNodeData, GetNodeErrors, GetNodeResponses, GetNodeSummaryData, GetNodeSummaryErrors, GetNodeSummaryResponses, GetOrganizationData, GetOrganizationErrors, GetOrganizationResponses, GetOrganizationSettingsData, GetOrganizationSettingsErrors, GetOrganizationSettingsResponses, GetPipelineData, GetPipelineErrors, GetPipelineResponses, GetRatesData, GetRatesErrors, GetRatesResponses, GetReadyData, GetReadyErrors, GetReadyResponses, GetRevisionData, GetRevisionErrors, GetRevisionResponses, GetRolloutData, GetRolloutErrors, GetRolloutResponses, GetSecretsOnNodesData, GetSecretsOnNodesErrors, GetSecretsOnNodesResponses, GetSeriesData, GetSeriesErrors, GetSeriesResponses, GetSessionData, GetSessionErrors, GetSessionResponses, GetTapData, GetTapErrors, GetTapResponses, ImportTextData, ImportTextErrors, ImportTextResponses, ListAlertRulesData, ListAlertRulesErrors, ListAlertRulesResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListCapturesData, ListCapturesErrors, ListCapturesResponses, ListCertificatesData, ListCertificatesErrors, ListCertificatesResponses, ListCertificateVersionsData, ListCertificateVersionsErrors, ListCertificateVersionsResponses, ListChannelsData, ListChannelsErrors, ListChannelsResponses, ListDriftData, ListDriftErrors, ListDriftResponses, ListEngineSchemasData, ListEngineSchemasErrors, ListEngineSchemasResponses, ListEnrolmentTokensData, ListEnrolmentTokensErrors, ListEnrolmentTokensResponses, ListEnvironmentsData, ListEnvironmentsErrors, ListEnvironmentsResponses, ListExportsData, ListExportsErrors, ListExportsResponses, ListFoundVectorsData, ListFoundVectorsErrors, ListFoundVectorsResponses, ListGroupsData, ListGroupsErrors, ListGroupsResponses, ListIncidentsData, ListIncidentsErrors, ListIncidentsResponses, ListLogsData, ListLogsErrors, ListLogsResponses, ListLookupFilesData, ListLookupFilesErrors, ListLookupFilesResponses, ListLookupFileVersionsData, ListLookupFileVersionsErrors, ListLookupFileVersionsResponses, ListMembersData, ListMembersErrors, ListMembersResponses, ListNodesData, ListNodesErrors, ListNodesResponses, ListPipelineFiltersData, ListPipelineFiltersErrors, ListPipelineFiltersResponses, ListPipelineFoldersData, ListPipelineFoldersErrors, ListPipelineFoldersResponses, ListPipelinesData, ListPipelinesErrors, ListPipelinesResponses, ListPolicyRulesData, ListPolicyRulesErrors, ListPolicyRulesResponses, ListRevisionsData, ListRevisionsErrors, ListRevisionsResponses, ListRolloutsData, ListRolloutsErrors, ListRolloutsResponses, ListSecretDestinationsData, ListSecretDestinationsErrors, ListSecretDestinationsResponses, ListSecretsData, ListSecretsErrors, ListSecretsResponses, ListSecretStoresData, ListSecretStoresErrors, ListSecretStoresResponses, ListSecretVersionsData, ListSecretVersionsErrors, ListSecretVersionsResponses, ListSessionsData, ListSessionsErrors, ListSessionsResponses, ListSnippetsData, ListSnippetsErrors, ListSnippetsResponses, ListStatementsData, ListStatementsErrors, ListStatementsResponses, ListTapsData, ListTapsErrors, ListTapsResponses, ListTemplatesData, ListTemplatesErrors, ListTemplatesResponses, ListUpdateNodesData, ListUpdateNodesErrors, ListUpdateNodesResponses, ListUpdatesData, ListUpdatesErrors, ListUpdatesResponses, ListVariablesData, ListVariablesErrors, ListVariablesResponses, ListVrlFunctionsData, ListVrlFunctionsErrors, ListVrlFunctionsResponses, NameOwnKeyData, NameOwnKeyErrors, NameOwnKeyResponses, OpenTapData, OpenTapErrors, OpenTapResponses, PauseRolloutData, PauseRolloutErrors, PauseRolloutResponses, ProveOwnKeyData, ProveOwnKeyErrors, ProveOwnKeyResponses, ReadDocumentData, ReadDocumentErrors, ReadDocumentResponses, ReimportDocumentData, ReimportDocumentErrors, ReimportDocumentResponses, RejectNodeData, RejectNodeErrors, RejectNodeResponses, RenameOrganizationData, RenameOrganizationErrors, RenameOrganizationResponses, RenderTemplateData, RenderTemplateErrors, RenderTemplateResponses, RenewCertificateData, RenewCertificateErrors, RenewCertificateResponses, RenewLookupFileData, RenewLookupFileErrors, RenewLookupFileResponses, RequestDeletionData, RequestDeletionErrors, RequestDeletionResponses, RestartPipelineData, RestartPipelineErrors, RestartPipelineResponses, ResumeRolloutData, ResumeRolloutErrors, ResumeRolloutResponses, RevokeEnrolmentTokenData, RevokeEnrolmentTokenErrors, RevokeEnrolmentTokenResponses, RevokeNodeData, RevokeNodeErrors, RevokeNodeResponses, RevokeSecretDestinationData, RevokeSecretDestinationErrors, RevokeSecretDestinationResponses, RevokeSessionData, RevokeSessionErrors, RevokeSessionResponses, RollbackRolloutData, RollbackRolloutErrors, RollbackRolloutResponses, RotateDataKeyData, RotateDataKeyErrors, RotateDataKeyResponses, RunProgramData, RunProgramErrors, RunProgramResponses, RunUnitTestsData, RunUnitTestsErrors, RunUnitTestsResponses, SaveCaptureData, SaveCaptureErrors, SaveCaptureResponses, SavePipelineFilterData, SavePipelineFilterErrors, SavePipelineFilterResponses, SetGroupMaintenanceData, SetGroupMaintenanceErrors, SetGroupMaintenanceResponses, SetLogLevelData, SetLogLevelErrors, SetLogLevelResponses, SetNodeLabelsData, SetNodeLabelsErrors, SetNodeLabelsResponses, SetNodeMaintenanceData, SetNodeMaintenanceErrors, SetNodeMaintenanceResponses, StopPipelineData, StopPipelineErrors, StopPipelineResponses, StopTapData, StopTapErrors, StopTapResponses, StreamEventsData, StreamEventsErrors, StreamEventsResponses, StreamTapData, StreamTapErrors, StreamTapResponses, TestChannelData, TestChannelErrors, TestChannelResponses, UpdateAlertRuleData, UpdateAlertRuleErrors, UpdateAlertRuleResponses, UpdateChannelData, UpdateChannelErrors, UpdateChannelResponses, UpdateFleetSettingsData, UpdateFleetSettingsErrors, UpdateFleetSettingsResponses, UpdateGroupData, UpdateGroupErrors, UpdateGroupResponses, UpdatePipelineData, UpdatePipelineErrors, UpdatePipelineResponses, UpdatePolicyRuleData, UpdatePolicyRuleErrors, UpdatePolicyRuleResponses, UpdateSecretData, UpdateSecretErrors, UpdateSecretResponses, UpdateSecretSettingsData, UpdateSecretSettingsErrors, UpdateSecretSettingsResponses, UpdateSecretsOnNodesData, UpdateSecretsOnNodesErrors, UpdateSecretsOnNodesResponses, UpdateSecretStoreData, UpdateSecretStoreErrors, UpdateSecretStoreResponses, UpdateSnippetData, UpdateSnippetErrors, UpdateSnippetResponses, UpdateVariableData, UpdateVariableErrors, UpdateVariableResponses, WriteDocumentData, WriteDocumentErrors, WriteDocumentResponses } from './types.gen';
+import type { AcknowledgeIncidentData, AcknowledgeIncidentErrors, AcknowledgeIncidentResponses, AdmitNodeData, AdmitNodeErrors, AdmitNodeResponses, ApproveSecretDestinationData, ApproveSecretDestinationErrors, ApproveSecretDestinationResponses, CancelDecommissionData, CancelDecommissionErrors, CancelDecommissionResponses, CancelDeletionData, CancelDeletionErrors, CancelDeletionResponses, CancelRolloutData, CancelRolloutErrors, CancelRolloutResponses, ChangeLabelsData, ChangeLabelsErrors, ChangeLabelsResponses, ChangeUpdateData, ChangeUpdateErrors, ChangeUpdateResponses, CheckDocumentData, CheckDocumentErrors, CheckDocumentResponses, CheckProgramData, CheckProgramErrors, CheckProgramResponses, ConfirmDriftData, ConfirmDriftErrors, ConfirmDriftResponses, ConfirmEngineSchemaData, ConfirmEngineSchemaErrors, ConfirmEngineSchemaResponses, CreateAlertRuleData, CreateAlertRuleErrors, CreateAlertRuleResponses, CreateCertificateData, CreateCertificateErrors, CreateCertificateResponses, CreateChannelData, CreateChannelErrors, CreateChannelResponses, CreateEnrolmentTokenData, CreateEnrolmentTokenErrors, CreateEnrolmentTokenResponses, CreateExportData, CreateExportErrors, CreateExportResponses, CreateGroupData, CreateGroupErrors, CreateGroupResponses, CreateLookupFileData, CreateLookupFileErrors, CreateLookupFileResponses, CreatePipelineData, CreatePipelineErrors, CreatePipelineResponses, CreatePolicyRuleData, CreatePolicyRuleErrors, CreatePolicyRuleResponses, CreateRolloutData, CreateRolloutErrors, CreateRolloutResponses, CreateSecretData, CreateSecretErrors, CreateSecretResponses, CreateSecretStoreData, CreateSecretStoreErrors, CreateSecretStoreResponses, CreateSessionData, CreateSessionErrors, CreateSessionResponses, CreateSnippetData, CreateSnippetErrors, CreateSnippetResponses, CreateTemplateData, CreateTemplateErrors, CreateTemplateResponses, CreateUpdateData, CreateUpdateErrors, CreateUpdateResponses, CreateVariableData, CreateVariableErrors, CreateVariableResponses, DecideDuplicateData, DecideDuplicateErrors, DecideDuplicateResponses, DecommissionNodeData, DecommissionNodeErrors, DecommissionNodeResponses, DeleteAlertRuleData, DeleteAlertRuleErrors, DeleteAlertRuleResponses, DeleteCertificateData, DeleteCertificateErrors, DeleteCertificateResponses, DeleteChannelData, DeleteChannelErrors, DeleteChannelResponses, DeleteEngineSchemaData, DeleteEngineSchemaErrors, DeleteEngineSchemaResponses, DeleteGroupData, DeleteGroupErrors, DeleteGroupResponses, DeleteLookupFileData, DeleteLookupFileErrors, DeleteLookupFileResponses, DeletePipelineData, DeletePipelineErrors, DeletePipelineFilterData, DeletePipelineFilterErrors, DeletePipelineFilterResponses, DeletePipelineResponses, DeletePolicyRuleData, DeletePolicyRuleErrors, DeletePolicyRuleResponses, DeleteSecretData, DeleteSecretErrors, DeleteSecretResponses, DeleteSecretStoreData, DeleteSecretStoreErrors, DeleteSecretStoreResponses, DeleteSessionData, DeleteSessionErrors, DeleteSessionResponses, DeleteSnippetData, DeleteSnippetErrors, DeleteSnippetResponses, DeleteTemplateData, DeleteTemplateErrors, DeleteTemplateResponses, DeleteVariableData, DeleteVariableErrors, DeleteVariableResponses, DownloadLookupFileData, DownloadLookupFileErrors, DownloadLookupFileResponses, EndOwnKeyData, EndOwnKeyErrors, EndOwnKeyResponses, EraseCaptureData, EraseCaptureErrors, EraseCaptureResponses, ExportAuditData, ExportAuditErrors, ExportAuditResponses, FetchExportData, FetchExportErrors, FetchExportResponses, FilePipelinesData, FilePipelinesErrors, FilePipelinesResponses, FixDocumentData, FixDocumentErrors, FixDocumentResponses, GetAuditFacetsData, GetAuditFacetsErrors, GetAuditFacetsResponses, GetAuditProofData, GetAuditProofErrors, GetAuditProofResponses, GetCaptureData, GetCaptureErrors, GetCaptureResponses, GetCatalogueData, GetCatalogueErrors, GetCatalogueResponses, GetCertificateData, GetCertificateErrors, GetCertificateResponses, GetDiffData, GetDiffErrors, GetDiffResponses, GetEncryptionData, GetEncryptionErrors, GetEncryptionResponses, GetEngineSchemaData, GetEngineSchemaErrors, GetEngineSchemaResponses, GetFleetSettingsData, GetFleetSettingsErrors, GetFleetSettingsResponses, GetGroupData, GetGroupErrors, GetGroupResponses, GetHostSeriesData, GetHostSeriesErrors, GetHostSeriesResponses, GetIncidentData, GetIncidentErrors, GetIncidentResponses, GetLiveData, GetLiveErrors, GetLiveResponses, GetLookupFileData, GetLookupFileErrors, GetLookupFileResponses, GetNodeData, GetNodeErrors, GetNodeResponses, GetNodeSummaryData, GetNodeSummaryErrors, GetNodeSummaryResponses, GetOrganizationData, GetOrganizationErrors, GetOrganizationResponses, GetOrganizationSettingsData, GetOrganizationSettingsErrors, GetOrganizationSettingsResponses, GetPipelineData, GetPipelineErrors, GetPipelineResponses, GetPolicyRuleData, GetPolicyRuleErrors, GetPolicyRuleResponses, GetRatesData, GetRatesErrors, GetRatesResponses, GetReadyData, GetReadyErrors, GetReadyResponses, GetRevisionData, GetRevisionErrors, GetRevisionResponses, GetRolloutData, GetRolloutErrors, GetRolloutResponses, GetSecretData, GetSecretErrors, GetSecretResponses, GetSecretsOnNodesData, GetSecretsOnNodesErrors, GetSecretsOnNodesResponses, GetSeriesData, GetSeriesErrors, GetSeriesResponses, GetSessionData, GetSessionErrors, GetSessionResponses, GetTapData, GetTapErrors, GetTapResponses, GetVariableData, GetVariableErrors, GetVariableResponses, ImportTextData, ImportTextErrors, ImportTextResponses, ListAlertRulesData, ListAlertRulesErrors, ListAlertRulesResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListCapturesData, ListCapturesErrors, ListCapturesResponses, ListCertificatesData, ListCertificatesErrors, ListCertificatesResponses, ListCertificateVersionsData, ListCertificateVersionsErrors, ListCertificateVersionsResponses, ListChannelsData, ListChannelsErrors, ListChannelsResponses, ListDriftData, ListDriftErrors, ListDriftResponses, ListEngineSchemasData, ListEngineSchemasErrors, ListEngineSchemasResponses, ListEnrolmentTokensData, ListEnrolmentTokensErrors, ListEnrolmentTokensResponses, ListEnvironmentsData, ListEnvironmentsErrors, ListEnvironmentsResponses, ListExportsData, ListExportsErrors, ListExportsResponses, ListFoundVectorsData, ListFoundVectorsErrors, ListFoundVectorsResponses, ListGroupsData, ListGroupsErrors, ListGroupsResponses, ListIncidentsData, ListIncidentsErrors, ListIncidentsResponses, ListLogsData, ListLogsErrors, ListLogsResponses, ListLookupFilesData, ListLookupFilesErrors, ListLookupFilesResponses, ListLookupFileVersionsData, ListLookupFileVersionsErrors, ListLookupFileVersionsResponses, ListMembersData, ListMembersErrors, ListMembersResponses, ListNodesData, ListNodesErrors, ListNodesResponses, ListPipelineFiltersData, ListPipelineFiltersErrors, ListPipelineFiltersResponses, ListPipelineFoldersData, ListPipelineFoldersErrors, ListPipelineFoldersResponses, ListPipelinesData, ListPipelinesErrors, ListPipelinesResponses, ListPolicyRulesData, ListPolicyRulesErrors, ListPolicyRulesResponses, ListRevisionsData, ListRevisionsErrors, ListRevisionsResponses, ListRolloutsData, ListRolloutsErrors, ListRolloutsResponses, ListSecretDestinationsData, ListSecretDestinationsErrors, ListSecretDestinationsResponses, ListSecretsData, ListSecretsErrors, ListSecretsResponses, ListSecretStoresData, ListSecretStoresErrors, ListSecretStoresResponses, ListSecretVersionsData, ListSecretVersionsErrors, ListSecretVersionsResponses, ListSessionsData, ListSessionsErrors, ListSessionsResponses, ListSnippetsData, ListSnippetsErrors, ListSnippetsResponses, ListStatementsData, ListStatementsErrors, ListStatementsResponses, ListTapsData, ListTapsErrors, ListTapsResponses, ListTemplatesData, ListTemplatesErrors, ListTemplatesResponses, ListUpdateNodesData, ListUpdateNodesErrors, ListUpdateNodesResponses, ListUpdatesData, ListUpdatesErrors, ListUpdatesResponses, ListVariablesData, ListVariablesErrors, ListVariablesResponses, ListVrlFunctionsData, ListVrlFunctionsErrors, ListVrlFunctionsResponses, NameOwnKeyData, NameOwnKeyErrors, NameOwnKeyResponses, OpenTapData, OpenTapErrors, OpenTapResponses, PauseRolloutData, PauseRolloutErrors, PauseRolloutResponses, ProveOwnKeyData, ProveOwnKeyErrors, ProveOwnKeyResponses, ReadDocumentData, ReadDocumentErrors, ReadDocumentResponses, ReimportDocumentData, ReimportDocumentErrors, ReimportDocumentResponses, RejectNodeData, RejectNodeErrors, RejectNodeResponses, RenameOrganizationData, RenameOrganizationErrors, RenameOrganizationResponses, RenderTemplateData, RenderTemplateErrors, RenderTemplateResponses, RenewCertificateData, RenewCertificateErrors, RenewCertificateResponses, RenewLookupFileData, RenewLookupFileErrors, RenewLookupFileResponses, RequestDeletionData, RequestDeletionErrors, RequestDeletionResponses, RestartPipelineData, RestartPipelineErrors, RestartPipelineResponses, ResumeRolloutData, ResumeRolloutErrors, ResumeRolloutResponses, RevokeEnrolmentTokenData, RevokeEnrolmentTokenErrors, RevokeEnrolmentTokenResponses, RevokeNodeData, RevokeNodeErrors, RevokeNodeResponses, RevokeSecretDestinationData, RevokeSecretDestinationErrors, RevokeSecretDestinationResponses, RevokeSessionData, RevokeSessionErrors, RevokeSessionResponses, RollbackRolloutData, RollbackRolloutErrors, RollbackRolloutResponses, RotateDataKeyData, RotateDataKeyErrors, RotateDataKeyResponses, RunProgramData, RunProgramErrors, RunProgramResponses, RunUnitTestsData, RunUnitTestsErrors, RunUnitTestsResponses, SaveCaptureData, SaveCaptureErrors, SaveCaptureResponses, SavePipelineFilterData, SavePipelineFilterErrors, SavePipelineFilterResponses, SetGroupMaintenanceData, SetGroupMaintenanceErrors, SetGroupMaintenanceResponses, SetLogLevelData, SetLogLevelErrors, SetLogLevelResponses, SetNodeLabelsData, SetNodeLabelsErrors, SetNodeLabelsResponses, SetNodeMaintenanceData, SetNodeMaintenanceErrors, SetNodeMaintenanceResponses, StopPipelineData, StopPipelineErrors, StopPipelineResponses, StopTapData, StopTapErrors, StopTapResponses, StreamEventsData, StreamEventsErrors, StreamEventsResponses, StreamTapData, StreamTapErrors, StreamTapResponses, TestChannelData, TestChannelErrors, TestChannelResponses, UpdateAlertRuleData, UpdateAlertRuleErrors, UpdateAlertRuleResponses, UpdateChannelData, UpdateChannelErrors, UpdateChannelResponses, UpdateFleetSettingsData, UpdateFleetSettingsErrors, UpdateFleetSettingsResponses, UpdateGroupData, UpdateGroupErrors, UpdateGroupResponses, UpdatePipelineData, UpdatePipelineErrors, UpdatePipelineResponses, UpdatePolicyRuleData, UpdatePolicyRuleErrors, UpdatePolicyRuleResponses, UpdateSecretData, UpdateSecretErrors, UpdateSecretResponses, UpdateSecretSettingsData, UpdateSecretSettingsErrors, UpdateSecretSettingsResponses, UpdateSecretsOnNodesData, UpdateSecretsOnNodesErrors, UpdateSecretsOnNodesResponses, UpdateSecretStoreData, UpdateSecretStoreErrors, UpdateSecretStoreResponses, UpdateSnippetData, UpdateSnippetErrors, UpdateSnippetResponses, UpdateVariableData, UpdateVariableErrors, UpdateVariableResponses, WriteDocumentData, WriteDocumentErrors, WriteDocumentResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -389,6 +389,19 @@ export const deleteSecret = <ThrowOnError extends boolean = false>(options: Opti
 });
 
 /**
+ * One secret, without its value
+ */
+export const getSecret = <ThrowOnError extends boolean = false>(options: Options<GetSecretData, ThrowOnError>): RequestResult<GetSecretResponses, GetSecretErrors, ThrowOnError> => (options.client ?? client).get<GetSecretResponses, GetSecretErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/orgs/{org}/environments/{env}/secrets/{id}',
+    ...options
+});
+
+/**
  * Give a secret a new value
  */
 export const updateSecret = <ThrowOnError extends boolean = false>(options: Options<UpdateSecretData, ThrowOnError>): RequestResult<UpdateSecretResponses, UpdateSecretErrors, ThrowOnError> => (options.client ?? client).put<UpdateSecretResponses, UpdateSecretErrors, ThrowOnError>({
@@ -522,6 +535,19 @@ export const deleteVariable = <ThrowOnError extends boolean = false>(options: Op
 });
 
 /**
+ * One variable; a sensitive one without its value
+ */
+export const getVariable = <ThrowOnError extends boolean = false>(options: Options<GetVariableData, ThrowOnError>): RequestResult<GetVariableResponses, GetVariableErrors, ThrowOnError> => (options.client ?? client).get<GetVariableResponses, GetVariableErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/orgs/{org}/environments/{env}/variables/{id}',
+    ...options
+});
+
+/**
  * Change a variable's value and description
  */
 export const updateVariable = <ThrowOnError extends boolean = false>(options: Options<UpdateVariableData, ThrowOnError>): RequestResult<UpdateVariableResponses, UpdateVariableErrors, ThrowOnError> => (options.client ?? client).put<UpdateVariableResponses, UpdateVariableErrors, ThrowOnError>({
@@ -577,6 +603,19 @@ export const deleteCertificate = <ThrowOnError extends boolean = false>(options:
             name: 'vf_session',
             type: 'apiKey'
         }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/environments/{env}/certificates/{id}',
+    ...options
+});
+
+/**
+ * One certificate, without its private key
+ */
+export const getCertificate = <ThrowOnError extends boolean = false>(options: Options<GetCertificateData, ThrowOnError>): RequestResult<GetCertificateResponses, GetCertificateErrors, ThrowOnError> => (options.client ?? client).get<GetCertificateResponses, GetCertificateErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }],
     url: '/api/v1/orgs/{org}/environments/{env}/certificates/{id}',
     ...options
 });
@@ -638,6 +677,32 @@ export const createLookupFile = <ThrowOnError extends boolean = false>(options: 
 });
 
 /**
+ * Delete a lookup file that nothing uses
+ */
+export const deleteLookupFile = <ThrowOnError extends boolean = false>(options: Options<DeleteLookupFileData, ThrowOnError>): RequestResult<DeleteLookupFileResponses, DeleteLookupFileErrors, ThrowOnError> => (options.client ?? client).delete<DeleteLookupFileResponses, DeleteLookupFileErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/environments/{env}/lookup-files/{id}',
+    ...options
+});
+
+/**
+ * One lookup file, without its content
+ */
+export const getLookupFile = <ThrowOnError extends boolean = false>(options: Options<GetLookupFileData, ThrowOnError>): RequestResult<GetLookupFileResponses, GetLookupFileErrors, ThrowOnError> => (options.client ?? client).get<GetLookupFileResponses, GetLookupFileErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/orgs/{org}/environments/{env}/lookup-files/{id}',
+    ...options
+});
+
+/**
  * The content of a lookup file's newest version, or of another one
  */
 export const downloadLookupFile = <ThrowOnError extends boolean = false>(options: Options<DownloadLookupFileData, ThrowOnError>): RequestResult<DownloadLookupFileResponses, DownloadLookupFileErrors, ThrowOnError> => (options.client ?? client).get<DownloadLookupFileResponses, DownloadLookupFileErrors, ThrowOnError>({
@@ -673,19 +738,6 @@ export const listLookupFileVersions = <ThrowOnError extends boolean = false>(opt
             type: 'apiKey'
         }],
     url: '/api/v1/orgs/{org}/environments/{env}/lookup-files/{id}/versions',
-    ...options
-});
-
-/**
- * Delete a lookup file that nothing uses
- */
-export const deleteLookupFile = <ThrowOnError extends boolean = false>(options: Options<DeleteLookupFileData, ThrowOnError>): RequestResult<DeleteLookupFileResponses, DeleteLookupFileErrors, ThrowOnError> => (options.client ?? client).delete<DeleteLookupFileResponses, DeleteLookupFileErrors, ThrowOnError>({
-    security: [{
-            in: 'cookie',
-            name: 'vf_session',
-            type: 'apiKey'
-        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
-    url: '/api/v1/orgs/{org}/environments/{env}/lookup-files/{id}',
     ...options
 });
 
@@ -763,19 +815,6 @@ export const listEngineSchemas = <ThrowOnError extends boolean = false>(options:
 });
 
 /**
- * Let checks go by this schema
- */
-export const confirmEngineSchema = <ThrowOnError extends boolean = false>(options: Options<ConfirmEngineSchemaData, ThrowOnError>): RequestResult<ConfirmEngineSchemaResponses, ConfirmEngineSchemaErrors, ThrowOnError> => (options.client ?? client).post<ConfirmEngineSchemaResponses, ConfirmEngineSchemaErrors, ThrowOnError>({
-    security: [{
-            in: 'cookie',
-            name: 'vf_session',
-            type: 'apiKey'
-        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
-    url: '/api/v1/orgs/{org}/engine-schemas/{id}/confirm',
-    ...options
-});
-
-/**
  * Forget a schema; nodes with this engine are asked again
  */
 export const deleteEngineSchema = <ThrowOnError extends boolean = false>(options: Options<DeleteEngineSchemaData, ThrowOnError>): RequestResult<DeleteEngineSchemaResponses, DeleteEngineSchemaErrors, ThrowOnError> => (options.client ?? client).delete<DeleteEngineSchemaResponses, DeleteEngineSchemaErrors, ThrowOnError>({
@@ -785,6 +824,32 @@ export const deleteEngineSchema = <ThrowOnError extends boolean = false>(options
             type: 'apiKey'
         }, { name: 'X-CSRF-Token', type: 'apiKey' }],
     url: '/api/v1/orgs/{org}/engine-schemas/{id}',
+    ...options
+});
+
+/**
+ * What one program says of itself, without the schema
+ */
+export const getEngineSchema = <ThrowOnError extends boolean = false>(options: Options<GetEngineSchemaData, ThrowOnError>): RequestResult<GetEngineSchemaResponses, GetEngineSchemaErrors, ThrowOnError> => (options.client ?? client).get<GetEngineSchemaResponses, GetEngineSchemaErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/orgs/{org}/engine-schemas/{id}',
+    ...options
+});
+
+/**
+ * Let checks go by this schema
+ */
+export const confirmEngineSchema = <ThrowOnError extends boolean = false>(options: Options<ConfirmEngineSchemaData, ThrowOnError>): RequestResult<ConfirmEngineSchemaResponses, ConfirmEngineSchemaErrors, ThrowOnError> => (options.client ?? client).post<ConfirmEngineSchemaResponses, ConfirmEngineSchemaErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/engine-schemas/{id}/confirm',
     ...options
 });
 
@@ -827,6 +892,19 @@ export const deletePolicyRule = <ThrowOnError extends boolean = false>(options: 
             name: 'vf_session',
             type: 'apiKey'
         }, { name: 'X-CSRF-Token', type: 'apiKey' }],
+    url: '/api/v1/orgs/{org}/policy-rules/{id}',
+    ...options
+});
+
+/**
+ * One rule about pipelines
+ */
+export const getPolicyRule = <ThrowOnError extends boolean = false>(options: Options<GetPolicyRuleData, ThrowOnError>): RequestResult<GetPolicyRuleResponses, GetPolicyRuleErrors, ThrowOnError> => (options.client ?? client).get<GetPolicyRuleResponses, GetPolicyRuleErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }],
     url: '/api/v1/orgs/{org}/policy-rules/{id}',
     ...options
 });
@@ -2296,6 +2374,19 @@ export const listIncidents = <ThrowOnError extends boolean = false>(options: Opt
             type: 'apiKey'
         }],
     url: '/api/v1/orgs/{org}/environments/{env}/incidents',
+    ...options
+});
+
+/**
+ * One incident, open or over
+ */
+export const getIncident = <ThrowOnError extends boolean = false>(options: Options<GetIncidentData, ThrowOnError>): RequestResult<GetIncidentResponses, GetIncidentErrors, ThrowOnError> => (options.client ?? client).get<GetIncidentResponses, GetIncidentErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'vf_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/orgs/{org}/environments/{env}/incidents/{id}',
     ...options
 });
 

@@ -3583,6 +3583,35 @@ export type DeleteSecretResponses = {
 
 export type DeleteSecretResponse = DeleteSecretResponses[keyof DeleteSecretResponses];
 
+export type GetSecretData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/secrets/{id}';
+};
+
+export type GetSecretErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type GetSecretError = GetSecretErrors[keyof GetSecretErrors];
+
+export type GetSecretResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: Secret;
+};
+
+export type GetSecretResponse = GetSecretResponses[keyof GetSecretResponses];
+
 export type UpdateSecretData = {
     body: SecretReplacement;
     path: {
@@ -3858,6 +3887,35 @@ export type DeleteVariableResponses = {
 
 export type DeleteVariableResponse = DeleteVariableResponses[keyof DeleteVariableResponses];
 
+export type GetVariableData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/variables/{id}';
+};
+
+export type GetVariableErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type GetVariableError = GetVariableErrors[keyof GetVariableErrors];
+
+export type GetVariableResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: KeptVariable;
+};
+
+export type GetVariableResponse = GetVariableResponses[keyof GetVariableResponses];
+
 export type UpdateVariableData = {
     body: VariableReplacement;
     path: {
@@ -3984,6 +4042,35 @@ export type DeleteCertificateResponses = {
 };
 
 export type DeleteCertificateResponse = DeleteCertificateResponses[keyof DeleteCertificateResponses];
+
+export type GetCertificateData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/certificates/{id}';
+};
+
+export type GetCertificateErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type GetCertificateError = GetCertificateErrors[keyof GetCertificateErrors];
+
+export type GetCertificateResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: Certificate;
+};
+
+export type GetCertificateResponse = GetCertificateResponses[keyof GetCertificateResponses];
 
 export type RenewCertificateData = {
     body: CertificateGiven;
@@ -4121,6 +4208,64 @@ export type CreateLookupFileResponses = {
 
 export type CreateLookupFileResponse = CreateLookupFileResponses[keyof CreateLookupFileResponses];
 
+export type DeleteLookupFileData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/lookup-files/{id}';
+};
+
+export type DeleteLookupFileErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type DeleteLookupFileError = DeleteLookupFileErrors[keyof DeleteLookupFileErrors];
+
+export type DeleteLookupFileResponses = {
+    /**
+     * Request fulfilled, nothing follows
+     */
+    204: void;
+};
+
+export type DeleteLookupFileResponse = DeleteLookupFileResponses[keyof DeleteLookupFileResponses];
+
+export type GetLookupFileData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/lookup-files/{id}';
+};
+
+export type GetLookupFileErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type GetLookupFileError = GetLookupFileErrors[keyof GetLookupFileErrors];
+
+export type GetLookupFileResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: LookupFile;
+};
+
+export type GetLookupFileResponse = GetLookupFileResponses[keyof GetLookupFileResponses];
+
 export type DownloadLookupFileData = {
     body?: never;
     path: {
@@ -4210,35 +4355,6 @@ export type ListLookupFileVersionsResponses = {
 };
 
 export type ListLookupFileVersionsResponse = ListLookupFileVersionsResponses[keyof ListLookupFileVersionsResponses];
-
-export type DeleteLookupFileData = {
-    body?: never;
-    path: {
-        org: string;
-        env: string;
-        id: string;
-    };
-    query?: never;
-    url: '/api/v1/orgs/{org}/environments/{env}/lookup-files/{id}';
-};
-
-export type DeleteLookupFileErrors = {
-    /**
-     * A problem (RFC 9457)
-     */
-    default: Problem;
-};
-
-export type DeleteLookupFileError = DeleteLookupFileErrors[keyof DeleteLookupFileErrors];
-
-export type DeleteLookupFileResponses = {
-    /**
-     * Request fulfilled, nothing follows
-     */
-    204: void;
-};
-
-export type DeleteLookupFileResponse = DeleteLookupFileResponses[keyof DeleteLookupFileResponses];
 
 export type ListSecretStoresData = {
     body?: never;
@@ -4390,34 +4506,6 @@ export type ListEngineSchemasResponses = {
 
 export type ListEngineSchemasResponse = ListEngineSchemasResponses[keyof ListEngineSchemasResponses];
 
-export type ConfirmEngineSchemaData = {
-    body?: never;
-    path: {
-        org: string;
-        id: string;
-    };
-    query?: never;
-    url: '/api/v1/orgs/{org}/engine-schemas/{id}/confirm';
-};
-
-export type ConfirmEngineSchemaErrors = {
-    /**
-     * A problem (RFC 9457)
-     */
-    default: Problem;
-};
-
-export type ConfirmEngineSchemaError = ConfirmEngineSchemaErrors[keyof ConfirmEngineSchemaErrors];
-
-export type ConfirmEngineSchemaResponses = {
-    /**
-     * Request fulfilled, document follows
-     */
-    200: EngineSchema;
-};
-
-export type ConfirmEngineSchemaResponse = ConfirmEngineSchemaResponses[keyof ConfirmEngineSchemaResponses];
-
 export type DeleteEngineSchemaData = {
     body?: never;
     path: {
@@ -4445,6 +4533,62 @@ export type DeleteEngineSchemaResponses = {
 };
 
 export type DeleteEngineSchemaResponse = DeleteEngineSchemaResponses[keyof DeleteEngineSchemaResponses];
+
+export type GetEngineSchemaData = {
+    body?: never;
+    path: {
+        org: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/engine-schemas/{id}';
+};
+
+export type GetEngineSchemaErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type GetEngineSchemaError = GetEngineSchemaErrors[keyof GetEngineSchemaErrors];
+
+export type GetEngineSchemaResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: EngineSchema;
+};
+
+export type GetEngineSchemaResponse = GetEngineSchemaResponses[keyof GetEngineSchemaResponses];
+
+export type ConfirmEngineSchemaData = {
+    body?: never;
+    path: {
+        org: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/engine-schemas/{id}/confirm';
+};
+
+export type ConfirmEngineSchemaErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type ConfirmEngineSchemaError = ConfirmEngineSchemaErrors[keyof ConfirmEngineSchemaErrors];
+
+export type ConfirmEngineSchemaResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: EngineSchema;
+};
+
+export type ConfirmEngineSchemaResponse = ConfirmEngineSchemaResponses[keyof ConfirmEngineSchemaResponses];
 
 export type ListPolicyRulesData = {
     body?: never;
@@ -4536,6 +4680,34 @@ export type DeletePolicyRuleResponses = {
 };
 
 export type DeletePolicyRuleResponse = DeletePolicyRuleResponses[keyof DeletePolicyRuleResponses];
+
+export type GetPolicyRuleData = {
+    body?: never;
+    path: {
+        org: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/policy-rules/{id}';
+};
+
+export type GetPolicyRuleErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type GetPolicyRuleError = GetPolicyRuleErrors[keyof GetPolicyRuleErrors];
+
+export type GetPolicyRuleResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: PolicyRuleKept;
+};
+
+export type GetPolicyRuleResponse = GetPolicyRuleResponses[keyof GetPolicyRuleResponses];
 
 export type UpdatePolicyRuleData = {
     body: PolicyRuleInput;
@@ -7597,6 +7769,35 @@ export type ListIncidentsResponses = {
 };
 
 export type ListIncidentsResponse = ListIncidentsResponses[keyof ListIncidentsResponses];
+
+export type GetIncidentData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/environments/{env}/incidents/{id}';
+};
+
+export type GetIncidentErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type GetIncidentError = GetIncidentErrors[keyof GetIncidentErrors];
+
+export type GetIncidentResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: Incident;
+};
+
+export type GetIncidentResponse = GetIncidentResponses[keyof GetIncidentResponses];
 
 export type AcknowledgeIncidentData = {
     body?: never;

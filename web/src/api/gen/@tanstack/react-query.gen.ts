@@ -3,8 +3,8 @@
 import { type InfiniteData, infiniteQueryOptions, queryOptions, type UseMutationOptions } from '@tanstack/react-query';
 
 import { client } from '../client.gen';
-import { acknowledgeIncident, admitNode, approveSecretDestination, cancelDecommission, cancelDeletion, cancelRollout, changeLabels, changeUpdate, checkDocument, checkProgram, confirmDrift, confirmEngineSchema, createAlertRule, createCertificate, createChannel, createEnrolmentToken, createExport, createGroup, createLookupFile, createPipeline, createPolicyRule, createRollout, createSecret, createSecretStore, createSession, createSnippet, createTemplate, createUpdate, createVariable, decideDuplicate, decommissionNode, deleteAlertRule, deleteCertificate, deleteChannel, deleteEngineSchema, deleteGroup, deleteLookupFile, deletePipeline, deletePipelineFilter, deletePolicyRule, deleteSecret, deleteSecretStore, deleteSession, deleteSnippet, deleteTemplate, deleteVariable, downloadLookupFile, endOwnKey, eraseCapture, exportAudit, fetchExport, filePipelines, fixDocument, getAuditFacets, getAuditProof, getCapture, getCatalogue, getDiff, getEncryption, getFleetSettings, getGroup, getHostSeries, getLive, getNode, getNodeSummary, getOrganization, getOrganizationSettings, getPipeline, getRates, getReady, getRevision, getRollout, getSecretsOnNodes, getSeries, getSession, getTap, importText, listAlertRules, listAudit, listCaptures, listCertificates, listCertificateVersions, listChannels, listDrift, listEngineSchemas, listEnrolmentTokens, listEnvironments, listExports, listFoundVectors, listGroups, listIncidents, listLogs, listLookupFiles, listLookupFileVersions, listMembers, listNodes, listPipelineFilters, listPipelineFolders, listPipelines, listPolicyRules, listRevisions, listRollouts, listSecretDestinations, listSecrets, listSecretStores, listSecretVersions, listSessions, listSnippets, listStatements, listTaps, listTemplates, listUpdateNodes, listUpdates, listVariables, listVrlFunctions, nameOwnKey, openTap, type Options, pauseRollout, proveOwnKey, readDocument, reimportDocument, rejectNode, renameOrganization, renderTemplate, renewCertificate, renewLookupFile, requestDeletion, restartPipeline, resumeRollout, revokeEnrolmentToken, revokeNode, revokeSecretDestination, revokeSession, rollbackRollout, rotateDataKey, runProgram, runUnitTests, saveCapture, savePipelineFilter, setGroupMaintenance, setLogLevel, setNodeLabels, setNodeMaintenance, stopPipeline, stopTap, testChannel, updateAlertRule, updateChannel, updateFleetSettings, updateGroup, updatePipeline, updatePolicyRule, updateSecret, updateSecretSettings, updateSecretsOnNodes, updateSecretStore, updateSnippet, updateVariable, writeDocument } from '../sdk.gen';
-import type { AcknowledgeIncidentData, AcknowledgeIncidentError, AcknowledgeIncidentResponse, AdmitNodeData, AdmitNodeError, AdmitNodeResponse, ApproveSecretDestinationData, ApproveSecretDestinationError, ApproveSecretDestinationResponse, CancelDecommissionData, CancelDecommissionError, CancelDecommissionResponse, CancelDeletionData, CancelDeletionError, CancelDeletionResponse, CancelRolloutData, CancelRolloutError, CancelRolloutResponse, ChangeLabelsData, ChangeLabelsError, ChangeLabelsResponse, ChangeUpdateData, ChangeUpdateError, ChangeUpdateResponse, CheckDocumentData, CheckDocumentError, CheckDocumentResponse, CheckProgramData, CheckProgramError, CheckProgramResponse, ConfirmDriftData, ConfirmDriftError, ConfirmDriftResponse, ConfirmEngineSchemaData, ConfirmEngineSchemaError, ConfirmEngineSchemaResponse, CreateAlertRuleData, CreateAlertRuleError, CreateAlertRuleResponse, CreateCertificateData, CreateCertificateError, CreateCertificateResponse, CreateChannelData, CreateChannelError, CreateChannelResponse, CreateEnrolmentTokenData, CreateEnrolmentTokenError, CreateEnrolmentTokenResponse, CreateExportData, CreateExportError, CreateExportResponse, CreateGroupData, CreateGroupError, CreateGroupResponse, CreateLookupFileData, CreateLookupFileError, CreateLookupFileResponse, CreatePipelineData, CreatePipelineError, CreatePipelineResponse, CreatePolicyRuleData, CreatePolicyRuleError, CreatePolicyRuleResponse, CreateRolloutData, CreateRolloutError, CreateRolloutResponse, CreateSecretData, CreateSecretError, CreateSecretResponse, CreateSecretStoreData, CreateSecretStoreError, CreateSecretStoreResponse, CreateSessionData, CreateSessionError, CreateSessionResponse, CreateSnippetData, CreateSnippetError, CreateSnippetResponse, CreateTemplateData, CreateTemplateError, CreateTemplateResponse, CreateUpdateData, CreateUpdateError, CreateUpdateResponse, CreateVariableData, CreateVariableError, CreateVariableResponse, DecideDuplicateData, DecideDuplicateError, DecideDuplicateResponse, DecommissionNodeData, DecommissionNodeError, DecommissionNodeResponse, DeleteAlertRuleData, DeleteAlertRuleError, DeleteAlertRuleResponse, DeleteCertificateData, DeleteCertificateError, DeleteCertificateResponse, DeleteChannelData, DeleteChannelError, DeleteChannelResponse, DeleteEngineSchemaData, DeleteEngineSchemaError, DeleteEngineSchemaResponse, DeleteGroupData, DeleteGroupError, DeleteGroupResponse, DeleteLookupFileData, DeleteLookupFileError, DeleteLookupFileResponse, DeletePipelineData, DeletePipelineError, DeletePipelineFilterData, DeletePipelineFilterError, DeletePipelineFilterResponse, DeletePipelineResponse, DeletePolicyRuleData, DeletePolicyRuleError, DeletePolicyRuleResponse, DeleteSecretData, DeleteSecretError, DeleteSecretResponse, DeleteSecretStoreData, DeleteSecretStoreError, DeleteSecretStoreResponse, DeleteSessionData, DeleteSessionError, DeleteSessionResponse, DeleteSnippetData, DeleteSnippetError, DeleteSnippetResponse, DeleteTemplateData, DeleteTemplateError, DeleteTemplateResponse, DeleteVariableData, DeleteVariableError, DeleteVariableResponse, DownloadLookupFileData, DownloadLookupFileError, EndOwnKeyData, EndOwnKeyError, EndOwnKeyResponse, EraseCaptureData, EraseCaptureError, EraseCaptureResponse, ExportAuditData, ExportAuditError, FetchExportData, FetchExportError, FilePipelinesData, FilePipelinesError, FilePipelinesResponse, FixDocumentData, FixDocumentError, FixDocumentResponse, GetAuditFacetsData, GetAuditFacetsError, GetAuditFacetsResponse, GetAuditProofData, GetAuditProofError, GetAuditProofResponse, GetCaptureData, GetCaptureError, GetCaptureResponse, GetCatalogueData, GetCatalogueError, GetCatalogueResponse, GetDiffData, GetDiffError, GetDiffResponse, GetEncryptionData, GetEncryptionError, GetEncryptionResponse, GetFleetSettingsData, GetFleetSettingsError, GetFleetSettingsResponse, GetGroupData, GetGroupError, GetGroupResponse, GetHostSeriesData, GetHostSeriesError, GetHostSeriesResponse, GetLiveData, GetLiveError, GetLiveResponse, GetNodeData, GetNodeError, GetNodeResponse, GetNodeSummaryData, GetNodeSummaryError, GetNodeSummaryResponse, GetOrganizationData, GetOrganizationError, GetOrganizationResponse, GetOrganizationSettingsData, GetOrganizationSettingsError, GetOrganizationSettingsResponse, GetPipelineData, GetPipelineError, GetPipelineResponse, GetRatesData, GetRatesError, GetRatesResponse, GetReadyData, GetReadyError, GetReadyResponse, GetRevisionData, GetRevisionError, GetRevisionResponse, GetRolloutData, GetRolloutError, GetRolloutResponse, GetSecretsOnNodesData, GetSecretsOnNodesError, GetSecretsOnNodesResponse, GetSeriesData, GetSeriesError, GetSeriesResponse, GetSessionData, GetSessionError, GetSessionResponse, GetTapData, GetTapError, GetTapResponse, ImportTextData, ImportTextError, ImportTextResponse, ListAlertRulesData, ListAlertRulesError, ListAlertRulesResponse, ListAuditData, ListAuditError, ListAuditResponse, ListCapturesData, ListCapturesError, ListCapturesResponse, ListCertificatesData, ListCertificatesError, ListCertificatesResponse, ListCertificateVersionsData, ListCertificateVersionsError, ListCertificateVersionsResponse, ListChannelsData, ListChannelsError, ListChannelsResponse, ListDriftData, ListDriftError, ListDriftResponse, ListEngineSchemasData, ListEngineSchemasError, ListEngineSchemasResponse, ListEnrolmentTokensData, ListEnrolmentTokensError, ListEnrolmentTokensResponse, ListEnvironmentsData, ListEnvironmentsError, ListEnvironmentsResponse, ListExportsData, ListExportsError, ListExportsResponse, ListFoundVectorsData, ListFoundVectorsError, ListFoundVectorsResponse, ListGroupsData, ListGroupsError, ListGroupsResponse, ListIncidentsData, ListIncidentsError, ListIncidentsResponse, ListLogsData, ListLogsError, ListLogsResponse, ListLookupFilesData, ListLookupFilesError, ListLookupFilesResponse, ListLookupFileVersionsData, ListLookupFileVersionsError, ListLookupFileVersionsResponse, ListMembersData, ListMembersError, ListMembersResponse, ListNodesData, ListNodesError, ListNodesResponse, ListPipelineFiltersData, ListPipelineFiltersError, ListPipelineFiltersResponse, ListPipelineFoldersData, ListPipelineFoldersError, ListPipelineFoldersResponse, ListPipelinesData, ListPipelinesError, ListPipelinesResponse, ListPolicyRulesData, ListPolicyRulesError, ListPolicyRulesResponse, ListRevisionsData, ListRevisionsError, ListRevisionsResponse, ListRolloutsData, ListRolloutsError, ListRolloutsResponse, ListSecretDestinationsData, ListSecretDestinationsError, ListSecretDestinationsResponse, ListSecretsData, ListSecretsError, ListSecretsResponse, ListSecretStoresData, ListSecretStoresError, ListSecretStoresResponse, ListSecretVersionsData, ListSecretVersionsError, ListSecretVersionsResponse, ListSessionsData, ListSessionsError, ListSessionsResponse, ListSnippetsData, ListSnippetsError, ListSnippetsResponse, ListStatementsData, ListStatementsError, ListStatementsResponse, ListTapsData, ListTapsError, ListTapsResponse, ListTemplatesData, ListTemplatesError, ListTemplatesResponse, ListUpdateNodesData, ListUpdateNodesError, ListUpdateNodesResponse, ListUpdatesData, ListUpdatesError, ListUpdatesResponse, ListVariablesData, ListVariablesError, ListVariablesResponse, ListVrlFunctionsData, ListVrlFunctionsError, ListVrlFunctionsResponse, NameOwnKeyData, NameOwnKeyError, NameOwnKeyResponse, OpenTapData, OpenTapError, OpenTapResponse, PauseRolloutData, PauseRolloutError, PauseRolloutResponse, ProveOwnKeyData, ProveOwnKeyError, ProveOwnKeyResponse, ReadDocumentData, ReadDocumentError, ReadDocumentResponse, ReimportDocumentData, ReimportDocumentError, ReimportDocumentResponse, RejectNodeData, RejectNodeError, RejectNodeResponse, RenameOrganizationData, RenameOrganizationError, RenameOrganizationResponse, RenderTemplateData, RenderTemplateError, RenderTemplateResponse, RenewCertificateData, RenewCertificateError, RenewCertificateResponse, RenewLookupFileData, RenewLookupFileError, RenewLookupFileResponse, RequestDeletionData, RequestDeletionError, RequestDeletionResponse, RestartPipelineData, RestartPipelineError, RestartPipelineResponse, ResumeRolloutData, ResumeRolloutError, ResumeRolloutResponse, RevokeEnrolmentTokenData, RevokeEnrolmentTokenError, RevokeEnrolmentTokenResponse, RevokeNodeData, RevokeNodeError, RevokeNodeResponse, RevokeSecretDestinationData, RevokeSecretDestinationError, RevokeSecretDestinationResponse, RevokeSessionData, RevokeSessionError, RevokeSessionResponse, RollbackRolloutData, RollbackRolloutError, RollbackRolloutResponse, RotateDataKeyData, RotateDataKeyError, RotateDataKeyResponse, RunProgramData, RunProgramError, RunProgramResponse, RunUnitTestsData, RunUnitTestsError, RunUnitTestsResponse, SaveCaptureData, SaveCaptureError, SaveCaptureResponse, SavePipelineFilterData, SavePipelineFilterError, SavePipelineFilterResponse, SetGroupMaintenanceData, SetGroupMaintenanceError, SetGroupMaintenanceResponse, SetLogLevelData, SetLogLevelError, SetLogLevelResponse, SetNodeLabelsData, SetNodeLabelsError, SetNodeLabelsResponse, SetNodeMaintenanceData, SetNodeMaintenanceError, SetNodeMaintenanceResponse, StopPipelineData, StopPipelineError, StopTapData, StopTapError, StopTapResponse, TestChannelData, TestChannelError, UpdateAlertRuleData, UpdateAlertRuleError, UpdateAlertRuleResponse, UpdateChannelData, UpdateChannelError, UpdateChannelResponse, UpdateFleetSettingsData, UpdateFleetSettingsError, UpdateFleetSettingsResponse, UpdateGroupData, UpdateGroupError, UpdateGroupResponse, UpdatePipelineData, UpdatePipelineError, UpdatePipelineResponse, UpdatePolicyRuleData, UpdatePolicyRuleError, UpdatePolicyRuleResponse, UpdateSecretData, UpdateSecretError, UpdateSecretResponse, UpdateSecretSettingsData, UpdateSecretSettingsError, UpdateSecretSettingsResponse, UpdateSecretsOnNodesData, UpdateSecretsOnNodesError, UpdateSecretsOnNodesResponse, UpdateSecretStoreData, UpdateSecretStoreError, UpdateSecretStoreResponse, UpdateSnippetData, UpdateSnippetError, UpdateSnippetResponse, UpdateVariableData, UpdateVariableError, UpdateVariableResponse, WriteDocumentData, WriteDocumentError, WriteDocumentResponse } from '../types.gen';
+import { acknowledgeIncident, admitNode, approveSecretDestination, cancelDecommission, cancelDeletion, cancelRollout, changeLabels, changeUpdate, checkDocument, checkProgram, confirmDrift, confirmEngineSchema, createAlertRule, createCertificate, createChannel, createEnrolmentToken, createExport, createGroup, createLookupFile, createPipeline, createPolicyRule, createRollout, createSecret, createSecretStore, createSession, createSnippet, createTemplate, createUpdate, createVariable, decideDuplicate, decommissionNode, deleteAlertRule, deleteCertificate, deleteChannel, deleteEngineSchema, deleteGroup, deleteLookupFile, deletePipeline, deletePipelineFilter, deletePolicyRule, deleteSecret, deleteSecretStore, deleteSession, deleteSnippet, deleteTemplate, deleteVariable, downloadLookupFile, endOwnKey, eraseCapture, exportAudit, fetchExport, filePipelines, fixDocument, getAuditFacets, getAuditProof, getCapture, getCatalogue, getCertificate, getDiff, getEncryption, getEngineSchema, getFleetSettings, getGroup, getHostSeries, getIncident, getLive, getLookupFile, getNode, getNodeSummary, getOrganization, getOrganizationSettings, getPipeline, getPolicyRule, getRates, getReady, getRevision, getRollout, getSecret, getSecretsOnNodes, getSeries, getSession, getTap, getVariable, importText, listAlertRules, listAudit, listCaptures, listCertificates, listCertificateVersions, listChannels, listDrift, listEngineSchemas, listEnrolmentTokens, listEnvironments, listExports, listFoundVectors, listGroups, listIncidents, listLogs, listLookupFiles, listLookupFileVersions, listMembers, listNodes, listPipelineFilters, listPipelineFolders, listPipelines, listPolicyRules, listRevisions, listRollouts, listSecretDestinations, listSecrets, listSecretStores, listSecretVersions, listSessions, listSnippets, listStatements, listTaps, listTemplates, listUpdateNodes, listUpdates, listVariables, listVrlFunctions, nameOwnKey, openTap, type Options, pauseRollout, proveOwnKey, readDocument, reimportDocument, rejectNode, renameOrganization, renderTemplate, renewCertificate, renewLookupFile, requestDeletion, restartPipeline, resumeRollout, revokeEnrolmentToken, revokeNode, revokeSecretDestination, revokeSession, rollbackRollout, rotateDataKey, runProgram, runUnitTests, saveCapture, savePipelineFilter, setGroupMaintenance, setLogLevel, setNodeLabels, setNodeMaintenance, stopPipeline, stopTap, testChannel, updateAlertRule, updateChannel, updateFleetSettings, updateGroup, updatePipeline, updatePolicyRule, updateSecret, updateSecretSettings, updateSecretsOnNodes, updateSecretStore, updateSnippet, updateVariable, writeDocument } from '../sdk.gen';
+import type { AcknowledgeIncidentData, AcknowledgeIncidentError, AcknowledgeIncidentResponse, AdmitNodeData, AdmitNodeError, AdmitNodeResponse, ApproveSecretDestinationData, ApproveSecretDestinationError, ApproveSecretDestinationResponse, CancelDecommissionData, CancelDecommissionError, CancelDecommissionResponse, CancelDeletionData, CancelDeletionError, CancelDeletionResponse, CancelRolloutData, CancelRolloutError, CancelRolloutResponse, ChangeLabelsData, ChangeLabelsError, ChangeLabelsResponse, ChangeUpdateData, ChangeUpdateError, ChangeUpdateResponse, CheckDocumentData, CheckDocumentError, CheckDocumentResponse, CheckProgramData, CheckProgramError, CheckProgramResponse, ConfirmDriftData, ConfirmDriftError, ConfirmDriftResponse, ConfirmEngineSchemaData, ConfirmEngineSchemaError, ConfirmEngineSchemaResponse, CreateAlertRuleData, CreateAlertRuleError, CreateAlertRuleResponse, CreateCertificateData, CreateCertificateError, CreateCertificateResponse, CreateChannelData, CreateChannelError, CreateChannelResponse, CreateEnrolmentTokenData, CreateEnrolmentTokenError, CreateEnrolmentTokenResponse, CreateExportData, CreateExportError, CreateExportResponse, CreateGroupData, CreateGroupError, CreateGroupResponse, CreateLookupFileData, CreateLookupFileError, CreateLookupFileResponse, CreatePipelineData, CreatePipelineError, CreatePipelineResponse, CreatePolicyRuleData, CreatePolicyRuleError, CreatePolicyRuleResponse, CreateRolloutData, CreateRolloutError, CreateRolloutResponse, CreateSecretData, CreateSecretError, CreateSecretResponse, CreateSecretStoreData, CreateSecretStoreError, CreateSecretStoreResponse, CreateSessionData, CreateSessionError, CreateSessionResponse, CreateSnippetData, CreateSnippetError, CreateSnippetResponse, CreateTemplateData, CreateTemplateError, CreateTemplateResponse, CreateUpdateData, CreateUpdateError, CreateUpdateResponse, CreateVariableData, CreateVariableError, CreateVariableResponse, DecideDuplicateData, DecideDuplicateError, DecideDuplicateResponse, DecommissionNodeData, DecommissionNodeError, DecommissionNodeResponse, DeleteAlertRuleData, DeleteAlertRuleError, DeleteAlertRuleResponse, DeleteCertificateData, DeleteCertificateError, DeleteCertificateResponse, DeleteChannelData, DeleteChannelError, DeleteChannelResponse, DeleteEngineSchemaData, DeleteEngineSchemaError, DeleteEngineSchemaResponse, DeleteGroupData, DeleteGroupError, DeleteGroupResponse, DeleteLookupFileData, DeleteLookupFileError, DeleteLookupFileResponse, DeletePipelineData, DeletePipelineError, DeletePipelineFilterData, DeletePipelineFilterError, DeletePipelineFilterResponse, DeletePipelineResponse, DeletePolicyRuleData, DeletePolicyRuleError, DeletePolicyRuleResponse, DeleteSecretData, DeleteSecretError, DeleteSecretResponse, DeleteSecretStoreData, DeleteSecretStoreError, DeleteSecretStoreResponse, DeleteSessionData, DeleteSessionError, DeleteSessionResponse, DeleteSnippetData, DeleteSnippetError, DeleteSnippetResponse, DeleteTemplateData, DeleteTemplateError, DeleteTemplateResponse, DeleteVariableData, DeleteVariableError, DeleteVariableResponse, DownloadLookupFileData, DownloadLookupFileError, EndOwnKeyData, EndOwnKeyError, EndOwnKeyResponse, EraseCaptureData, EraseCaptureError, EraseCaptureResponse, ExportAuditData, ExportAuditError, FetchExportData, FetchExportError, FilePipelinesData, FilePipelinesError, FilePipelinesResponse, FixDocumentData, FixDocumentError, FixDocumentResponse, GetAuditFacetsData, GetAuditFacetsError, GetAuditFacetsResponse, GetAuditProofData, GetAuditProofError, GetAuditProofResponse, GetCaptureData, GetCaptureError, GetCaptureResponse, GetCatalogueData, GetCatalogueError, GetCatalogueResponse, GetCertificateData, GetCertificateError, GetCertificateResponse, GetDiffData, GetDiffError, GetDiffResponse, GetEncryptionData, GetEncryptionError, GetEncryptionResponse, GetEngineSchemaData, GetEngineSchemaError, GetEngineSchemaResponse, GetFleetSettingsData, GetFleetSettingsError, GetFleetSettingsResponse, GetGroupData, GetGroupError, GetGroupResponse, GetHostSeriesData, GetHostSeriesError, GetHostSeriesResponse, GetIncidentData, GetIncidentError, GetIncidentResponse, GetLiveData, GetLiveError, GetLiveResponse, GetLookupFileData, GetLookupFileError, GetLookupFileResponse, GetNodeData, GetNodeError, GetNodeResponse, GetNodeSummaryData, GetNodeSummaryError, GetNodeSummaryResponse, GetOrganizationData, GetOrganizationError, GetOrganizationResponse, GetOrganizationSettingsData, GetOrganizationSettingsError, GetOrganizationSettingsResponse, GetPipelineData, GetPipelineError, GetPipelineResponse, GetPolicyRuleData, GetPolicyRuleError, GetPolicyRuleResponse, GetRatesData, GetRatesError, GetRatesResponse, GetReadyData, GetReadyError, GetReadyResponse, GetRevisionData, GetRevisionError, GetRevisionResponse, GetRolloutData, GetRolloutError, GetRolloutResponse, GetSecretData, GetSecretError, GetSecretResponse, GetSecretsOnNodesData, GetSecretsOnNodesError, GetSecretsOnNodesResponse, GetSeriesData, GetSeriesError, GetSeriesResponse, GetSessionData, GetSessionError, GetSessionResponse, GetTapData, GetTapError, GetTapResponse, GetVariableData, GetVariableError, GetVariableResponse, ImportTextData, ImportTextError, ImportTextResponse, ListAlertRulesData, ListAlertRulesError, ListAlertRulesResponse, ListAuditData, ListAuditError, ListAuditResponse, ListCapturesData, ListCapturesError, ListCapturesResponse, ListCertificatesData, ListCertificatesError, ListCertificatesResponse, ListCertificateVersionsData, ListCertificateVersionsError, ListCertificateVersionsResponse, ListChannelsData, ListChannelsError, ListChannelsResponse, ListDriftData, ListDriftError, ListDriftResponse, ListEngineSchemasData, ListEngineSchemasError, ListEngineSchemasResponse, ListEnrolmentTokensData, ListEnrolmentTokensError, ListEnrolmentTokensResponse, ListEnvironmentsData, ListEnvironmentsError, ListEnvironmentsResponse, ListExportsData, ListExportsError, ListExportsResponse, ListFoundVectorsData, ListFoundVectorsError, ListFoundVectorsResponse, ListGroupsData, ListGroupsError, ListGroupsResponse, ListIncidentsData, ListIncidentsError, ListIncidentsResponse, ListLogsData, ListLogsError, ListLogsResponse, ListLookupFilesData, ListLookupFilesError, ListLookupFilesResponse, ListLookupFileVersionsData, ListLookupFileVersionsError, ListLookupFileVersionsResponse, ListMembersData, ListMembersError, ListMembersResponse, ListNodesData, ListNodesError, ListNodesResponse, ListPipelineFiltersData, ListPipelineFiltersError, ListPipelineFiltersResponse, ListPipelineFoldersData, ListPipelineFoldersError, ListPipelineFoldersResponse, ListPipelinesData, ListPipelinesError, ListPipelinesResponse, ListPolicyRulesData, ListPolicyRulesError, ListPolicyRulesResponse, ListRevisionsData, ListRevisionsError, ListRevisionsResponse, ListRolloutsData, ListRolloutsError, ListRolloutsResponse, ListSecretDestinationsData, ListSecretDestinationsError, ListSecretDestinationsResponse, ListSecretsData, ListSecretsError, ListSecretsResponse, ListSecretStoresData, ListSecretStoresError, ListSecretStoresResponse, ListSecretVersionsData, ListSecretVersionsError, ListSecretVersionsResponse, ListSessionsData, ListSessionsError, ListSessionsResponse, ListSnippetsData, ListSnippetsError, ListSnippetsResponse, ListStatementsData, ListStatementsError, ListStatementsResponse, ListTapsData, ListTapsError, ListTapsResponse, ListTemplatesData, ListTemplatesError, ListTemplatesResponse, ListUpdateNodesData, ListUpdateNodesError, ListUpdateNodesResponse, ListUpdatesData, ListUpdatesError, ListUpdatesResponse, ListVariablesData, ListVariablesError, ListVariablesResponse, ListVrlFunctionsData, ListVrlFunctionsError, ListVrlFunctionsResponse, NameOwnKeyData, NameOwnKeyError, NameOwnKeyResponse, OpenTapData, OpenTapError, OpenTapResponse, PauseRolloutData, PauseRolloutError, PauseRolloutResponse, ProveOwnKeyData, ProveOwnKeyError, ProveOwnKeyResponse, ReadDocumentData, ReadDocumentError, ReadDocumentResponse, ReimportDocumentData, ReimportDocumentError, ReimportDocumentResponse, RejectNodeData, RejectNodeError, RejectNodeResponse, RenameOrganizationData, RenameOrganizationError, RenameOrganizationResponse, RenderTemplateData, RenderTemplateError, RenderTemplateResponse, RenewCertificateData, RenewCertificateError, RenewCertificateResponse, RenewLookupFileData, RenewLookupFileError, RenewLookupFileResponse, RequestDeletionData, RequestDeletionError, RequestDeletionResponse, RestartPipelineData, RestartPipelineError, RestartPipelineResponse, ResumeRolloutData, ResumeRolloutError, ResumeRolloutResponse, RevokeEnrolmentTokenData, RevokeEnrolmentTokenError, RevokeEnrolmentTokenResponse, RevokeNodeData, RevokeNodeError, RevokeNodeResponse, RevokeSecretDestinationData, RevokeSecretDestinationError, RevokeSecretDestinationResponse, RevokeSessionData, RevokeSessionError, RevokeSessionResponse, RollbackRolloutData, RollbackRolloutError, RollbackRolloutResponse, RotateDataKeyData, RotateDataKeyError, RotateDataKeyResponse, RunProgramData, RunProgramError, RunProgramResponse, RunUnitTestsData, RunUnitTestsError, RunUnitTestsResponse, SaveCaptureData, SaveCaptureError, SaveCaptureResponse, SavePipelineFilterData, SavePipelineFilterError, SavePipelineFilterResponse, SetGroupMaintenanceData, SetGroupMaintenanceError, SetGroupMaintenanceResponse, SetLogLevelData, SetLogLevelError, SetLogLevelResponse, SetNodeLabelsData, SetNodeLabelsError, SetNodeLabelsResponse, SetNodeMaintenanceData, SetNodeMaintenanceError, SetNodeMaintenanceResponse, StopPipelineData, StopPipelineError, StopTapData, StopTapError, StopTapResponse, TestChannelData, TestChannelError, UpdateAlertRuleData, UpdateAlertRuleError, UpdateAlertRuleResponse, UpdateChannelData, UpdateChannelError, UpdateChannelResponse, UpdateFleetSettingsData, UpdateFleetSettingsError, UpdateFleetSettingsResponse, UpdateGroupData, UpdateGroupError, UpdateGroupResponse, UpdatePipelineData, UpdatePipelineError, UpdatePipelineResponse, UpdatePolicyRuleData, UpdatePolicyRuleError, UpdatePolicyRuleResponse, UpdateSecretData, UpdateSecretError, UpdateSecretResponse, UpdateSecretSettingsData, UpdateSecretSettingsError, UpdateSecretSettingsResponse, UpdateSecretsOnNodesData, UpdateSecretsOnNodesError, UpdateSecretsOnNodesResponse, UpdateSecretStoreData, UpdateSecretStoreError, UpdateSecretStoreResponse, UpdateSnippetData, UpdateSnippetError, UpdateSnippetResponse, UpdateVariableData, UpdateVariableError, UpdateVariableResponse, WriteDocumentData, WriteDocumentError, WriteDocumentResponse } from '../types.gen';
 
 /**
  * Sign out
@@ -661,6 +661,24 @@ export const deleteSecretMutation = (options?: Partial<Options<DeleteSecretData>
     return mutationOptions;
 };
 
+export const getSecretQueryKey = (options: Options<GetSecretData>) => createQueryKey('getSecret', options);
+
+/**
+ * One secret, without its value
+ */
+export const getSecretOptions = (options: Options<GetSecretData>) => queryOptions<GetSecretResponse, GetSecretError, GetSecretResponse, ReturnType<typeof getSecretQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await getSecret({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: getSecretQueryKey(options)
+});
+
 /**
  * Give a secret a new value
  */
@@ -847,6 +865,24 @@ export const deleteVariableMutation = (options?: Partial<Options<DeleteVariableD
     return mutationOptions;
 };
 
+export const getVariableQueryKey = (options: Options<GetVariableData>) => createQueryKey('getVariable', options);
+
+/**
+ * One variable; a sensitive one without its value
+ */
+export const getVariableOptions = (options: Options<GetVariableData>) => queryOptions<GetVariableResponse, GetVariableError, GetVariableResponse, ReturnType<typeof getVariableQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await getVariable({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: getVariableQueryKey(options)
+});
+
 /**
  * Change a variable's value and description
  */
@@ -945,6 +981,24 @@ export const deleteCertificateMutation = (options?: Partial<Options<DeleteCertif
     };
     return mutationOptions;
 };
+
+export const getCertificateQueryKey = (options: Options<GetCertificateData>) => createQueryKey('getCertificate', options);
+
+/**
+ * One certificate, without its private key
+ */
+export const getCertificateOptions = (options: Options<GetCertificateData>) => queryOptions<GetCertificateResponse, GetCertificateError, GetCertificateResponse, ReturnType<typeof getCertificateQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await getCertificate({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: getCertificateQueryKey(options)
+});
 
 /**
  * Upload a certificate's next version
@@ -1046,6 +1100,41 @@ export const createLookupFileMutation = (options?: Partial<Options<CreateLookupF
     return mutationOptions;
 };
 
+/**
+ * Delete a lookup file that nothing uses
+ */
+export const deleteLookupFileMutation = (options?: Partial<Options<DeleteLookupFileData>>): UseMutationOptions<DeleteLookupFileResponse, DeleteLookupFileError, Options<DeleteLookupFileData>> => {
+    const mutationOptions: UseMutationOptions<DeleteLookupFileResponse, DeleteLookupFileError, Options<DeleteLookupFileData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await deleteLookupFile({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+export const getLookupFileQueryKey = (options: Options<GetLookupFileData>) => createQueryKey('getLookupFile', options);
+
+/**
+ * One lookup file, without its content
+ */
+export const getLookupFileOptions = (options: Options<GetLookupFileData>) => queryOptions<GetLookupFileResponse, GetLookupFileError, GetLookupFileResponse, ReturnType<typeof getLookupFileQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await getLookupFile({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: getLookupFileQueryKey(options)
+});
+
 export const downloadLookupFileQueryKey = (options: Options<DownloadLookupFileData>) => createQueryKey('downloadLookupFile', options);
 
 /**
@@ -1098,23 +1187,6 @@ export const listLookupFileVersionsOptions = (options: Options<ListLookupFileVer
     },
     queryKey: listLookupFileVersionsQueryKey(options)
 });
-
-/**
- * Delete a lookup file that nothing uses
- */
-export const deleteLookupFileMutation = (options?: Partial<Options<DeleteLookupFileData>>): UseMutationOptions<DeleteLookupFileResponse, DeleteLookupFileError, Options<DeleteLookupFileData>> => {
-    const mutationOptions: UseMutationOptions<DeleteLookupFileResponse, DeleteLookupFileError, Options<DeleteLookupFileData>> = {
-        mutationFn: async (fnOptions) => {
-            const { data } = await deleteLookupFile({
-                ...options,
-                ...fnOptions,
-                throwOnError: true
-            });
-            return data;
-        }
-    };
-    return mutationOptions;
-};
 
 export const listSecretStoresQueryKey = (options: Options<ListSecretStoresData>) => createQueryKey('listSecretStores', options);
 
@@ -1234,12 +1306,12 @@ export const listEngineSchemasInfiniteOptions = (options: Options<ListEngineSche
 };
 
 /**
- * Let checks go by this schema
+ * Forget a schema; nodes with this engine are asked again
  */
-export const confirmEngineSchemaMutation = (options?: Partial<Options<ConfirmEngineSchemaData>>): UseMutationOptions<ConfirmEngineSchemaResponse, ConfirmEngineSchemaError, Options<ConfirmEngineSchemaData>> => {
-    const mutationOptions: UseMutationOptions<ConfirmEngineSchemaResponse, ConfirmEngineSchemaError, Options<ConfirmEngineSchemaData>> = {
+export const deleteEngineSchemaMutation = (options?: Partial<Options<DeleteEngineSchemaData>>): UseMutationOptions<DeleteEngineSchemaResponse, DeleteEngineSchemaError, Options<DeleteEngineSchemaData>> => {
+    const mutationOptions: UseMutationOptions<DeleteEngineSchemaResponse, DeleteEngineSchemaError, Options<DeleteEngineSchemaData>> = {
         mutationFn: async (fnOptions) => {
-            const { data } = await confirmEngineSchema({
+            const { data } = await deleteEngineSchema({
                 ...options,
                 ...fnOptions,
                 throwOnError: true
@@ -1250,13 +1322,31 @@ export const confirmEngineSchemaMutation = (options?: Partial<Options<ConfirmEng
     return mutationOptions;
 };
 
+export const getEngineSchemaQueryKey = (options: Options<GetEngineSchemaData>) => createQueryKey('getEngineSchema', options);
+
 /**
- * Forget a schema; nodes with this engine are asked again
+ * What one program says of itself, without the schema
  */
-export const deleteEngineSchemaMutation = (options?: Partial<Options<DeleteEngineSchemaData>>): UseMutationOptions<DeleteEngineSchemaResponse, DeleteEngineSchemaError, Options<DeleteEngineSchemaData>> => {
-    const mutationOptions: UseMutationOptions<DeleteEngineSchemaResponse, DeleteEngineSchemaError, Options<DeleteEngineSchemaData>> = {
+export const getEngineSchemaOptions = (options: Options<GetEngineSchemaData>) => queryOptions<GetEngineSchemaResponse, GetEngineSchemaError, GetEngineSchemaResponse, ReturnType<typeof getEngineSchemaQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await getEngineSchema({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: getEngineSchemaQueryKey(options)
+});
+
+/**
+ * Let checks go by this schema
+ */
+export const confirmEngineSchemaMutation = (options?: Partial<Options<ConfirmEngineSchemaData>>): UseMutationOptions<ConfirmEngineSchemaResponse, ConfirmEngineSchemaError, Options<ConfirmEngineSchemaData>> => {
+    const mutationOptions: UseMutationOptions<ConfirmEngineSchemaResponse, ConfirmEngineSchemaError, Options<ConfirmEngineSchemaData>> = {
         mutationFn: async (fnOptions) => {
-            const { data } = await deleteEngineSchema({
+            const { data } = await confirmEngineSchema({
                 ...options,
                 ...fnOptions,
                 throwOnError: true
@@ -1348,6 +1438,24 @@ export const deletePolicyRuleMutation = (options?: Partial<Options<DeletePolicyR
     };
     return mutationOptions;
 };
+
+export const getPolicyRuleQueryKey = (options: Options<GetPolicyRuleData>) => createQueryKey('getPolicyRule', options);
+
+/**
+ * One rule about pipelines
+ */
+export const getPolicyRuleOptions = (options: Options<GetPolicyRuleData>) => queryOptions<GetPolicyRuleResponse, GetPolicyRuleError, GetPolicyRuleResponse, ReturnType<typeof getPolicyRuleQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await getPolicyRule({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: getPolicyRuleQueryKey(options)
+});
 
 /**
  * Change a rule about pipelines
@@ -3321,6 +3429,24 @@ export const listIncidentsInfiniteOptions = (options: Options<ListIncidentsData>
     });
     return opts as Omit<typeof opts, 'initialData'>;
 };
+
+export const getIncidentQueryKey = (options: Options<GetIncidentData>) => createQueryKey('getIncident', options);
+
+/**
+ * One incident, open or over
+ */
+export const getIncidentOptions = (options: Options<GetIncidentData>) => queryOptions<GetIncidentResponse, GetIncidentError, GetIncidentResponse, ReturnType<typeof getIncidentQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await getIncident({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: getIncidentQueryKey(options)
+});
 
 /**
  * Say that somebody looks after an incident

@@ -227,6 +227,28 @@ async def list_incidents(
     return IncidentList([_incident(row) for row in items], next_cursor)
 
 
+@get(
+    _INCIDENTS + "/{id:uuid}",
+    operation_id="getIncident",
+    summary="One incident, open or over",
+    tags=["alerts"],
+    permission=Permission.ALERT_READ,
+)
+async def get_incident(
+    *,
+    org: FromPath[str],
+    env: FromPath[str],
+    id: FromPath[UUID],
+    access: NamedDependency[Access],
+    database: NamedDependency[Database],
+    alerts: NamedDependency[AlertService],
+) -> Incident:
+    """Return an incident."""
+    del org, env
+    async with database.transaction(access.organization_id) as txn:
+        return _incident(await alerts.incident(txn, access.environment_id, id))
+
+
 @post(
     _INCIDENTS + "/{id:uuid}/acknowledge",
     operation_id="acknowledgeIncident",
@@ -304,5 +326,6 @@ routes = [
     update_alert_rule,
     delete_alert_rule,
     list_incidents,
+    get_incident,
     acknowledge_incident,
 ]

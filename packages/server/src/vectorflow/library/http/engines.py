@@ -74,6 +74,28 @@ async def list_engine_schemas(
     return EngineSchemaList([_shown(row) for row in items], next_cursor)
 
 
+@get(
+    _PATH + "/{id:uuid}",
+    operation_id="getEngineSchema",
+    summary="What one program says of itself, without the schema",
+    tags=["nodes"],
+    permission=Permission.ORGANIZATION_READ,
+)
+async def get_engine_schema(
+    *,
+    org: FromPath[str],
+    id: FromPath[UUID],
+    organization_id: NamedDependency[UUID],
+    database: NamedDependency[Database],
+    engine_schemas: NamedDependency[EngineSchemaService],
+) -> Response[EngineSchema]:
+    """Return an engine schema."""
+    del org
+    async with database.transaction(organization_id) as txn:
+        answer = _shown(await engine_schemas.schema(txn, id))
+    return Response(answer, headers={"ETag": answer.etag})
+
+
 @post(
     _PATH + "/{id:uuid}/confirm",
     operation_id="confirmEngineSchema",
@@ -152,4 +174,4 @@ def _shown(row: EngineSchemaRow) -> EngineSchema:
     )
 
 
-routes = [list_engine_schemas, confirm_engine_schema, delete_engine_schema]
+routes = [list_engine_schemas, get_engine_schema, confirm_engine_schema, delete_engine_schema]

@@ -76,6 +76,28 @@ async def list_policy_rules(
     return PolicyRuleList([_shown(row) for row in items], next_cursor)
 
 
+@get(
+    _PATH + "/{id:uuid}",
+    operation_id="getPolicyRule",
+    summary="One rule about pipelines",
+    tags=["organisation"],
+    permission=Permission.ORGANIZATION_READ,
+)
+async def get_policy_rule(
+    *,
+    org: FromPath[str],
+    id: FromPath[UUID],
+    organization_id: NamedDependency[UUID],
+    database: NamedDependency[Database],
+    policy_rules: NamedDependency[PolicyRuleService],
+) -> Response[PolicyRuleKept]:
+    """Return a rule."""
+    del org
+    async with database.transaction(organization_id) as txn:
+        answer = _shown(await policy_rules.for_change(txn, id))
+    return Response(answer, headers={"ETag": answer.etag})
+
+
 @post(
     _PATH,
     operation_id="createPolicyRule",
@@ -172,4 +194,4 @@ def _shown(row: PolicyRuleRow) -> PolicyRuleKept:
     )
 
 
-routes = [list_policy_rules, create_policy_rule, update_policy_rule, delete_policy_rule]
+routes = [list_policy_rules, get_policy_rule, create_policy_rule, update_policy_rule, delete_policy_rule]

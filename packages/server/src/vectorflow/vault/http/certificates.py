@@ -132,6 +132,34 @@ async def list_certificates(
     return CertificateList([_certificate(row, used[row.name]) for row in items], next_cursor)
 
 
+@get(
+    _PATH + "/{id:uuid}",
+    operation_id="getCertificate",
+    summary="One certificate, without its private key",
+    tags=["certificates"],
+    permission=Permission.CERTIFICATE_READ,
+)
+async def get_certificate(
+    *,
+    org: FromPath[str],
+    env: FromPath[str],
+    id: FromPath[UUID],
+    access: NamedDependency[Access],
+    database: NamedDependency[Database],
+    vault: NamedDependency[VaultService],
+) -> Response[Certificate]:
+    """Return a certificate."""
+    del org, env
+    async with database.transaction(access.organization_id) as txn:
+        answer = await _answered(
+            txn,
+            vault,
+            access.environment_id,
+            await vault.certificates.certificate(txn, access.environment_id, id),
+        )
+    return Response(answer, headers={"ETag": answer.etag})
+
+
 @post(
     _PATH,
     operation_id="createCertificate",
@@ -299,6 +327,7 @@ def _certificate(row: CertificateRow, used_by: list[SecretUse]) -> Certificate:
 
 routes = [
     list_certificates,
+    get_certificate,
     create_certificate,
     renew_certificate,
     list_certificate_versions,

@@ -105,6 +105,31 @@ async def list_lookup_files(
     return LookupFileList(found, next_cursor, vault.lookup_files.most_bytes)
 
 
+@get(
+    _PATH + "/{id:uuid}",
+    operation_id="getLookupFile",
+    summary="One lookup file, without its content",
+    tags=["lookup files"],
+    permission=Permission.LOOKUP_FILE_READ,
+)
+async def get_lookup_file(
+    *,
+    org: FromPath[str],
+    env: FromPath[str],
+    id: FromPath[UUID],
+    access: NamedDependency[Access],
+    database: NamedDependency[Database],
+    vault: NamedDependency[VaultService],
+) -> Response[LookupFile]:
+    """Return what is known of a lookup file."""
+    del org, env
+    async with database.transaction(access.organization_id) as txn:
+        answer = await _answered(
+            txn, vault, access.environment_id, await vault.lookup_files.file(txn, access.environment_id, id)
+        )
+    return Response(answer, headers={"ETag": answer.etag})
+
+
 @post(
     _PATH,
     operation_id="createLookupFile",
@@ -317,6 +342,7 @@ def _file(row: FileRow, used_by: list[SecretUse]) -> LookupFile:
 
 routes = [
     list_lookup_files,
+    get_lookup_file,
     create_lookup_file,
     renew_lookup_file,
     download_lookup_file,

@@ -150,6 +150,31 @@ async def list_secrets(
     return SecretList([_secret(row.secret, row.used_by) for row in items], next_cursor)
 
 
+@get(
+    _PATH + "/{id:uuid}",
+    operation_id="getSecret",
+    summary="One secret, without its value",
+    tags=["secrets"],
+    permission=Permission.SECRET_READ,
+)
+async def get_secret(
+    *,
+    org: FromPath[str],
+    env: FromPath[str],
+    id: FromPath[UUID],
+    access: NamedDependency[Access],
+    database: NamedDependency[Database],
+    vault: NamedDependency[VaultService],
+) -> Response[Secret]:
+    """Return a secret, never its value."""
+    del org, env
+    async with database.transaction(access.organization_id) as txn:
+        answer = await _answered(
+            txn, vault, access.environment_id, await vault.for_change(txn, access.environment_id, id)
+        )
+    return Response(answer, headers={"ETag": answer.etag})
+
+
 @post(
     _PATH,
     operation_id="createSecret",
@@ -346,6 +371,7 @@ def _secret(secret: types.Secret, used_by: list[SecretUse]) -> Secret:
 
 routes = [
     list_secrets,
+    get_secret,
     create_secret,
     update_secret,
     update_secret_settings,

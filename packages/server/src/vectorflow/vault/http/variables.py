@@ -114,6 +114,34 @@ async def list_variables(
     return VariableList([_variable(row, used[row.name]) for row in items], next_cursor)
 
 
+@get(
+    _PATH + "/{id:uuid}",
+    operation_id="getVariable",
+    summary="One variable; a sensitive one without its value",
+    tags=["variables"],
+    permission=Permission.VARIABLE_READ,
+)
+async def get_variable(
+    *,
+    org: FromPath[str],
+    env: FromPath[str],
+    id: FromPath[UUID],
+    access: NamedDependency[Access],
+    database: NamedDependency[Database],
+    vault: NamedDependency[VaultService],
+) -> Response[KeptVariable]:
+    """Return a variable."""
+    del org, env
+    async with database.transaction(access.organization_id) as txn:
+        answer = await _answered(
+            txn,
+            vault,
+            access.environment_id,
+            await vault.variables.for_change(txn, access.environment_id, id),
+        )
+    return Response(answer, headers={"ETag": answer.etag})
+
+
 @post(
     _PATH,
     operation_id="createVariable",
@@ -245,4 +273,4 @@ def _variable(row: VariableRow, used_by: list[SecretUse]) -> KeptVariable:
     )
 
 
-routes = [list_variables, create_variable, update_variable, delete_variable]
+routes = [list_variables, get_variable, create_variable, update_variable, delete_variable]
