@@ -7,8 +7,8 @@ import { ApiError } from '@/lib/problem'
 import { LoadingState } from '@/ui/states'
 import { setCsrfToken } from './api'
 import { NotFoundPage, RouteError } from './not-found'
-import type { ImportSearch, VaultTab } from './search'
-import { auditSearch, dialogSearch, editorSearch, nodeSearch, text, VAULT_TABS } from './search'
+import type { ChartSearch, ImportSearch, VaultTab } from './search'
+import { auditSearch, chartSearch, dialogSearch, editorSearch, nodeSearch, text, VAULT_TABS } from './search'
 import { Shell } from './shell'
 import type { Range } from '@/features/charts/range'
 import { rangeOf } from '@/features/charts/range'
@@ -137,19 +137,23 @@ const revisions = createRoute({
   component: lazyRouteComponent(() => import('@/features/pipelines/revisions-page'), 'RevisionsPage'),
 })
 
+/** What pages of charts show: of which time, and which charts as tables. */
+type TimeSearch = { range?: Range } & Partial<Zoom> & ChartSearch
+const timeSearch = (search: Record<string, unknown>): TimeSearch => ({ range: rangeOf(search.range), ...zoomOf(search), ...chartSearch(search) })
+
 const metrics = createRoute({
   getParentRoute: () => scoped,
   path: '/pipelines/$pipelineId/metrics',
-  validateSearch: (search): { range?: Range; component?: string } & Partial<Zoom> => ({ range: rangeOf(search.range), component: text(search.component), ...zoomOf(search) }),
+  validateSearch: (search): TimeSearch & { component?: string } => ({ component: text(search.component), ...timeSearch(search) }),
   component: lazyRouteComponent(() => import('@/features/metrics/metrics-page'), 'MetricsPage'),
 })
 
 const deploy = createRoute({
   getParentRoute: () => scoped,
   path: '/pipelines/$pipelineId/deploy',
-  validateSearch: (search): { revision?: number } => {
+  validateSearch: (search): { revision?: number; target?: string } => {
     const revision = Number(search.revision)
-    return Number.isInteger(revision) && revision > 0 ? { revision } : {}
+    return { target: text(search.target), ...(Number.isInteger(revision) && revision > 0 ? { revision } : {}) }
   },
   component: lazyRouteComponent(() => import('@/features/deploy/deploy-page'), 'DeployPage'),
 })
@@ -177,7 +181,7 @@ const nodes = createRoute({
 const node = createRoute({
   getParentRoute: () => scoped,
   path: '/nodes/$nodeId',
-  validateSearch: (search): { range?: Range } & Partial<Zoom> => ({ range: rangeOf(search.range), ...zoomOf(search) }),
+  validateSearch: timeSearch,
   component: lazyRouteComponent(() => import('@/features/nodes/node-page'), 'NodePage'),
 })
 

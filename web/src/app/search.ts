@@ -98,15 +98,28 @@ export const DIALOGS = [
   'variable',
 ] as const
 export type DialogName = (typeof DIALOGS)[number]
-export type DialogSearch = { dialog?: DialogName; of?: string }
+/** `view` is how the events of a tap are shown: as trees, or as a table. */
+export type DialogSearch = { dialog?: DialogName; of?: string; view?: 'table' }
 
 /** The dialog that is open, of what stands in the address; what names none is left out. */
 export function dialogSearch(search: Record<string, unknown>): DialogSearch {
   const dialog = DIALOGS.find((each) => each === search.dialog)
   const of = text(search.of)
   // About a row that cannot be: what opens would be a form for a new one.
-  if (dialog === undefined || (of === undefined && search.of !== undefined)) return { dialog: undefined, of: undefined }
-  return { dialog, of }
+  if (dialog === undefined || (of === undefined && search.of !== undefined)) return { dialog: undefined, of: undefined, view: undefined }
+  return { dialog, of, view: search.view === 'table' ? 'table' : undefined }
+}
+
+/** The charts, as the address names those that are shown as tables. */
+export const CHARTS = ['events', 'errors', 'component-events', 'component-errors', 'times', 'busy', 'processor', 'memory', 'disk', 'network'] as const
+export type ChartName = (typeof CHARTS)[number]
+export type ChartSearch = { tables?: string }
+
+/** Which charts of a page are shown as tables: their names, separated by commas. */
+export function chartSearch(search: Record<string, unknown>): ChartSearch {
+  const named = text(search.tables)?.split(',') ?? []
+  const tables = CHARTS.filter((each) => named.includes(each)).join(',')
+  return { tables: text(tables) }
 }
 
 const whole = (value: unknown) => (typeof value === 'number' && Number.isInteger(value) ? value : undefined)

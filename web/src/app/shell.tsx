@@ -3,6 +3,7 @@ import { useState } from 'react'
 import { CommandKeys } from '@/features/commands/command-keys'
 import { t } from '@/lib/i18n'
 import { FrozenBanner } from './frozen-banner'
+import { LostDialog } from './lost-dialog'
 import { useNewBuild } from './new-build'
 import { Sidebar } from './sidebar'
 import { TopBar } from './top-bar'
@@ -45,6 +46,7 @@ export function Shell() {
         {t('Skip to the page')}
       </a>
       <CommandKeys />
+      <LostDialog />
       <TopBar onOpenDrawer={() => setDrawerOpen(!drawerOpen)} />
       <FrozenBanner />
       <div className="relative flex min-h-0 flex-1">

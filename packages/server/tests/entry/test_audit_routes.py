@@ -53,6 +53,24 @@ async def test_the_log_lists_what_was_done_newest_first(signed_in, world) -> Non
     assert {each["object_type"] for each in found} == {"environment"}
 
 
+async def test_one_record_is_read_by_its_number(signed_in, world, other) -> None:
+    client = await signed_in(world, "auditor")
+    address = f"/api/v1/orgs/{world.slug}/audit"
+    listed = (await client.get(address, params={"limit": 200, "action": "organization.created"})).json()[
+        "items"
+    ][0]
+    found = await client.get(f"{address}/records/{listed['sequence']}")
+    assert (found.status_code, found.json()) == (200, listed)
+    newest = (await client.get(address, params={"limit": 1})).json()["items"][0]["sequence"]
+    for number in (0, -1, newest + 1000, 2**63 - 1, 2**70):
+        missing = await client.get(f"{address}/records/{number}")
+        assert missing.status_code == 404, number
+    stranger = await signed_in(other, "auditor")
+    assert (await stranger.get(f"{address}/records/{listed['sequence']}")).status_code == 404
+    theirs = (await stranger.get(f"/api/v1/orgs/{other.slug}/audit/records/{listed['sequence']}")).json()
+    assert theirs["hash"] != listed["hash"]
+
+
 async def test_change_and_record_commit_together(services, fresh) -> None:
     audit = AuditService(services.database)
 

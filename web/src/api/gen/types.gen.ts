@@ -3232,6 +3232,34 @@ export type ListAuditResponses = {
 
 export type ListAuditResponse = ListAuditResponses[keyof ListAuditResponses];
 
+export type GetAuditRecordData = {
+    body?: never;
+    path: {
+        org: string;
+        number: number;
+    };
+    query?: never;
+    url: '/api/v1/orgs/{org}/audit/records/{number}';
+};
+
+export type GetAuditRecordErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type GetAuditRecordError = GetAuditRecordErrors[keyof GetAuditRecordErrors];
+
+export type GetAuditRecordResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: AuditRecord;
+};
+
+export type GetAuditRecordResponse = GetAuditRecordResponses[keyof GetAuditRecordResponses];
+
 export type GetAuditFacetsData = {
     body?: never;
     path: {

@@ -29,8 +29,8 @@ export function AlertsPage() {
   const mayManage = can('alert.manage')
   const known = channels.data?.items ?? []
   // A new rule tells all channels at first, so they have to be known.
-  const rule = useRowDialog('alert-rule', rules.data?.items ?? [], mayManage && channels.data !== undefined)
-  const channel = useRowDialog('alert-channel', known, mayManage && channels.data !== undefined)
+  const rule = useRowDialog('alert-rule', rules.data?.items, { may: mayManage })
+  const channel = useRowDialog('alert-channel', channels.data?.items, { may: mayManage })
   const makeRule = mayManage && (
     <Button onPress={() => rule.open(null)}>
       <Plus aria-hidden size={14} />
@@ -79,8 +79,8 @@ export function AlertsPage() {
         </EmptyState>
       )}
       {known.length > 0 && <ChannelTable channels={known} mayManage={mayManage} onChange={channel.open} />}
-      {rule.isOpen && <RuleDialog rule={rule.row} channels={known} onClose={rule.close} />}
-      {channel.isOpen && <ChannelDialog channel={channel.row} mail={channels.data?.mail ?? false} onClose={channel.close} />}
+      {rule.isOpen && channels.data !== undefined && <RuleDialog rule={rule.row} channels={known} onClose={rule.close} />}
+      {channel.isOpen && channels.data !== undefined && <ChannelDialog channel={channel.row} mail={channels.data.mail} onClose={channel.close} />}
     </Page>
   )
 }

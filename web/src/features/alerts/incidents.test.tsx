@@ -21,6 +21,8 @@ function incident(id: string, summary: string): Incident {
 /** Two open incidents. What is asked of it waits until the test lets it answer. */
 class Server {
   incidents = [incident('1', 'edge-1 is silent'), incident('2', 'edge-2 is silent')]
+  /** One on a later page of the list. */
+  far: Incident | null = null
   refuses = false
   asked = 0
   release: () => void = () => undefined
@@ -28,6 +30,7 @@ class Server {
     const request = new Request(input, init)
     const answer = (body: unknown, status = 200) => new Response(JSON.stringify(body), { status, headers: { 'content-type': 'application/json' } })
     if (request.url.endsWith('/session')) return answer({ account: { id: 'a', email: 'ann@example.com', name: 'Ann' } })
+    if (request.method === 'GET' && request.url.endsWith('/incidents/far')) return this.far === null ? answer({ type: 'urn:x', title: 'No', status: 404 }, 404) : answer(this.far)
     if (request.method === 'GET') return answer({ items: this.incidents, next_cursor: null })
     this.asked += 1
     await new Promise<void>((resolve) => (this.release = resolve))
@@ -53,14 +56,17 @@ afterEach(() => {
   vi.unstubAllGlobals()
 })
 
-/** Shows the incidents and takes the first; the server has not answered yet. */
-const takeFirst = async () => {
+const show = (chosen?: string) =>
   render(
     <QueryClientProvider client={new QueryClient({ defaultOptions: { queries: { retry: false } } })}>
-      <Incidents state={undefined} chosen={undefined} hasRules />
+      <Incidents state={undefined} chosen={chosen} hasRules />
       <Toasts />
     </QueryClientProvider>,
   )
+
+/** Shows the incidents and takes the first; the server has not answered yet. */
+const takeFirst = async () => {
+  show()
   const row = async (words: string) => {
     const found = (await screen.findByText(words, { exact: false })).closest('[role="row"], tr')
     if (!(found instanceof HTMLElement)) throw new Error(`no row says ${words}`)
@@ -90,4 +96,25 @@ it('puts an incident back that the server did not give, and says why', async () 
   expect(await screen.findByText('The database is read only.')).toBeTruthy()
   expect(await first.findByRole('button', { name: 'I look after it' })).toBeTruthy()
   expect(first.getByText('open')).toBeTruthy()
+}, 30_000)
+
+it('shows an incident that the link names first, on whichever page of the list it stands, and lets it be taken', async () => {
+  server.far = incident('far', 'edge-900 is silent')
+  show('far')
+  await waitFor(() => expect(screen.getAllByRole('row')[1]?.textContent).toContain('edge-900 is silent'))
+  expect(screen.getAllByRole('row')).toHaveLength(4)
+  await userEvent.setup().click(screen.getAllByRole('button', { name: 'I look after it' })[0] as HTMLElement)
+  expect(await screen.findByText('Ann looks after it')).toBeTruthy()
+}, 30_000)
+
+it('says that the incident of a link is not there', async () => {
+  show('far')
+  expect(await screen.findByText('The incident that the link names is not there any more: it went with its rule.')).toBeTruthy()
+  expect(screen.getAllByRole('row')).toHaveLength(3)
+}, 30_000)
+
+it('asks for no incident that the list shows', async () => {
+  show('2')
+  expect(await screen.findByText('edge-2 is silent')).toBeTruthy()
+  expect(screen.queryByText('not there any more', { exact: false })).toBeNull()
 }, 30_000)

@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import type { Incident } from '@/api/gen'
-import { acknowledgeIncident, listIncidents } from '@/api/gen'
+import { acknowledgeIncident, getIncident, listIncidents } from '@/api/gen'
 import { getSessionOptions, listIncidentsQueryKey } from '@/api/gen/@tanstack/react-query.gen'
 import type { Listed } from '@/app/optimistic'
 import { useOptimistic, withItems } from '@/app/optimistic'
@@ -9,10 +9,11 @@ import { useCan, useScope } from '@/app/scope'
 import { formatAge, formatTime } from '@/lib/format'
 import { t } from '@/lib/i18n'
 import { useNow } from '@/lib/now'
+import { ApiError } from '@/lib/problem'
 import { usePages } from '@/lib/use-pages'
 import { StateBadge } from '@/ui/badge'
 import { Button } from '@/ui/button'
-import { EmptyState, ErrorState, LoadingState } from '@/ui/states'
+import { EmptyState, ErrorState, InlineError, LoadingState } from '@/ui/states'
 import type { Column } from '@/ui/table'
 import { Table } from '@/ui/table'
 
@@ -34,6 +35,15 @@ export function Incidents({ state, chosen, hasRules }: IncidentsProps) {
       (await listIncidents({ path, query: { ...query, ...(cursor === undefined ? {} : { cursor }) }, signal, throwOnError: true })).data,
     refetchInterval: REFRESH_MS,
   })
+  // One that a link names is shown first where it stands on a later page, or is over.
+  const isLater = chosen !== undefined && list.isSuccess && list.items.every((each) => each.id !== chosen)
+  const linked = useQuery({
+    queryKey: [...listIncidentsQueryKey({ path }), 'linked', chosen],
+    queryFn: async () => ({ items: [(await getIncident({ path: { ...path, id: chosen ?? '' }, throwOnError: true })).data] }),
+    enabled: isLater,
+    refetchInterval: (query) => (query.state.status === 'error' ? false : REFRESH_MS),
+  })
+  const rows = isLater ? [...(linked.data?.items ?? []), ...list.items] : list.items
   const acknowledge = useOptimistic({
     queryKey: listIncidentsQueryKey({ path }),
     mutationFn: (id: string) => acknowledgeIncident({ path: { ...path, id }, throwOnError: true }),
@@ -83,23 +93,33 @@ export function Incidents({ state, chosen, hasRules }: IncidentsProps) {
     },
   ]
   if (list.isPending) return <LoadingState />
-  if (list.error !== null && list.items.length === 0) return <ErrorState error={list.error} onRetry={() => void list.refetch()} />
-  if (list.items.length === 0) {
-    return (
-      <EmptyState title={state === 'open' ? t('No open incident') : t('No incident yet')}>
-        {hasRules ? t('None of the rules below is broken.') : t('There is no rule yet, so nothing is watched.')}
-      </EmptyState>
-    )
-  }
+  if (list.error !== null && rows.length === 0) return <ErrorState error={list.error} onRetry={() => void list.refetch()} />
   return (
     <>
-      <Table label={t('Incidents')} columns={columns} rows={list.items} rowKey={(row) => row.id} />
+      {isLater && linked.error !== null && <LostIncident error={linked.error} />}
+      {rows.length > 0 ? (
+        <Table label={t('Incidents')} columns={columns} rows={rows} rowKey={(row) => row.id} />
+      ) : (
+        <EmptyState title={state === 'open' ? t('No open incident') : t('No incident yet')}>
+          {hasRules ? t('None of the rules below is broken.') : t('There is no rule yet, so nothing is watched.')}
+        </EmptyState>
+      )}
       {list.hasNextPage && (
         <Button className="mt-3" isDisabled={list.isFetchingNextPage} onPress={() => void list.fetchNextPage()}>
           {t('Load more')}
         </Button>
       )}
     </>
+  )
+}
+
+/** Of an incident that a link names and that cannot be shown. */
+function LostIncident({ error }: { error: Error }) {
+  if (!(error instanceof ApiError) || error.status !== 404) return <InlineError error={error} />
+  return (
+    <p role="status" className="mb-2 rounded-md bg-warn-tint px-3 py-2 text-warn">
+      {t('The incident that the link names is not there any more: it went with its rule.')}
+    </p>
   )
 }
 

@@ -3,9 +3,10 @@ import { Download } from 'lucide-react'
 import type { ReactNode } from 'react'
 import { Fragment } from 'react'
 import type { AuditRecord } from '@/api/gen'
-import { listAudit } from '@/api/gen'
+import { getAuditRecord, listAudit } from '@/api/gen'
 import { listAuditQueryKey } from '@/api/gen/@tanstack/react-query.gen'
-import { leave, useDialog } from '@/app/dialogs'
+import { leavePlace, useDialog } from '@/app/dialogs'
+import { recordPlace, useLinked } from '@/app/linked'
 import type { AuditSearch } from '@/app/search'
 import { useScope } from '@/app/scope'
 import { formatTime } from '@/lib/format'
@@ -40,7 +41,12 @@ export function AuditPage() {
   const set = (change: Partial<AuditSearch>) => void navigate({ search: { ...search, ...change }, replace: true })
   const show = (record: number) => void navigate({ search: { ...search, record }, state: { opened: true }, resetScroll: false })
   const isFiltered = Object.keys(filter).length > 0
-  const open = list.items.find((item) => item.sequence === search.record)
+  const listed = list.items.find((item) => item.sequence === search.record)
+  const named = search.record === undefined ? null : recordPlace(search.record)
+  const linked = useLinked(list.isSuccess && listed === undefined ? named : null, async () =>
+    (await getAuditRecord({ path: { org, number: search.record ?? 0 }, throwOnError: true })).data,
+  )
+  const open = listed ?? linked
   const columns: Column<AuditRecord>[] = [
     {
       key: 'at',
@@ -92,7 +98,7 @@ export function AuditPage() {
           {search.q !== undefined && <span className="text-secondary">{t('Each page looks through 20,000 records for the text.')}</span>}
         </div>
       )}
-      {open !== undefined && <RecordDialog record={open} onClose={() => leave(router, ({ search: here }) => 'record' in here, { record: undefined })} onFilter={(change) => set({ ...change, record: undefined })} />}
+      {open !== undefined && named !== null && <RecordDialog record={open} onClose={() => leavePlace(router, named)} onFilter={(change) => set({ ...change, record: undefined })} />}
       <ExportDialog org={org} filter={filter} isOpen={exporting.isOpen} onClose={exporting.close} />
     </Page>
   )

@@ -1,9 +1,11 @@
-import { lazy, Suspense, useState } from 'react'
+import { lazy, Suspense } from 'react'
+import type { ChartName } from '@/app/search'
 import { formatTime } from '@/lib/format'
 import { t } from '@/lib/i18n'
 import { Button } from '@/ui/button'
 import { InlineError } from '@/ui/states'
 import { Table } from '@/ui/table'
+import { useAsTable } from './as-table'
 import type { LineChartProps } from './line-chart'
 import type { Line, Row } from './series'
 import { formatValue, tableOf } from './series'
@@ -19,11 +21,11 @@ const SWATCHES: Record<Line['tone'], string> = {
   unknown: 'bg-unknown',
 }
 
-type ChartProps = LineChartProps & { title: string; isPending: boolean; error: unknown; /** What stands there when nothing was measured. */ empty: string }
+type ChartProps = LineChartProps & { name: ChartName; title: string; isPending: boolean; error: unknown; /** What stands there when nothing was measured. */ empty: string }
 
 /** A chart with its name, its lines' names and newest values, and the same as a table. */
-export function Chart({ title, isPending, error, empty, ...chart }: ChartProps) {
-  const [asTable, setAsTable] = useState(false)
+export function Chart({ name, title, isPending, error, empty, ...chart }: ChartProps) {
+  const [asTable, setAsTable] = useAsTable(name)
   const isShown = ({ at }: { at: number }) => at >= chart.from && at <= chart.to
   const rows = tableOf(chart.lines, chart.marks ?? []).filter(isShown)
   const isMeasured = rows.some(({ values }) => values.some((value) => value !== null))

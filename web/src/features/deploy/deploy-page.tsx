@@ -23,9 +23,10 @@ import { useVersions } from './use-versions'
 export function DeployPage() {
   const { org, env } = useScope()
   const { pipelineId } = useParams({ from: '/signed-in/$org/$env/pipelines/$pipelineId/deploy' })
-  const { revision } = useSearch({ from: '/signed-in/$org/$env/pipelines/$pipelineId/deploy' })
+  const { revision, target = AS_BEFORE } = useSearch({ from: '/signed-in/$org/$env/pipelines/$pipelineId/deploy' })
+  const navigate = useNavigate({ from: '/$org/$env/pipelines/$pipelineId/deploy' })
   const path = { org, env, id: pipelineId }
-  const [target, setTarget] = useState(AS_BEFORE)
+  const setTarget = (next: string) => void navigate({ search: (before) => ({ ...before, target: next === AS_BEFORE ? undefined : next }), replace: true })
   const pipeline = useQuery({ ...getPipelineOptions({ path }), staleTime: 0 })
   const plan = useQuery({
     queryKey: ['deploy-plan', org, env, pipelineId, revision, target],

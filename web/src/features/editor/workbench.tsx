@@ -24,8 +24,7 @@ import { DEFAULT_PORT } from './graph/types'
 import { Palette } from './palette'
 import { SidePane } from './side-pane'
 import { isDirty } from './store'
-import { TapHost } from './tap-host'
-import type { TappedOutput } from './tap-host'
+import { TapHost, useTapped } from './tap-host'
 import { Toolbar } from './toolbar'
 import { useSave } from './use-save'
 
@@ -148,17 +147,17 @@ export function Workbench({ account, children }: { account: string; children: Re
     select(added)
     return added
   }
-  const [tapped, setTapped] = useState<TappedOutput | null>(null)
+  const { tapped, openTap, closeTap } = useTapped()
   const groups = useGroups()
   const actions = useMemo(
     () => ({
       ...groups.actions,
-      tap: (component: string, port: string) => setTapped({ component, port: port === DEFAULT_PORT ? '' : port }),
+      tap: openTap,
       addAfter: (source: string, port: string, at?: Point) => setPlace({ kind: 'after', source, port, ...(at === undefined ? {} : { at }) }),
       addBefore: (target: string, at: Point) => setPlace({ kind: 'before', target, at }),
       addOnEdge: (key: string) => setPlace({ kind: 'edge', key }),
     }),
-    [groups.actions],
+    [groups.actions, openTap],
   )
   useShortcuts({ save: () => void saving.save(), add: startAdd })
   return (
@@ -183,7 +182,7 @@ export function Workbench({ account, children }: { account: string; children: Re
       />
       <ConnectDialog from={connectFrom} onClose={() => setConnectFrom(null)} />
       {groups.dialog}
-      <TapHost tapped={tapped} onClose={() => setTapped(null)} />
+      <TapHost tapped={tapped} onClose={closeTap} />
       {saving.theirs !== null && <Conflict saving={saving} theirs={saving.theirs} />}
     </CanvasActionsContext>
   )

@@ -36,8 +36,8 @@ export function EncryptionPage() {
   const now = useNow(10_000)
   const state = useQuery({ ...getEncryptionOptions({ path }), refetchInterval: 10_000 })
   const mayManage = can('keys.manage')
-  const mayBring = mayManage && state.data?.plan === 'enterprise' && !state.data.own_keys.some((key) => key.state === 'named')
-  const bringing = useDialog('own-key', mayBring)
+  const canBring = state.data?.plan === 'enterprise' && !state.data.own_keys.some((key) => key.state === 'named')
+  const bringing = useDialog('own-key', mayManage)
   return (
     <Page title={t('Encryption')} subtitle={t('Of the whole organisation')}>
       {state.isPending && <LoadingState />}
@@ -64,7 +64,8 @@ export function EncryptionPage() {
           <Section
             title={t('Your own key')}
             aside={
-              mayBring && (
+              mayManage &&
+              canBring && (
                 <Button onPress={() => bringing.open()}>
                   <KeyRound aria-hidden size={14} />
                   {t('Bring a key…')}
@@ -80,7 +81,7 @@ export function EncryptionPage() {
           </Section>
         </>
       )}
-      {bringing.isOpen && <OwnKeyDialog onClose={bringing.close} />}
+      {bringing.isOpen && canBring && <OwnKeyDialog onClose={bringing.close} />}
     </Page>
   )
 }

@@ -14,7 +14,7 @@ import { ProofDialog } from './proof-dialog'
 
 /** The key that wraps, and the one that waits for its proof. */
 export function OwnKeys({ state, mayManage }: { state: Encryption; mayManage: boolean }) {
-  const proving = useRowDialog('own-key-proof', state.own_keys, mayManage)
+  const proving = useRowDialog('own-key-proof', state.own_keys, { may: mayManage })
   const ending = useRowQuestion('end', state.own_keys)
   if (state.own_keys.length === 0) {
     return (

@@ -1,6 +1,6 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import type { EngineSchema } from '@/api/gen'
-import { confirmEngineSchema, deleteEngineSchema, listEngineSchemas } from '@/api/gen'
+import { confirmEngineSchema, deleteEngineSchema, getEngineSchema, listEngineSchemas } from '@/api/gen'
 import { listEngineSchemasQueryKey } from '@/api/gen/@tanstack/react-query.gen'
 import { useRowQuestion } from '@/app/dialogs'
 import { useCan, useScope } from '@/app/scope'
@@ -32,8 +32,10 @@ export function EnginesPage() {
       (await listEngineSchemas({ path, query: { ...query, ...(cursor === undefined ? {} : { cursor }) }, signal, throwOnError: true })).data,
   })
   const mayManage = can('engine.manage')
-  const confirming = useRowQuestion('confirm', list.items)
-  const forgetting = useRowQuestion('forget', list.items)
+  const rows = list.isSuccess ? list.items : undefined
+  const one = async (id: string) => (await getEngineSchema({ path: { ...path, id }, throwOnError: true })).data
+  const confirming = useRowQuestion('confirm', rows, { one })
+  const forgetting = useRowQuestion('forget', rows, { one })
   const columns: Column<EngineSchema>[] = [
     { key: 'version', title: t('Vector'), render: (row) => <span className="font-medium tabular-nums">{row.version}</span> },
     { key: 'state', title: t('Checks'), render: (row) => <Standing schema={row} /> },

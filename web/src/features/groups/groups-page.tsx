@@ -31,8 +31,8 @@ export function GroupsPage() {
   const queryClient = useQueryClient()
   const groups = useQuery(listGroupsOptions({ path }))
   const items = groups.data?.items ?? []
-  const editing = useRowDialog('group', items, can('group.manage'))
-  const removing = useRowQuestion('delete', items)
+  const editing = useRowDialog('group', groups.data?.items, { may: can('group.manage') })
+  const removing = useRowQuestion('delete', groups.data?.items)
   const refresh = () => void queryClient.invalidateQueries({ queryKey: listGroupsQueryKey({ path }) })
   const remove = useMutation({
     mutationFn: async ({ id, etag }: NodeGroup) => deleteGroup({ path: { ...path, id }, headers: { 'If-Match': etag }, throwOnError: true }),

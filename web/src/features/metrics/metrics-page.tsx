@@ -2,6 +2,7 @@ import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router'
 import { useMemo } from 'react'
 import { getPipelineOptions, getRatesOptions, listRolloutsOptions } from '@/api/gen/@tanstack/react-query.gen'
+import type { ChartName } from '@/app/search'
 import { useCan, useScope } from '@/app/scope'
 import { Chart } from '@/features/charts/chart'
 import { useIncidentMarks } from '@/features/charts/incident-marks'
@@ -86,12 +87,13 @@ export function MetricsPage() {
 type SetTime = (change: { range?: Range; from: number | undefined; to: number | undefined }) => void
 type Time = { range: Range; zoom: Partial<Zoom>; onZoom: (zoom: Zoom) => void }
 type WantedLine = { metric: Metric; name: string; tone: Line['tone'] }
-type WantedChart = { title: string; unit: Unit; lines: [WantedLine, ...WantedLine[]]; empty: string; max?: number }
+type WantedChart = { name: ChartName; title: string; unit: Unit; lines: [WantedLine, ...WantedLine[]]; empty: string; max?: number }
 
-function eventCharts(): WantedChart[] {
+function eventCharts([events, errors]: [ChartName, ChartName] = ['events', 'errors']): WantedChart[] {
   const empty = t('Nothing was measured in this time.')
   return [
     {
+      name: events,
       title: t('Events'),
       unit: 'events_per_second',
       lines: [
@@ -101,6 +103,7 @@ function eventCharts(): WantedChart[] {
       empty,
     },
     {
+      name: errors,
       title: t('Errors and discarded events'),
       unit: 'events_per_second',
       lines: [
@@ -114,8 +117,9 @@ function eventCharts(): WantedChart[] {
 
 function componentCharts(): WantedChart[] {
   return [
-    ...eventCharts(),
+    ...eventCharts(['component-events', 'component-errors']),
     {
+      name: 'times',
       title: t('Time of an event, on average'),
       unit: 'seconds',
       lines: [
@@ -126,6 +130,7 @@ function componentCharts(): WantedChart[] {
       empty: t('The engine does not report times of this component.'),
     },
     {
+      name: 'busy',
       title: t('Busy, and the fullest buffer'),
       unit: 'share',
       lines: [
@@ -143,7 +148,7 @@ function Charts({ pipelineId, time, wanted, component }: { pipelineId: string; t
   return (
     <div className="grid gap-x-10 gap-y-6 lg:grid-cols-2">
       {wanted.map((chart) => (
-        <SeriesChart key={chart.title} pipelineId={pipelineId} time={time} chart={chart} component={component} marks={marks} />
+        <SeriesChart key={chart.name} pipelineId={pipelineId} time={time} chart={chart} component={component} marks={marks} />
       ))}
     </div>
   )
@@ -165,6 +170,7 @@ function SeriesChart({ pipelineId, time, chart, component, marks }: SeriesChartP
   const shown = chart.unit === 'events_per_second' ? lines : lines.filter((line) => line.points.length > 0)
   return (
     <Chart
+      name={chart.name}
       title={chart.title}
       unit={chart.unit}
       lines={shown}

@@ -50,7 +50,7 @@ export function Assignments({ assignments, nodeId }: { assignments: Assignment[]
   const can = useCan()
   const restart = useNodeChange(nodeId, t('The node was asked to restart it.'))
   const now = useNow(5000)
-  const tapped = useRowDialog('tap', assignments, can('tap.use'), (row) => row.pipeline.id)
+  const tapped = useRowDialog('tap', assignments, { may: can('tap.use'), idOf: (row) => row.pipeline.id })
   const columns: Column<Assignment>[] = [
     {
       key: 'pipeline',

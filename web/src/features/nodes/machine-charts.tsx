@@ -2,6 +2,7 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import type { HostPoint, NodeDetail } from '@/api/gen'
 import { getHostSeriesOptions } from '@/api/gen/@tanstack/react-query.gen'
+import type { ChartName } from '@/app/search'
 import { useScope } from '@/app/scope'
 import { Chart } from '@/features/charts/chart'
 import { useIncidentMarks } from '@/features/charts/incident-marks'
@@ -37,11 +38,12 @@ export function MachineCharts({ node }: { node: NodeDetail }) {
     points: withGaps(points.map((point): [number, number | null] => [Date.parse(point.at), read(point)]), query.data?.bucket_seconds ?? 0),
   })
   const last = points.at(-1)
-  const charts: { title: string; unit: Unit; lines: Line[]; max?: number | undefined }[] = [
-    { title: t('Processor'), unit: 'percent', lines: [line(t('Busy'), 'transform', (point) => point.cpu_percent)], max: 100 },
-    { title: t('Memory'), unit: 'bytes', lines: [line(t('Used'), 'transform', (point) => point.memory_used_bytes)], max: last?.memory_total_bytes },
-    { title: t('Disk of the agent'), unit: 'bytes', lines: [line(t('Used'), 'transform', (point) => point.disk_used_bytes)], max: last?.disk_total_bytes },
+  const charts: { name: ChartName; title: string; unit: Unit; lines: Line[]; max?: number | undefined }[] = [
+    { name: 'processor', title: t('Processor'), unit: 'percent', lines: [line(t('Busy'), 'transform', (point) => point.cpu_percent)], max: 100 },
+    { name: 'memory', title: t('Memory'), unit: 'bytes', lines: [line(t('Used'), 'transform', (point) => point.memory_used_bytes)], max: last?.memory_total_bytes },
+    { name: 'disk', title: t('Disk of the agent'), unit: 'bytes', lines: [line(t('Used'), 'transform', (point) => point.disk_used_bytes)], max: last?.disk_total_bytes },
     {
+      name: 'network',
       title: t('Network, all interfaces'),
       unit: 'bytes_per_second',
       lines: [line(t('Received'), 'source', (point) => point.received_bytes_per_second), line(t('Sent'), 'sink', (point) => point.sent_bytes_per_second)],
@@ -51,7 +53,7 @@ export function MachineCharts({ node }: { node: NodeDetail }) {
     <Section title={t('Machine over time')} aside={<TimeControls range={range} zoom={zoom} onChange={set} />}>
       <div className="grid gap-x-10 gap-y-6 xl:grid-cols-2">
         {charts.map((chart) => (
-          <Chart key={chart.title} {...chart} group="machine" {...shown} marks={within(marks, shown)} onZoom={set} height={130} isPending={query.isPending} error={query.error} empty={t('The agent has told nothing of its machine in this time.')} />
+          <Chart key={chart.name} {...chart} group="machine" {...shown} marks={within(marks, shown)} onZoom={set} height={130} isPending={query.isPending} error={query.error} empty={t('The agent has told nothing of its machine in this time.')} />
         ))}
       </div>
     </Section>

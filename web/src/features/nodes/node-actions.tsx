@@ -24,8 +24,8 @@ const GONE = ['revoked', 'rejected', 'decommissioned']
 /** What a person may have a node do. */
 export function NodeActions({ node }: { node: NodeDetail }) {
   const can = useCan()
-  const log = useDialog('log-level', can('node.manage') && node.status !== 'waiting')
-  const maintenance = useDialog('maintenance', can('maintenance.manage') && node.maintenance === null)
+  const log = useDialog('log-level', can('node.manage'))
+  const maintenance = useDialog('maintenance', can('maintenance.manage'))
   const decommission = useQuestion('decommission')
   const revoke = useQuestion('revoke')
   const change = useNodeChange(node.id, t('Done.'), revoke.close)
@@ -57,8 +57,8 @@ export function NodeActions({ node }: { node: NodeDetail }) {
           </Button>
         }
       />
-      {log.isOpen && <LogLevelDialog node={node} onClose={log.close} />}
-      {maintenance.isOpen && <MaintenanceDialog node={node} onClose={maintenance.close} />}
+      {log.isOpen && node.status !== 'waiting' && <LogLevelDialog node={node} onClose={log.close} />}
+      {maintenance.isOpen && node.maintenance === null && <MaintenanceDialog node={node} onClose={maintenance.close} />}
       {decommission.isOpen && <DecommissionDialog node={node} onClose={decommission.close} />}
       <ConfirmDialog
         isOpen={revoke.isOpen}

@@ -20,6 +20,7 @@ import { BulkBar } from './bulk-bar'
 import { CreateDialog } from './create-dialog'
 import { DeployedState } from './deployed-state'
 import { filterOf, ListFilters } from './list-filters'
+import type { AskAbout } from './pipeline-menu'
 import { PipelineMenu, usePipelineDialogs } from './pipeline-menu'
 
 const REFRESH_MS = 15_000
@@ -40,6 +41,7 @@ export function PipelineListPage() {
   })
   const canEdit = can('pipeline.edit')
   const creating = useDialog('new-pipeline', canEdit)
+  const { ask, dialogs } = usePipelineDialogs(list.isSuccess ? list.items : undefined)
   const actions = canEdit && (
     <>
       <Link to="/$org/$env/import" params={path} search={{}} className={buttonClass('secondary')}>
@@ -58,12 +60,13 @@ export function PipelineListPage() {
       {list.isPending && <LoadingState />}
       {list.error !== null && list.items.length === 0 && <ErrorState error={list.error} onRetry={() => void list.refetch()} />}
       {list.isSuccess && list.items.length === 0 && <Nothing filtered={filtered} actions={actions} />}
-      {list.items.length > 0 && <PipelineTable rows={list.items} canEdit={canEdit} />}
+      {list.items.length > 0 && <PipelineTable rows={list.items} canEdit={canEdit} onAsk={ask} />}
       {list.hasNextPage && (
         <Button className="mt-3" isDisabled={list.isFetchingNextPage} onPress={() => void list.fetchNextPage()}>
           {t('Load more')}
         </Button>
       )}
+      {dialogs}
       {creating.isOpen && <CreateDialog onClose={creating.close} />}
     </Page>
   )
@@ -105,13 +108,14 @@ function StartActions({ children }: { children: React.ReactNode }) {
   )
 }
 
-function PipelineTable({ rows, canEdit }: { rows: PipelineSummary[]; canEdit: boolean }) {
+type PipelineTableProps = { rows: PipelineSummary[]; canEdit: boolean; onAsk: AskAbout }
+
+function PipelineTable({ rows, canEdit, onAsk }: PipelineTableProps) {
   const { org, env } = useScope()
   const [chosen, setChosen] = useState<Set<string>>(new Set())
   // Whatever a filter hides or a colleague deletes is not chosen any more.
   const chosenRows = rows.filter((row) => chosen.has(row.id))
   const now = useNow(10_000)
-  const { ask, dialogs } = usePipelineDialogs(rows)
   const columns: Column<PipelineSummary>[] = [
     {
       key: 'name',
@@ -152,14 +156,13 @@ function PipelineTable({ rows, canEdit }: { rows: PipelineSummary[]; canEdit: bo
         </span>
       ),
     },
-    { key: 'menu', title: '', align: 'right', width: '40px', render: (row) => <PipelineMenu pipeline={row} onAsk={ask} /> },
+    { key: 'menu', title: '', align: 'right', width: '40px', render: (row) => <PipelineMenu pipeline={row} onAsk={onAsk} /> },
   ]
   const choice = { chosen: new Set(chosenRows.map((row) => row.id)), onChange: setChosen, nameOf: (row: PipelineSummary) => row.name }
   return (
     <>
       {chosenRows.length > 0 && <BulkBar chosen={chosenRows} onClear={() => setChosen(new Set())} onKeep={setChosen} />}
       <Table label={t('Pipelines')} columns={columns} rows={rows} rowKey={(row) => row.id} {...(canEdit ? { choice } : {})} />
-      {dialogs}
     </>
   )
 }

@@ -20,15 +20,18 @@ import { InlineError } from '@/ui/states'
 import { notify, notifyError } from '@/ui/toast'
 
 type Asked = 'delete' | 'stop' | 'file' | 'template'
+export type AskAbout = (what: Asked, about: PipelineSummary) => void
 
 /** What is asked about a pipeline of the list, and the dialog in which it is answered. */
-export function usePipelineDialogs(rows: PipelineSummary[]): { ask: (what: Asked, about: PipelineSummary) => void; dialogs: ReactNode } {
+export function usePipelineDialogs(rows: PipelineSummary[] | undefined): { ask: AskAbout; dialogs: ReactNode } {
+  const path = useScope()
   const can = useCan()
+  const one = async (id: string) => (await getPipeline({ path: { ...path, id }, throwOnError: true })).data
   const asked = {
-    file: useRowDialog('filing', rows, can('pipeline.edit')),
-    template: useRowDialog('save-template', rows, can('library.edit')),
-    delete: useRowQuestion('delete', rows),
-    stop: useRowQuestion('stop', rows),
+    file: useRowDialog<PipelineSummary>('filing', rows, { one, may: can('pipeline.edit') }),
+    template: useRowDialog<PipelineSummary>('save-template', rows, { one, may: can('library.edit') }),
+    delete: useRowQuestion<PipelineSummary>('delete', rows, { one }),
+    stop: useRowQuestion<PipelineSummary>('stop', rows, { one }),
   }
   const { file, template, delete: removing, stop } = asked
   const dialogs = (
@@ -42,7 +45,7 @@ export function usePipelineDialogs(rows: PipelineSummary[]): { ask: (what: Asked
   return { ask: (what, about) => asked[what].open(about), dialogs }
 }
 
-type PipelineMenuProps = { pipeline: PipelineSummary; onAsk: (what: Asked, about: PipelineSummary) => void }
+type PipelineMenuProps = { pipeline: PipelineSummary; onAsk: AskAbout }
 
 /** What can be done with a pipeline in the list. */
 export function PipelineMenu({ pipeline, onAsk }: PipelineMenuProps) {

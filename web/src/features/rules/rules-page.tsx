@@ -1,7 +1,7 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { Plus } from 'lucide-react'
 import type { PolicyRuleKept } from '@/api/gen'
-import { deletePolicyRule, listPolicyRules } from '@/api/gen'
+import { deletePolicyRule, getPolicyRule, listPolicyRules } from '@/api/gen'
 import { listPolicyRulesQueryKey } from '@/api/gen/@tanstack/react-query.gen'
 import { useRowDialog, useRowQuestion } from '@/app/dialogs'
 import { useCan, useScope } from '@/app/scope'
@@ -32,8 +32,10 @@ export function RulesPage() {
       (await listPolicyRules({ path, query: { ...query, ...(cursor === undefined ? {} : { cursor }) }, signal, throwOnError: true })).data,
   })
   const mayManage = can('policy.manage')
-  const editing = useRowDialog('rule', list.items, mayManage)
-  const removing = useRowQuestion('delete', list.items)
+  const rows = list.isSuccess ? list.items : undefined
+  const one = async (id: string) => (await getPolicyRule({ path: { ...path, id }, throwOnError: true })).data
+  const editing = useRowDialog('rule', rows, { one, may: mayManage })
+  const removing = useRowQuestion('delete', rows, { one })
   const columns: Column<PolicyRuleKept>[] = [
     { key: 'name', title: t('Rule'), render: (row) => <span className="font-medium [overflow-wrap:anywhere]">{row.rule.name}</span> },
     {

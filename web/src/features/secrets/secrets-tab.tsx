@@ -1,6 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import type { Secret } from '@/api/gen'
-import { deleteSecret } from '@/api/gen'
+import { deleteSecret, getSecret } from '@/api/gen'
 import { listSecretsOptions, listSecretsQueryKey } from '@/api/gen/@tanstack/react-query.gen'
 import { useRowDialog, useRowQuestion } from '@/app/dialogs'
 import { useCan, useScope } from '@/app/scope'
@@ -25,9 +25,10 @@ export function SecretsTab() {
   const secrets = useQuery(listSecretsOptions({ path, query: { limit: 200 } }))
   const mayWrite = can('secret.write')
   const rows = secrets.data?.items ?? []
-  const editing = useRowDialog('secret', rows, mayWrite)
-  const ruling = useRowDialog('secret-rules', rows)
-  const removing = useRowQuestion('delete', rows)
+  const one = async (id: string) => (await getSecret({ path: { ...path, id }, throwOnError: true })).data
+  const editing = useRowDialog('secret', secrets.data?.items, { one, may: mayWrite })
+  const ruling = useRowDialog('secret-rules', secrets.data?.items, { one })
+  const removing = useRowQuestion('delete', secrets.data?.items, { one })
   const remove = useMutation({
     mutationFn: (secret: Secret) => deleteSecret({ path: { ...path, id: secret.id }, headers: { 'If-Match': secret.etag }, throwOnError: true }),
     onSuccess: () => {

@@ -1,6 +1,5 @@
 import { useQuery } from '@tanstack/react-query'
 import { Download } from 'lucide-react'
-import type { Capture } from '@/api/gen'
 import { getCaptureOptions } from '@/api/gen/@tanstack/react-query.gen'
 import { useScope } from '@/app/scope'
 import { t } from '@/lib/i18n'
@@ -10,18 +9,22 @@ import { ErrorState, LoadingState } from '@/ui/states'
 import { EventTrees } from './event-list'
 import { downloadLines } from '@/lib/lines'
 
-/** The events of a capture; the log tells who opened it. */
-export function CaptureDialog({ capture, onClose }: { capture: Capture; onClose: () => void }) {
+type CaptureDialogProps = { id: string; /** Where it is known already. */ name: string | undefined; onClose: () => void }
+
+/** The events of a capture, on whichever page of the list it stands; the log tells who opened it. */
+export function CaptureDialog({ id, name, onClose }: CaptureDialogProps) {
   const { org, env } = useScope()
-  const query = useQuery({ ...getCaptureOptions({ path: { org, env, id: capture.id } }), gcTime: 0, staleTime: Infinity, retry: false })
+  const query = useQuery({ ...getCaptureOptions({ path: { org, env, id } }), gcTime: 0, staleTime: Infinity, retry: false })
+  const capture = query.data?.capture
   const items = query.data?.items ?? []
+  const title = name ?? capture?.name ?? t('Capture')
   const events = items.map((each, index) => ({
     number: index + 1,
     isPinned: false,
     node_id: each.node_id ?? '',
     at: each.at ?? '',
-    component: capture.component,
-    port: capture.port,
+    component: capture?.component ?? '',
+    port: capture?.port ?? '',
     kind: each.kind ?? 'log',
     event: each.event,
     cut: false,
@@ -30,7 +33,7 @@ export function CaptureDialog({ capture, onClose }: { capture: Capture; onClose:
   }))
   const footer = (
     <>
-      <Button isDisabled={items.length === 0} onPress={() => downloadLines(capture.name, items.map((each) => each.event))}>
+      <Button isDisabled={items.length === 0} onPress={() => downloadLines(title, items.map((each) => each.event))}>
         <Download aria-hidden size={14} />
         {t('Export')}
       </Button>
@@ -40,7 +43,7 @@ export function CaptureDialog({ capture, onClose }: { capture: Capture; onClose:
     </>
   )
   return (
-    <Dialog title={capture.name} isOpen onClose={onClose} width="full" footer={footer}>
+    <Dialog title={title} isOpen onClose={onClose} width="full" footer={footer}>
       {query.error !== null ? <ErrorState error={query.error} /> : query.isPending ? <LoadingState /> : <EventTrees events={events} nodeName={() => ''} />}
     </Dialog>
   )

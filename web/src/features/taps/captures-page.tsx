@@ -3,7 +3,8 @@ import { Link } from '@tanstack/react-router'
 import type { Capture } from '@/api/gen'
 import { eraseCapture, listCaptures } from '@/api/gen'
 import { listCapturesQueryKey } from '@/api/gen/@tanstack/react-query.gen'
-import { useRowDialog, useRowQuestion } from '@/app/dialogs'
+import { useDialog, useRowQuestion } from '@/app/dialogs'
+import { Lost } from '@/app/linked'
 import { useScope } from '@/app/scope'
 import { formatAge, formatCount, formatTime } from '@/lib/format'
 import { t } from '@/lib/i18n'
@@ -29,8 +30,13 @@ export function CapturesPage() {
     fetchPage: async (cursor, signal) =>
       (await listCaptures({ path, query: { ...query, ...(cursor === undefined ? {} : { cursor }) }, signal, throwOnError: true })).data,
   })
-  const shown = useRowDialog('capture', list.items)
-  const erased = useRowQuestion('erase', list.items)
+  const shown = useDialog('capture')
+  // To read one by its id is to open it, which the log would tell; an environment has no more than these.
+  const one = async (id: string) => {
+    const { items } = (await listCaptures({ path, query: { limit: 200 }, throwOnError: true })).data
+    return items.find((each) => each.id === id) ?? Promise.reject(new Lost('missing'))
+  }
+  const erased = useRowQuestion('erase', list.isSuccess ? list.items : undefined, { one })
   const erase = useMutation({
     mutationFn: async (id: string) => {
       await eraseCapture({ path: { ...path, id }, throwOnError: true })
@@ -44,7 +50,7 @@ export function CapturesPage() {
       title: t('Name'),
       render: (row) => (
         <div className="py-1.5">
-          <button type="button" onClick={() => shown.open(row)} className="cursor-pointer text-left font-medium [overflow-wrap:anywhere] hover:underline">
+          <button type="button" onClick={() => shown.open(row.id)} className="cursor-pointer text-left font-medium [overflow-wrap:anywhere] hover:underline">
             {row.name}
           </button>
           <div className="text-sm text-secondary [overflow-wrap:anywhere]">{row.reason}</div>
@@ -94,7 +100,7 @@ export function CapturesPage() {
           {t('More')}
         </Button>
       )}
-      {shown.row !== null && <CaptureDialog capture={shown.row} onClose={shown.close} />}
+      {shown.of !== undefined && <CaptureDialog id={shown.of} name={list.items.find((each) => each.id === shown.of)?.name} onClose={shown.close} />}
       <ConfirmDialog
         isOpen={erased.row !== null}
         onClose={erased.close}

@@ -1,7 +1,8 @@
-import { act, render, screen } from '@testing-library/react'
+import { act, cleanup, render, screen } from '@testing-library/react'
 import userEvent from '@testing-library/user-event'
-import { expect, it, vi } from 'vitest'
+import { afterEach, expect, it, vi } from 'vitest'
 import type { Tap } from '@/api/gen'
+import { pageAt } from '@/app/at-address'
 import { TapSession } from './tap-session'
 import { TapView } from './tap-view'
 
@@ -32,12 +33,15 @@ function source() {
   return { made: made as unknown as EventSource, send }
 }
 
+afterEach(cleanup)
+
 it('draws the newest hundred and what is pinned, and the rest once it is asked for', async () => {
   vi.useFakeTimers({ shouldAdvanceTime: true })
   const user = userEvent.setup({ advanceTimers: vi.advanceTimersByTime })
   const { made, send } = source()
   const session = new TapSession('/taps/t/events', TAP, () => made)
-  render(<TapView session={session} onStop={vi.fn()} />)
+  render(pageAt('/', () => <TapView session={session} onStop={vi.fn()} />).page)
+  await screen.findByText('No events yet.', { exact: false })
   const come = (count: number) =>
     act(async () => {
       send(count)
@@ -56,4 +60,20 @@ it('draws the newest hundred and what is pinned, and the rest once it is asked f
   expect(screen.getAllByRole('listitem')).toHaveLength(101)
   session.close()
   vi.useRealTimers()
+}, 30_000)
+
+it('shows events as a table where the address says so, and writes the choice there', async () => {
+  const user = userEvent.setup()
+  const { made, send } = source()
+  const session = new TapSession('/taps/t/events', TAP, () => made)
+  const { history, page } = pageAt('/?dialog=tap&of=p&view=table', () => <TapView session={session} onStop={vi.fn()} />)
+  render(page)
+  await screen.findByText('No events yet.', { exact: false })
+  act(() => send(1))
+  expect(await screen.findByRole('table', { name: 'Events' })).toBeTruthy()
+  await user.click(screen.getByRole('button', { name: /View/ }))
+  await user.click(await screen.findByRole('option', { name: 'Tree' }))
+  expect(await screen.findByRole('list', { name: 'Events' })).toBeTruthy()
+  expect(history.location.href).toBe('/?dialog=tap&of=p')
+  session.close()
 }, 30_000)

@@ -1,3 +1,4 @@
+import { useNavigate, useSearch } from '@tanstack/react-router'
 import { Download, Pause, Play, Save, Square, Trash2, Wand2 } from 'lucide-react'
 import { useCallback, useState, useSyncExternalStore } from 'react'
 import type { Tap } from '@/api/gen'
@@ -32,7 +33,8 @@ function badge({ tap, connection, isPaused }: TapState): { tone: Tone; label: st
 /** The events of an open tap, and what can be done with them. */
 export function TapView({ session, onStop, onUseAsSamples }: TapViewProps) {
   const state = useSyncExternalStore(session.subscribe, session.current)
-  const [view, setView] = useState('tree')
+  const navigate = useNavigate()
+  const view = useSearch({ strict: false, select: (here) => here.view ?? 'tree' })
   const [search, setSearch] = useState('')
   const [isSaving, setSaving] = useState(false)
   const { tap, events, isPaused } = state
@@ -96,7 +98,7 @@ export function TapView({ session, onStop, onUseAsSamples }: TapViewProps) {
           hideLabel
           className="w-28"
           value={view}
-          onChange={setView}
+          onChange={(next) => void navigate({ to: '.', search: (before) => ({ ...before, view: next === 'table' ? next : undefined }), state: true, replace: true, resetScroll: false })}
           choices={[
             { id: 'tree', label: t('Tree') },
             { id: 'table', label: t('Table') },

@@ -1,7 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import type { Certificate } from '@/api/gen'
-import { createCertificate, deleteCertificate, renewCertificate } from '@/api/gen'
+import { createCertificate, deleteCertificate, getCertificate, renewCertificate } from '@/api/gen'
 import { listCertificatesOptions, listCertificatesQueryKey } from '@/api/gen/@tanstack/react-query.gen'
 import { useRowDialog, useRowQuestion } from '@/app/dialogs'
 import { useCan, useScope } from '@/app/scope'
@@ -24,9 +24,10 @@ export function CertificatesTab() {
   const certificates = useQuery(listCertificatesOptions({ path, query: { limit: 200 } }))
   const mayWrite = can('certificate.write')
   const rows = certificates.data?.items ?? []
-  const uploading = useRowDialog('certificate-upload', rows, mayWrite)
-  const shown = useRowDialog('certificate', rows)
-  const removing = useRowQuestion('delete', rows)
+  const one = async (id: string) => (await getCertificate({ path: { ...path, id }, throwOnError: true })).data
+  const uploading = useRowDialog('certificate-upload', certificates.data?.items, { one, may: mayWrite })
+  const shown = useRowDialog('certificate', certificates.data?.items, { one })
+  const removing = useRowQuestion('delete', certificates.data?.items, { one })
   const remove = useMutation({
     mutationFn: (row: Certificate) => deleteCertificate({ path: { ...path, id: row.id }, headers: { 'If-Match': row.etag }, throwOnError: true }),
     onSuccess: () => {

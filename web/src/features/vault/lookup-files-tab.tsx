@@ -2,7 +2,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Download } from 'lucide-react'
 import { useState } from 'react'
 import type { LookupFile } from '@/api/gen'
-import { createLookupFile, deleteLookupFile, renewLookupFile } from '@/api/gen'
+import { createLookupFile, deleteLookupFile, getLookupFile, renewLookupFile } from '@/api/gen'
 import { listLookupFilesOptions, listLookupFilesQueryKey } from '@/api/gen/@tanstack/react-query.gen'
 import { useRowDialog, useRowQuestion } from '@/app/dialogs'
 import { useCan, useScope } from '@/app/scope'
@@ -33,8 +33,9 @@ export function LookupFilesTab() {
   const files = useQuery(listLookupFilesOptions({ path, query: { limit: 200 } }))
   const mayWrite = can('lookup-file.write')
   const rows = files.data?.items ?? []
-  const uploading = useRowDialog('lookup-file', rows, mayWrite)
-  const removing = useRowQuestion('delete', rows)
+  const one = async (id: string) => (await getLookupFile({ path: { ...path, id }, throwOnError: true })).data
+  const uploading = useRowDialog('lookup-file', files.data?.items, { one, may: mayWrite })
+  const removing = useRowQuestion('delete', files.data?.items, { one })
   const remove = useMutation({
     mutationFn: (row: LookupFile) => deleteLookupFile({ path: { ...path, id: row.id }, headers: { 'If-Match': row.etag }, throwOnError: true }),
     onSuccess: () => {

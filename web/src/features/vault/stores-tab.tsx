@@ -37,8 +37,8 @@ export function StoresTab() {
   const stores = useQuery(listSecretStoresOptions({ path }))
   const mayWrite = can('secret.write')
   const rows = stores.data?.items ?? []
-  const editing = useRowDialog('store', rows, mayWrite)
-  const removing = useRowQuestion('delete', rows)
+  const editing = useRowDialog('store', stores.data?.items, { may: mayWrite })
+  const removing = useRowQuestion('delete', stores.data?.items)
   const remove = useMutation({
     mutationFn: (row: SecretStore) => deleteSecretStore({ path: { ...path, id: row.id }, headers: { 'If-Match': row.etag }, throwOnError: true }),
     onSuccess: () => {

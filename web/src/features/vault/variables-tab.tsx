@@ -1,7 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import type { KeptVariable, PlaceGiven } from '@/api/gen'
-import { createVariable, deleteVariable, updateVariable } from '@/api/gen'
+import { createVariable, deleteVariable, getVariable, updateVariable } from '@/api/gen'
 import { listVariablesOptions, listVariablesQueryKey } from '@/api/gen/@tanstack/react-query.gen'
 import { useRowDialog, useRowQuestion } from '@/app/dialogs'
 import { useCan, useScope } from '@/app/scope'
@@ -49,8 +49,9 @@ export function VariablesTab() {
   const variables = useQuery(listVariablesOptions({ path, query: { limit: 200 } }))
   const mayWrite = can('variable.write')
   const rows = variables.data?.items ?? []
-  const editing = useRowDialog('variable', rows, mayWrite)
-  const removing = useRowQuestion('delete', rows)
+  const one = async (id: string) => (await getVariable({ path: { ...path, id }, throwOnError: true })).data
+  const editing = useRowDialog('variable', variables.data?.items, { one, may: mayWrite })
+  const removing = useRowQuestion('delete', variables.data?.items, { one })
   const remove = useMutation({
     mutationFn: (variable: KeptVariable) =>
       deleteVariable({ path: { ...path, id: variable.id }, headers: { 'If-Match': variable.etag }, throwOnError: true }),

@@ -15,6 +15,10 @@ class AuditKeyUnsafeError(VectorFlowError, status=500, code="audit.key-unsafe"):
     """The key that signs checkpoints is damaged or readable by others; restore it from its backup, mode 0600."""
 
 
+class AuditRecordNotFoundError(VectorFlowError, status=404, code="audit.record-not-found"):
+    """The log of this organisation has no record of this number; the number of the newest stands on its page."""
+
+
 class AuditSealRefusedError(VectorFlowError, status=502, code="audit.seal-refused"):
     """The key of the shipper gave no signature that can be checked; it must be an ECC_NIST_P256 key for signing."""
 

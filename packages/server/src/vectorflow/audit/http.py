@@ -137,6 +137,26 @@ async def list_audit(
 
 
 @get(
+    "/orgs/{org:str}/audit/records/{number:int}",
+    operation_id="getAuditRecord",
+    summary="One record of the log",
+    tags=["organisation"],
+    permission=Permission.AUDIT_READ,
+)
+async def get_audit_record(
+    *,
+    org: FromPath[str],
+    number: FromPath[int],
+    organization_id: NamedDependency[UUID],
+    audit: NamedDependency[AuditService],
+) -> AuditRecord:
+    """Return a record."""
+    del org
+    row = await audit.record(organization_id, number)
+    return _record(row, await audit.names(organization_id, [row]))
+
+
+@get(
     "/orgs/{org:str}/audit/facets",
     operation_id="getAuditFacets",
     summary="What the organisation's log can be filtered by",
@@ -250,4 +270,4 @@ def _record(row: AuditRow, names: dict[str, str]) -> AuditRecord:
     )
 
 
-routes = [list_audit, get_audit_facets, get_audit_proof, export_audit]
+routes = [list_audit, get_audit_record, get_audit_facets, get_audit_proof, export_audit]

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from vectorflow.audit import exporting, store
 from vectorflow.audit.chain import canonical_entry, genesis
+from vectorflow.audit.errors import AuditRecordNotFoundError
 from vectorflow.audit.types import (
     BEHIND_SECONDS,
     AuditFilter,
@@ -24,6 +25,7 @@ from vectorflow.platform.database import Database, Transaction
 
 _PAGE = 1000
 _EXAMINED = 20_000  # records that one page of a search for text looks at
+_MOST_RECORDS = 2**63 - 1  # what a sequence can count to
 ERASED = "Somebody whose account was erased"
 
 
@@ -73,6 +75,15 @@ class AuditService:
         """
         async with self._database.transaction(organization_id) as txn:
             return await _page(txn, wanted, before=before, limit=limit)
+
+    async def record(self, organization_id: UUID, sequence: int) -> AuditRow:
+        """Return one record. Raises `AuditRecordNotFoundError`."""
+        if not 0 < sequence < _MOST_RECORDS:
+            raise AuditRecordNotFoundError
+        found = await self.records(organization_id, before=sequence + 1, limit=1)
+        if not found or found[0].sequence != sequence:
+            raise AuditRecordNotFoundError
+        return found[0]
 
     async def facets(self, organization_id: UUID) -> tuple[list[Facet], dict[str, str]]:
         """Return what the log can be filtered by, and the names that its people have now."""
