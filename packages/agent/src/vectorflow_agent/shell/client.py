@@ -5,7 +5,6 @@ limit. A token never stands in a URL or a message.
 """
 
 import asyncio
-import random
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,6 +17,7 @@ import msgspec
 from vectorflow_agent import __version__
 from vectorflow_agent.core import observability
 from vectorflow_agent.settings import Settings, SettingsInvalid
+from vectorflow_agent.shell.pauses import varied
 from vectorflow_wire import messages, renewal, taps
 from vectorflow_wire.bundles import DesiredAnswer
 from vectorflow_wire.found import FOUND_PATH, FoundVectors
@@ -51,8 +51,7 @@ class GatewayError(Exception):
 
     def patience(self) -> float:
         """How many seconds to wait at the least: what the gateway asks for, and a share more that varies; 0 for nothing."""
-        share = 1 + _PATIENCE_SHARE * random.random()  # noqa: S311  jitter
-        return min(self.retry_after, _LONGEST_PATIENCE) * share
+        return varied(min(self.retry_after, _LONGEST_PATIENCE), less=0, more=_PATIENCE_SHARE)
 
     @property
     def unauthorized(self) -> bool:

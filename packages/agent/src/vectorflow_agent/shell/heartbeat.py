@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import random
 import time
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -15,6 +14,7 @@ from vectorflow_agent import __version__
 from vectorflow_agent.shell.client import Gateway, GatewayError
 from vectorflow_agent.shell.context import Context
 from vectorflow_agent.shell.link import Link
+from vectorflow_agent.shell.pauses import varied
 from vectorflow_agent.shell.prepare import now_ms
 from vectorflow_agent.shell.runner import Runner
 from vectorflow_agent.shell.told import Told
@@ -70,7 +70,7 @@ class Heartbeats:
             except Exception:
                 _log.exception("an unexpected error in a heartbeat")
             await asyncio.sleep(self._patience)
-            interval = self._link.intervals.heartbeat_seconds * (0.95 + 0.1 * random.random())  # noqa: S311
+            interval = varied(self._link.intervals.heartbeat_seconds, 0.05, 0.05)
             try:
                 async with asyncio.timeout(max(0.0, interval - (time.monotonic() - began))):
                     await self._link.beat_now.wait()
@@ -188,8 +188,7 @@ class ReportSender:
                 self._told.well("reports", "are delivered again")
             except GatewayError as error:
                 self._told.warn("reports", f"{error}; {len(spool)} are kept and sent again")
-                jittered = pause * (0.8 + 0.4 * random.random())  # noqa: S311  jitter
-                await asyncio.sleep(max(jittered, error.patience()))
+                await asyncio.sleep(max(varied(pause), error.patience()))
                 pause = min(pause * 2, _LONGEST_PAUSE)
                 spool.added.set()
 

@@ -6,7 +6,6 @@ and tried again with pauses that grow, each with jitter.
 
 import asyncio
 import logging
-import random
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -26,6 +25,7 @@ from vectorflow_agent.shell.identity import (
     platform_facts,
     token_digest,
 )
+from vectorflow_agent.shell.pauses import varied
 from vectorflow_agent.shell.prepare import now_ms
 from vectorflow_agent.shell.told import Told
 from vectorflow_wire import envelope, keys, messages, tokens
@@ -179,7 +179,7 @@ class Link:
             finally:
                 self.connected = False
             # All agents of a gateway that ended notice in one moment; they must not come back in one.
-            await asyncio.sleep(max(_jittered(pause, by=0.5), patience))
+            await asyncio.sleep(max(varied(pause, 0.5, 0.5), patience))
             pause = min(pause * 2, _LONGEST_PAUSE)
 
     async def _poll(self) -> None:
@@ -412,12 +412,7 @@ class Link:
 
     async def _pause(self, seconds: float) -> None:
         try:
-            async with asyncio.timeout(_jittered(seconds)):
+            async with asyncio.timeout(varied(seconds)):
                 await self._poll_now.wait()
         except TimeoutError:
             pass
-
-
-def _jittered(seconds: float, by: float = 0.2) -> float:
-    """Return a pause that varies by a share of itself to either side."""
-    return seconds * (1 - by + 2 * by * random.random())  # noqa: S311  jitter

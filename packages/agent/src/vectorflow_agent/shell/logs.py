@@ -6,7 +6,6 @@ What goes beyond the allowance, or could not be kept, is counted and told in a l
 
 import asyncio
 import logging
-import random
 import time
 from collections import Counter, deque
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from vectorflow_agent.shell.hiding import opened
 from vectorflow_agent.shell.link import Link
 from vectorflow_agent.shell.logspool import LogSpool
 from vectorflow_agent.shell.logtail import Tail
+from vectorflow_agent.shell.pauses import varied
 from vectorflow_agent.shell.prepare import now_ms
 from vectorflow_agent.shell.told import Told
 from vectorflow_wire.bundles import BundlePipeline
@@ -117,8 +117,7 @@ class Logs:
                 self._told.well("logs", "are delivered again")
             except GatewayError as error:
                 self._told.warn("logs", f"{error}; lines are kept and sent again")
-                jittered = pause * (0.8 + 0.4 * random.random())  # noqa: S311
-                await asyncio.sleep(max(jittered, error.patience()))
+                await asyncio.sleep(max(varied(pause), error.patience()))
                 pause = min(pause * 2, _LONGEST_PAUSE)
                 self._added.set()
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import random
 from typing import Final
 
 import msgspec
@@ -11,6 +10,7 @@ from vectorflow_agent.shell.client import Gateway, GatewayError
 from vectorflow_agent.shell.context import Context
 from vectorflow_agent.shell.identity import enrolment_write
 from vectorflow_agent.shell.link import Link
+from vectorflow_agent.shell.pauses import varied
 from vectorflow_agent.shell.prepare import now_ms
 from vectorflow_wire import tokens
 from vectorflow_wire.renewal import (
@@ -50,7 +50,7 @@ class Renewing:
                     pause = _DAY_SECONDS
             except OSError as error:
                 _log.warning("no new token: its place on disk cannot be written: %s", error.strerror)
-            await asyncio.sleep(pause * (0.9 + 0.2 * random.random()))  # noqa: S311  jitter
+            await asyncio.sleep(varied(pause, 0.1, 0.1))
 
     def _due(self) -> bool:
         enrolment = self._context.enrolment

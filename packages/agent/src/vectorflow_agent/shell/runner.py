@@ -8,7 +8,6 @@ neither its own orders nor any other pipeline.
 import asyncio
 import logging
 import os
-import random
 import time
 from collections.abc import Coroutine, Sequence
 from itertools import takewhile
@@ -45,6 +44,7 @@ from vectorflow_agent.core.types import (
 from vectorflow_agent.shell.adoption import Applied, Found, find_instances, live_instance, scrub, tidy
 from vectorflow_agent.shell.context import Context
 from vectorflow_agent.shell.disk import write_atomic
+from vectorflow_agent.shell.pauses import varied
 from vectorflow_agent.shell.prepare import Instance, NotPrepared, now_ms, places, prepare
 from vectorflow_agent.shell.processes import Process, rotate
 from vectorflow_agent.shell.secrets import secrets_remove
@@ -255,7 +255,7 @@ class Runner:
                 await self._failed(instance, Unhealthy(reason, f"an unexpected error in the agent: {name}"))
 
     async def _wake(self, command: Wake) -> None:
-        await asyncio.sleep(command.seconds * (1 + random.random() * _JITTER))  # noqa: S311  jitter
+        await asyncio.sleep(varied(command.seconds, less=0, more=_JITTER))
         await self._events.put(Woke(command.timer, time.monotonic()))
 
     async def _prepare(self, command: Prepare) -> None:
