@@ -1,6 +1,8 @@
 """Idempotency keys, through a route made for it: done once, answered alike, secrets never kept."""
 
 import asyncio
+import hashlib
+import json
 from uuid import UUID
 
 import psycopg
@@ -104,6 +106,24 @@ async def test_an_answer_with_a_secret_is_not_kept(caller, database_url) -> None
     with psycopg.connect(database_url) as connection:
         kept = connection.execute("select secret, body from idempotency_keys where key = 'k4'").fetchone()
     assert kept == (True, None)
+
+
+async def test_a_guess_at_the_body_cannot_be_proved_by_the_table(
+    caller, database_url, world, other, services
+) -> None:
+    await caller("guessed", "k7", pin="1234")
+    body = json.dumps({"slug": "guessed", "pin": "1234"}, separators=(",", ":")).encode()
+    with psycopg.connect(database_url) as connection:
+        (kept,) = connection.execute("select body_hash from idempotency_keys where key = 'k7'").fetchone()
+    assert kept != hashlib.sha256(body).digest()
+    async with services.database.transaction(world.organization_id) as txn:
+        assert txn.keyed_hash("idempotency", body) == kept
+    # Who has the serving role's SQL cannot make the hash either: the key is not where it can look.
+    async with services.database.transaction(other.organization_id) as txn:
+        assert txn.keyed_hash("idempotency", body) != kept
+    async with services.database.unscoped() as txn:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            await txn.value("select inner_pad from vf.scope_keys")
 
 
 async def test_what_failed_may_be_tried_again(caller) -> None:

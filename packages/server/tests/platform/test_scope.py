@@ -22,6 +22,19 @@ async def test_scope_reaches_the_database(bare_database: Database) -> None:
             _ = txn.organization_id
 
 
+def test_a_keyed_hash_is_of_its_key_purpose_organisation_and_value() -> None:
+    key, organization = scope.new_key(), uuid.uuid4()
+    one = ScopeSigner(key).keyed_hash("a", organization, b"value")
+    assert one == ScopeSigner(key).keyed_hash("a", organization, b"value")
+    others = [
+        ScopeSigner(scope.new_key()).keyed_hash("a", organization, b"value"),
+        ScopeSigner(key).keyed_hash("b", organization, b"value"),
+        ScopeSigner(key).keyed_hash("a", uuid.uuid4(), b"value"),
+        ScopeSigner(key).keyed_hash("a", organization, b"other"),
+    ]
+    assert len({one, *others}) == 5
+
+
 async def test_scope_ends_with_its_transaction(bare_database: Database) -> None:
     async with bare_database.connection() as connection:
         async with connection.transaction():

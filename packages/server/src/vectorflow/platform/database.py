@@ -126,6 +126,10 @@ class Transaction:
         async with self._connection.cursor() as cursor:
             await cursor.executemany(sql, [self._bind(each) for each in parameters])
 
+    def keyed_hash(self, purpose: str, value: bytes) -> bytes:
+        """Return a hash to compare by, of what could be guessed from a plain one. Raises `NoScope`."""
+        return self._database.keyed_hash(purpose, self.organization_id, value)
+
     async def audit(self, entry: Any) -> None:
         """Collect an audit entry; the transaction's last statement appends all of them."""
         self._audit.append(entry)
@@ -247,6 +251,10 @@ class Database:
             check=_sound,
             reconnect_timeout=30,
         )
+
+    def keyed_hash(self, purpose: str, organization_id: UUID, value: bytes) -> bytes:
+        """See `ScopeSigner.keyed_hash`."""
+        return self._signer.keyed_hash(purpose, organization_id, value)
 
     async def open(self) -> None:
         """Open the pool; connections are made in the background, so a database that is down is no error."""

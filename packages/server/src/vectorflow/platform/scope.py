@@ -32,6 +32,14 @@ class ScopeSigner:
         mac = hmac.new(self._key, message.encode(), hashlib.sha256).hexdigest()
         return f"{message}.{mac}"
 
+    def keyed_hash(self, purpose: str, organization_id: UUID, value: bytes) -> bytes:
+        """Return HMAC-SHA-256 of a value under a key of this purpose and organisation.
+
+        Whoever reads it in a table cannot try values until one fits, as with a plain hash.
+        """
+        purposed = hmac.new(self._key, f"vectorflow.{purpose}.{organization_id}".encode(), hashlib.sha256)
+        return hmac.new(purposed.digest(), value, hashlib.sha256).digest()
+
 
 def new_key() -> bytes:
     """Return a fresh random scope key."""
