@@ -1,8 +1,10 @@
 """Hand-over with real processes: the old revision runs unless the new one was found healthy."""
 
 import asyncio
+import json
 import os
 import signal
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -180,6 +182,27 @@ async def test_a_new_version_of_a_secret_is_handed_over(agent, gateway, eventual
     gateway.publish([gateway.pipeline(secrets={"pass": "second"}, version=2, **options)])
     await eventually(lambda: opened(agent, "pass", "second"))
     assert agent.engines() == [pid]
+
+
+async def test_a_new_version_of_a_secret_is_found_where_secrets_lie_now(
+    agent, gateway, eventually, tmp_path_factory
+):
+    agent.start()
+    await eventually(lambda: gateway.agent_keys)
+    options = {"password": "SECRET[vectorflow.pass]", "handover": "reload"}
+    gateway.publish([gateway.pipeline(secrets={"pass": "first"}, **options)])
+    await eventually(lambda: gateway.told(ReportKind.APPLIED))
+    pid = agent.engines()[0]
+    agent.kill()
+    before = agent.runtime
+    agent.start(VECTORFLOW_AGENT_RUNTIME_DIR=str(tmp_path_factory.mktemp("elsewhere")))
+    gateway.publish([gateway.pipeline(number=2, secrets={"pass": "second"}, version=2, **options)])
+    await eventually(lambda: len(gateway.told(ReportKind.APPLIED)) == 2, why=agent.log.read_text)
+    assert agent.engines() == [pid]
+    configuration = agent.state / "pipelines/p1/engines/1/node.yaml"
+    reads = Path(json.loads(configuration.read_bytes())["secret"]["vectorflow"]["path"])
+    assert not reads.is_relative_to(before)
+    assert (reads / "pass").read_text() == "second"
 
 
 @provokes(ReportReason.POLICY)

@@ -3,12 +3,16 @@ import stat
 import pytest
 
 from vectorflow_agent.settings import Settings
+from vectorflow_agent.shell.disk import passage
 from vectorflow_agent.shell.secrets import (
     SecretsUnusable,
     escaped,
+    leftovers_remove,
+    memory_backed,
     put_in_place,
     resolved_check,
     runtime_folder,
+    runtime_place,
     secrets_write,
 )
 
@@ -80,12 +84,37 @@ def test_a_name_that_is_no_file_name_is_refused(tmp_path, name):
         secrets_write(tmp_path / "secrets", {name: "x"})
 
 
-def test_the_chosen_folder_is_ours_alone(tmp_path):
-    folder = runtime_folder(Settings(state_dir=str(tmp_path)))
-    try:
-        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-        assert runtime_folder(Settings(state_dir=str(tmp_path))) == folder
-        folder.chmod(0o777)
-        assert runtime_folder(Settings(state_dir=str(tmp_path))) != folder
-    finally:
-        folder.rmdir()
+@pytest.fixture
+def settings(tmp_path):
+    made = Settings(state_dir=str(tmp_path))
+    yield made
+    leftovers_remove(made, tmp_path)
+
+
+def test_the_chosen_folder_is_ours_alone(settings):
+    folder = runtime_folder(settings)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert memory_backed(folder)
+    assert runtime_folder(settings) == folder
+    for others in (0o777, 0o740, 0o704, 0o720, 0o702):
+        folder.chmod(others)
+        assert runtime_folder(settings) != folder
+        assert runtime_place(settings) != folder
+
+
+def test_the_folder_stays_where_it_is_when_users_of_engines_pass_through_it(settings):
+    folder = runtime_folder(settings)
+    for _ in range(3):
+        passage(folder)
+        assert runtime_folder(settings) == runtime_place(settings) == folder
+
+
+def test_what_lies_where_an_earlier_agent_had_secrets_is_removed(settings, tmp_path):
+    in_memory, on_disk = runtime_folder(settings), tmp_path / "runtime"
+    for folder in (in_memory, on_disk):
+        secrets_write(folder / "p1" / "1", {"pass": "canary"})
+    leftovers_remove(settings, in_memory)
+    assert (in_memory / "p1" / "1" / "pass").read_text() == "canary"
+    assert not on_disk.exists()
+    leftovers_remove(settings, on_disk)
+    assert not in_memory.exists()

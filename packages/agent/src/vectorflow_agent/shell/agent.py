@@ -29,7 +29,7 @@ from vectorflow_agent.shell.release_store import ReleaseStore
 from vectorflow_agent.shell.renewing import Renewing
 from vectorflow_agent.shell.runner import Runner
 from vectorflow_agent.shell.sealing_keys import protection_find
-from vectorflow_agent.shell.secrets import runtime_folder
+from vectorflow_agent.shell.secrets import leftovers_remove, runtime_folder
 from vectorflow_agent.shell.slot_files import EXIT_UPDATE
 from vectorflow_agent.shell.spool import Spool
 from vectorflow_agent.shell.tapping import Taps
@@ -113,6 +113,7 @@ class Agent:
         await spool.load()
         await spool.restore(await asyncio.to_thread(untold, layout))
         runtime = runtime_folder(self._settings)
+        await asyncio.to_thread(leftovers_remove, self._settings, runtime)
         self._context = context = Context(
             self._settings,
             self._policy,

@@ -27,6 +27,7 @@ _FILE_END: Final = ".file"
 # Stands for what is fetched elsewhere: outside of a double-quoted string it would change the document.
 _UNKNOWN_VALUE: Final = 'a"b\\c: d\n- e'
 _NAME = re.compile(r"[\w][\w.-]*", re.ASCII)
+_ON_DISK: Final = "runtime"
 _MEMORY: Final = ("/dev/shm", "/run")  # noqa: S108  the name below is checked to be ours
 
 
@@ -41,30 +42,52 @@ def runtime_folder(settings: Settings) -> Path:
         if not memory_backed(chosen):
             _log.warning("%s is on a disk: opened secrets are written to it", chosen)
         return chosen
-    name = _runtime_name(settings)
-    for parent in _MEMORY:
-        path = Path(parent) / name
+    for path in _in_memory(settings):
         try:
             path.mkdir(mode=0o700, exist_ok=True)
-            found = path.lstat()
         except OSError:
             continue
-        # Anyone may make names in /dev/shm: only a real folder of our own is used.
-        if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077:
+        if _ours_alone(path):
             return path
     _log.warning(
         "no memory-backed folder was found: opened secrets are written to the state folder on disk; "
         "set VECTORFLOW_AGENT_RUNTIME_DIR to a memory-backed one"
     )
-    return folder(settings.state / "runtime")
+    return folder(settings.state / _ON_DISK)
 
 
 def runtime_place(settings: Settings) -> Path:
     """Where `runtime_folder` would be, without making it."""
     if settings.runtime_dir:
         return Path(settings.runtime_dir)
-    places = [Path(parent) / _runtime_name(settings) for parent in _MEMORY if os.access(parent, os.W_OK)]
-    return places[0] if places else settings.state / "runtime"
+    for path in _in_memory(settings):
+        if _ours_alone(path) or (not os.path.lexists(path) and os.access(path.parent, os.W_OK)):
+            return path
+    return settings.state / _ON_DISK
+
+
+def leftovers_remove(settings: Settings, runtime: Path) -> None:
+    """Remove opened secrets that lie where an earlier agent had them, and this one has not."""
+    for path in (*_in_memory(settings), settings.state / _ON_DISK):
+        ours = path.is_dir() and not path.is_symlink() and path.stat().st_uid == os.getuid()
+        if ours and path.resolve() != runtime.resolve():
+            _log.warning("%s is no longer where opened secrets lie: it is removed", path)
+            remove_tree(path)
+
+
+def _in_memory(settings: Settings) -> list[Path]:
+    name = _runtime_name(settings)
+    return [Path(parent) / name for parent in _MEMORY if memory_backed(Path(parent))]
+
+
+def _ours_alone(path: Path) -> bool:
+    """Whether nobody else may read or write there. Users of engines may pass through to what they know by name."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return False
+    # Anyone may make names in /dev/shm: only a real folder of our own is used.
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o066
 
 
 def _runtime_name(settings: Settings) -> str:

@@ -206,6 +206,8 @@ async def reload(context: Context, found: Found, made: Instance) -> Found:
         old_values = secret_values(context, found.record.spec)
         before_text = await asyncio.to_thread(old.configuration.read_bytes)
         text = await asyncio.to_thread(new.configuration.read_bytes)
+        record = msgspec.structs.replace(found.record, spec=made.spec)
+        await asyncio.to_thread(_secrets_placed, old, record, group)
         await asyncio.to_thread(_put, old, text, values, made.spec, group)
     except NotPrepared as error:
         raise Unhealthy(error.reason, str(error)) from error
@@ -217,15 +219,24 @@ async def reload(context: Context, found: Found, made: Instance) -> Found:
     found.process.signal(signal.SIGHUP)
     problem = await _until_reloaded(context, found, before)
     if problem is None:
-        record = msgspec.structs.replace(found.record, spec=made.spec)
         await asyncio.to_thread(write_atomic, old.record, msgspec.json.encode(record))
         return Found(record, found.process)
     lines = await asyncio.to_thread(last_lines, context, found.record)
     lines = clean_lines("\n".join(lines), blots(values))
+    await asyncio.to_thread(_secrets_placed, old, found.record, group)
     await asyncio.to_thread(_put, old, before_text, old_values, found.record.spec, group)
     # It may have taken the new files after all; with the old ones in place this is harmless.
     found.process.signal(signal.SIGHUP)
     raise Unhealthy(ReportReason.RELOAD_REFUSED, problem, lines)
+
+
+def _secrets_placed(at: Places, made: Instance, group: int | None) -> None:
+    """Tell an engine where its secrets lie now. All else stays as it was started with: it cannot change by a reload."""
+    node = msgspec.json.decode(at.node_configuration.read_bytes())
+    secret = node_configuration(at, made)["secret"]
+    if node["secret"] != secret:
+        data = msgspec.json.encode({**node, "secret": secret})
+        write_atomic(at.node_configuration, data, group=group)
 
 
 def _put(at: Places, text: bytes, values: dict[str, str], spec: BundlePipeline, group: int | None) -> None:

@@ -26,6 +26,7 @@ from vectorflow.entry.org_cli import org
 from vectorflow.entry.process import Process
 from vectorflow.entry.release_cli import register as register_releases
 from vectorflow.entry.roles import ROLES
+from vectorflow.entry.secrets_limit_cli import register as register_secrets_limit
 from vectorflow.entry.serve import serve_roles
 from vectorflow.entry.services import Services
 from vectorflow.entry.tap_cli import register as register_tap
@@ -56,6 +57,7 @@ register_audit(app)
 register_backup(app)
 register_fleet(app)
 register_updates(nodes)
+register_secrets_limit(nodes)
 register_logs(app)
 register_releases(app)
 register_tap(app)

@@ -272,6 +272,16 @@ def opened(place: str) -> Iterator[tuple[ApiClient, str]]:
 
 
 @contextmanager
+def opened_organization(place: str) -> Iterator[tuple[ApiClient, str]]:
+    """Open the API of an organisation, which may be named with an environment: a client, and the path of its routes."""
+    organization = place.partition("/")[0]
+    if not organization:
+        raise stopped("say which organisation, with --in or VECTORFLOW_IN")
+    with _client(login_read(session_file())) as client, _said():
+        yield client, f"/orgs/{organization}"
+
+
+@contextmanager
 def _said() -> Iterator[None]:
     """Say in a sentence what the API refused, or that it cannot be reached."""
     try:
