@@ -26,6 +26,8 @@ type TextFieldProps = {
   name?: string
   autoComplete?: string
   autoFocus?: boolean
+  /** Typing replaces what is there, as where a name is only proposed. */
+  selectOnFocus?: boolean
   isRequired?: boolean
   isDisabled?: boolean
   rows?: number
@@ -37,13 +39,18 @@ type TextFieldProps = {
 
 /** A labelled text input, one line or (with `rows`) several. */
 export function TextField(props: TextFieldProps) {
-  const { label, hint, error, rows, mono, placeholder, hideLabel, ...rest } = props
+  const { label, hint, error, rows, mono, placeholder, hideLabel, selectOnFocus = false, ...rest } = props
   const inputClass = `${INPUT_CLASS} ${mono ? 'font-mono text-sm' : ''}`
   return (
     <AriaTextField {...rest} isInvalid={error !== undefined} className="flex flex-col gap-1" validationBehavior="aria">
       <Label className={hideLabel ? 'sr-only' : LABEL_CLASS}>{label}</Label>
       {rows === undefined ? (
-        <Input className={`${inputClass} h-7 pointer-coarse:h-10`} placeholder={placeholder ?? ''} spellCheck={false} />
+        <Input
+          className={`${inputClass} h-7 pointer-coarse:h-10`}
+          placeholder={placeholder ?? ''}
+          spellCheck={false}
+          onFocus={(event) => selectOnFocus && event.currentTarget.select()}
+        />
       ) : (
         <TextArea className={`${inputClass} resize-y`} rows={rows} placeholder={placeholder ?? ''} spellCheck={false} />
       )}

@@ -125,7 +125,7 @@ function CutOffNote({ isKept }: { isKept: boolean }) {
   if (!isUnreachable(error)) return null
   const words = isKept ? t('No answer from the server. Changes are kept here.') : t('No answer from the server.')
   return (
-    <span role="status" title={words} className="flex min-w-24 items-center gap-1 rounded-md bg-warn-tint px-1.5 text-sm font-medium text-warn">
+    <span role="status" title={words} className="flex min-w-6 items-center gap-1 rounded-md bg-warn-tint px-1.5 text-sm font-medium text-warn">
       <Unplug aria-hidden size={12} className="shrink-0" />
       <span className="truncate">{words}</span>
     </span>

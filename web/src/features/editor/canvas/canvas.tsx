@@ -159,7 +159,12 @@ export function Canvas({ onAdd, onConnectFrom }: CanvasProps) {
           onEdgesChange={onEdgesChange}
           onNodeDragStop={onNodeDragStop}
           {...connecting}
-          onNodeClick={(event, node) => frameName(node.id) === null && !event.shiftKey && !event.metaKey && !event.ctrlKey && select(node.id)}
+          onNodeClick={(event, node) => {
+            if (frameName(node.id) !== null || event.shiftKey || event.metaKey || event.ctrlKey) return
+            select(node.id)
+            // A card that was one of several chosen is the only one now.
+            if (chosen.size > 1) edits.selectAll([node.id])
+          }}
           onPaneClick={() => select(undefined)}
           onEdgeClick={() => select(undefined)}
           nodesDraggable={canEdit}

@@ -39,7 +39,7 @@ export function GroupDialog({ rename, count, onClose, onConfirm }: GroupDialogPr
           if (wanted !== '' && refusal === undefined) onConfirm(wanted)
         }}
       >
-        <TextField label={t('Name')} autoFocus value={name} onChange={setName} maxLength={MAX_NAME} hint={hint} error={refusal} />
+        <TextField label={t('Name')} autoFocus selectOnFocus value={name} onChange={setName} maxLength={MAX_NAME} hint={hint} error={refusal} />
       </form>
     </Dialog>
   )

@@ -85,6 +85,13 @@ export function useCanvasKeys(keys: Keys) {
     else if (folded !== null) canvas?.querySelector<HTMLElement>(`.react-flow__node[data-id="${CSS.escape(frameId(folded))}"] [data-fold]`)?.focus()
     return true
   }
+  /** Several at once first, then the one that is shown beside the canvas; the focus stays where it is. */
+  const letGo = (): boolean => {
+    if (ids().size > 1 || edges.size > 0) edits.selectAll(selected === undefined ? [] : [selected])
+    else if (selected !== undefined) select(undefined)
+    else return false
+    return true
+  }
   const edit = (event: KeyboardEvent): boolean => {
     if (!canEdit) return false
     if (event.key === 'Delete' || event.key === 'Backspace') edits.remove(ids(), edges)
@@ -103,6 +110,7 @@ export function useCanvasKeys(keys: Keys) {
     const isNode = focused !== undefined && target.matches('.react-flow__node')
     let done: boolean
     if (event.metaKey || event.ctrlKey) done = withCommand(event)
+    else if (event.key === 'Escape') done = letGo()
     else if (isNode && (event.key === 'Enter' || event.key === ' ')) {
       // Once more leads into what is shown of it.
       if (focused === selected) focusSoon(inspectorField)

@@ -2,6 +2,7 @@ import { useReactFlow } from '@xyflow/react'
 import { importText, writeDocument } from '@/api/gen'
 import { useScope } from '@/app/scope'
 import { t } from '@/lib/i18n'
+import { ApiError } from '@/lib/problem'
 import { notify, notifyError } from '@/ui/toast'
 import { useEditor } from '../context'
 import type { Arrangement, Box } from '../graph/arrange'
@@ -90,7 +91,8 @@ export function useEdits(forgetEdges: () => void) {
       selectAll(ids)
       if (dropped > 0) notify(t('{n, plural, one {# input leads} other {# inputs lead}} to nothing here and stayed unconnected.', { n: dropped }))
     } catch (error) {
-      notifyError(error)
+      if (error instanceof ApiError && error.status === 413) notify(t('Nothing to paste: the clipboard holds more than can be read at once. Save it as several files and import those.'))
+      else notifyError(error)
     }
   }
   return { copies, remove, toggle, align, copy, pasteText, selectAll }
