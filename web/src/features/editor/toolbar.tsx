@@ -1,6 +1,7 @@
 import { useNavigate } from '@tanstack/react-router'
 import { useReactFlow, useStoreApi } from '@xyflow/react'
-import { LayoutGrid, Plus, Redo2, Rocket, Save, Undo2, Unplug } from 'lucide-react'
+import { LayoutGrid, Plus, Redo2, Rocket, Save, TriangleAlert, Undo2, Unplug } from 'lucide-react'
+import { useStore } from 'zustand'
 import { useShallow } from 'zustand/react/shallow'
 import { PipelineTabs } from '@/features/pipelines/pipeline-tabs'
 import { usePageCommands } from '@/features/commands/registry'
@@ -11,7 +12,7 @@ import { commandKey } from '@/lib/platform'
 import { isUnreachable } from '@/lib/problem'
 import { Button, IconButton } from '@/ui/button'
 import { StaleNote } from '@/ui/states'
-import { notifyError } from '@/ui/toast'
+import { notify, notifyError } from '@/ui/toast'
 import { CARD_WIDTH, cardHeight } from './canvas/nodes'
 import { openingView } from './canvas/opening'
 import { useCheck, useEditor, useEditorState } from './context'
@@ -29,7 +30,8 @@ type ToolbarProps = {
 
 /** The name, the state and the actions of the open pipeline. */
 export function Toolbar({ onAdd, save, isSaving, isKept }: ToolbarProps) {
-  const { store, specs, pipelineId, canEdit } = useEditor()
+  const { store, specs, pipelineId, canEdit, text } = useEditor()
+  const showText = useShowText()
   const { org, env } = useScope()
   const can = useCan()
   const navigate = useNavigate()
@@ -61,7 +63,14 @@ export function Toolbar({ onAdd, save, isSaving, isKept }: ToolbarProps) {
     }
   }
   const deploy = async () => {
-    if (await save()) await navigate({ to: '/$org/$env/pipelines/$pipelineId/deploy', params: { org, env, pipelineId } })
+    if (!(await save())) return
+    if (text.state.getState().isBroken) {
+      // What is deployed would not be what stands there.
+      showText()
+      notify(t('The YAML cannot be read. Mend it, or show the graph’s text; then deploy.'))
+      return
+    }
+    await navigate({ to: '/$org/$env/pipelines/$pipelineId/deploy', params: { org, env, pipelineId } })
   }
   const noEdit = canEdit ? null : t('You may not change pipelines here.')
   usePageCommands(
@@ -86,6 +95,7 @@ export function Toolbar({ onAdd, save, isSaving, isKept }: ToolbarProps) {
         <span role="status" className={`text-sm text-secondary ${isKept ? 'shrink-0' : 'min-w-32'}`}>
           {isSaving ? t('Saving…') : state.dirty ? (isKept ? t('Not saved') : t('Not saved, and a reload would lose it: this browser has no room to keep it')) : t('Saved')}
         </span>
+        <UnreadNote />
         <CutOffNote isKept={isKept} />
         <StaleNote seconds={stale} />
       </div>
@@ -117,6 +127,25 @@ export function Toolbar({ onAdd, save, isSaving, isKept }: ToolbarProps) {
       </Button>
     </div>
   )
+}
+
+/** Says that what stands in the YAML pane is not part of the pipeline, wherever one looks; leads there. */
+function UnreadNote() {
+  const { text } = useEditor()
+  const isUnread = useStore(text.state, (state) => state.isBroken && state.error === null)
+  const showText = useShowText()
+  if (!isUnread) return null
+  return (
+    <button type="button" onClick={showText} className="flex min-w-6 cursor-pointer items-center gap-1 rounded-md bg-warn-tint px-1.5 text-sm font-medium text-warn" title={t('The YAML cannot be read, so it is not saved')}>
+      <TriangleAlert aria-hidden size={12} className="shrink-0" />
+      <span className="truncate">{t('The YAML cannot be read, so it is not saved')}</span>
+    </button>
+  )
+}
+
+function useShowText(): () => void {
+  const navigate = useNavigate({ from: '/$org/$env/pipelines/$pipelineId' })
+  return () => void navigate({ search: (before) => ({ ...before, pane: 'yaml' as const }), replace: true })
 }
 
 /** Says that the server is gone, and that one may go on. */

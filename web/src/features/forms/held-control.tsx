@@ -1,4 +1,5 @@
 import { useQuery } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
 import { listCertificatesOptions, listLookupFilesOptions, listVariablesOptions } from '@/api/gen/@tanstack/react-query.gen'
 import { useCan, useScope } from '@/app/scope'
 import { t } from '@/lib/i18n'
@@ -51,8 +52,19 @@ export function VariablePicker({ label, onChange }: { label: string; onChange: (
   const { org, env } = useScope()
   const can = useCan()
   const variables = useQuery({ ...listVariablesOptions({ path: { org, env }, query: { limit: 200 } }), enabled: can('variable.read') }).data
-  const items = variables?.items ?? []
-  if (items.length === 0) return null
+  if (!can('variable.read')) return <p className="text-sm text-secondary">{t('You may not read variables here.')}</p>
+  if (variables === undefined) return null
+  const { items } = variables
+  if (items.length === 0) {
+    return (
+      <p className="text-sm text-secondary">
+        {t('There is no variable in this environment yet.')}{' '}
+        <Link to="/$org/$env/secrets" params={{ org, env }} search={{ tab: 'variables' }} className="underline">
+          {t('Add one in the vault')}
+        </Link>
+      </p>
+    )
+  }
   return (
     <Select
       label={t('{label}: a variable', { label })}

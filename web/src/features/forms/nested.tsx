@@ -31,11 +31,25 @@ export function ListControl({ label, spec, value, onChange, path, readOnly }: Co
     const left = items.filter((_, at) => at !== index)
     onChange(left.length === 0 && spec.required !== true ? undefined : left)
   }
+  const taken = (index: number) =>
+    !readOnly && (
+      <IconButton label={t('Remove item {n}', { n: index + 1 })} onPress={() => remove(index)}>
+        <X aria-hidden size={14} />
+      </IconButton>
+    )
+  // Where one ends and the next begins would else not be seen.
+  const isWhole = itemSpec.type === 'object' || itemSpec.type === 'union'
   return (
     <div className="flex flex-col gap-1.5">
       {items.map((item, index) => (
         // Items have no identity of their own; their place is all there is.
-        <div key={index} className="flex items-start gap-1">
+        <div key={index} className={isWhole ? 'flex flex-col gap-1 border-t border-line pt-2 first:border-t-0 first:pt-0' : 'flex items-start gap-1'}>
+          {isWhole && (
+            <div className="flex items-center justify-between">
+              <span className="text-sm font-medium text-secondary tabular-nums">{t('Item {n}', { n: index + 1 })}</span>
+              {taken(index)}
+            </div>
+          )}
           <div className="min-w-0 flex-1">
             <ValueControl
               label={t('{label}, item {n}', { label, n: index + 1 })}
@@ -48,11 +62,7 @@ export function ListControl({ label, spec, value, onChange, path, readOnly }: Co
             />
             <PlaceFindings path={[...path, index]} spec={itemSpec} value={item} />
           </div>
-          {!readOnly && (
-            <IconButton label={t('Remove item {n}', { n: index + 1 })} onPress={() => remove(index)}>
-              <X aria-hidden size={14} />
-            </IconButton>
-          )}
+          {!isWhole && taken(index)}
         </div>
       ))}
       {!readOnly && <AddButton label={t('Add item')} onPress={() => onChange([...items, blank(itemSpec)])} />}

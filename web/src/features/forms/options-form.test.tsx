@@ -16,7 +16,9 @@ vi.mock('@/ui/code-editor', () => ({
 }))
 
 const specs: Record<string, OptionSpec> = {
-  path: { type: 'string', required: true, essential: true, title: 'Path' },
+  path: { type: 'string', required: true, essential: true, title: 'Path', aliases: ['way'] },
+  password: { type: 'string', aliases: ['pin'] },
+  rules: { type: 'array', items: { type: 'object', options: { rate: { type: 'number' } } } },
   mode: { type: 'string', enum: ['fast', 'safe'], default: 'safe', essential: true },
   size: { type: 'integer', unit: 'bytes', default: 10 },
   verbose: { type: 'boolean', default: false },
@@ -135,6 +137,19 @@ describe('the form of options', () => {
     open({ names: ['a', 'b'], headers: { k: 'v' } }, [about(['names', '1'], 'not b'), about(['headers', 'k'], 'not v')])
     expect(screen.getByText('not b')).toBeTruthy()
     expect(screen.getByText('not v')).toBeTruthy()
+  })
+  it('shows an option under another name of it as what it is, and keeps the name', async () => {
+    const user = open({ way: '/a', pin: 'SECRET[x]' })
+    const field = screen.getByLabelText<HTMLInputElement>('Path')
+    expect(field.value).toBe('/a')
+    expect(screen.queryByText('Options the catalogue does not know')).toBeNull()
+    await user.type(field, 'b')
+    expect(latest).toEqual({ way: '/ab', pin: 'SECRET[x]' })
+  })
+  it('numbers whole sets of options in a list', () => {
+    open({ rules: [{ rate: 1 }, { rate: 2 }] })
+    expect(screen.getByText('Item 2')).toBeTruthy()
+    expect(screen.getAllByRole('button', { name: /Remove item/ })).toHaveLength(2)
   })
   it('leaves what the compiler says to the control of a program, where there is one', () => {
     const about = (rule: string): Finding => ({ rule, severity: 'error', message: `by ${rule}`, component: 'x', path: ['condition'], line: 1, column: 1, fix: null })

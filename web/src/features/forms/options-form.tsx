@@ -8,7 +8,7 @@ import { Switch } from '@/ui/switch'
 import { useFindings } from './context'
 import { OptionField } from './option-field'
 import type { Options, Path } from './values'
-import { holds, withMember } from './values'
+import { holds, withMember, writtenName } from './values'
 
 export type Change<Value> = (value: Value) => void
 
@@ -24,7 +24,7 @@ type OptionsFormProps = {
 const SEARCH_FROM = 12
 
 function isShown(name: string, spec: OptionSpec, props: OptionsFormProps): boolean {
-  if (name in props.value) return true
+  if (writtenName(name, spec, props.value) in props.value) return true
   if (spec.hidden === true || spec.removed != null || spec.deprecated === true) return false
   return holds(spec.relevant_when, props.value, props.specs)
 }
@@ -50,7 +50,8 @@ export function OptionsForm(props: OptionsFormProps) {
     .filter(([, spec]) => !folded || spec.essential === true || spec.required === true)
     .sort(([, a], [, b]) => rank(a) - rank(b))
   const rest = shown.filter(([name]) => !first.some(([other]) => other === name))
-  const unknown = Object.keys(value).filter((name) => !(name in specs))
+  const known = new Set(Object.entries(specs).map(([name, spec]) => writtenName(name, spec, value)))
+  const unknown = Object.keys(value).filter((name) => !known.has(name))
   return (
     <div className="flex flex-col gap-4">
       <Fields {...props} names={first.map(([name]) => name)} />
@@ -68,19 +69,23 @@ export function OptionsForm(props: OptionsFormProps) {
 const UNKNOWN: OptionSpec = { type: 'any' }
 
 function Fields({ specs, value, onChange, path, names }: OptionsFormProps & { names: string[] }) {
-  return names.map((name) => (
+  return names.map((name) => {
+    const spec = specs[name] ?? UNKNOWN
+    const written = writtenName(name, spec, value)
+    return (
     <OptionField
       key={name}
-      name={name}
-      spec={specs[name] ?? UNKNOWN}
+      name={written}
+      spec={spec}
       isRequired={
         specs[name]?.required === true || (specs[name]?.required_when != null && holds(specs[name].required_when, value, specs))
       }
-      value={value[name]}
-      path={[...path, name]}
-      onChange={(member) => onChange(withMember(value, name, member))}
+      value={value[written]}
+      path={[...path, written]}
+      onChange={(member) => onChange(withMember(value, written, member))}
     />
-  ))
+    )
+  })
 }
 
 function MoreOptions(props: OptionsFormProps & { names: string[] }) {
@@ -88,12 +93,13 @@ function MoreOptions(props: OptionsFormProps & { names: string[] }) {
   const [query, setQuery] = useState('')
   const [changedOnly, setChangedOnly] = useState(false)
   const findings = useFindings(path, true)
-  const changed = names.filter((name) => name in value)
-  const hasFinding = names.some((name) => findings.some((each) => each.path?.[path.length] === name))
+  const isSet = (name: string) => writtenName(name, specs[name] ?? UNKNOWN, value) in value
+  const changed = names.filter(isSet)
+  const hasFinding = names.some((name) => findings.some((each) => each.path?.[path.length] === writtenName(name, specs[name] ?? UNKNOWN, value)))
   const [open, setOpen] = useState(changed.length > 0 || hasFinding)
   const visible = names.filter((name) => {
     const spec = specs[name] ?? UNKNOWN
-    return (!changedOnly || name in value) && (query === '' || matches(name, spec, query))
+    return (!changedOnly || isSet(name)) && (query === '' || matches(name, spec, query))
   })
   return (
     <Disclosure isExpanded={open} onExpandedChange={setOpen}>

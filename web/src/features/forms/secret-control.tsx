@@ -8,7 +8,7 @@ import { t } from '@/lib/i18n'
 import { Button } from '@/ui/button'
 import { Select } from '@/ui/select'
 import type { ControlProps } from './option-field'
-import { secretName, secretReference } from './values'
+import { foreignSecret, secretName, secretReference } from './values'
 
 /** A credential: a secret of this environment by name. A value written in plain text is never shown. */
 export function SecretControl({ label, value, onChange, readOnly }: ControlProps) {
@@ -20,7 +20,8 @@ export function SecretControl({ label, value, onChange, readOnly }: ControlProps
     enabled: can('secret.read'),
   }).data
   const current = secretName(value)
-  const isPlain = typeof value === 'string' && value !== '' && current === null
+  const foreign = current === null ? foreignSecret(value) : null
+  const isPlain = typeof value === 'string' && value !== '' && current === null && foreign === null
   const names = (secrets?.items ?? []).map((each) => each.name)
   const choices = [...new Set([...(current === null ? [] : [current]), ...names])]
   return (
@@ -39,7 +40,7 @@ export function SecretControl({ label, value, onChange, readOnly }: ControlProps
           className="min-w-0 flex-1"
           isDisabled={readOnly}
           value={current}
-          placeholder={isPlain ? '••••••••' : t('Choose a secret…')}
+          placeholder={isPlain ? '••••••••' : (foreign ?? t('Choose a secret…'))}
           choices={choices.map((name) => ({ id: name, label: name }))}
           onChange={(name) => onChange(secretReference(name))}
         />

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { OptionSpec } from '@/api/gen'
-import { blank, describeDefault, fits, holds, renameMember, secretName, secretReference, titleOf, variantOf, withMember } from './values'
+import { blank, describeDefault, fits, foreignSecret, holds, renameMember, secretName, secretReference, titleOf, variantOf, withMember } from './values'
 
 const specs: Record<string, OptionSpec> = { codec: { type: 'string', default: 'text' }, on: { type: 'boolean', default: true } }
 
@@ -9,6 +9,7 @@ describe('values of options', () => {
     expect(secretName(secretReference('a-b_1'))).toBe('a-b_1')
     expect(secretName('x SECRET[a]')).toBeNull()
     expect(secretName('SECRET[a.b]')).toBeNull()
+    expect([foreignSecret('SECRET[a.b]'), foreignSecret('plain'), foreignSecret(7)]).toEqual(['a.b', null, null])
   })
   it('fit their form, or are shown as YAML', () => {
     expect(fits({ type: 'object' }, [])).toBe(false)

@@ -17,6 +17,17 @@ export function secretName(value: unknown): string | null {
   return typeof value === 'string' ? (SECRET.exec(value)?.[1] ?? null) : null
 }
 
+/** The backend and key of a reference to a secret that names its backend, which only an imported text has. */
+export function foreignSecret(value: unknown): string | null {
+  return typeof value === 'string' ? (/^SECRET\[([^\]]+)\]$/.exec(value)?.[1] ?? null) : null
+}
+
+/** The name under which an option stands in these values: its own, or another that Vector takes for it. */
+export function writtenName(name: string, spec: OptionSpec, value: Options): string {
+  if (name in value) return name
+  return (spec.aliases ?? []).find((each) => each in value) ?? name
+}
+
 /** How a secret is written in a document. */
 export function secretReference(name: string): string {
   return `SECRET[${name}]`

@@ -23,11 +23,12 @@ const spec = (kind: ComponentSpec['kind'], type: string, extra: Partial<Componen
   ...extra,
 })
 const FILE = spec('source', 'file', { options: { include: { type: 'array', required: true }, mode: { type: 'string', required: true, default: 'x' } } })
+const SERVER = spec('source', 'http_server', { aliases: ['http'] })
 const METRICS = spec('source', 'internal_metrics', { output_types: ['metric'] })
 const FILTER = spec('transform', 'filter', { input_types: ['log', 'metric', 'trace'], output_types: ['log', 'metric', 'trace'] })
 const ROUTE = spec('transform', 'route', { ports: 'route' })
 const CONSOLE = spec('sink', 'console')
-const specs = new SpecIndex({ components: [FILE, METRICS, FILTER, ROUTE, CONSOLE] as api.ComponentSpec[] })
+const specs = new SpecIndex({ components: [FILE, SERVER, METRICS, FILTER, ROUTE, CONSOLE] as api.ComponentSpec[] })
 
 function chain() {
   let document = emptyDocument()
@@ -214,4 +215,9 @@ describe('adding at the end of a connection', () => {
     expect(fitsBefore(document, specs, FILE, 'out')).toBe(true)
     expect(fitsAfter(before, specs, CONSOLE, { source: id, port: DEFAULT_PORT })).toBe(true)
   })
+})
+
+it('knows a type by another name of it', () => {
+  expect(specs.get({ kind: 'source', type: 'http' })?.type).toBe('http_server')
+  expect(specs.get({ kind: 'sink', type: 'http' })).toBeUndefined()
 })

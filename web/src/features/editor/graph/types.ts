@@ -26,7 +26,7 @@ function wholeSpec(spec: api.ComponentSpec): ComponentSpec {
   return { ...spec, options, input_types, output_types, ports }
 }
 
-/** The catalogue, looked up by kind and type. */
+/** The catalogue, looked up by kind and type, or another name of the type. */
 export class SpecIndex {
   private readonly specs = new Map<string, ComponentSpec>()
   readonly all: readonly ComponentSpec[]
@@ -36,7 +36,7 @@ export class SpecIndex {
   constructor(catalogue: Pick<api.Catalogue, 'components'> & Partial<Pick<api.Catalogue, 'root'>>) {
     this.root = catalogue.root ?? {}
     this.all = catalogue.components.map(wholeSpec)
-    for (const spec of this.all) this.specs.set(`${spec.kind}/${spec.type}`, spec)
+    for (const spec of this.all) for (const type of [...(spec.aliases ?? []), spec.type]) this.specs.set(`${spec.kind}/${type}`, spec)
   }
 
   get(component: { kind: Kind; type: string }): ComponentSpec | undefined {

@@ -48,7 +48,7 @@ const specs = new SpecIndex({
       category: 'x',
       options: {
         encoding: { type: 'object', options: { codec: { type: 'string', enum: ['json', 'text'] } } },
-        auth: { type: 'union', any_of: [{ type: 'object', options: { token: { type: 'string' } } }, { type: 'object', options: { user: { type: 'string' } } }] },
+        auth: { type: 'union', aliases: ['sign_in'], any_of: [{ type: 'object', options: { token: { type: 'string' } } }, { type: 'object', options: { user: { type: 'string' } } }] },
         headers: { type: 'map', values: { type: 'string' } },
         routes: { type: 'array', items: { type: 'object', options: { name: { type: 'string' } } } },
       },
@@ -65,6 +65,7 @@ describe('what the catalogue knows at a path', () => {
     expect(names('sinks/out/routes/*')).toEqual(['name'])
     expect(knownAt(HEAD, ['sinks', 'out', 'headers', 'x'], specs).option?.type).toBe('string')
     expect(knownAt(HEAD, ['sinks', 'none'], specs).component).toBeUndefined()
+    expect(knownAt(HEAD, ['sinks', 'out', 'sign_in', 'user'], specs).option?.type).toBe('string')
   })
   it('finds the type in a text that is no YAML at the moment', () => {
     expect(typeInText('sinks:\n  other:\n    type: file\n  out:\n    enc [\n    type: http\n', 'sinks', 'out')).toBe('http')

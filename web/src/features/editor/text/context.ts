@@ -104,10 +104,15 @@ function variantsOf(spec: OptionSpec): OptionSpec[] {
   return [spec, ...(spec.any_of ?? []).flatMap(variantsOf)]
 }
 
+/** An option by its name or another one that Vector takes for it. */
+function named(options: Record<string, OptionSpec>, step: string): OptionSpec | null {
+  return options[step] ?? Object.values(options).find((each) => each.aliases?.includes(step) === true) ?? null
+}
+
 function inner(spec: OptionSpec, step: string): OptionSpec | null {
   for (const each of variantsOf(spec)) {
     if (step === '*' && each.items != null) return each.items
-    const found = each.options?.[step] ?? (each.type === 'map' || each.values != null ? each.values : undefined)
+    const found = named(each.options ?? {}, step) ?? (each.type === 'map' || each.values != null ? each.values : undefined)
     if (step !== '*' && found != null) return found
   }
   return null
@@ -123,7 +128,7 @@ export function knownAt(text: string, path: readonly string[], specs: SpecIndex)
   let options: Record<string, OptionSpec> | null = component.options
   let option: OptionSpec | null = null
   for (const step of rest) {
-    option = option === null ? (component.options[step] ?? null) : inner(option, step)
+    option = option === null ? named(component.options, step) : inner(option, step)
     if (option === null) return { component, options: null, option: null }
     options = optionsOf(option)
   }
