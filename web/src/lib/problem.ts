@@ -40,6 +40,10 @@ export function describeError(error: unknown): { status: number; title: string; 
         id: null,
       }
     }
+    // The server speaks of its API there; whoever reads this followed a link.
+    if (isProblemType(error, 'platform.no-such-path')) {
+      return { status: error.status, title: t('Nothing here'), detail: t('This address does not exist, or you may not see what it names.'), id: null }
+    }
     return {
       status: error.status,
       title: error.problem?.title ?? t('The server could not do this'),

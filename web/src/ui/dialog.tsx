@@ -1,4 +1,5 @@
 import type { ReactNode } from 'react'
+import { useEffect, useRef } from 'react'
 import { Dialog as AriaDialog, Heading, Modal, ModalOverlay } from 'react-aria-components'
 import { t } from '@/lib/i18n'
 import { Button } from './button'
@@ -14,6 +15,8 @@ type DialogProps = {
   isText?: boolean
 }
 
+/** What a person writes or chooses in; not what opens a window of the system. */
+const FIELDS = 'input:not([type=hidden], [type=file], [disabled]), textarea:not([disabled]), button[aria-haspopup=listbox]:not([disabled])'
 const WIDTHS = { narrow: 'max-w-md', wide: 'max-w-2xl', full: 'max-w-6xl' }
 
 /** A modal dialog with a title, a body that scrolls and a row of actions. */
@@ -30,13 +33,27 @@ export function Dialog({ title, isOpen, onClose, children, footer, width = 'narr
           <Heading slot="title" className="px-5 pt-4 pb-1 text-lg font-semibold">
             {title}
           </Heading>
-          <div {...(isText ? { tabIndex: 0, role: 'group', 'aria-label': title } : {})} className="min-h-0 flex-1 overflow-auto px-5 py-2 [&>[role=alert]]:mt-3">
+          <Body isText={isText} title={title}>
             {children}
-          </div>
-          <div className="flex justify-end gap-2 px-5 pt-2 pb-4">{footer}</div>
+          </Body>
+          {footer === undefined ? <div className="h-4 shrink-0" /> : <div className="flex flex-wrap justify-end gap-2 px-5 pt-2 pb-4">{footer}</div>}
         </AriaDialog>
       </Modal>
     </ModalOverlay>
+  )
+}
+
+/** What a dialog is about. Where nothing in it asked for the focus, its first field has it, so that one can write at once. */
+function Body({ isText, title, children }: Pick<DialogProps, 'title' | 'children'> & { isText: boolean }) {
+  const body = useRef<HTMLDivElement>(null)
+  useEffect(() => {
+    if (isText || body.current === null || body.current.contains(document.activeElement)) return
+    body.current.querySelector<HTMLElement>(FIELDS)?.focus()
+  }, [isText])
+  return (
+    <div ref={body} {...(isText ? { tabIndex: 0, role: 'group', 'aria-label': title } : {})} className="min-h-0 flex-1 overflow-auto px-5 py-2 [&>[role=alert]]:mt-3">
+      {children}
+    </div>
   )
 }
 

@@ -34,7 +34,7 @@ export function ErrorState({ error, onRetry }: { error: unknown; onRetry?: () =>
     <div role="alert" className="mx-auto flex max-w-lg flex-col items-center gap-2 px-6 py-14 text-center">
       <CircleAlert aria-hidden size={20} className="text-bad" />
       <h2 className="text-lg font-semibold">{title}</h2>
-      <p className="text-secondary [overflow-wrap:anywhere]">{detail}</p>
+      {detail !== '' && detail !== title && <p className="text-secondary [overflow-wrap:anywhere]">{detail}</p>}
       {id !== null && <ErrorId id={id} />}
       {onRetry !== undefined && (
         <Button className="mt-2" onPress={onRetry}>

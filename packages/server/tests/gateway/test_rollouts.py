@@ -333,6 +333,30 @@ async def test_a_dry_run_says_what_would_happen_and_does_nothing(world, steps) -
     assert len(rollouts) == 1
 
 
+async def test_a_dry_run_after_a_first_rollout_was_halted_compares_with_what_nodes_were_told(
+    world, steps
+) -> None:
+    agent = (await world.agents(1))[0]
+    pipeline_id = await world.pipeline()
+    rollout_id = await steps.start(pipeline_id)
+    await world.sign()
+    await agent.poll()
+    await agent.send(agent.report("refused", pipeline_id, message="no"))
+    assert (await steps.advance(rollout_id)).state == "halted"
+    async with world.scoped() as txn:
+        same = await world.house.delivery.dry_run(
+            txn, SYSTEM, world.environment_id, pipeline_id, NewRollout()
+        )
+    assert (same.before, same.text, same.changes) == (1, "", [])
+    await world.change(pipeline_id, "second")
+    async with world.scoped() as txn:
+        other = await world.house.delivery.dry_run(
+            txn, SYSTEM, world.environment_id, pipeline_id, NewRollout()
+        )
+    assert other.before == 1
+    assert "second" in other.text
+
+
 async def test_a_dry_run_of_a_first_revision_speaks_of_no_hand_over(world, steps) -> None:
     agents = await world.agents(1)
     pipeline_id = await world.pipeline()

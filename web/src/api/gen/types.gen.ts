@@ -617,6 +617,7 @@ export type DriftList = {
  */
 export type DryRun = {
     revision: number | null;
+    before: number | null;
     findings: Array<Finding>;
     text: string | null;
     changes: Array<Change>;

@@ -77,7 +77,7 @@ export function RuleDialog({ rule, channels, onClose }: RuleDialogProps) {
             />
           ))}
         </fieldset>
-        <Switch label={t('Watch')} isSelected={enabled} onChange={setEnabled} />
+        <Switch label={t('This rule is switched on')} isSelected={enabled} onChange={setEnabled} />
         {save.error !== null && <InlineError error={save.error} />}
       </div>
     </Dialog>

@@ -19,14 +19,23 @@ export function RuleTable({ rules, channels, mayManage, onChange }: RuleTablePro
   const removing = useRowQuestion('delete-rule', rules)
   const names = new Map(channels.map((channel) => [channel.id, channel.name]))
   const columns: Column<AlertRule>[] = [
-    { key: 'name', title: t('Rule'), render: (row) => <span className="font-medium [overflow-wrap:anywhere]">{row.name}</span> },
+    {
+      key: 'name',
+      title: t('Rule'),
+      render: (row) => (
+        <>
+          <span className="font-medium [overflow-wrap:anywhere]">{row.name}</span>
+          <span className="block text-sm text-secondary sm:hidden">{conditionText(row.condition)}</span>
+        </>
+      ),
+    },
     { key: 'when', title: t('When'), wideOnly: true, render: (row) => <span className="text-secondary">{conditionText(row.condition)}</span> },
     {
       key: 'told',
       title: t('Tells'),
       render: (row) =>
         row.enabled ? (
-          <span className={row.channels.length === 0 ? 'text-warn' : ''}>
+          <span className={`block min-w-16 ${row.channels.length === 0 ? 'text-warn' : ''}`}>
             {row.channels.length === 0 ? t('nobody') : row.channels.map((id) => names.get(id) ?? '…').join(', ')}
           </span>
         ) : (

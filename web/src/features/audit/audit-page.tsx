@@ -58,13 +58,14 @@ export function AuditPage() {
         </>
       ),
     },
-    { key: 'actor', title: t('Who'), wideOnly: true, render: (row) => <span className="[overflow-wrap:anywhere]">{row.actor}</span> },
+    { key: 'actor', title: t('Who'), wideOnly: true, render: (row) => <span className="block min-w-24 [overflow-wrap:anywhere]">{row.actor}</span> },
     {
       key: 'action',
       title: t('Action'),
       render: (row) => (
         <Button variant="quiet" className="-ml-2 h-auto! min-h-7 max-w-full font-mono text-sm font-normal! [overflow-wrap:anywhere] whitespace-normal! text-left pointer-coarse:min-h-10" onPress={() => show(row.sequence)}>
-          <span>{breakable(row.action)}</span>
+          <span className="max-sm:hidden">{breakable(row.action)}</span>
+          <span className="font-sans sm:hidden">{row.summary}</span>
         </Button>
       ),
     },

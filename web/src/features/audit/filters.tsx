@@ -34,13 +34,15 @@ export function AuditFilters({ org, search, onChange }: FiltersProps) {
   const clear = { q: undefined, actor: undefined, action: undefined, type: undefined, object: undefined, from: undefined, to: undefined }
   return (
     <div role="search" aria-label={t('Filter the log')} className="mb-3 flex flex-wrap items-end gap-2">
-      <SearchField label={t('Search the text')} className="w-56 max-sm:w-full" value={search.q ?? ''} onChange={(q) => onChange({ q: q === '' ? undefined : q })} />
-      <Select label={t('Who')} hideLabel className="w-36 max-sm:flex-1" value={search.actor ?? ALL} choices={people} onChange={(value) => onChange({ actor: picked(value) })} />
-      <Select label={t('Action')} hideLabel className="w-44 max-sm:flex-1" value={search.action ?? ALL} choices={values(t('Any action'), facets.data?.actions, search.action)} onChange={(value) => onChange({ action: picked(value) })} />
-      <Select label={t('Type of object')} hideLabel className="w-36 max-sm:flex-1" value={search.type ?? ALL} choices={values(t('Any object'), facets.data?.object_types, search.type)} onChange={(value) => onChange({ type: picked(value) })} />
+      <SearchField label={t('Search the text')} className="w-48 max-sm:w-full" value={search.q ?? ''} onChange={(q) => onChange({ q: q === '' ? undefined : q })} />
+      <Select label={t('Who')} hideLabel className="w-32 max-sm:flex-1" value={search.actor ?? ALL} choices={people} onChange={(value) => onChange({ actor: picked(value) })} />
+      <Select label={t('Action')} hideLabel className="w-40 max-sm:flex-1" value={search.action ?? ALL} choices={values(t('Any action'), facets.data?.actions, search.action)} onChange={(value) => onChange({ action: picked(value) })} />
+      <Select label={t('Type of object')} hideLabel className="w-32 max-sm:flex-1" value={search.type ?? ALL} choices={values(t('Any object'), facets.data?.object_types, search.type)} onChange={(value) => onChange({ type: picked(value) })} />
       <TextField label={t('Id of the object')} hideLabel placeholder={t('Id of the object')} value={search.object ?? ''} onChange={(object) => onChange({ object: object === '' ? undefined : object })} />
-      <TextField label={t('From day')} type="date" hideLabel value={search.from ?? ''} onChange={(from) => onChange({ from: from === '' ? undefined : from })} />
-      <TextField label={t('To day')} type="date" hideLabel value={search.to ?? ''} onChange={(to) => onChange({ to: to === '' ? undefined : to })} />
+      <div className="flex gap-2">
+        <TextField label={t('From day')} type="date" value={search.from ?? ''} onChange={(from) => onChange({ from: from === '' ? undefined : from })} />
+        <TextField label={t('To day')} type="date" value={search.to ?? ''} onChange={(to) => onChange({ to: to === '' ? undefined : to })} />
+      </div>
       {isFiltered && (
         <Button variant="quiet" onPress={() => onChange(clear)}>
           {t('Clear')}

@@ -1,5 +1,6 @@
 import { t } from '@/lib/i18n'
 import { commandKey } from '@/lib/platform'
+import { Button } from '@/ui/button'
 import { Dialog } from '@/ui/dialog'
 
 function shortcuts(): { title: string; keys: [string, string][] }[] {
@@ -40,15 +41,15 @@ function shortcuts(): { title: string; keys: [string, string][] }[] {
 /** All keyboard shortcuts. */
 export function ShortcutsHelp({ onClose }: { onClose: () => void }) {
   return (
-    <Dialog title={t('Keyboard shortcuts')} isOpen isText onClose={onClose}>
+    <Dialog title={t('Keyboard shortcuts')} isOpen isText width="wide" onClose={onClose} footer={<Button onPress={onClose}>{t('Close')}</Button>}>
       {shortcuts().map(({ title, keys }) => (
         <section key={title} className="mb-3">
           <h3 className="mb-1 font-medium">{title}</h3>
-          <dl className="grid grid-cols-[auto_1fr] gap-x-4 gap-y-1">
+          <dl className="grid grid-cols-[minmax(6rem,30%)_1fr] gap-x-4 gap-y-1">
             {keys.map(([key, words]) => (
               <div key={key} className="contents">
                 <dt>
-                  <kbd className="font-mono text-sm whitespace-nowrap text-secondary">{key}</kbd>
+                  <kbd className="font-mono text-sm text-secondary">{key}</kbd>
                 </dt>
                 <dd>{words}</dd>
               </div>

@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query'
-import { useNavigate } from '@tanstack/react-router'
+import { useNavigate, useParams } from '@tanstack/react-router'
 import { listEnvironmentsOptions, listPipelinesOptions } from '@/api/gen/@tanstack/react-query.gen'
 import { useCan, useScope } from '@/app/scope'
 import { entries } from '@/app/pages'
@@ -13,6 +13,7 @@ export function useCommands(query: string): Command[] {
   const can = useCan()
   const navigate = useNavigate()
   const offers = usePageOffers()
+  const { pipelineId } = useParams({ strict: false })
   const path = { org, env }
   const found = useQuery(listPipelinesOptions({ path, query: { limit: 20, ...(query === '' ? {} : { q: query }) } })).data?.items ?? []
   const environments = useQuery(listEnvironmentsOptions({ path: { org } })).data?.items ?? []
@@ -37,5 +38,13 @@ export function useCommands(query: string): Command[] {
     refusal: each.slug === env ? t('You are here.') : null,
     run: () => void navigate({ to: '/$org/$env/pipelines', params: { org, env: each.slug } }),
   }))
-  return [...offers, ...pages, ...pipelines, ...places]
+  // Found from everywhere; where no pipeline is open it says what to do first.
+  const deploy: Command = {
+    id: 'deploy',
+    label: t('Deploy…'),
+    group: 'actions',
+    refusal: pipelineId === undefined ? t('Open a pipeline first.') : can('pipeline.deploy') ? null : t('You may not deploy in this environment.'),
+    run: () => pipelineId !== undefined && void navigate({ to: '/$org/$env/pipelines/$pipelineId/deploy', params: { org, env, pipelineId } }),
+  }
+  return [...offers, ...pages, ...pipelines, ...places, ...(offers.some((each) => each.id === deploy.id) ? [] : [deploy])]
 }

@@ -106,10 +106,9 @@ function Plan({ plan, pipeline, revision, target }: PlanProps) {
 }
 
 function ConfigurationDiff({ plan, pipeline, revision }: VersionsProps) {
-  const deployed = pipeline.deployed?.revision
   const to = revision === null ? 'draft' : String(revision)
-  if (deployed === undefined) return <TextDiff text={plan.text ?? ''} />
-  return <VersionDiff plan={plan} pipelineId={pipeline.id} from={String(deployed)} to={to} />
+  if (plan.before === null) return <TextDiff text={plan.text ?? ''} />
+  return <VersionDiff plan={plan} pipelineId={pipeline.id} from={String(plan.before)} to={to} />
 }
 
 function VersionDiff({ plan, pipelineId, from, to }: { plan: DryRun; pipelineId: string; from: string; to: string }) {
@@ -149,11 +148,11 @@ function Targets({ plan }: { plan: DryRun }) {
       )}
       <ul className="max-h-60 overflow-auto">
         {plan.nodes.map((node) => (
-          <li key={node.id} className="flex justify-between gap-3 py-0.5">
-            <span className="min-w-0 truncate font-mono text-sm">{node.name}</span>
-            <span className="shrink-0 text-secondary tabular-nums">
+          <li key={node.id} className="flex flex-wrap items-baseline justify-between gap-x-3 py-0.5">
+            <span className="min-w-0 font-mono text-sm [overflow-wrap:anywhere]">{node.name}</span>
+            <span className="ml-auto text-sm text-secondary tabular-nums">
               {node.in_maintenance && `${t('under maintenance')} · `}
-              {node.current_revision === null ? t('new') : t('now revision {revision}', { revision: node.current_revision })}
+              {node.current_revision === null ? t('new') : t('assigned revision {revision}', { revision: node.current_revision })}
             </span>
           </li>
         ))}

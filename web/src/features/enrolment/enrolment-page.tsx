@@ -4,7 +4,7 @@ import { useState } from 'react'
 import type { EnrolmentToken, EnrolmentTokenCreated } from '@/api/gen'
 import { revokeEnrolmentToken } from '@/api/gen'
 import { listEnrolmentTokensOptions, listEnrolmentTokensQueryKey } from '@/api/gen/@tanstack/react-query.gen'
-import { useDialog } from '@/app/dialogs'
+import { useDialog, useRowQuestion } from '@/app/dialogs'
 import { useCan, useScope } from '@/app/scope'
 import { formatAge, formatTime } from '@/lib/format'
 import { t } from '@/lib/i18n'
@@ -13,12 +13,12 @@ import { useNow } from '@/lib/now'
 import { StateBadge, Tag } from '@/ui/badge'
 import { Button } from '@/ui/button'
 import { CodeBlock } from '@/ui/code'
+import { ConfirmDialog } from '@/ui/dialog'
 import { Page } from '@/ui/page'
-import { EmptyState, ErrorState, LoadingState } from '@/ui/states'
+import { EmptyState, ErrorState, InlineError, LoadingState } from '@/ui/states'
 import type { Column } from '@/ui/table'
 import { Table } from '@/ui/table'
 import { TabbedPane } from '@/ui/tabs'
-import { notifyError } from '@/ui/toast'
 import type { InstallWay } from './install'
 import { INSTALL_COMMANDS } from './install'
 import { TokenDialog } from './token-dialog'
@@ -39,20 +39,15 @@ export function EnrolmentPage() {
   const now = useNow(5000)
   const queryClient = useQueryClient()
   const tokens = useQuery(listEnrolmentTokensOptions({ path }))
+  const items = tokens.data?.items ?? []
+  const revoking = useRowQuestion('revoke', items)
   const making = useDialog('token', can('enrolment.manage'))
   const [created, setCreated] = useState<EnrolmentTokenCreated | null>(null)
   const refresh = () => void queryClient.invalidateQueries({ queryKey: listEnrolmentTokensQueryKey({ path }) })
-  const revoke = useMutation({
-    mutationFn: async ({ id, etag }: EnrolmentToken) => {
-      await revokeEnrolmentToken({ path: { ...path, id }, ...(etag === undefined ? {} : { headers: { 'If-Match': etag } }), throwOnError: true })
-    },
-    onSuccess: refresh,
-    onError: notifyError,
-  })
   const columns: Column<EnrolmentToken>[] = [
     { key: 'name', title: t('Name'), render: (row) => <span className="font-medium [overflow-wrap:anywhere]">{row.name}</span> },
     { key: 'state', title: t('State'), render: (row) => <TokenState token={row} now={now} /> },
-    { key: 'uses', title: t('Used'), align: 'right', render: (row) => (row.max_uses === null ? row.uses : `${row.uses} / ${row.max_uses}`) },
+    { key: 'uses', title: t('Used'), align: 'right', render: (row) => <span className="whitespace-nowrap">{row.max_uses === null ? row.uses : `${row.uses} / ${row.max_uses}`}</span> },
     { key: 'labels', title: t('Labels'), wideOnly: true, render: (row) => <Labels labels={row.labels} /> },
     {
       key: 'limits',
@@ -64,16 +59,16 @@ export function EnrolmentPage() {
         </span>
       ),
     },
-    { key: 'created', title: t('Made'), wideOnly: true, render: (row) => <span className="text-secondary">{formatAge(row.created_at, now)}</span> },
-    { key: 'expires', title: t('Expires'), wideOnly: true, render: (row) => <span className="text-secondary">{formatTime(row.expires_at)}</span> },
+    { key: 'created', title: t('Made'), wideOnly: true, render: (row) => <span className="whitespace-nowrap text-secondary">{formatAge(row.created_at, now)}</span> },
+    { key: 'expires', title: t('Expires'), wideOnly: true, render: (row) => <span className="whitespace-nowrap text-secondary">{formatTime(row.expires_at)}</span> },
     {
       key: 'action',
       title: '',
       align: 'right',
       render: (row) =>
         row.revoked_at === null && (
-          <Button variant="danger" isDisabled={revoke.isPending} onPress={() => revoke.mutate(row)}>
-            {t('Revoke')}
+          <Button variant="danger" onPress={() => revoking.open(row)}>
+            {t('Revoke…')}
           </Button>
         ),
     },
@@ -84,7 +79,6 @@ export function EnrolmentPage() {
       {t('New token')}
     </Button>
   )
-  const items = tokens.data?.items ?? []
   return (
     <Page title={t('Enrolment')} actions={make}>
       {created !== null && <CreatedToken created={created} onDone={() => setCreated(null)} />}
@@ -96,6 +90,7 @@ export function EnrolmentPage() {
         </EmptyState>
       )}
       {items.length > 0 && <Table label={t('Enrolment tokens')} columns={columns} rows={items} rowKey={(row) => row.id} />}
+      {revoking.row !== null && <RevokeDialog token={revoking.row} onClose={revoking.close} onDone={refresh} />}
       {making.isOpen && (
         <TokenDialog
           onClose={making.close}
@@ -107,6 +102,25 @@ export function EnrolmentPage() {
         />
       )}
     </Page>
+  )
+}
+
+function RevokeDialog({ token, onClose, onDone }: { token: EnrolmentToken; onClose: () => void; onDone: () => void }) {
+  const { org, env } = useScope()
+  const revoke = useMutation({
+    mutationFn: async ({ id, etag }: EnrolmentToken) => {
+      await revokeEnrolmentToken({ path: { org, env, id }, ...(etag === undefined ? {} : { headers: { 'If-Match': etag } }), throwOnError: true })
+    },
+    onSuccess: () => {
+      onDone()
+      onClose()
+    },
+  })
+  return (
+    <ConfirmDialog isOpen onClose={onClose} title={t('Revoke {name}?', { name: token.name })} confirmLabel={t('Revoke')} isPending={revoke.isPending} onConfirm={() => revoke.mutate(token)}>
+      <p>{t('No machine can join with it any more. Nodes that joined with it stay.')}</p>
+      {revoke.error !== null && <InlineError error={revoke.error} />}
+    </ConfirmDialog>
   )
 }
 

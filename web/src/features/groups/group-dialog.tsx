@@ -33,6 +33,15 @@ export function windowsText(windows: Window[]): string {
   return windows.map(({ days, start, minutes }) => `${days.join(' ')} ${start} ${minutes}`).join('\n')
 }
 
+/** A window as people say it. */
+export function windowLabel({ days, start, minutes }: Window): string {
+  const names: Record<string, string> = { mon: t('Mon'), tue: t('Tue'), wed: t('Wed'), thu: t('Thu'), fri: t('Fri'), sat: t('Sat'), sun: t('Sun') }
+  const on = days.length === DAYS.length ? t('Every day') : days.map((day) => names[day] ?? day).join(', ')
+  const hours = Math.floor(minutes / 60)
+  const length = [...(hours > 0 ? [t('{n} h', { n: hours })] : []), ...(minutes % 60 > 0 ? [t('{n} min', { n: minutes % 60 })] : [])].join(' ')
+  return t('{days} at {start} for {length}', { days: on, start, length })
+}
+
 type GroupDialogProps = { group: NodeGroup | null; onClose: () => void; onDone: () => void }
 
 /** Makes or changes a group, and says how many nodes its selector finds while it is written. */
@@ -66,7 +75,7 @@ export function GroupDialog({ group, onClose, onDone }: GroupDialogProps) {
     </>
   )
   return (
-    <Dialog title={group === null ? t('New group') : t('Edit {name}', { name: group.name })} isOpen onClose={onClose} footer={footer}>
+    <Dialog title={group === null ? t('New group') : t('Change {name}', { name: group.name })} isOpen onClose={onClose} footer={footer}>
       <div className="flex flex-col gap-3">
         <TextField label={t('Name')} value={name} onChange={setName} autoFocus maxLength={100} />
         <TextField
@@ -75,7 +84,7 @@ export function GroupDialog({ group, onClose, onDone }: GroupDialogProps) {
           value={selector}
           onChange={setSelector}
           placeholder="env=prod, region in (eu, us), !canary"
-          hint={found.data === undefined ? undefined : t('Finds {count} nodes now.', { count: found.data.nodes })}
+          hint={found.data === undefined ? undefined : t('{count, plural, one {Finds # node} other {Finds # nodes}} now.', { count: found.data.nodes })}
           error={found.error === null ? undefined : describeError(found.error).detail}
         />
         <TextField label={t('Description')} value={description} onChange={setDescription} maxLength={1000} />

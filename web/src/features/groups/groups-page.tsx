@@ -1,6 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { Plus } from 'lucide-react'
+import { Fragment } from 'react'
 import type { NodeGroup } from '@/api/gen'
 import { deleteGroup, setGroupMaintenance } from '@/api/gen'
 import { listGroupsOptions, listGroupsQueryKey } from '@/api/gen/@tanstack/react-query.gen'
@@ -18,11 +19,7 @@ import { Table } from '@/ui/table'
 import { notifyError } from '@/ui/toast'
 import { DriftList } from './drift'
 import { FleetSettingsForm } from './fleet-settings'
-import { GroupDialog } from './group-dialog'
-
-function windowsLabel(group: NodeGroup): string {
-  return group.windows.map(({ days, start, minutes }) => `${days.join(' ')} ${start} +${minutes} min`).join('; ')
-}
+import { GroupDialog, windowLabel } from './group-dialog'
 
 /** Groups of nodes, what differs from whom pipelines are for, and when silent nodes are let go. */
 export function GroupsPage() {
@@ -58,10 +55,13 @@ export function GroupsPage() {
             {row.name}
           </Link>
           {row.description !== '' && <div className="text-sm text-secondary">{row.description}</div>}
+          <div className="sm:hidden">
+            <Selector text={row.selector} />
+          </div>
         </div>
       ),
     },
-    { key: 'selector', title: t('Labels'), render: (row) => <code className="text-sm [overflow-wrap:anywhere]">{row.selector === '' ? t('every node') : row.selector}</code> },
+    { key: 'selector', title: t('Labels'), wideOnly: true, render: (row) => <Selector text={row.selector} /> },
     { key: 'nodes', title: t('Nodes'), align: 'right', render: (row) => row.nodes },
     { key: 'pipelines', title: t('Pipelines'), align: 'right', wideOnly: true, render: (row) => row.pipelines },
     {
@@ -71,7 +71,7 @@ export function GroupsPage() {
       render: (row) => (
         <div>
           {row.in_maintenance && <StateBadge tone="warn" label={t('now')} />}
-          {row.windows.length > 0 && <div className="text-sm text-secondary">{`${windowsLabel(row)} (${row.timezone})`}</div>}
+          {row.windows.length > 0 && <div className="text-sm text-secondary">{`${row.windows.map(windowLabel).join('; ')} (${row.timezone})`}</div>}
         </div>
       ),
     },
@@ -114,6 +114,25 @@ export function GroupsPage() {
   )
 }
 
+/** A selector that breaks after its commas before it breaks inside of a word. */
+function Selector({ text }: { text: string }) {
+  if (text === '') return <span className="text-sm text-secondary">{t('every node')}</span>
+  return (
+    <code className="text-sm [overflow-wrap:anywhere]">
+      {text.split(',').map((part, index) => (
+        <Fragment key={index}>
+          {index > 0 && (
+            <>
+              ,<wbr />
+            </>
+          )}
+          {part}
+        </Fragment>
+      ))}
+    </code>
+  )
+}
+
 type GroupMenuProps = { group: NodeGroup; onEdit: () => void; onDelete: () => void; onMaintain: () => void }
 
 function GroupMenu({ group, onEdit, onDelete, onMaintain }: GroupMenuProps) {
@@ -124,7 +143,7 @@ function GroupMenu({ group, onEdit, onDelete, onMaintain }: GroupMenuProps) {
       : []),
     ...(can('group.manage')
       ? [
-          { id: 'edit', label: t('Edit…'), onAction: onEdit },
+          { id: 'edit', label: t('Change…'), onAction: onEdit },
           { id: 'delete', label: t('Delete…'), danger: true, onAction: onDelete },
         ]
       : []),

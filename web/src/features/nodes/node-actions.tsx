@@ -13,7 +13,6 @@ import { TextField } from '@/ui/field'
 import type { MenuAction } from '@/ui/menu'
 import { Menu } from '@/ui/menu'
 import { Select } from '@/ui/select'
-import { InlineError } from '@/ui/states'
 import { notify } from '@/ui/toast'
 import { useNodeChange } from './use-node-change'
 
@@ -28,7 +27,7 @@ export function NodeActions({ node }: { node: NodeDetail }) {
   const maintenance = useDialog('maintenance', can('maintenance.manage'))
   const decommission = useQuestion('decommission')
   const revoke = useQuestion('revoke')
-  const change = useNodeChange(node.id, t('Done.'), revoke.close)
+  const change = useNodeChange(node.id, t('Done.'))
   const endMaintenance = useEndMaintenance(node.id)
   if (GONE.includes(node.status)) return null
   const actions: MenuAction[] = []
@@ -60,17 +59,7 @@ export function NodeActions({ node }: { node: NodeDetail }) {
       {log.isOpen && node.status !== 'waiting' && <LogLevelDialog node={node} onClose={log.close} />}
       {maintenance.isOpen && node.maintenance === null && <MaintenanceDialog node={node} onClose={maintenance.close} />}
       {decommission.isOpen && <DecommissionDialog node={node} onClose={decommission.close} />}
-      <ConfirmDialog
-        isOpen={revoke.isOpen}
-        onClose={revoke.close}
-        title={t('Revoke {name}?', { name: node.name })}
-        confirmLabel={t('Revoke')}
-        isPending={change.isPending}
-        onConfirm={() => change.mutate((path, etag) => revokeNode({ path, headers: { 'If-Match': etag }, throwOnError: true }))}
-      >
-        <p>{t('Its token stops working at once. What runs there goes on until somebody stops it on the machine.')}</p>
-        {change.error !== null && <InlineError error={change.error} />}
-      </ConfirmDialog>
+      {revoke.isOpen && <RevokeDialog node={node} onClose={revoke.close} />}
     </>
   )
 }
@@ -87,6 +76,22 @@ function useEndMaintenance(id: string) {
 }
 
 type NodeDialogProps = { node: NodeDetail; onClose: () => void }
+
+function RevokeDialog({ node, onClose }: NodeDialogProps) {
+  const change = useNodeChange(node.id, t('Done.'), onClose)
+  return (
+    <ConfirmDialog
+      isOpen
+      onClose={onClose}
+      title={t('Revoke {name}?', { name: node.name })}
+      confirmLabel={t('Revoke')}
+      isPending={change.isPending}
+      onConfirm={() => change.mutate((path, etag) => revokeNode({ path, headers: { 'If-Match': etag }, throwOnError: true }))}
+    >
+      <p>{t('Its token stops working at once. What runs there goes on until somebody stops it on the machine.')}</p>
+    </ConfirmDialog>
+  )
+}
 
 function LogLevelDialog({ node, onClose }: NodeDialogProps) {
   const [level, setLevel] = useState<(typeof LEVELS)[number]>('info')

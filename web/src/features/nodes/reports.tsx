@@ -4,6 +4,21 @@ import { t } from '@/lib/i18n'
 import { useTimeZone } from '@/lib/time-zone'
 import { CodeBlock } from '@/ui/code'
 
+/** What a node says happened; a word that is newer than this page is shown as it came. */
+export function reportLabel(kind: string): string {
+  const words: Record<string, string> = {
+    applied: t('Applied'),
+    refused: t('Refused'),
+    crashed: t('Crashed'),
+    restarted: t('Restarted'),
+    stopped: t('Stopped'),
+    held: t('Held'),
+    kept: t('Goes on as it was'),
+    'statement-done': t('Order carried out'),
+  }
+  return words[kind] ?? kind
+}
+
 /** The node's own words on what it applied, newest first. */
 export function Reports({ reports, assignments }: { reports: Report[]; assignments: Assignment[] }) {
   useTimeZone()
@@ -17,7 +32,7 @@ export function Reports({ reports, assignments }: { reports: Report[]; assignmen
           <li key={`${report.sequence} ${report.at} ${report.kind}`} className="border-b py-2 first:border-t">
             <div className="flex flex-wrap gap-x-3">
               <span className="text-sm text-secondary tabular-nums">{formatTime(report.at)}</span>
-              <span className="font-mono text-sm font-medium">{report.kind}</span>
+              <span className="font-medium">{reportLabel(report.kind)}</span>
               {report.pipeline_id !== null && (
                 <span className="text-secondary">
                   {names.get(report.pipeline_id) ?? report.pipeline_id}

@@ -117,8 +117,9 @@ function Exports() {
       <div className="flex max-w-2xl flex-col items-start gap-3">
         <p className="text-secondary">
           {t(
-            'Everything that is yours in one file: pipelines with all revisions, nodes, members, rules, the log with its proof. Values of secrets and keys are never in it. The file is signed by your organisation’s key; `vectorflow org verify` checks it without a server.',
-          )}
+            'Everything that is yours in one file: pipelines with all revisions, nodes, members, rules, the log with its proof. Values of secrets and keys are never in it. The file is signed by your organisation’s key. Check it without a server:',
+          )}{' '}
+          <code className="text-sm">vectorflow org verify</code>
         </p>
         <Button isDisabled={make.isPending || isUnderWay} onPress={() => make.mutate()}>
           {t('Make an export')}

@@ -108,6 +108,12 @@ function StartActions({ children }: { children: React.ReactNode }) {
   )
 }
 
+/** Whether the draft has moved on from what is deployed; where nothing is, there is nothing to compare it with. */
+function DraftState({ pipeline: { deployed, draft_changed: changed } }: { pipeline: PipelineSummary }) {
+  if (deployed !== null && changed) return <span className="whitespace-nowrap">{t('changed since')}</span>
+  return <span className="text-secondary">{deployed === null ? '–' : t('same')}</span>
+}
+
 type PipelineTableProps = { rows: PipelineSummary[]; canEdit: boolean; onAsk: AskAbout }
 
 function PipelineTable({ rows, canEdit, onAsk }: PipelineTableProps) {
@@ -142,7 +148,7 @@ function PipelineTable({ rows, canEdit, onAsk }: PipelineTableProps) {
       key: 'draft',
       title: t('Draft'),
       wideOnly: true,
-      render: (row) => (row.draft_changed ? t('changed since') : <span className="text-secondary">{row.deployed === null ? '–' : t('same')}</span>),
+      render: (row) => <DraftState pipeline={row} />,
     },
     { key: 'components', title: t('Components'), align: 'right', wideOnly: true, render: (row) => row.component_count },
     {

@@ -5,6 +5,7 @@ import type { Rollout, RolloutNode } from '@/api/gen'
 import { cancelRollout, pauseRollout, resumeRollout, rollbackRollout } from '@/api/gen'
 import { getRolloutOptions, getRolloutQueryKey } from '@/api/gen/@tanstack/react-query.gen'
 import { useCan, useScope } from '@/app/scope'
+import { reportLabel } from '@/features/nodes/reports'
 import { useLiveState, useLiveTopic } from '@/features/live/hooks'
 import { formatAge, formatTime } from '@/lib/format'
 import { t } from '@/lib/i18n'
@@ -16,7 +17,7 @@ import { CodeBlock } from '@/ui/code'
 import { Facts, Page, Section } from '@/ui/page'
 import { ErrorState, LoadingState } from '@/ui/states'
 import { notifyError } from '@/ui/toast'
-import { nodeState, rolloutState } from './states'
+import { assignmentLabel, nodeState, rolloutState } from './states'
 
 const OPEN: Rollout['state'][] = ['running', 'paused', 'halted']
 
@@ -155,14 +156,14 @@ function NodeEvidence({ node }: { node: RolloutNode }) {
           {node.name}
         </Link>
         <StateBadge {...nodeState(node.state)} />
-        <span className="text-secondary tabular-nums">{node.revision === null ? '' : t('runs revision {n}', { n: node.revision })}</span>
+        <span className="text-secondary tabular-nums">{node.revision === null ? '' : assignmentLabel(node.state, node.revision)}</span>
         <span className="flex-1" />
         {report !== null && <span className="text-sm text-secondary">{formatTime(report.at)}</span>}
       </div>
       {report !== null && (
         <div className="mt-1 flex flex-col gap-1.5">
           <p className="text-secondary [overflow-wrap:anywhere]">
-            {t('Report:')} <span className="font-mono text-sm text-text">{report.kind}</span> {report.message}
+            {t('Report:')} <span className="font-medium text-text">{reportLabel(report.kind)}</span> {report.message}
           </p>
           {report.engine_output.length > 0 && (
             <CodeBlock label={t('Output of the engine on {node}', { node: node.name })} text={report.engine_output.join('\n')} />

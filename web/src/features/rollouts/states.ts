@@ -15,6 +15,11 @@ export function rolloutState(state: Rollout['state']): { label: string; tone: To
   return { label, tone, paused: state === 'paused' }
 }
 
+/** What a node has to do with a revision: only its own report says that it runs it. */
+export function assignmentLabel(state: RolloutNode['state'], revision: number): string {
+  return state === 'applied' ? t('runs revision {n}', { n: revision }) : t('should run revision {n}', { n: revision })
+}
+
 /** A node's state in a rollout, in words and tone. */
 export function nodeState(state: RolloutNode['state']): { label: string; tone: Tone } {
   const words: Record<RolloutNode['state'], [string, Tone]> = {

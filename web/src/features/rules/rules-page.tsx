@@ -37,7 +37,16 @@ export function RulesPage() {
   const editing = useRowDialog('rule', rows, { one, may: mayManage })
   const removing = useRowQuestion('delete', rows, { one })
   const columns: Column<PolicyRuleKept>[] = [
-    { key: 'name', title: t('Rule'), render: (row) => <span className="font-medium [overflow-wrap:anywhere]">{row.rule.name}</span> },
+    {
+      key: 'name',
+      title: t('Rule'),
+      render: (row) => (
+        <>
+          <span className="font-medium [overflow-wrap:anywhere]">{row.rule.name}</span>
+          <span className="block text-sm text-secondary [overflow-wrap:anywhere] sm:hidden">{sentence(row.rule)}</span>
+        </>
+      ),
+    },
     {
       key: 'severity',
       title: t('When broken'),
@@ -87,7 +96,7 @@ export function RulesPage() {
       {list.error !== null && list.items.length === 0 && <ErrorState error={list.error} onRetry={() => void list.refetch()} />}
       {list.isSuccess && list.items.length === 0 && (
         <EmptyState title={t('No rules yet')} action={make}>
-          {t('Say which component types, option values and destinations are allowed. A revision that breaks a rule cannot be made.')}
+          {t('Say which component types, option values and destinations are allowed. Each rule says whether a revision that breaks it is refused, warned of or noted.')}
         </EmptyState>
       )}
       {list.items.length > 0 && <Table label={t('Rules')} columns={columns} rows={list.items} rowKey={(row) => row.id} />}

@@ -1,4 +1,4 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useQuery } from '@tanstack/react-query'
 import type { Secret } from '@/api/gen'
 import { deleteSecret, getSecret } from '@/api/gen'
 import { listSecretsOptions, listSecretsQueryKey } from '@/api/gen/@tanstack/react-query.gen'
@@ -21,7 +21,6 @@ export function SecretsTab() {
   const path = { org, env }
   const can = useCan()
   const now = useNow(10_000)
-  const queryClient = useQueryClient()
   const secrets = useQuery(listSecretsOptions({ path, query: { limit: 200 } }))
   const mayWrite = can('secret.write')
   const rows = secrets.data?.items ?? []
@@ -29,13 +28,7 @@ export function SecretsTab() {
   const editing = useRowDialog('secret', secrets.data?.items, { one, may: mayWrite })
   const ruling = useRowDialog('secret-rules', secrets.data?.items, { one })
   const removing = useRowQuestion('delete', secrets.data?.items, { one })
-  const remove = useMutation({
-    mutationFn: (secret: Secret) => deleteSecret({ path: { ...path, id: secret.id }, headers: { 'If-Match': secret.etag }, throwOnError: true }),
-    onSuccess: () => {
-      void queryClient.invalidateQueries({ queryKey: listSecretsQueryKey({ path }).slice(0, 1) })
-      removing.close()
-    },
-  })
+  const remove = (secret: Secret) => deleteSecret({ path: { ...path, id: secret.id }, headers: { 'If-Match': secret.etag }, throwOnError: true })
   const columns: Column<Secret>[] = [
     { key: 'name', title: t('Name'), render: (row) => <Name note={row.description}>{row.name}</Name> },
     { key: 'state', title: t('State'), render: (row) => <TimeState state={row.state} /> },
@@ -74,7 +67,7 @@ export function SecretsTab() {
       </KindList>
       {editing.isOpen && <SecretDialog isOpen secret={editing.row} onClose={editing.close} onDone={(name) => notify(t('{name} has its value.', { name }))} />}
       {ruling.row !== null && <RulesDialog secret={ruling.row} onClose={ruling.close} />}
-      <DeleteNamed asked={removing} removal={remove} />
+      <DeleteNamed asked={removing} remove={remove} listKey={listSecretsQueryKey({ path }).slice(0, 1)} />
     </>
   )
 }

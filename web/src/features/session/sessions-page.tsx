@@ -11,6 +11,7 @@ import { ErrorState, LoadingState } from '@/ui/states'
 import type { Column } from '@/ui/table'
 import { Table } from '@/ui/table'
 import { notify, notifyError } from '@/ui/toast'
+import { browserLabel } from './browser-label'
 
 /** Where one is signed in, and the way to end it there. */
 export function SessionsPage() {
@@ -27,17 +28,17 @@ export function SessionsPage() {
     onError: notifyError,
   })
   const columns: Column<SessionInfo>[] = [
-    { key: 'agent', title: t('Browser'), render: (row) => <span className="line-clamp-2 py-1 [overflow-wrap:anywhere]" title={row.user_agent ?? undefined}>{row.user_agent ?? t('unknown')}</span> },
+    { key: 'agent', title: t('Browser'), render: (row) => <span className="line-clamp-2 py-1 [overflow-wrap:anywhere]" title={row.user_agent ?? undefined}>{browserLabel(row.user_agent)}</span> },
     { key: 'address', title: t('Address'), render: (row) => <span className="font-mono text-sm">{row.address ?? '–'}</span>, wideOnly: true },
     { key: 'created', title: t('Signed in'), render: (row) => formatTime(row.created_at), wideOnly: true },
-    { key: 'seen', title: t('Last used'), render: (row) => formatAge(row.last_seen_at, now) },
+    { key: 'seen', title: t('Last used'), render: (row) => <span className="whitespace-nowrap">{formatAge(row.last_seen_at, now)}</span> },
     {
       key: 'action',
       title: '',
       align: 'right',
       render: (row) =>
         row.current ? (
-          <span className="text-good">{t('this browser')}</span>
+          <span className="whitespace-nowrap text-good">{t('this browser')}</span>
         ) : (
           <Button variant="danger" isDisabled={revoke.isPending} onPress={() => revoke.mutate({ path: { id: row.id } })}>
             {t('Sign out')}

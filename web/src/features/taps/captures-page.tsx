@@ -23,7 +23,6 @@ export function CapturesPage() {
   const { org, env } = useScope()
   const path = { org, env }
   const now = useNow(30_000)
-  const queryClient = useQueryClient()
   const query = { limit: 50 }
   const list = usePages<Capture>({
     queryKey: [...listCapturesQueryKey({ path, query }), 'pages'],
@@ -37,13 +36,6 @@ export function CapturesPage() {
     return items.find((each) => each.id === id) ?? Promise.reject(new Lost('missing'))
   }
   const erased = useRowQuestion('erase', list.isSuccess ? list.items : undefined, { one })
-  const erase = useMutation({
-    mutationFn: async (id: string) => {
-      await eraseCapture({ path: { ...path, id }, throwOnError: true })
-    },
-    onSuccess: erased.close,
-    onSettled: () => void queryClient.invalidateQueries({ queryKey: listCapturesQueryKey({ path }).slice(0, 1) }),
-  })
   const columns: Column<Capture>[] = [
     {
       key: 'name',
@@ -77,7 +69,7 @@ export function CapturesPage() {
       align: 'right',
       render: (row) => (
         <Button variant="danger" onPress={() => erased.open(row)}>
-          {t('Erase')}
+          {t('Erase…')}
         </Button>
       ),
     },
@@ -90,28 +82,36 @@ export function CapturesPage() {
         <LoadingState />
       ) : list.items.length === 0 ? (
         <EmptyState title={t('No captures')}>
-          {t('Tap an output in the editor or on a node, and save events that are worth keeping. They can then be tried programs on.')}
+          {t('Tap an output in the editor or on a node, and save events that are worth keeping. Programs can then be tried on them.')}
         </EmptyState>
       ) : (
         <Table label={t('Captures')} columns={columns} rows={list.items} rowKey={(row) => row.id} />
       )}
       {list.hasNextPage && (
         <Button className="mt-3" isDisabled={list.isFetchingNextPage} onPress={() => void list.fetchNextPage()}>
-          {t('More')}
+          {t('Load more')}
         </Button>
       )}
       {shown.of !== undefined && <CaptureDialog id={shown.of} name={list.items.find((each) => each.id === shown.of)?.name} onClose={shown.close} />}
-      <ConfirmDialog
-        isOpen={erased.row !== null}
-        onClose={erased.close}
-        title={t('Erase {name}?', { name: erased.row?.name ?? '' })}
-        confirmLabel={t('Erase')}
-        isPending={erase.isPending}
-        onConfirm={() => erased.row !== null && erase.mutate(erased.row.id)}
-      >
-        <p>{t('Its events are gone for good.')}</p>
-        {erase.error !== null && <InlineError error={erase.error} />}
-      </ConfirmDialog>
+      {erased.row !== null && <EraseDialog key={erased.row.id} capture={erased.row} onClose={erased.close} />}
     </Page>
+  )
+}
+
+function EraseDialog({ capture, onClose }: { capture: Capture; onClose: () => void }) {
+  const path = useScope()
+  const queryClient = useQueryClient()
+  const erase = useMutation({
+    mutationFn: async () => {
+      await eraseCapture({ path: { ...path, id: capture.id }, throwOnError: true })
+    },
+    onSuccess: onClose,
+    onSettled: () => void queryClient.invalidateQueries({ queryKey: listCapturesQueryKey({ path }).slice(0, 1) }),
+  })
+  return (
+    <ConfirmDialog isOpen onClose={onClose} title={t('Erase {name}?', { name: capture.name })} confirmLabel={t('Erase')} isPending={erase.isPending} onConfirm={() => erase.mutate()}>
+      <p>{t('Its events are gone for good.')}</p>
+      {erase.error !== null && <InlineError error={erase.error} />}
+    </ConfirmDialog>
   )
 }

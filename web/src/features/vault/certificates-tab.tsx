@@ -20,7 +20,6 @@ export function CertificatesTab() {
   const { org, env } = useScope()
   const path = { org, env }
   const can = useCan()
-  const queryClient = useQueryClient()
   const certificates = useQuery(listCertificatesOptions({ path, query: { limit: 200 } }))
   const mayWrite = can('certificate.write')
   const rows = certificates.data?.items ?? []
@@ -28,13 +27,7 @@ export function CertificatesTab() {
   const uploading = useRowDialog('certificate-upload', certificates.data?.items, { one, may: mayWrite })
   const shown = useRowDialog('certificate', certificates.data?.items, { one })
   const removing = useRowQuestion('delete', certificates.data?.items, { one })
-  const remove = useMutation({
-    mutationFn: (row: Certificate) => deleteCertificate({ path: { ...path, id: row.id }, headers: { 'If-Match': row.etag }, throwOnError: true }),
-    onSuccess: () => {
-      void queryClient.invalidateQueries({ queryKey: listCertificatesQueryKey({ path }).slice(0, 1) })
-      removing.close()
-    },
-  })
+  const remove = (row: Certificate) => deleteCertificate({ path: { ...path, id: row.id }, headers: { 'If-Match': row.etag }, throwOnError: true })
   const columns: Column<Certificate>[] = [
     { key: 'name', title: t('Name'), render: (row) => <Name note={row.certificates[0]?.subject ?? ''}>{row.name}</Name> },
     { key: 'state', title: t('State'), render: (row) => <TimeState state={row.state} /> },
@@ -73,7 +66,7 @@ export function CertificatesTab() {
       </KindList>
       {uploading.isOpen && <UploadDialog certificate={uploading.row} onClose={uploading.close} />}
       {shown.row !== null && <DetailsDialog certificate={shown.row} onClose={shown.close} />}
-      <DeleteNamed asked={removing} removal={remove} />
+      <DeleteNamed asked={removing} remove={remove} listKey={listCertificatesQueryKey({ path }).slice(0, 1)} />
     </>
   )
 }

@@ -29,20 +29,13 @@ export function LookupFilesTab() {
   const path = { org, env }
   const can = useCan()
   const now = useNow(10_000)
-  const queryClient = useQueryClient()
   const files = useQuery(listLookupFilesOptions({ path, query: { limit: 200 } }))
   const mayWrite = can('lookup-file.write')
   const rows = files.data?.items ?? []
   const one = async (id: string) => (await getLookupFile({ path: { ...path, id }, throwOnError: true })).data
   const uploading = useRowDialog('lookup-file', files.data?.items, { one, may: mayWrite })
   const removing = useRowQuestion('delete', files.data?.items, { one })
-  const remove = useMutation({
-    mutationFn: (row: LookupFile) => deleteLookupFile({ path: { ...path, id: row.id }, headers: { 'If-Match': row.etag }, throwOnError: true }),
-    onSuccess: () => {
-      void queryClient.invalidateQueries({ queryKey: listLookupFilesQueryKey({ path }).slice(0, 1) })
-      removing.close()
-    },
-  })
+  const remove = (row: LookupFile) => deleteLookupFile({ path: { ...path, id: row.id }, headers: { 'If-Match': row.etag }, throwOnError: true })
   const columns: Column<LookupFile>[] = [
     { key: 'name', title: t('Name'), render: (row) => <Name note={row.detail}>{row.name}</Name> },
     { key: 'size', title: t('Size'), align: 'right', render: (row) => formatBytes(row.size) },
@@ -84,7 +77,7 @@ export function LookupFilesTab() {
         <Table label={t('Lookup files')} columns={columns} rows={rows} rowKey={(row) => row.id} />
       </KindList>
       {uploading.isOpen && <UploadDialog file={uploading.row} mostBytes={files.data?.most_bytes ?? 0} onClose={uploading.close} />}
-      <DeleteNamed asked={removing} removal={remove} />
+      <DeleteNamed asked={removing} remove={remove} listKey={listLookupFilesQueryKey({ path }).slice(0, 1)} />
     </>
   )
 }

@@ -1,3 +1,5 @@
+import type { QueryKey } from '@tanstack/react-query'
+import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { Plus } from 'lucide-react'
 import type { ReactNode } from 'react'
@@ -79,20 +81,42 @@ export function KindList({ query, isEmpty, about, emptyTitle, newLabel, onNew, c
   )
 }
 
-type DeleteProps<Row> = { asked: RowOpening<Row>; removal: { error: unknown; isPending: boolean; mutate: (row: Row) => void } }
+type DeleteProps<Row> = {
+  asked: RowOpening<Row>
+  remove: (row: Row) => Promise<unknown>
+  /** The list that the row is gone from. */
+  listKey: QueryKey
+  /** What keeps a row from being deleted. */
+  limit?: string
+}
 
-export function DeleteNamed<Row extends { name: string }>({ asked: { row, close }, removal }: DeleteProps<Row>) {
-  if (row === null) return null
+/** Asks whether a row is to be deleted, and deletes it. */
+export function DeleteNamed<Row extends { id: string; name: string }>({ asked: { row, close }, ...rest }: DeleteProps<Row>) {
+  // Each row has a question of its own, so that what was refused for one is not said of the next.
+  return row === null ? null : <DeleteDialog key={row.id} row={row} onClose={close} {...rest} />
+}
+
+type DeleteDialogProps<Row> = Omit<DeleteProps<Row>, 'asked'> & { row: Row; onClose: () => void }
+
+function DeleteDialog<Row extends { name: string }>({ row, onClose, remove, listKey, limit }: DeleteDialogProps<Row>) {
+  const queryClient = useQueryClient()
+  const removal = useMutation({
+    mutationFn: () => remove(row),
+    onSuccess: () => {
+      void queryClient.invalidateQueries({ queryKey: listKey })
+      onClose()
+    },
+  })
   return (
     <ConfirmDialog
       isOpen
       title={t('Delete {name}?', { name: row.name })}
       confirmLabel={t('Delete')}
       isPending={removal.isPending}
-      onClose={close}
-      onConfirm={() => removal.mutate(row)}
+      onClose={onClose}
+      onConfirm={() => removal.mutate()}
     >
-      <p>{t('What a pipeline names cannot be deleted.')}</p>
+      <p>{limit ?? t('What a pipeline names cannot be deleted.')}</p>
       {removal.error !== null && <InlineError error={removal.error} />}
     </ConfirmDialog>
   )

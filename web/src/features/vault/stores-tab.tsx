@@ -1,4 +1,4 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useQuery } from '@tanstack/react-query'
 import type { SecretStore } from '@/api/gen'
 import { deleteSecretStore } from '@/api/gen'
 import { listSecretStoresOptions, listSecretStoresQueryKey } from '@/api/gen/@tanstack/react-query.gen'
@@ -33,19 +33,12 @@ export function StoresTab() {
   const path = { org, env }
   const can = useCan()
   const now = useNow(10_000)
-  const queryClient = useQueryClient()
   const stores = useQuery(listSecretStoresOptions({ path }))
   const mayWrite = can('secret.write')
   const rows = stores.data?.items ?? []
   const editing = useRowDialog('store', stores.data?.items, { may: mayWrite })
   const removing = useRowQuestion('delete', stores.data?.items)
-  const remove = useMutation({
-    mutationFn: (row: SecretStore) => deleteSecretStore({ path: { ...path, id: row.id }, headers: { 'If-Match': row.etag }, throwOnError: true }),
-    onSuccess: () => {
-      void queryClient.invalidateQueries({ queryKey: listSecretStoresQueryKey({ path }).slice(0, 1) })
-      removing.close()
-    },
-  })
+  const remove = (row: SecretStore) => deleteSecretStore({ path: { ...path, id: row.id }, headers: { 'If-Match': row.etag }, throwOnError: true })
   const columns: Column<SecretStore>[] = [
     { key: 'name', title: t('Name'), render: (row) => <Name note={row.vault?.address ?? row.aws?.region ?? ''}>{row.name}</Name> },
     { key: 'kind', title: t('Kind'), wideOnly: true, render: (row) => (row.vault != null ? 'HashiCorp Vault' : 'AWS Secrets Manager') },
@@ -80,7 +73,7 @@ export function StoresTab() {
         <Table label={t('Stores')} columns={columns} rows={rows} rowKey={(row) => row.id} />
       </KindList>
       {editing.isOpen && <StoreDialog store={editing.row} onClose={editing.close} />}
-      <DeleteNamed asked={removing} removal={remove} />
+      <DeleteNamed asked={removing} remove={remove} listKey={listSecretStoresQueryKey({ path }).slice(0, 1)} limit={t('A store that a secret lies in cannot be deleted.')} />
     </>
   )
 }

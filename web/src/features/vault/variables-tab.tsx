@@ -45,25 +45,17 @@ export function VariablesTab() {
   const path = { org, env }
   const can = useCan()
   const now = useNow(10_000)
-  const queryClient = useQueryClient()
   const variables = useQuery(listVariablesOptions({ path, query: { limit: 200 } }))
   const mayWrite = can('variable.write')
   const rows = variables.data?.items ?? []
   const one = async (id: string) => (await getVariable({ path: { ...path, id }, throwOnError: true })).data
   const editing = useRowDialog('variable', variables.data?.items, { one, may: mayWrite })
   const removing = useRowQuestion('delete', variables.data?.items, { one })
-  const remove = useMutation({
-    mutationFn: (variable: KeptVariable) =>
-      deleteVariable({ path: { ...path, id: variable.id }, headers: { 'If-Match': variable.etag }, throwOnError: true }),
-    onSuccess: () => {
-      void queryClient.invalidateQueries({ queryKey: listVariablesQueryKey({ path }).slice(0, 1) })
-      removing.close()
-    },
-  })
+  const remove = (variable: KeptVariable) => deleteVariable({ path: { ...path, id: variable.id }, headers: { 'If-Match': variable.etag }, throwOnError: true })
   const columns: Column<KeptVariable>[] = [
     { key: 'name', title: t('Name'), render: (row) => <Name note={row.description}>{row.name}</Name> },
     { key: 'type', title: t('Type'), wideOnly: true, render: (row) => (row.sensitive ? t('sensitive') : row.type) },
-    { key: 'value', title: t('Value'), render: (row) => <span className="block max-w-64 truncate font-mono text-sm">{shownValue(row)}</span> },
+    { key: 'value', title: t('Value'), render: (row) => <span title={row.sensitive ? undefined : shownValue(row)} className="block max-w-64 truncate font-mono text-sm max-sm:max-w-[46vw]">{shownValue(row)}</span> },
     { key: 'used', title: t('Used by'), wideOnly: true, render: (row) => <UsedBy uses={row.used_by} /> },
     { key: 'updated', title: t('Changed'), wideOnly: true, render: (row) => <span className="text-secondary">{t('{age} by {name}', { age: formatAge(row.updated_at, now), name: row.updated_by })}</span> },
     {
@@ -94,7 +86,7 @@ export function VariablesTab() {
       >
         <Table label={t('Variables')} columns={columns} rows={rows} rowKey={(row) => row.id} />
       </KindList>
-      <DeleteNamed asked={removing} removal={remove} />
+      <DeleteNamed asked={removing} remove={remove} listKey={listVariablesQueryKey({ path }).slice(0, 1)} />
       {editing.isOpen && <VariableDialog variable={editing.row} onClose={editing.close} />}
     </>
   )

@@ -132,10 +132,13 @@ class DeliveryService:
         """Return what `start_rollout` would do, doing nothing."""
         pipeline = await self._pipelines.pipeline(txn, environment_id, pipeline_id)
         before = await fleet.deployment(txn, environment_id, pipeline_id)
-        deployed = before.revision if before else None
         selector, group_id = await self._asked(txn, environment_id, pipeline_id, new, before)
         asked = await self._groups.requirements(txn, environment_id, group_id, selector)
         targets = await fleet.targets(txn, environment_id, pipeline_id, asked)
+        # A first rollout that was halted leaves nodes with a revision which the environment does not have yet.
+        deployed = (
+            before.revision if before else max((each.revision or 0 for each in targets), default=0) or None
+        )
         resting = set(await self._groups.resting_nodes(txn, environment_id))
         findings = []
         handover: str | None = None
@@ -150,6 +153,7 @@ class DeliveryService:
                 handover = await self._revisions.handover(txn, pipeline_id, deployed, new.revision)
         return DryRun(
             revision=new.revision,
+            before=deployed,
             findings=findings,
             text=difference.text,
             changes=list(difference.changes),

@@ -83,9 +83,10 @@ class DryRunNode(msgspec.Struct, frozen=True):
 
 
 class DryRun(msgspec.Struct, frozen=True, kw_only=True):
-    """What a rollout would do. Nothing was done."""
+    """What a rollout would do, against the revision `before`, if nodes have one. Nothing was done."""
 
     revision: int | None
+    before: int | None
     findings: list[Finding]
     text: str | None
     changes: list[Change]
