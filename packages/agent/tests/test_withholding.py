@@ -22,9 +22,9 @@ def secret(gateway, name="p1", **more):
     return gateway.pipeline(name=name, **more)
 
 
-def limited(gateway, seconds):
+def limited(gateway, seconds, **more):
     """The same once more, with secrets that may stay for so many seconds."""
-    gateway.publish([secret(gateway), gateway.pipeline(name="p2")], max_offline_seconds=seconds)
+    gateway.publish([secret(gateway), gateway.pipeline(name="p2")], max_offline_seconds=seconds, **more)
 
 
 async def both_run(agent, gateway, eventually):
@@ -115,7 +115,7 @@ async def test_the_same_bundle_again_brings_nothing_back(agent, gateway, served,
 
 async def test_a_reboot_without_a_network_opens_nothing_any_more(agent, gateway, served, eventually):
     await both_run(agent, gateway, eventually)
-    limited(gateway, 4)
+    limited(gateway, 4, keys_envelope=gateway.key_list(version=2))
     await taken(agent, eventually, 4)
     end_all(agent)
     await served.down()
@@ -124,10 +124,17 @@ async def test_a_reboot_without_a_network_opens_nothing_any_more(agent, gateway,
     await eventually(lambda: len(agent.engines("p2")) == 1, why=agent.log.read_text)
     await gone(agent, eventually)
     assert not json.loads((agent.state / "pipelines/p1/applied.json").read_text()).get("spec")
+    assert not (agent.state / "desired.json").exists()
+    agent.kill()
+    agent.start()
     # The bundle is gone from the disk; that a lower one must not be believed is not.
-    gateway.publish([secret(gateway)], generation=1, max_offline_seconds=FOR_LONG)
+    listed = gateway.key_list(version=2)
+    gateway.publish([secret(gateway)], generation=1, max_offline_seconds=FOR_LONG, keys_envelope=listed)
     await served.up()
     await eventually(lambda: any(each.reason == "bundle-outdated" for each in gateway.reports))
+    # Neither is the list of keys that came with it: a key that was taken off signs no more.
+    limited(gateway, FOR_LONG, keys_envelope=gateway.key_list(version=1))
+    await eventually(lambda: any(each.reason == "keys-refused" for each in gateway.reports))
     await gone(agent, eventually)
 
 

@@ -48,6 +48,9 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True):
     seen: int
     boot: str
     uptime: int
+    keys: int = 0
+    """The version of the list of keys that was held then: the bundle that brought it may be removed, and no older list is
+    taken for that."""
 
     @property
     def note_every(self) -> int:
@@ -66,8 +69,8 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True):
         return self.at + self.limit
 
 
-def heard(bundle: Bundle, moment: Moment) -> Contact:
-    """Return the record of a bundle that was never had before.
+def heard(bundle: Bundle, moment: Moment, keys: int = 0) -> Contact:
+    """Return the record of a bundle that was never had before; `keys` is the version of the list of keys beside it.
 
     Its own time is the least that it can be: a clock that is only put right after the boot ends nothing.
     """
@@ -80,6 +83,7 @@ def heard(bundle: Bundle, moment: Moment) -> Contact:
         seen=now,
         boot=moment.boot,
         uptime=moment.uptime,
+        keys=keys,
     )
 
 

@@ -123,8 +123,19 @@ class ContactBook:
         held = self._contact
         return held.order if held is not None and held.node == node else None
 
-    async def heard(self, bundle: Bundle) -> None:
-        """A verified bundle came. It counts when it is one that was never had before."""
+    def least_keys(self, node: str) -> int:
+        """The lowest version that the list of keys may have, for when the bundle it came with is removed."""
+        held = self._contact
+        return held.keys if held is not None and held.node == node else 0
+
+    async def heard(self, bundle: Bundle, keys: int) -> None:
+        """A verified bundle came, with a list of keys of this version.
+
+        It counts when it is one that was never had before. A newer list with it is noted in any case.
+        """
+        if self._contact is not None and self._contact.node == bundle.node and keys > self._contact.keys:
+            self._contact = msgspec.structs.replace(self._contact, keys=keys)
+            await self._note(self._contact)
         held = self._contact or self._unproven
         if held is not None and held.node == bundle.node and bundle.order <= held.order:
             return
@@ -135,7 +146,7 @@ class ContactBook:
             await asyncio.to_thread(self._layout.contact.unlink, missing_ok=True)
             return
         # Before the bundle itself is kept: one on disk without this would count as tampered with.
-        await self._note(heard(bundle, moment_now()))
+        await self._note(heard(bundle, moment_now(), keys))
 
     async def tick(self) -> None:
         """Note the time, about once a minute."""

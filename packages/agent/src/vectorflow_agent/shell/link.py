@@ -198,7 +198,7 @@ class Link:
             self._told.warn("bundle", f"refused, what runs goes on: {error}")
             await self._refuse(error, fetched.etag)
             return
-        await self._context.contact.heard(bundle)
+        await self._context.contact.heard(bundle, key_list.version)
         if not self._context.contact.over:
             await self._keep(fetched)
         self._keys = key_list
@@ -242,6 +242,7 @@ class Link:
 
     def _key_list(self, data: bytes, enrolment: Enrolment, now: int | None) -> keys.KeyList:
         held = self._keys.version if self._keys and self._keys.organization == enrolment.organization else 0
+        held = max(held, self._context.contact.least_keys(enrolment.node_id))
         return keys.key_list_verify(
             data,
             root_public=enrolment.root_public,
