@@ -47,6 +47,18 @@ def test_changed_payload_and_unknown_key_are_refused(signer):
         envelope.verify(changed, {sign.key_id: public}, envelope.REPORT)
 
 
+def test_one_signature_of_a_known_key_is_enough(signer):
+    sign, public = signer
+    other = SigningKey.generate()
+    signed = envelope.sign(envelope.REPORT, {"a": 1}, sign)
+    broken = envelope.Signature(keyid="other", sig=envelope.base64_text(bytes(64)))
+    both = msgspec.structs.replace(signed, signatures=(broken, *signed.signatures))
+    known = {sign.key_id: public, "other": bytes(other.verify_key)}
+    assert envelope.verify(both, known, envelope.REPORT) == b'{"a":1}'
+    with pytest.raises(envelope.BadSignature):
+        envelope.verify(msgspec.structs.replace(both, signatures=(broken,)), known, envelope.REPORT)
+
+
 @pytest.mark.parametrize(
     "data",
     [b"", b"[]", b"{}", b'{"payload":1}', b"\xff", b'{"payload":"@","payloadType":"t","signatures":[]}'],
