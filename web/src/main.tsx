@@ -6,11 +6,14 @@ import { createRoot } from 'react-dom/client'
 import { getSessionQueryKey } from '@/api/gen/@tanstack/react-query.gen'
 import { createQueryClient, onSignedOut, setUpClient } from '@/app/api'
 import { buildRouter } from '@/app/router'
+import { joinTabs } from '@/app/signing-out'
 import { Toasts } from '@/ui/toast'
 
 setUpClient()
 const queryClient = createQueryClient()
 const router = buildRouter(queryClient)
+
+joinTabs(router, queryClient)
 
 onSignedOut(() => {
   queryClient.removeQueries({ queryKey: getSessionQueryKey() })

@@ -1,5 +1,5 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { useNavigate } from '@tanstack/react-router'
+import { useNavigate, useRouter } from '@tanstack/react-router'
 import { CircleUser, Clock, LogOut, Monitor, MonitorSmartphone, Moon, Sun } from 'lucide-react'
 import { deleteSessionMutation, getSessionOptions } from '@/api/gen/@tanstack/react-query.gen'
 import { t } from '@/lib/i18n'
@@ -10,6 +10,7 @@ import { Menu } from '@/ui/menu'
 import { notifyError } from '@/ui/toast'
 import { useQuestion } from './dialogs'
 import { useScope } from './scope'
+import { leaveSession, tellSignedOut, unsavedAnywhere } from './signing-out'
 import type { Theme } from './theme'
 import { setTheme, useTheme } from './theme'
 
@@ -36,30 +37,27 @@ export function ThemeMenu() {
   )
 }
 
-// Only who signs out needs to know what the editor keeps.
-const draftStorage = () => import('@/features/editor/draft-storage')
-
 /** Who is signed in, their sessions, and the way out. */
 export function AccountMenu() {
   const { org, env } = useScope()
   const navigate = useNavigate()
+  const router = useRouter()
   const queryClient = useQueryClient()
   const account = useQuery(getSessionOptions()).data?.account
   const signOut = useMutation({
     ...deleteSessionMutation(),
     onSuccess: async () => {
-      // The editor keeps what it holds when it is left, so that is forgotten after.
-      await navigate({ to: '/sign-in' })
-      await (await draftStorage()).forgetUnsaved(account?.id ?? '')
-      queryClient.clear()
+      tellSignedOut(account?.id ?? '')
+      await leaveSession(router, queryClient, account?.id ?? '')
     },
     onError: notifyError,
   })
   const losing = useQuestion('sign-out')
+  const [pipelines = 0, silent = 0] = losing.of?.split(' ').map(Number) ?? []
   const leave = async () => {
-    const unsaved = await (await draftStorage()).unsavedCount(account?.id ?? '')
-    if (unsaved === 0) signOut.mutate({})
-    else losing.open(String(unsaved))
+    const { pipelines, silent } = await unsavedAnywhere(account?.id ?? '')
+    if (pipelines === 0 && silent === 0) signOut.mutate({})
+    else losing.open(`${pipelines} ${silent}`)
   }
   const zone = useTimeZone()
   const name = account?.name ?? ''
@@ -97,7 +95,8 @@ export function AccountMenu() {
         isPending={signOut.isPending}
         onConfirm={() => signOut.mutate({})}
       >
-        <p>{t('{n, plural, one {# pipeline has} other {# pipelines have}} changes of yours that are not saved. Signing out removes them from this browser.', { n: Number(losing.of ?? 0) })}</p>
+        {pipelines > 0 && <p>{t('{n, plural, one {# pipeline has} other {# pipelines have}} changes of yours that are not saved. Signing out removes them from this browser.', { n: pipelines })}</p>}
+        {silent > 0 && <p>{t('{n, plural, one {# other tab does not answer} other {# other tabs do not answer}} whether changes are unsaved there. Signing out removes those too.', { n: silent })}</p>}
       </ConfirmDialog>
     </>
   )

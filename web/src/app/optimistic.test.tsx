@@ -10,6 +10,7 @@ vi.mock('@/ui/toast', () => ({ notifyError }))
 
 type Row = { id: string }
 const KEY = [{ _id: 'listRows' }]
+const ALSO = [{ _id: 'countRows' }]
 
 afterEach(() => {
   cleanup()
@@ -23,22 +24,27 @@ function setUp() {
   const reread = vi.spyOn(queries, 'invalidateQueries')
   const answers = new Map<string, { agree: () => void; refuse: () => void }>()
   const wrapper = ({ children }: { children: ReactNode }) => <QueryClientProvider client={queries}>{children}</QueryClientProvider>
-  const remover = () =>
+  const remover = (inForm = false) =>
     renderHook(
       () =>
         useOptimistic<Listed<Row>, string>({
           queryKey: KEY,
+          also: [ALSO],
+          inForm,
           mutationFn: (id) => new Promise<void>((agree, reject) => answers.set(id, { agree, refuse: () => reject(new Error(`no: ${id}`)) })),
           expect: (seen, id) => withItems(seen, (items) => items.filter((each) => each.id !== id)),
         }),
       { wrapper },
-    ).result
-  const remove = async (id: string) => {
-    const { current } = remover()
-    act(() => current.mutate(id))
+    )
+  const remove = async (id: string, inForm = false) => {
+    const { result, unmount } = remover(inForm)
+    act(() => result.current.mutate(id))
     await waitFor(() => expect(answers.has(id)).toBe(true))
+    return unmount
   }
-  return { queries, reread, answers, remove, shown: () => queries.getQueryData<{ items: Row[] }>(KEY)?.items.map((each) => each.id) }
+  /** What the stream, or a reading that is due, makes of the list. */
+  const read = (...ids: string[]) => queries.fetchQuery({ queryKey: KEY, queryFn: () => ({ items: ids.map((id) => ({ id })) }) })
+  return { queries, reread, answers, remove, read, shown: () => queries.getQueryData<{ items: Row[] }>(KEY)?.items.map((each) => each.id) }
 }
 
 it('reads anew only after the last of several answers', async () => {
@@ -48,9 +54,10 @@ it('reads anew only after the last of several answers', async () => {
   expect(shown()).toEqual([])
   act(() => answers.get('a')?.agree())
   await waitFor(() => expect(queries.isMutating()).toBe(1))
-  expect(reread).not.toHaveBeenCalled()
+  expect(reread).not.toHaveBeenCalledWith({ queryKey: KEY })
   act(() => answers.get('b')?.agree())
-  await waitFor(() => expect(reread).toHaveBeenCalledExactlyOnceWith({ queryKey: KEY }))
+  await waitFor(() => expect(reread).toHaveBeenCalledWith({ queryKey: KEY }))
+  expect(reread.mock.calls.filter(([each]) => each?.queryKey === KEY)).toHaveLength(1)
 })
 
 it('puts back what was there when the server refuses, without reading it', async () => {
@@ -71,6 +78,51 @@ it('puts nothing old over what was read since the click', async () => {
   act(() => answers.get('a')?.refuse())
   await waitFor(() => expect(notifyError).toHaveBeenCalledWith(new Error('no: a')))
   expect(shown()).toEqual(['c'])
+})
+
+it('keeps the change in sight while what is read is from before it, and when the stream is quicker than the answer', async () => {
+  const { queries, answers, remove, read, shown } = setUp()
+  await remove('a')
+  const seen: unknown[] = []
+  const stop = queries.getQueryCache().subscribe(() => void seen.push(shown()))
+  await read('a', 'b', 'c')
+  expect(shown()).toEqual(['b', 'c'])
+  await read('b', 'c')
+  expect(shown()).toEqual(['b', 'c'])
+  stop()
+  act(() => answers.get('a')?.agree())
+  await waitFor(() => expect(queries.isMutating()).toBe(0))
+  expect(shown()).toEqual(['b', 'c'])
+  expect(seen.filter((each) => Array.isArray(each) && each.includes('a'))).toEqual([])
+})
+
+it('puts back what was read last, not what stood there at the click', async () => {
+  const { queries, answers, remove, read, shown } = setUp()
+  await remove('a')
+  await read('a', 'c')
+  expect(shown()).toEqual(['c'])
+  act(() => answers.get('a')?.refuse())
+  await waitFor(() => expect(queries.isMutating()).toBe(0))
+  expect(shown()).toEqual(['a', 'c'])
+})
+
+it('reads also what else the change shows in', async () => {
+  const { reread, answers, remove } = setUp()
+  await remove('a')
+  act(() => answers.get('a')?.agree())
+  await waitFor(() => expect(reread).toHaveBeenCalledWith({ queryKey: ALSO }))
+})
+
+it('leaves the error to the form that shows it, and tells it where the form is gone', async () => {
+  const { queries, answers, remove } = setUp()
+  await remove('a', true)
+  act(() => answers.get('a')?.refuse())
+  await waitFor(() => expect(queries.isMutating()).toBe(0))
+  expect(notifyError).not.toHaveBeenCalled()
+  const leave = await remove('b', true)
+  leave()
+  act(() => answers.get('b')?.refuse())
+  await waitFor(() => expect(notifyError).toHaveBeenCalledWith(new Error('no: b')))
 })
 
 it('changes the items of a list that was read page by page', () => {

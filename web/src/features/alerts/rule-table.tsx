@@ -1,13 +1,16 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import type { AlertRule, Channel } from '@/api/gen'
-import { deleteAlertRule } from '@/api/gen'
+import { deleteAlertRule, updateAlertRule } from '@/api/gen'
 import { listAlertRulesQueryKey, listIncidentsQueryKey } from '@/api/gen/@tanstack/react-query.gen'
 import { useRowQuestion } from '@/app/dialogs'
+import type { Listed } from '@/app/optimistic'
+import { useOptimistic, withItems } from '@/app/optimistic'
 import { useScope } from '@/app/scope'
 import { t } from '@/lib/i18n'
 import { Button } from '@/ui/button'
 import { ConfirmDialog } from '@/ui/dialog'
 import { InlineError } from '@/ui/states'
+import { Switch } from '@/ui/switch'
 import type { Column } from '@/ui/table'
 import { Table } from '@/ui/table'
 import { conditionText } from './words'
@@ -17,6 +20,7 @@ type RuleTableProps = { rules: AlertRule[]; channels: Channel[]; mayManage: bool
 /** What is watched, and who is told. */
 export function RuleTable({ rules, channels, mayManage, onChange }: RuleTableProps) {
   const removing = useRowQuestion('delete-rule', rules)
+  const watch = useWatch()
   const names = new Map(channels.map((channel) => [channel.id, channel.name]))
   const columns: Column<AlertRule>[] = [
     {
@@ -49,7 +53,8 @@ export function RuleTable({ rules, channels, mayManage, onChange }: RuleTablePro
       align: 'right',
       render: (row) =>
         mayManage && (
-          <span className="inline-flex gap-2 py-1 max-sm:flex-wrap max-sm:justify-end">
+          <span className="inline-flex items-center gap-2 py-1 max-sm:flex-wrap max-sm:justify-end">
+            <Switch label={t('Watch: {name}', { name: row.name })} hideLabel isSelected={row.enabled} isDisabled={watch.isPending} onChange={() => watch.mutate(row)} />
             <Button onPress={() => onChange(row)}>{t('Change…')}</Button>
             <Button variant="danger" onPress={() => removing.open(row)}>
               {t('Delete…')}
@@ -64,6 +69,18 @@ export function RuleTable({ rules, channels, mayManage, onChange }: RuleTablePro
       {removing.row !== null && <DeleteDialog rule={removing.row} onClose={removing.close} />}
     </>
   )
+}
+
+/** Switches a rule off or on, and shows that at once. */
+function useWatch() {
+  const path = useScope()
+  return useOptimistic({
+    queryKey: listAlertRulesQueryKey({ path }),
+    also: [listIncidentsQueryKey({ path })],
+    mutationFn: ({ id, etag, name, condition, channels, enabled }: AlertRule) =>
+      updateAlertRule({ path: { ...path, id }, headers: { 'If-Match': etag }, body: { name, condition, channels, enabled: !enabled }, throwOnError: true }),
+    expect: (seen: Listed<AlertRule>, rule) => withItems(seen, (items) => items.map((each) => (each.id === rule.id ? { ...each, enabled: !rule.enabled } : each))),
+  })
 }
 
 function DeleteDialog({ rule, onClose }: { rule: AlertRule; onClose: () => void }) {

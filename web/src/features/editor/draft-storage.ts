@@ -50,23 +50,42 @@ export function dropDraft(account: string, pipelineId: string): void {
 
 /** The draft and the text that an earlier load of this page left behind, if any. */
 export async function loadKept(account: string, pipelineId: string): Promise<Kept> {
-  const [draft, text] = (await Promise.all([storage.load(draftKey(account, pipelineId)), storage.load(textKey(account, pipelineId))])).map(parsed)
+  const left = leftAt(account)
+  const [draft, text] = (await Promise.all([storage.load(draftKey(account, pipelineId), left), storage.load(textKey(account, pipelineId), left)])).map(parsed)
   void storage.prune()
   return { draft: isDraft(draft) ? draft : null, text: isText(text) ? text : null }
 }
 
 const ofAccount = (account: string) => [draftKey(account, ''), textKey(account, '')]
 
-/** How many pipelines have work of this account that is not saved, as far as this tab can see. */
-export async function unsavedCount(account: string): Promise<number> {
+/** The pipelines that have work of this account which is not saved, as far as this tab can see. */
+export async function unsavedPipelines(account: string): Promise<string[]> {
   const keys = await storage.kept(ofAccount(account))
-  return new Set(keys.map((key) => key.slice(key.lastIndexOf(':') + 1))).size
+  return [...new Set(keys.map((key) => key.slice(key.lastIndexOf(':') + 1)))]
 }
 
-/** Forgets all of it. */
+/** Forgets all of it, also what a tab that is closed or does not answer brings back later. */
 export function forgetUnsaved(account: string): Promise<void> {
+  try {
+    localStorage.setItem(leftKey(account), String(Date.now()))
+  } catch {
+    // Where storage is switched off other tabs keep nothing either.
+  }
   return storage.forget(ofAccount(account))
 }
+
+/** When this account was last signed out here, in epoch milliseconds. What was kept until then is forgotten. */
+function leftAt(account: string): number {
+  try {
+    const left = Number(localStorage.getItem(leftKey(account)) ?? 0)
+    // A clock that was set back must not cost what was typed since.
+    return left <= Date.now() ? left : 0
+  } catch {
+    return 0
+  }
+}
+
+const leftKey = (account: string) => `vf:left:${account}`
 
 /** Keeps a YAML text in the making: what cannot be read yet is in no draft. */
 export function textKeep(account: string, pipelineId: string, kept: StoredText | null): TextKeep {

@@ -43,6 +43,18 @@ describe('what a tab keeps', () => {
     large = new Wide()
   })
 
+  it('is forgotten when it was kept before the person left, small or large', async () => {
+    await reloaded().save('a', 'short')
+    await reloaded().save('b', LONG)
+    const left = Date.now()
+    expect(await reloaded().load('a', left - 60_000)).toBe('short')
+    expect(await reloaded().load('a', left + 1)).toBeNull()
+    expect(await reloaded().load('b', left + 1)).toBeNull()
+    expect(await reloaded().kept(['a'])).toEqual([])
+    await vi.waitFor(() => expect(large.held.size).toBe(0))
+    expect(await reloaded().load('a')).toBeNull()
+  })
+
   it('comes back after a reload, small or large', async () => {
     expect(await reloaded().save('a', 'short\ntext')).toBe(true)
     expect(large.held.size).toBe(0)

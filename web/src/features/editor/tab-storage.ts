@@ -76,8 +76,8 @@ export class TabStorage {
     this.dropFar(key)
   }
 
-  /** What was kept last, or null. */
-  async load(key: string): Promise<string | null> {
+  /** What was kept last, or null; what was kept until `left` (epoch milliseconds) is forgotten. */
+  async load(key: string, left = 0): Promise<string | null> {
     const near = this.loadNear(key)
     let far: Entry | null = null
     try {
@@ -88,7 +88,10 @@ export class TabStorage {
       // No database, as in some private windows.
     }
     if (far !== null) this.far.add(key)
-    return (near !== null && near.at >= (far?.at ?? 0) ? near : far)?.text ?? null
+    const found = near !== null && near.at >= (far?.at ?? 0) ? near : far
+    if (found === null || found.at > left) return found?.text ?? null
+    this.drop(key)
+    return null
   }
 
   /** Forgets what tabs that are gone left in the database. */

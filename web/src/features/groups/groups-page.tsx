@@ -6,6 +6,8 @@ import type { NodeGroup } from '@/api/gen'
 import { deleteGroup, setGroupMaintenance } from '@/api/gen'
 import { listGroupsOptions, listGroupsQueryKey } from '@/api/gen/@tanstack/react-query.gen'
 import { useRowDialog, useRowQuestion } from '@/app/dialogs'
+import type { Listed } from '@/app/optimistic'
+import { useOptimistic, withItems } from '@/app/optimistic'
 import { useCan, useScope } from '@/app/scope'
 import { t } from '@/lib/i18n'
 import { StateBadge } from '@/ui/badge'
@@ -39,11 +41,18 @@ export function GroupsPage() {
     },
     onError: notifyError,
   })
-  const maintain = useMutation({
-    mutationFn: async ({ id, maintenance }: NodeGroup) =>
-      setGroupMaintenance({ path: { ...path, id }, body: { on: maintenance === null }, throwOnError: true }),
+  // A beginning waits for the server, since somebody may then go and open the machines; an end shows at once.
+  const begin = useMutation({
+    mutationFn: async ({ id }: NodeGroup) => setGroupMaintenance({ path: { ...path, id }, body: { on: true }, throwOnError: true }),
     onSuccess: refresh,
     onError: notifyError,
+  })
+  const end = useOptimistic({
+    queryKey: listGroupsQueryKey({ path }),
+    mutationFn: ({ id }: NodeGroup) => setGroupMaintenance({ path: { ...path, id }, body: { on: false }, throwOnError: true }),
+    // Whether a window is open now only the server knows.
+    expect: (seen: Listed<NodeGroup>, { id }) =>
+      withItems(seen, (items) => items.map((each) => (each.id === id ? { ...each, maintenance: null, in_maintenance: each.windows.length > 0 && each.in_maintenance } : each))),
   })
   const columns: Column<NodeGroup>[] = [
     {
@@ -75,7 +84,7 @@ export function GroupsPage() {
         </div>
       ),
     },
-    { key: 'action', title: '', align: 'right', render: (row) => <GroupMenu group={row} onEdit={() => editing.open(row)} onDelete={() => removing.open(row)} onMaintain={() => maintain.mutate(row)} /> },
+    { key: 'action', title: '', align: 'right', render: (row) => <GroupMenu group={row} onEdit={() => editing.open(row)} onDelete={() => removing.open(row)} onMaintain={() => (row.maintenance === null ? begin : end).mutate(row)} /> },
   ]
   const make = can('group.manage') && (
     <Button variant="primary" onPress={() => editing.open(null)}>

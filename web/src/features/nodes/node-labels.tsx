@@ -1,8 +1,10 @@
 import { useState } from 'react'
 import type { NodeDetail } from '@/api/gen'
 import { setNodeLabels } from '@/api/gen'
+import { getNodeQueryKey, listNodesQueryKey } from '@/api/gen/@tanstack/react-query.gen'
 import { useDialog } from '@/app/dialogs'
-import { useCan } from '@/app/scope'
+import { useOptimistic } from '@/app/optimistic'
+import { useCan, useScope } from '@/app/scope'
 import { parseLabels } from '@/features/enrolment/token-dialog'
 import { t } from '@/lib/i18n'
 import { Tag } from '@/ui/badge'
@@ -10,7 +12,7 @@ import { Button } from '@/ui/button'
 import { Dialog } from '@/ui/dialog'
 import { TextField } from '@/ui/field'
 import { InlineError } from '@/ui/states'
-import { useNodeChange } from './use-node-change'
+import { notify } from '@/ui/toast'
 
 /** The labels that people assigned, which alone select; what the machine says of itself stands apart. */
 export function NodeLabels({ node }: { node: NodeDetail }) {
@@ -43,11 +45,21 @@ function LabelsDialog({ node, onClose }: { node: NodeDetail; onClose: () => void
       .map(([name, value]) => `${name}=${value}`)
       .join('\n'),
   )
-  const change = useNodeChange(node.id, t('Labels are changed.'), onClose)
+  const path = { ...useScope(), id: node.id }
+  const change = useOptimistic({
+    queryKey: getNodeQueryKey({ path }),
+    also: [listNodesQueryKey({ path })],
+    inForm: true,
+    mutationFn: (labels: Record<string, string>) => setNodeLabels({ path, body: { labels }, headers: { 'If-Match': etag }, throwOnError: true }),
+    expect: (seen: NodeDetail, labels) => ({ ...seen, labels }),
+    onSuccess: () => {
+      notify(t('Labels are changed.'))
+      onClose()
+    },
+  })
   const labels = parseLabels(text)
   const save = () => {
-    if (labels === null) return
-    change.mutate((path) => setNodeLabels({ path, body: { labels }, headers: { 'If-Match': etag }, throwOnError: true }))
+    if (labels !== null) change.mutate(labels)
   }
   const footer = (
     <>
@@ -58,7 +70,7 @@ function LabelsDialog({ node, onClose }: { node: NodeDetail; onClose: () => void
     </>
   )
   return (
-    <Dialog title={t('Labels of {name}', { name: node.name })} isOpen onClose={onClose} footer={footer}>
+    <Dialog title={t('Labels of {name}', { name: node.name })} isOpen={!change.isPending} onClose={onClose} footer={footer}>
       <div className="flex flex-col gap-3">
         <TextField
           label={t('Labels')}

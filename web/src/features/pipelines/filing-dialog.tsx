@@ -1,7 +1,9 @@
-import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
-import type { PipelineSummary } from '@/api/gen'
+import type { PipelineFiling, PipelineSummary } from '@/api/gen'
 import { filePipelines } from '@/api/gen'
+import { listPipelineFoldersQueryKey, listPipelinesQueryKey } from '@/api/gen/@tanstack/react-query.gen'
+import type { Listed } from '@/app/optimistic'
+import { useOptimistic, withItems } from '@/app/optimistic'
 import { useScope } from '@/app/scope'
 import { t } from '@/lib/i18n'
 import { Button } from '@/ui/button'
@@ -9,8 +11,7 @@ import { Dialog } from '@/ui/dialog'
 import { TextField } from '@/ui/field'
 import { InlineError } from '@/ui/states'
 import { notify } from '@/ui/toast'
-import { tagChanges, tagList } from './tag-changes'
-import { useRefresh } from './use-refresh'
+import { filed, tagChanges, tagList } from './tag-changes'
 
 /** What all of them have in common, as the dialog begins with. */
 function commonTags(pipelines: PipelineSummary[]): string[] {
@@ -21,40 +22,42 @@ function commonTags(pipelines: PipelineSummary[]): string[] {
 /** Puts pipelines into a folder and under tags; for several, what they do not share stays as it is. */
 export function FilingDialog({ pipelines, onClose, onDone }: { pipelines: PipelineSummary[]; onClose: () => void; onDone?: () => void }) {
   const path = useScope()
-  const refresh = useRefresh()
   const folders = new Set(pipelines.map((each) => each.folder))
   const shared = folders.size === 1 ? ([...folders][0] ?? '') : null
   const before = commonTags(pipelines)
   const [folder, setFolder] = useState(shared ?? '')
   const [tags, setTags] = useState(before.join(', '))
   const [touched, setTouched] = useState(false)
-  const file = useMutation({
-    mutationFn: async () => {
-      const ids = pipelines.map((each) => each.id)
-      const { add, remove } = tagChanges(before, tagList(tags))
-      const body = { pipelines: ids, add_tags: add, remove_tags: remove, ...(touched ? { folder } : {}) }
-      await filePipelines({ path, body, throwOnError: true })
-    },
+  const file = useOptimistic({
+    queryKey: listPipelinesQueryKey({ path }),
+    also: [listPipelineFoldersQueryKey({ path })],
+    inForm: true,
+    mutationFn: (body: PipelineFiling) => filePipelines({ path, body, throwOnError: true }),
+    expect: (seen: Listed<PipelineSummary>, filing) => withItems(seen, (items) => items.map((each) => (filing.pipelines.includes(each.id) ? filed(each, filing) : each))),
     onSuccess: () => {
       notify(t('{n, plural, one {# pipeline is} other {# pipelines are}} filed.', { n: pipelines.length }))
-      refresh()
       onDone?.()
       onClose()
     },
   })
+  const save = () => {
+    const { add, remove } = tagChanges(before, tagList(tags))
+    file.mutate({ pipelines: pipelines.map((each) => each.id), add_tags: add, remove_tags: remove, ...(touched ? { folder } : {}) })
+  }
   const title =
     pipelines.length === 1 && pipelines[0] !== undefined
       ? t('Folder and tags of {name}', { name: pipelines[0].name })
       : t('Folder and tags of {n} pipelines', { n: pipelines.length })
   return (
+    // The list shows it at once. A refusal brings the form back, with what was typed.
     <Dialog
-      isOpen
+      isOpen={!file.isPending}
       onClose={onClose}
       title={title}
       footer={
         <>
           <Button onPress={onClose}>{t('Cancel')}</Button>
-          <Button variant="primary" isDisabled={file.isPending} onPress={() => file.mutate()}>
+          <Button variant="primary" isDisabled={file.isPending} onPress={save}>
             {t('Save')}
           </Button>
         </>

@@ -1,4 +1,4 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { Bookmark, BookmarkPlus, Trash2, X } from 'lucide-react'
 import { useState } from 'react'
@@ -76,10 +76,8 @@ function SavedFilters({ search }: { search: PipelineSearch }) {
   const { org, env } = useScope()
   const path = { org, env }
   const navigate = useNavigate({ from: '/$org/$env/pipelines' })
-  const queryClient = useQueryClient()
   const saving = useDialog('save-filter')
   const saved = useQuery(listPipelineFiltersOptions({ path })).data?.items ?? []
-  const reread = () => void queryClient.invalidateQueries({ queryKey: listPipelineFiltersQueryKey({ path }) })
   const present = new URLSearchParams(filterOf(search)).toString()
   const forget = useOptimistic({
     queryKey: listPipelineFiltersQueryKey({ path }),
@@ -110,32 +108,30 @@ function SavedFilters({ search }: { search: PipelineSearch }) {
             : [{ id: 'forget', label: t('Forget {name}', { name: current.name }), icon: <Trash2 size={14} />, danger: true, onAction: () => forget.mutate(current.id) }]),
         ]}
       />
-      {saving.isOpen && present !== '' && <SaveDialog search={present} onClose={saving.close} onSaved={reread} />}
+      {saving.isOpen && present !== '' && <SaveDialog search={present} onClose={saving.close} />}
     </>
   )
 }
 
-function SaveDialog({ search, onClose, onSaved }: { search: string; onClose: () => void; onSaved: () => void }) {
+function SaveDialog({ search, onClose }: { search: string; onClose: () => void }) {
   const path = useScope()
   const [name, setName] = useState('')
-  const save = useMutation({
-    mutationFn: async () => {
-      await savePipelineFilter({ path, body: { name, search }, throwOnError: true })
-    },
-    onSuccess: () => {
-      onSaved()
-      onClose()
-    },
+  const save = useOptimistic({
+    queryKey: listPipelineFiltersQueryKey({ path }),
+    inForm: true,
+    mutationFn: (filter: { name: string; search: string }) => savePipelineFilter({ path, body: filter, throwOnError: true }),
+    expect: (seen: Listed<SavedFilter>, filter) => withItems(seen, (items) => [...items.filter((each) => each.name !== filter.name), { ...filter, id: 'saving' }]),
+    onSuccess: onClose,
   })
   return (
     <Dialog
-      isOpen
+      isOpen={!save.isPending}
       onClose={onClose}
       title={t('Save this filter')}
       footer={
         <>
           <Button onPress={onClose}>{t('Cancel')}</Button>
-          <Button variant="primary" isDisabled={save.isPending || name.trim() === ''} onPress={() => save.mutate()}>
+          <Button variant="primary" isDisabled={save.isPending || name.trim() === ''} onPress={() => save.mutate({ name: name.trim(), search })}>
             {t('Save')}
           </Button>
         </>

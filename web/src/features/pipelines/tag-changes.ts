@@ -7,3 +7,9 @@ export function tagList(text: string): string[] {
 export function tagChanges(before: string[], after: string[]): { add: string[]; remove: string[] } {
   return { add: after.filter((each) => !before.includes(each)), remove: before.filter((each) => !after.includes(each)) }
 }
+
+/** A pipeline as a filing leaves it. */
+export function filed<Row extends { folder: string; tags: string[] }>(row: Row, filing: { folder?: string | null; add_tags?: string[]; remove_tags?: string[] }): Row {
+  const kept = row.tags.filter((each) => filing.remove_tags?.includes(each) !== true)
+  return { ...row, folder: filing.folder?.trim() ?? row.folder, tags: [...new Set([...kept, ...(filing.add_tags ?? [])])].sort() }
+}

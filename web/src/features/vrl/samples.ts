@@ -43,6 +43,17 @@ function write(pipeline: string, text: string): void {
   for (const listener of listeners) listener()
 }
 
+/** Forgets the events of all pipelines. */
+export function forgetSamples(): void {
+  known.clear()
+  try {
+    const keys = Array.from({ length: sessionStorage.length }, (_, index) => sessionStorage.key(index) ?? '')
+    for (const key of keys) if (key.startsWith(keyOf(''))) sessionStorage.removeItem(key)
+  } catch {
+    // Nothing was kept where storage is switched off.
+  }
+}
+
 /** The events that this pipeline's programs are tried on; kept in this tab only. */
 export function useSamples(): [Samples, (text: string) => void] {
   const { pipelineId = '' } = useParams({ strict: false })
