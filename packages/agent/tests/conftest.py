@@ -79,7 +79,7 @@ class MiniGateway:
         self.damage = ""
         self.lines, self.batches, self.log_calls = [], set(), 0
         self.log_answer = None
-        self.rotations, self.proofs = 0, []
+        self.rotations, self.proofs, self.enrolled = 0, [], None
         self.release_index, self.release_files, self.release_cut = b"", {}, 0
         self.intervals = messages.Intervals(heartbeat_seconds=0.3, poll_seconds=30.0)
         self.publish([])
@@ -303,6 +303,7 @@ class MiniGateway:
 
     def enroll(self, request):
         self.enrolments += 1
+        self.enrolled = request
         if request.proof is not None:
             public = keys.public_key(self.agent_keys.identity)
             payload = envelope.verify(request.proof, {keys.key_id(public): public}, envelope.REATTACH)

@@ -1,22 +1,27 @@
 """Who this node is: its keys, its machine id, its token, and whom it believes."""
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import platform as python_platform
 import uuid
 from pathlib import Path
+from typing import Final
 
 import msgspec
 import psutil
 from nacl.signing import SigningKey
 
+from vectorflow_agent.core.machine import DMI, machine_facts
 from vectorflow_agent.shell.disk import Layout, read_optional, write_atomic
 from vectorflow_agent.shell.sealing_keys import Protection, SealingKeys
 from vectorflow_wire import envelope, keys
 from vectorflow_wire.encoding import base64_bytes, base64_text
 from vectorflow_wire.messages import AgentKeys, Intervals, Platform
 from vectorflow_wire.renewal import ROTATE_AFTER_SECONDS
+
+_FIRMWARE: Final = Path("/sys/class/dmi/id")
 
 
 class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,3 +137,17 @@ def platform_facts() -> Platform:
         memory_bytes=psutil.virtual_memory().total,
         container=Path("/.dockerenv").exists() or Path("/run/.containerenv").exists(),
     )
+
+
+def reported_facts(firmware: Path = _FIRMWARE) -> dict[str, str]:
+    """What else the machine is, from its own files: no provider is asked, since agents speak with the gateway alone."""
+    found = {}
+    for name in DMI:
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            found[name] = (firmware / name).read_text(encoding="ascii").strip()
+    try:
+        distribution = python_platform.freedesktop_os_release().get("PRETTY_NAME", "")
+    except OSError:
+        distribution = ""
+    kubernetes = "KUBERNETES_SERVICE_HOST" in os.environ
+    return machine_facts(found, distribution=distribution, kubernetes=kubernetes)

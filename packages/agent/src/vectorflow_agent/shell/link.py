@@ -23,6 +23,7 @@ from vectorflow_agent.shell.identity import (
     enrolment_write,
     node_before,
     platform_facts,
+    reported_facts,
     token_digest,
 )
 from vectorflow_agent.shell.pauses import varied
@@ -345,6 +346,7 @@ class Link:
             agent_version=__version__,
             keys=context.identity.public,
             platform=platform_facts(),
+            facts=await asyncio.to_thread(reported_facts),
             engine=engine,
             previous_node_token=context.enrolment.node_token if context.enrolment else None,
             proof=await self._proof(token),
