@@ -25,6 +25,8 @@ from tests.looks.views import VIEWS, View
 
 STATE = "/var/lib/vectorflow"
 BEAT_SECONDS = 5.0
+POINTS = 8
+"""Of half a minute each."""
 QUIET_SECONDS = 4.0
 """A page that has asked for nothing so long has what it needs."""
 
@@ -128,12 +130,30 @@ def _arrange(stack: Stack, api: Api, ended: threading.Event) -> dict[str, str]:
     local = next(
         each for each in api.get(f"{api.base}/nodes")["items"] if each["hostname"] not in world.FLEET
     )
+    began = _history(api, local["id"])
     return {
         "base": f"/{stack.demo['organization']}/{stack.demo['environment']}",
         "pipeline": running,
         "rollout": rollout["id"],
         "node": local["id"],
+        "from": str(_milliseconds(began)),
+        "to": str(_milliseconds(datetime.datetime.now(datetime.UTC))),
     }
+
+
+def _history(api: Api, node: str) -> datetime.datetime:
+    """Wait until the charts of a node have a line to show; return when it begins."""
+
+    def points() -> Any:
+        found = api.get(f"{api.base}/nodes/{node}/host-series?minutes=60")["points"]
+        return found if len(found) >= POINTS else None
+
+    found = wait_until(points, seconds=600, what="the charts have something to show", pause=5)
+    return datetime.datetime.fromisoformat(found[0]["at"])
+
+
+def _milliseconds(at: datetime.datetime) -> int:
+    return int(at.timestamp() * 1000)
 
 
 def main() -> int:

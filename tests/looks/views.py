@@ -30,7 +30,10 @@ def _program(page: Page) -> None:
 
 @dataclass(frozen=True)
 class View:
-    """One place. In `path`, `{base}`, `{pipeline}`, `{rollout}` and `{node}` stand for what was recorded."""
+    """One place. In `path`, `{base}`, `{pipeline}`, `{rollout}`, `{node}`, `{from}` and `{to}` stand for what was recorded.
+
+    The two last are the part of the past, in milliseconds, in which the product had run: what charts have to show.
+    """
 
     name: str
     path: str
@@ -46,10 +49,11 @@ VIEWS = (
     View("pipelines", "{base}/pipelines"),
     View("editor", "{base}/pipelines/{pipeline}?pane=yaml", arrange=_program),
     View("component", "{base}/pipelines/{pipeline}?component=parse", ("wide",), arrange=_program),
+    View("metrics", "{base}/pipelines/{pipeline}/metrics?component=parse&from={from}&to={to}"),
     View("deploy", "{base}/pipelines/{pipeline}/deploy", ("wide",)),
     View("rollout", "{base}/rollouts/{rollout}"),
     View("nodes", "{base}/nodes"),
-    View("node", "{base}/nodes/{node}"),
+    View("node", "{base}/nodes/{node}?from={from}&to={to}"),
     View("alerts", "{base}/alerts"),
     View("vault", "{base}/secrets"),
     View("templates", "{base}/templates", ("wide",)),

@@ -62,6 +62,8 @@ def tour(page: Page, base: str, out: pathlib.Path, suffix: str) -> None:
         page.goto(f"{editor}?component={component}")
         page.wait_for_selector(".react-flow__node")
         shoot(page, out, f"editor-{component}-{suffix}")
+    page.goto(f"{editor}/metrics?component=split")
+    shoot(page, out, f"metrics-{suffix}")
     page.goto(f"{editor}/revisions")
     shoot(page, out, f"revisions-{suffix}")
     page.goto(f"{editor}/deploy")

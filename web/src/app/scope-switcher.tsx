@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
-import { Building2, ChevronsUpDown, Layers } from 'lucide-react'
+import { Building2, Check, ChevronsUpDown, Layers } from 'lucide-react'
 import { getSessionOptions, listEnvironmentsOptions } from '@/api/gen/@tanstack/react-query.gen'
 import { t } from '@/lib/i18n'
 import { Button } from '@/ui/button'
@@ -33,6 +33,7 @@ export function ScopeSwitcher() {
           id: each.slug,
           label: each.name,
           hint: each.role.toLowerCase(),
+          ...(each.slug === org ? { icon: <Check size={14} /> } : {}),
           onAction: () => void navigate({ to: '/', search: { org: each.slug } }),
         }))}
       />
@@ -56,6 +57,7 @@ export function ScopeSwitcher() {
             id: each.slug,
             label: each.name,
             hint: each.team.name,
+            ...(each.slug === env ? { icon: <Check size={14} /> } : {}),
             onAction: () => void navigate({ to: '/$org/$env/pipelines', params: { org, env: each.slug } }),
           }))}
       />

@@ -92,6 +92,7 @@ function EndDialog({ ownKey, onClose }: { ownKey: OwnKeyState; onClose: () => vo
       isPending={end.isPending}
       onConfirm={() => end.mutate()}
     >
+      {ownKey.state === 'named' && <p>{t('Nothing is encrypted by it. You can bring it again later, with a new challenge.')}</p>}
       {ownKey.state === 'active' && (
         <p>{t('The data keys are moved back under the key of this installation. Your key must still answer until that is done; keep it for a few minutes.')}</p>
       )}

@@ -38,7 +38,7 @@ export function ProofDialog({ ownKey, organizationId, onClose }: { ownKey: OwnKe
     </>
   )
   return (
-    <Dialog title={t('Set up and prove')} isOpen onClose={onClose} width="wide" footer={footer}>
+    <Dialog title={t('Set up and prove')} isText isOpen onClose={onClose} width="wide" footer={footer}>
       <ol className="flex list-decimal flex-col gap-4 pl-5">
         {ownKey.kind === 'aws-kms' ? (
           <>

@@ -25,11 +25,11 @@ export function NodeFilters({ search, onChange }: FiltersProps) {
   const pick = (value: string) => (value === ALL ? undefined : value)
   return (
     <div className="mb-3 flex flex-wrap items-end gap-2">
-      <SearchField label={t('Search nodes')} className="w-60 max-sm:w-full" value={search.q ?? ''} onChange={(q) => onChange({ q: q === '' ? undefined : q })} />
+      <SearchField label={t('Search nodes')} className="w-52 max-sm:w-full" value={search.q ?? ''} onChange={(q) => onChange({ q: q === '' ? undefined : q })} />
       <Select
         label={t('Status')}
         hideLabel
-        className="w-44 max-sm:w-[calc(50%-4px)]"
+        className="w-40 max-sm:w-[calc(50%-4px)]"
         value={search.status ?? ALL}
         onChange={(status) => onChange({ status: pick(status) as NodeStatus | undefined })}
         choices={[
@@ -40,7 +40,7 @@ export function NodeFilters({ search, onChange }: FiltersProps) {
       <Select
         label={t('Reason')}
         hideLabel
-        className="w-44 max-sm:w-[calc(50%-4px)]"
+        className="w-36 max-sm:w-[calc(50%-4px)]"
         value={search.reason ?? ALL}
         onChange={(reason) => onChange({ reason: pick(reason) as NodeReason | undefined })}
         choices={[{ id: ALL, label: t('Any reason') }, ...NODE_REASONS.map((reason) => ({ id: reason, label: reasonLabel(reason) }))]}
@@ -48,7 +48,7 @@ export function NodeFilters({ search, onChange }: FiltersProps) {
       <Select
         label={t('Group')}
         hideLabel
-        className="w-40 max-sm:w-[calc(50%-4px)]"
+        className="w-36 max-sm:w-[calc(50%-4px)]"
         value={search.group ?? ALL}
         onChange={(group) => onChange({ group: pick(group) })}
         choices={[{ id: ALL, label: t('Any group') }, ...(groups.data?.items ?? []).map(({ id, name }) => ({ id, label: name }))]}
@@ -56,7 +56,7 @@ export function NodeFilters({ search, onChange }: FiltersProps) {
       <Select
         label={t('Agent version')}
         hideLabel
-        className="w-36 max-sm:w-[calc(50%-4px)]"
+        className="w-32 max-sm:w-[calc(50%-4px)]"
         value={search.version ?? ALL}
         onChange={(version) => onChange({ version: pick(version) })}
         choices={[{ id: ALL, label: t('Any version') }, ...versions.map((id) => ({ id, label: id }))]}
@@ -89,7 +89,7 @@ function SelectorField({ value, onChange }: { value: string; onChange: (value: s
   const [text, setText] = useState(value)
   return (
     <form
-      className="w-64 max-sm:w-full"
+      className="w-52 max-sm:w-full"
       onSubmit={(event) => {
         event.preventDefault()
         onChange(text.trim() === '' ? undefined : text.trim())

@@ -117,7 +117,7 @@ function MachineFacts({ node }: { node: NodeDetail }) {
   }
   if (host !== null) {
     const { cpu_percent: cpu, memory_used_bytes: used, memory_total_bytes: total, disk_free_bytes: free, load1 } = host
-    if (cpu != null) items.push([t('CPU'), `${cpu.toFixed(0)} %`])
+    if (cpu != null) items.push([t('Processor'), `${cpu.toFixed(0)} %`])
     if (used != null && total != null) items.push([t('Memory'), t('{used} of {total}', { used: formatBytes(used), total: formatBytes(total) })])
     if (free != null) items.push([t('Disk free'), formatBytes(free)])
     if (load1 != null) items.push([t('Load'), load1.toFixed(2)])

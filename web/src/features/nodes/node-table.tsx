@@ -10,7 +10,7 @@ import { LastSeen, NodeStatus, engineLabel, reasonLabel } from './node-status'
 
 const ROW = 40
 const GRID =
-  'grid grid-cols-[minmax(0,1.6fr)_minmax(7rem,1fr)_6rem] items-center gap-x-4 lg:grid-cols-[minmax(0,1.6fr)_minmax(0,1.6fr)_6rem_6rem_9rem_7rem_6rem]'
+  'grid grid-cols-[minmax(0,1.6fr)_minmax(7rem,1fr)_6rem] items-center gap-x-4 lg:grid-cols-[minmax(0,1fr)_minmax(0,1.5fr)_4.5rem_5rem_8.5rem_5rem_5.5rem]'
 
 function Row({ node }: { node: Node }) {
   const scope = useScope()

@@ -12,9 +12,10 @@ type EventListProps = { events: readonly ShownEvent[]; nodeName: (id: string) =>
 const MOST_COLUMNS = 8
 const SHORT = 200
 
-/** Hour to millisecond in the chosen zone. */
+/** Hour to millisecond in the chosen zone; an event may have come without its time. */
 function formatClock(at: string): string {
   const date = new Date(at)
+  if (Number.isNaN(date.getTime())) return '–'
   const options = { hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 3, hourCycle: 'h23' } as const
   return date.toLocaleTimeString('en-GB', timeZone() === 'utc' ? { ...options, timeZone: 'UTC' } : options)
 }

@@ -135,7 +135,7 @@ function Notes({ notes }: { notes: { id: string; comment: string }[] }) {
   return (
     <dl className="mt-3 flex flex-col gap-1">
       {said.map(({ id, comment }) => (
-        <div key={id} className="flex flex-wrap gap-x-2">
+        <div key={id} className="flex flex-wrap items-baseline gap-x-2">
           <dt className="font-mono text-sm">{id}</dt>
           <dd className="text-secondary">{comment}</dd>
         </div>
