@@ -26,7 +26,7 @@ export function StateBadge({ tone, label, paused = false }: { tone: Tone; label:
 /** A small label for a fact, as `region=eu`. */
 export function Tag({ children }: { children: string }) {
   return (
-    <span title={children} className="inline-block max-w-56 truncate rounded-sm bg-unknown-tint px-1.5 align-bottom font-mono text-sm text-secondary max-sm:max-w-[30vw]">
+    <span title={children} className="inline-block max-w-56 truncate rounded-sm bg-unknown-tint px-1.5 align-bottom font-mono text-sm text-secondary max-sm:max-w-[26vw]">
       {children}
     </span>
   )

@@ -37,7 +37,7 @@ export function Select(props: SelectProps) {
       onChange={(key) => key != null && onChange(String(key))}
       isDisabled={isDisabled ?? false}
       placeholder={placeholder ?? '–'}
-      className={`flex flex-col gap-1 ${className}`}
+      className={`flex flex-col gap-1 outline-none ${className}`}
     >
       <Label className={hideLabel ? 'sr-only' : LABEL_CLASS}>{label}</Label>
       <AriaButton className="flex h-7 w-full cursor-pointer pointer-coarse:h-10 items-center gap-1.5 rounded-md border border-control/60 bg-surface px-2 text-left hover:border-control data-[disabled]:opacity-50">

@@ -32,6 +32,8 @@ export function optionsOf({ lines, unit, from, to, marks, height, max, at, time 
       min: 0,
       ...(max === undefined ? {} : { max, interval: max / 4 }),
       splitNumber: 3,
+      // Bytes are not divided: a line at nothing would stand among labels that are rounded to the same.
+      ...(unit.startsWith('bytes') ? { minInterval: 1 } : {}),
       axisLabel: { ...label, formatter: (value: number) => formatValue(value, unit) },
       splitLine: { lineStyle: { color: color('line') } },
     },
