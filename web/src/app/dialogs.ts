@@ -95,10 +95,10 @@ export function namedPlace({ search, state }: ParsedLocation): Place | null {
 }
 
 /** Closes what is named, if it still is. */
-export function leavePlace(router: RegisteredRouter, { kind, name }: Place): void {
+export function leavePlace(router: RegisteredRouter, { kind, name, of }: Place): void {
   const isNamed = (location: ParsedLocation) => {
     const named = namedPlace(location)
-    return named?.kind === kind && named.name === name
+    return named?.kind === kind && named.name === name && named.of === of
   }
   leave(router, isNamed, WITHOUT[kind])
 }

@@ -36,7 +36,7 @@ export function usePipelineDialogs(rows: PipelineSummary[] | undefined): { ask: 
   const { file, template, delete: removing, stop } = asked
   const dialogs = (
     <>
-      {file.row !== null && <FilingDialog pipelines={[file.row]} onClose={file.close} />}
+      {file.row !== null && <FilingDialog key={file.row.id} pipelines={[file.row]} onClose={file.close} />}
       {template.row !== null && <SaveTemplateDialog pipeline={template.row} onClose={template.close} />}
       {removing.row !== null && <DeleteDialog pipeline={removing.row} onClose={removing.close} />}
       {stop.row !== null && <StopDialog pipeline={stop.row} onClose={stop.close} />}
