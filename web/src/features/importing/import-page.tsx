@@ -14,7 +14,7 @@ import { Switch } from '@/ui/switch'
 import { notify } from '@/ui/toast'
 import { NodeFiles } from './from-node'
 import type { Part } from './plan'
-import { badNames } from './plan'
+import { badNames, leftToTell } from './plan'
 import { Entries, Proposals } from './proposals'
 import type { Source } from './read-form'
 import { ReadForm } from './read-form'
@@ -90,7 +90,7 @@ export function ImportPage() {
       {replacement.error !== null && <InlineError error={replacement.error} />}
       <Proposals proposals={steps.proposals.filter((each) => steps.parts[each.part]?.isWanted === true)} bad={bad} known={steps.known} canSeal={steps.canSeal} onChange={steps.setProposal} />
       <Entries entries={steps.entries} known={steps.known} onChange={steps.setEntry} />
-      <Findings findings={result.findings} />
+      <Findings findings={leftToTell(result.findings, steps.proposals)} />
     </Page>
   )
 }
@@ -116,7 +116,7 @@ function Parts({ parts, isOne, onChange }: PartsProps) {
               </div>
               {parts.length > 1 && (
                 <div className="pb-1">
-                  <Switch label={t('Import {name}', { name: part.name })} hideLabel isSelected={part.isWanted} onChange={(isWanted) => onChange(at, { isWanted })} />
+                  <Switch label={t('Import {name}', { name: part.name })} words={t('Import')} isSelected={part.isWanted} onChange={(isWanted) => onChange(at, { isWanted })} />
                 </div>
               )}
             </div>

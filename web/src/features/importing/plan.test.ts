@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Finding } from '@/api/gen'
-import { badNames, entriesOf, fixesOf, partsOf, proposalsOf, valuesOf } from './plan'
+import { badNames, entriesOf, fixesOf, leftToTell, partsOf, proposalsOf, valuesOf } from './plan'
 import { MOST_BYTES, nameOf, readFiles, refusalOf } from './read-files'
 
 const component = (id: string, options: Record<string, unknown>) => ({ id, kind: 'sink' as const, type: 'http', options })
@@ -31,6 +31,7 @@ describe('the plan of an import', () => {
     ])
     expect(proposalsOf(parts, findings, false)[0]?.choice).toBe('refer')
     expect(entriesOf(findings)).toEqual([{ name: 'elsewhere', value: '' }])
+    expect(leftToTell(findings, proposals)).toEqual(findings.slice(3))
   })
 
   it('sends values of wanted parts alone', () => {

@@ -22,6 +22,12 @@ function fixOf(finding: Finding, action: string): Fix | null {
   return fix != null && fix.action === action && typeof fix.name === 'string' ? (fix as Fix) : null
 }
 
+/** The findings that no proposal is made of: those stand for themselves. */
+export function leftToTell(findings: readonly Finding[], proposals: readonly Proposal[]): Finding[] {
+  const proposed = new Set(proposals.map((each) => each.key))
+  return findings.filter((_finding, index) => !proposed.has(`${index}`))
+}
+
 /** What the findings propose, each at its place. `canSeal` tells whether values may go to the vault. */
 export function proposalsOf(parts: readonly Part[], findings: readonly Finding[], canSeal: boolean): Proposal[] {
   return findings.flatMap((finding, index): Proposal[] => {

@@ -48,7 +48,7 @@ export function TapDialog({ title, target, onClose, onUseAsSamples }: TapDialogP
   const footer = (
     <>
       {session !== null && <Button onPress={() => (end(), setSession(null))}>{t('New tap')}</Button>}
-      <Button variant="primary" onPress={close}>
+      <Button variant={session === null ? 'secondary' : 'primary'} onPress={close}>
         {t('Close')}
       </Button>
     </>

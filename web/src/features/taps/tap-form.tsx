@@ -91,7 +91,7 @@ export function TapForm({ target, isPending, onOpen }: TapFormProps) {
           <Select label={t('For')} value={minutes} onChange={setMinutes} choices={MINUTES.map((each) => ({ id: String(each), label: t('{n, plural, one {# minute} other {# minutes}}', { n: each }) }))} />
         </div>
       </div>
-      <TextField label={t('Reason')} value={reason} onChange={setReason} isRequired maxLength={500} hint={t('It stands in the log, with what you look at.')} />
+      <TextField label={t('Reason')} value={reason} onChange={setReason} isRequired maxLength={500} hint={t('A few words are needed; they stand in the log, with what you look at.')} />
       <div className="grid gap-3 sm:grid-cols-2">
         <TextField
           label={t('Only events where')}
@@ -99,7 +99,7 @@ export function TapForm({ target, isPending, onOpen }: TapFormProps) {
           mono
           value={conditions}
           onChange={setConditions}
-          placeholder="level=error"
+          placeholder={t('for example level=error')}
           hint={t('One condition on each line: level=error, status>499, message~text, .user.id? One of them may be in VRL: vrl: .a == .b')}
           {...(problem === null ? {} : { error: t('This is no condition: {line}', { line: problem }) })}
         />

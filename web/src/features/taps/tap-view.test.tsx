@@ -42,6 +42,8 @@ it('draws the newest hundred and what is pinned, and the rest once it is asked f
   const session = new TapSession('/taps/t/events', TAP, () => made)
   render(pageAt('/', () => <TapView session={session} onStop={vi.fn()} />).page)
   await screen.findByText('No events yet.', { exact: false })
+  // So that Escape closes the dialog around it.
+  expect(document.activeElement?.textContent).toBe('Pause')
   const come = (count: number) =>
     act(async () => {
       send(count)

@@ -61,7 +61,8 @@ export function TapView({ session, onStop, onUseAsSamples }: TapViewProps) {
         <span className="flex-1" />
         {!isOver && (
           <>
-            <Button onPress={() => session.pause(!isPaused)}>
+            {/* The form that had the focus is gone; without one no key would reach the dialog. */}
+            <Button autoFocus onPress={() => session.pause(!isPaused)}>
               {isPaused ? <Play aria-hidden size={14} /> : <Pause aria-hidden size={14} />}
               {isPaused ? t('Go on') : t('Pause')}
             </Button>
