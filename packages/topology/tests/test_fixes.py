@@ -66,3 +66,20 @@ def test_what_cannot_be_applied_is_refused_in_words(build, part, fix):
     with pytest.raises(FixRefused) as refused:
         apply_fix(build(part.source("in", "stdin", decoding={})), fix)
     assert str(refused.value).endswith(".")
+
+
+def test_a_deprecated_option_gets_its_new_name_where_the_value_stays_as_it_is(build, part):
+    document = build(
+        part.source("in", "gcp_pubsub", project="p", subscription="s", ack_deadline_seconds=5),
+        part.source("hec", "splunk_hec", token="SECRET[t]"),
+        part.sink("a", "blackhole"),
+        edges="in>a hec>a",
+    )
+    wrong = {f.path: f for f in check(document) if f.rule == "option.deprecated"}
+    # Its successor takes a list.
+    assert wrong["token",].fix is None
+    fixed = apply_fix(document, wrong["ack_deadline_seconds",].fix)
+    assert fixed.component("in").options["ack_deadline_secs"] == 5
+    assert wrong["ack_deadline_seconds",] not in check(fixed)
+    both = build(part.source("in", "gcp_pubsub", ack_deadline_seconds=5, ack_deadline_secs=6), edges="")
+    assert {f.fix for f in check(both) if f.rule == "option.deprecated"} == {None}

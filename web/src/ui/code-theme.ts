@@ -22,6 +22,8 @@ const look = EditorView.theme({
   // Syntax colours would be too faint on the tint.
   '.cm-changedText *, .cm-deletedText *': { color: 'var(--text) !important' },
   '.cm-collapsedLines': { background: 'var(--sunken)', color: 'var(--secondary)', fontFamily: 'var(--font-sans)' },
+  // The sign that the library writes is in none of our typefaces.
+  '.cm-collapsedLines:before, .cm-collapsedLines:after': { content: '"⋯"' },
   '&.cm-merge-a .cm-changedLine, .cm-deletedChunk': { backgroundColor: 'var(--bad-tint)' },
   '&.cm-merge-b .cm-changedLine, .cm-insertedLine': { backgroundColor: 'var(--good-tint)' },
   '&.cm-merge-a .cm-changedText, .cm-deletedChunk .cm-deletedText': {

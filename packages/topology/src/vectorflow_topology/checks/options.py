@@ -84,6 +84,7 @@ class _Judge:
                 if not (path == () and key in ("type", "inputs")):
                     yield self._unknown(key, specs, (*path, key))
             elif value is not None:
+                yield from self._lifetime(spec, (*path, key), specs, given)
                 yield from self._given(spec, value, (*path, key), holds(spec.relevant_when, plain, specs))
         for name, spec in specs.items():
             if name not in given and (spec.required or spec.required_when):
@@ -92,7 +93,6 @@ class _Judge:
             yield from self._group(group, given, path)
 
     def _given(self, spec: OptionSpec, value: Any, path: Path, relevant: bool | None) -> Iterator[Finding]:
-        yield from self._lifetime(spec, path)
         if relevant is False:
             message = f"{_dotted(path)} has no effect here; it counts only when {spec.relevant_when}."
             yield note("option.no-effect", message, self._id, path, fix=self._removal(path))
@@ -172,7 +172,9 @@ class _Judge:
             message = f"{', '.join(present)} exclude each other; keep one of them."
             yield error("option.one-of-conflict", message, self._id, (*path, given[present[1]]))
 
-    def _lifetime(self, spec: OptionSpec, path: Path) -> Iterator[Finding]:
+    def _lifetime(
+        self, spec: OptionSpec, path: Path, specs: Mapping[str, OptionSpec], given: Mapping[str, str]
+    ) -> Iterator[Finding]:
         if spec.since and version_key(spec.since) > self._version:
             message = f"{_dotted(path)} exists from Vector {spec.since} on; this is for {self._target}."
             yield error("option.too-new", message, self._id, path, fix=self._removal(path))
@@ -181,17 +183,15 @@ class _Judge:
             yield error("option.removed", message, self._id, path, fix=self._removal(path))
         elif spec.deprecated:
             instead = f" Use {spec.replaced_by} instead." if spec.replaced_by else ""
-            yield warning("option.deprecated", f"{_dotted(path)} is deprecated.{instead}", self._id, path)
+            fix = self._succession(spec, path, specs, given)
+            message = f"{_dotted(path)} is deprecated.{instead}"
+            yield warning("option.deprecated", message, self._id, path, fix=fix)
 
     def _unknown(self, key: str, specs: Mapping[str, OptionSpec], path: Path) -> Finding:
         visible = [name for name, spec in specs.items() if not spec.hidden]
         close = difflib.get_close_matches(key, visible, 1)
         hint = f" Did you mean {close[0]}?" if close else ""
-        fix = (
-            {"action": "rename_option", "component": self._id, "path": list(path), "value": close[0]}
-            if close
-            else self._removal(path)
-        )
+        fix = self._renaming(path, close[0]) if close else self._removal(path)
         if self._spec.closed and len(path) == 1:
             message = (
                 f"{self._spec.type} has no option {key}, and Vector refuses options it does not know.{hint}"
@@ -199,6 +199,20 @@ class _Judge:
             return error("option.unknown", message, self._id, path, fix=fix)
         message = f"{_dotted(path)} is not an option in the catalogue; it is kept as it is.{hint}"
         return warning("option.unknown", message, self._id, path, fix=fix)
+
+    def _succession(
+        self, spec: OptionSpec, path: Path, specs: Mapping[str, OptionSpec], given: Mapping[str, str]
+    ) -> dict[str, Any] | None:
+        """The click that gives a deprecated option its new name; None where the value would need another form."""
+        name = spec.replaced_by or ""
+        successor = specs.get(name)
+        if successor is None or successor.type != spec.type or name in given:
+            return None
+        is_there = not successor.since or version_key(successor.since) <= self._version
+        return self._renaming(path, name) if is_there else None
+
+    def _renaming(self, path: Path, name: str) -> dict[str, Any]:
+        return {"action": "rename_option", "component": self._id, "path": list(path), "value": name}
 
     def _removal(self, path: Path) -> dict[str, Any]:
         return {"action": "remove_option", "component": self._id, "path": list(path)}

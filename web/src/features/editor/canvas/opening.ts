@@ -1,5 +1,5 @@
 import type { Viewport } from '@xyflow/react'
-import { useReactFlow, useStore, useStoreApi } from '@xyflow/react'
+import { getViewportForBounds, useReactFlow, useStore, useStoreApi } from '@xyflow/react'
 import { useEffect, useEffectEvent, useRef } from 'react'
 import { foldedInto, frameId } from './frames'
 import type { CanvasNode } from './frames'
@@ -11,8 +11,8 @@ type View = Size & { transform: [number, number, number] }
 
 /** Below this the names on cards cannot be read. */
 const READABLE = 0.55
-/** How much of the canvas stays free around the graph, of its width and height. */
-const FREE = 0.08
+/** How much stays free around the graph, as the library counts it. */
+const PADDING = 0.08
 
 /** Where a node stands; its size is known before it is drawn. */
 export function boxOf({ position, measured }: Pick<CanvasNode, 'position' | 'measured'>): Box {
@@ -37,7 +37,7 @@ export function isInSight({ width, height, transform: [x, y, zoom] }: View, box:
 
 /** How far one axis is moved: the whole in the middle if it has room, else `centre` in the middle without showing more emptiness than need be. */
 function shift(from: number, length: number, room: number, zoom: number, centre: number): number {
-  const free = room * FREE
+  const free = (room - room / (1 + PADDING)) / 2
   if (length * zoom <= room) return (room - length * zoom) / 2 - from * zoom
   return Math.min(free - from * zoom, Math.max(room - free - (from + length) * zoom, room / 2 - centre * zoom))
 }
@@ -49,8 +49,9 @@ function shift(from: number, length: number, room: number, zoom: number, centre:
 export function openingView(boxes: readonly Box[], { width, height }: Size, chosen: Box | undefined): Viewport {
   const whole = around(boxes)
   if (whole === null) return { x: 0, y: 0, zoom: 1 }
-  const fitting = Math.min(1, (width * (1 - 2 * FREE)) / whole.width, (height * (1 - 2 * FREE)) / whole.height)
-  const zoom = Math.max(READABLE, fitting)
+  const fitting = getViewportForBounds(whole, width, height, READABLE, 1, PADDING)
+  const { zoom } = fitting
+  if (zoom > READABLE) return fitting
   const at = ({ x, y, ...box }: Box): Viewport => ({
     x: shift(whole.x, whole.width, width, zoom, x + box.width / 2),
     y: shift(whole.y, whole.height, height, zoom, y + box.height / 2),
