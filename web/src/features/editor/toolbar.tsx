@@ -1,5 +1,5 @@
 import { useNavigate } from '@tanstack/react-router'
-import { useReactFlow, useStoreApi } from '@xyflow/react'
+import { useReactFlow } from '@xyflow/react'
 import { LayoutGrid, Plus, Redo2, Rocket, Save, TriangleAlert, Undo2, Unplug } from 'lucide-react'
 import { useStore } from 'zustand'
 import { useShallow } from 'zustand/react/shallow'
@@ -13,8 +13,7 @@ import { isUnreachable } from '@/lib/problem'
 import { Button, IconButton } from '@/ui/button'
 import { StaleNote } from '@/ui/states'
 import { notify, notifyError } from '@/ui/toast'
-import { CARD_WIDTH, cardHeight } from './canvas/nodes'
-import { openingView } from './canvas/opening'
+import { FIT } from './canvas/viewport'
 import { useCheck, useEditor, useEditorState } from './context'
 import { moveComponents } from './graph/operations'
 import { isDirty } from './store'
@@ -46,7 +45,6 @@ export function Toolbar({ onAdd, save, isSaving, isKept }: ToolbarProps) {
   )
   const { undo, redo } = store.getState()
   const flow = useReactFlow()
-  const view = useStoreApi()
   const tidyUp = async () => {
     try {
       const places = await tidy(store.getState().draft.document, specs)
@@ -56,8 +54,7 @@ export function Toolbar({ onAdd, save, isSaving, isKept }: ToolbarProps) {
         const document = moveComponents(draft.document, left)
         return document === draft.document ? draft : { ...draft, document }
       })
-      const boxes = Object.values(places).map((at) => ({ ...at, width: CARD_WIDTH, height: cardHeight([]) }))
-      await flow.setViewport(openingView(boxes, view.getState(), undefined))
+      await flow.fitView(FIT)
     } catch (error) {
       notifyError(error)
     }
