@@ -55,7 +55,8 @@ export function Hint({ children }: { children: ReactNode }) {
   return (
     <Tooltip
       offset={6}
-      className="max-w-72 rounded-md bg-primary px-2 py-1 text-sm text-on-primary shadow-raised"
+      // One that is closed before it has its place is left behind by the library; nothing of it may be found then.
+      className="max-w-72 rounded-md bg-primary px-2 py-1 text-sm text-on-primary shadow-raised data-[exiting]:hidden"
     >
       {children}
     </Tooltip>
