@@ -131,6 +131,7 @@ def _arrange(stack: Stack, api: Api, ended: threading.Event) -> dict[str, str]:
         each for each in api.get(f"{api.base}/nodes")["items"] if each["hostname"] not in world.FLEET
     )
     began = _history(api, local["id"])
+    world.edit(api, running)
     return {
         "base": f"/{stack.demo['organization']}/{stack.demo['environment']}",
         "pipeline": running,
