@@ -19,6 +19,39 @@ function short(value: unknown): string {
   return text.length > 160 ? `${text.slice(0, 157)}…` : text
 }
 
+/** The lines that only one of two texts has; null where neither is of several lines, or they differ in the order alone. */
+export function lineChanges(before: unknown, after: unknown): { removed: string[]; added: string[] } | null {
+  if (typeof before !== 'string' || typeof after !== 'string') return null
+  const [old, now] = [before.trimEnd().split('\n'), after.trimEnd().split('\n')]
+  const found = { removed: old.filter((line) => !now.includes(line)), added: now.filter((line) => !old.includes(line)) }
+  return Math.max(old.length, now.length) > 1 && found.removed.length + found.added.length > 0 ? found : null
+}
+
+const MOST_LINES = 6
+
+/** What an option was and is: of a program only the lines that differ. */
+function Values({ before, after }: { before: unknown; after: unknown }) {
+  const lines = lineChanges(before, after)
+  if (lines === null) {
+    return (
+      <span className="block font-mono text-sm text-secondary">
+        {before != null && <del className="no-underline">{short(before)}</del>}
+        {before != null && after != null && ' → '}
+        {after != null && <ins className="text-text no-underline">{short(after)}</ins>}
+      </span>
+    )
+  }
+  const shown = [...lines.removed.map((line) => ({ sign: '−', line })), ...lines.added.map((line) => ({ sign: '+', line }))]
+  return (
+    <span className="block font-mono text-sm text-secondary">
+      {shown.slice(0, MOST_LINES).map(({ sign, line }, index) => (
+        <span key={index} className={`block ${sign === '+' ? 'text-text' : ''}`}>{`${sign} ${short(line)}`}</span>
+      ))}
+      {shown.length > MOST_LINES && <span className="block">{t('and {n, plural, one {# more line} other {# more lines}}', { n: shown.length - MOST_LINES })}</span>}
+    </span>
+  )
+}
+
 function words(change: Change): string {
   const verb = { added: t('added'), removed: t('removed'), changed: t('changed') }[change.kind]
   const what = { component: t('component'), edge: t('connection'), option: t('option'), global: t('setting') }[change.what]
@@ -46,11 +79,7 @@ export function ChangeList({ changes }: { changes: Change[] }) {
             <span className="min-w-0 [overflow-wrap:anywhere]">
               <span>{words(change)}</span> <span className="font-mono text-sm">{placeOf(change)}</span>
               {showsValues && (change.before != null || change.after != null) && (
-                <span className="block font-mono text-sm text-secondary">
-                  {change.before != null && <del className="no-underline">{short(change.before)}</del>}
-                  {change.before != null && change.after != null && ' → '}
-                  {change.after != null && <ins className="text-text no-underline">{short(change.after)}</ins>}
-                </span>
+                <Values before={change.before} after={change.after} />
               )}
             </span>
           </li>
