@@ -4,15 +4,15 @@ import { useMemo } from 'react'
 
 type Paged<Item> = { items: Item[]; next_cursor: string | null }
 
-type PageOptions<Item> = {
+type PageOptions<Page> = {
   queryKey: QueryKey
-  fetchPage: (cursor: string | undefined, signal: AbortSignal) => Promise<Paged<Item>>
+  fetchPage: (cursor: string | undefined, signal: AbortSignal) => Promise<Page>
   refetchInterval?: number | false
 }
 
 /** A cursor list, page by page, as one array. */
-export function usePages<Item>({ queryKey, fetchPage, refetchInterval = false }: PageOptions<Item>) {
-  const options: UseInfiniteQueryOptions<Paged<Item>, Error, InfiniteData<Paged<Item>>, QueryKey, string | undefined> = {
+export function usePages<Item, Page extends Paged<Item> = Paged<Item>>({ queryKey, fetchPage, refetchInterval = false }: PageOptions<Page>) {
+  const options: UseInfiniteQueryOptions<Page, Error, InfiniteData<Page>, QueryKey, string | undefined> = {
     queryKey,
     queryFn: ({ pageParam, signal }) => fetchPage(pageParam, signal),
     initialPageParam: undefined,
@@ -22,4 +22,21 @@ export function usePages<Item>({ queryKey, fetchPage, refetchInterval = false }:
   const query = useInfiniteQuery(options)
   const items = useMemo(() => query.data?.pages.flatMap((page) => page.items) ?? [], [query.data])
   return { ...query, items }
+}
+
+/** The query of a page of a cursor list: the first one without a cursor. */
+export function pageAt(cursor: string | undefined, limit = 200): { limit: number; cursor?: string } {
+  return cursor === undefined ? { limit } : { limit, cursor }
+}
+
+/** Every item of a cursor list, for what must know all names at once. */
+export async function everyItem<Item>(fetchPage: (cursor: string | undefined) => Promise<Paged<Item>>): Promise<Item[]> {
+  const items: Item[] = []
+  let cursor: string | undefined
+  do {
+    const page = await fetchPage(cursor)
+    items.push(...page.items)
+    cursor = page.next_cursor ?? undefined
+  } while (cursor !== undefined)
+  return items
 }

@@ -13,6 +13,7 @@ import { ApiError } from '@/lib/problem'
 import { usePages } from '@/lib/use-pages'
 import { StateBadge } from '@/ui/badge'
 import { Button } from '@/ui/button'
+import { MoreButton } from '@/ui/more-button'
 import { EmptyState, ErrorState, InlineError, LoadingState } from '@/ui/states'
 import type { Column } from '@/ui/table'
 import { Table } from '@/ui/table'
@@ -104,11 +105,7 @@ export function Incidents({ state, chosen, hasRules }: IncidentsProps) {
           {hasRules ? t('None of the rules below is broken.') : t('There is no rule yet, so nothing is watched.')}
         </EmptyState>
       )}
-      {list.hasNextPage && (
-        <Button className="mt-3" isDisabled={list.isFetchingNextPage} onPress={() => void list.fetchNextPage()}>
-          {t('Load more')}
-        </Button>
-      )}
+      <MoreButton list={list} />
     </>
   )
 }

@@ -11,6 +11,7 @@ import { usePages } from '@/lib/use-pages'
 import { StateBadge } from '@/ui/badge'
 import { Button } from '@/ui/button'
 import { ConfirmDialog } from '@/ui/dialog'
+import { MoreButton } from '@/ui/more-button'
 import { Page } from '@/ui/page'
 import { EmptyState, ErrorState, InlineError, LoadingState } from '@/ui/states'
 import type { Column } from '@/ui/table'
@@ -77,11 +78,7 @@ export function EnginesPage() {
         </EmptyState>
       )}
       {list.items.length > 0 && <Table label={t('Engines')} columns={columns} rows={list.items} rowKey={(row) => row.id} />}
-      {list.hasNextPage && (
-        <Button className="mt-3" isDisabled={list.isFetchingNextPage} onPress={() => void list.fetchNextPage()}>
-          {t('Load more')}
-        </Button>
-      )}
+      <MoreButton list={list} />
       {confirming.row !== null && <DeedDialog kind="confirm" schema={confirming.row} onClose={confirming.close} />}
       {forgetting.row !== null && <DeedDialog kind="delete" schema={forgetting.row} onClose={forgetting.close} />}
     </Page>

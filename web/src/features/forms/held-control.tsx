@@ -1,8 +1,10 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { listCertificatesOptions, listLookupFilesOptions, listVariablesOptions } from '@/api/gen/@tanstack/react-query.gen'
+import { listCertificates, listLookupFiles, listVariables } from '@/api/gen'
+import { listCertificatesQueryKey, listLookupFilesQueryKey, listVariablesQueryKey } from '@/api/gen/@tanstack/react-query.gen'
 import { useCan, useScope } from '@/app/scope'
 import { t } from '@/lib/i18n'
+import { everyItem, pageAt } from '@/lib/use-pages'
 import { Select } from '@/ui/select'
 import type { ControlProps } from './option-field'
 import { TextControl } from './controls'
@@ -18,15 +20,23 @@ export function heldKind(path: readonly (string | number)[]): 'CERT' | 'KEY' | '
 
 /** A path on the node, or a certificate, a private key or a lookup file of this environment by name. */
 export function HeldControl(props: ControlProps) {
-  const { value, onChange, path, readOnly, label } = props
+  const { value, onChange, path: option, readOnly, label } = props
   const { org, env } = useScope()
   const can = useCan()
-  const kind = heldKind(path)
-  const query = { path: { org, env }, query: { limit: 200 } }
-  const certificates = useQuery({ ...listCertificatesOptions(query), enabled: (kind === 'CERT' || kind === 'KEY') && can('certificate.read') }).data
-  const files = useQuery({ ...listLookupFilesOptions(query), enabled: kind === 'FILE' && can('lookup-file.read') }).data
-  const held = kind === 'KEY' ? (certificates?.items ?? []).filter((each) => each.has_key) : (certificates?.items ?? [])
-  const names = (kind === 'FILE' ? (files?.items ?? []) : held).map((each) => each.name)
+  const kind = heldKind(option)
+  const path = { org, env }
+  const certificates = useQuery({
+    queryKey: [...listCertificatesQueryKey({ path }), 'all'],
+    enabled: (kind === 'CERT' || kind === 'KEY') && can('certificate.read'),
+    queryFn: ({ signal }) => everyItem(async (cursor) => (await listCertificates({ path, query: pageAt(cursor), signal, throwOnError: true })).data),
+  }).data
+  const files = useQuery({
+    queryKey: [...listLookupFilesQueryKey({ path }), 'all'],
+    enabled: kind === 'FILE' && can('lookup-file.read'),
+    queryFn: ({ signal }) => everyItem(async (cursor) => (await listLookupFiles({ path, query: pageAt(cursor), signal, throwOnError: true })).data),
+  }).data
+  const held = kind === 'KEY' ? certificates?.filter((each) => each.has_key) : certificates
+  const names = ((kind === 'FILE' ? files : held) ?? []).map((each) => each.name)
   const current = typeof value === 'string' && kind !== null && value.startsWith(`${kind}[`) ? value : null
   const choices = [...new Set([...(current === null ? [] : [current]), ...names.map((name) => `${kind ?? ''}[${name}]`)])]
   return (
@@ -51,10 +61,14 @@ export function HeldControl(props: ControlProps) {
 export function VariablePicker({ label, onChange }: { label: string; onChange: (value: string) => void }) {
   const { org, env } = useScope()
   const can = useCan()
-  const variables = useQuery({ ...listVariablesOptions({ path: { org, env }, query: { limit: 200 } }), enabled: can('variable.read') }).data
+  const path = { org, env }
+  const items = useQuery({
+    queryKey: [...listVariablesQueryKey({ path }), 'all'],
+    enabled: can('variable.read'),
+    queryFn: ({ signal }) => everyItem(async (cursor) => (await listVariables({ path, query: pageAt(cursor), signal, throwOnError: true })).data),
+  }).data
   if (!can('variable.read')) return <p className="text-sm text-secondary">{t('You may not read variables here.')}</p>
-  if (variables === undefined) return null
-  const { items } = variables
+  if (items === undefined) return null
   if (items.length === 0) {
     return (
       <p className="text-sm text-secondary">

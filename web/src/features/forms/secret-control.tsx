@@ -1,9 +1,8 @@
-import { useQuery } from '@tanstack/react-query'
 import { KeyRound, TriangleAlert } from 'lucide-react'
 import { useState } from 'react'
-import { listSecretsOptions } from '@/api/gen/@tanstack/react-query.gen'
 import { useCan, useScope } from '@/app/scope'
 import { SecretDialog } from '@/features/secrets/secret-dialog'
+import { useSecretNames } from '@/features/secrets/use-secret-names'
 import { t } from '@/lib/i18n'
 import { Button } from '@/ui/button'
 import { Select } from '@/ui/select'
@@ -15,14 +14,10 @@ export function SecretControl({ label, value, onChange, readOnly }: ControlProps
   const { org, env } = useScope()
   const can = useCan()
   const [creating, setCreating] = useState(false)
-  const secrets = useQuery({
-    ...listSecretsOptions({ path: { org, env }, query: { limit: 200 } }),
-    enabled: can('secret.read'),
-  }).data
+  const names = useSecretNames({ org, env }, can('secret.read'))
   const current = secretName(value)
   const foreign = current === null ? foreignSecret(value) : null
   const isPlain = typeof value === 'string' && value !== '' && current === null && foreign === null
-  const names = (secrets?.items ?? []).map((each) => each.name)
   const choices = [...new Set([...(current === null ? [] : [current]), ...names])]
   return (
     <div className="flex flex-col gap-1.5">

@@ -1,37 +1,15 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
-import { createPipeline, createSecret, fixDocument, getPipeline, importText, listSecrets, reimportDocument, updatePipeline } from '@/api/gen'
+import { createPipeline, createSecret, fixDocument, getPipeline, importText, reimportDocument, updatePipeline } from '@/api/gen'
 import { listPipelinesQueryKey, listSecretsQueryKey } from '@/api/gen/@tanstack/react-query.gen'
 import type { Scope } from '@/app/scope'
 import { useCan, useScope } from '@/app/scope'
 import type { Document } from '@/features/editor/graph/types'
 import { wholeDocument } from '@/features/editor/graph/types'
+import { useSecretNames } from '@/features/secrets/use-secret-names'
 import type { Entry, Part, Proposal } from './plan'
 import { entriesOf, fixesOf, partsOf, proposalsOf, valuesOf } from './plan'
 import type { Source } from './read-form'
-
-const MOST_SECRETS = 200
-
-/** The names of the secrets that are there. */
-function useKnownSecrets(path: Scope): ReadonlySet<string> {
-  const can = useCan()
-  const secrets = useQuery({
-    queryKey: [...listSecretsQueryKey({ path }), 'names'],
-    enabled: can('secret.read'),
-    queryFn: async ({ signal }) => {
-      const names = new Set<string>()
-      let cursor: string | undefined
-      do {
-        const query = { limit: MOST_SECRETS, ...(cursor === undefined ? {} : { cursor }) }
-        const { data } = await listSecrets({ path, query, signal, throwOnError: true })
-        for (const each of data.items) names.add(each.name)
-        cursor = data.next_cursor ?? undefined
-      } while (cursor !== undefined)
-      return names
-    },
-  })
-  return secrets.data ?? new Set()
-}
 
 /** Somebody saved the pipeline while its replacement was looked at. */
 export class ChangedMeanwhile extends Error {}
@@ -45,7 +23,7 @@ export function useImport(into: string | undefined) {
   const [parts, setParts] = useState<Part[]>([])
   const [proposals, setProposals] = useState<Proposal[]>([])
   const [entries, setEntries] = useState<Entry[]>([])
-  const known = useKnownSecrets(path)
+  const known = new Set(useSecretNames(path, can('secret.read')))
   const read = useMutation({
     mutationFn: async (source: Source) => {
       const body = 'files' in source ? { files: source.files, directory: source.isDirectory, ...(source.interpolates === undefined ? {} : { interpolates: source.interpolates }) } : source

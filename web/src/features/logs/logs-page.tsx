@@ -7,6 +7,7 @@ import { useScope } from '@/app/scope'
 import { t } from '@/lib/i18n'
 import { Button } from '@/ui/button'
 import { SearchField, TextField } from '@/ui/field'
+import { MoreButton } from '@/ui/more-button'
 import { Page } from '@/ui/page'
 import { Select } from '@/ui/select'
 import { EmptyState, ErrorState, LoadingState } from '@/ui/states'
@@ -54,11 +55,7 @@ export function LogsPage() {
         </EmptyState>
       )}
       {list.items.length > 0 && <LogLines lines={list.items} />}
-      {list.hasNextPage && (
-        <Button className="mt-3" isDisabled={list.isFetchingNextPage} onPress={() => void list.fetchNextPage()}>
-          {t('Load more')}
-        </Button>
-      )}
+      <MoreButton list={list} />
     </Page>
   )
 }

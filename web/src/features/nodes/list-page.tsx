@@ -7,7 +7,8 @@ import { useCan, useScope } from '@/app/scope'
 import { nodeSearch } from '@/app/search'
 import { t } from '@/lib/i18n'
 import { usePages } from '@/lib/use-pages'
-import { Button, buttonClass } from '@/ui/button'
+import { buttonClass } from '@/ui/button'
+import { MoreButton } from '@/ui/more-button'
 import { Page } from '@/ui/page'
 import { EmptyState, ErrorState, LoadingState } from '@/ui/states'
 import { FleetNotices } from './notices'
@@ -52,11 +53,7 @@ export function NodeListPage() {
         </EmptyState>
       )}
       {list.items.length > 0 && <NodeTable nodes={list.items} />}
-      {list.hasNextPage && (
-        <Button className="mt-3" isDisabled={list.isFetchingNextPage} onPress={() => void list.fetchNextPage()}>
-          {t('Load more')}
-        </Button>
-      )}
+      <MoreButton list={list} />
     </Page>
   )
 }

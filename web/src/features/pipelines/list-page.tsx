@@ -12,6 +12,7 @@ import { useNow } from '@/lib/now'
 import { usePages } from '@/lib/use-pages'
 import { Tag } from '@/ui/badge'
 import { Button, buttonClass } from '@/ui/button'
+import { MoreButton } from '@/ui/more-button'
 import { Page } from '@/ui/page'
 import { EmptyState, ErrorState, LoadingState } from '@/ui/states'
 import type { Column } from '@/ui/table'
@@ -61,11 +62,7 @@ export function PipelineListPage() {
       {list.error !== null && list.items.length === 0 && <ErrorState error={list.error} onRetry={() => void list.refetch()} />}
       {list.isSuccess && list.items.length === 0 && <Nothing filtered={filtered} actions={actions} />}
       {list.items.length > 0 && <PipelineTable rows={list.items} canEdit={canEdit} onAsk={ask} />}
-      {list.hasNextPage && (
-        <Button className="mt-3" isDisabled={list.isFetchingNextPage} onPress={() => void list.fetchNextPage()}>
-          {t('Load more')}
-        </Button>
-      )}
+      <MoreButton list={list} />
       {dialogs}
       {creating.isOpen && <CreateDialog onClose={creating.close} />}
     </Page>

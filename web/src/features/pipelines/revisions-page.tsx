@@ -1,7 +1,8 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router'
 import type { Revision } from '@/api/gen'
-import { getPipelineOptions, listRevisionsOptions } from '@/api/gen/@tanstack/react-query.gen'
+import { listRevisions } from '@/api/gen'
+import { getPipelineOptions, listRevisionsQueryKey } from '@/api/gen/@tanstack/react-query.gen'
 import { useCan, useScope } from '@/app/scope'
 import { ChangeList } from '@/features/deploy/change-list'
 import { useVersions } from '@/features/deploy/use-versions'
@@ -9,8 +10,10 @@ import { formatAge, formatTime, shortHash } from '@/lib/format'
 import { t } from '@/lib/i18n'
 import { useTimeZone } from '@/lib/time-zone'
 import { useNow } from '@/lib/now'
+import { pageAt, usePages } from '@/lib/use-pages'
 import { buttonClass } from '@/ui/button'
 import { LazyDiff } from '@/ui/lazy-diff'
+import { MoreButton } from '@/ui/more-button'
 import { Page, Section } from '@/ui/page'
 import { Select } from '@/ui/select'
 import { EmptyState, ErrorState, InlineError, LoadingState } from '@/ui/states'
@@ -25,8 +28,11 @@ export function RevisionsPage() {
   const { pipelineId } = useParams({ from: '/signed-in/$org/$env/pipelines/$pipelineId/revisions' })
   const path = { org, env, id: pipelineId }
   const pipeline = useQuery(getPipelineOptions({ path }))
-  const revisions = useQuery(listRevisionsOptions({ path, query: { limit: 200 } }))
-  const items = revisions.data?.items ?? []
+  const revisions = usePages<Revision>({
+    queryKey: [...listRevisionsQueryKey({ path }), 'pages'],
+    fetchPage: async (cursor, signal) => (await listRevisions({ path, query: pageAt(cursor), signal, throwOnError: true })).data,
+  })
+  const { items } = revisions
   return (
     <Page
       title={pipeline.data?.name ?? t('Revisions')}
@@ -34,13 +40,14 @@ export function RevisionsPage() {
       actions={<PipelineTabs pipelineId={pipelineId} />}
     >
       {revisions.isPending && <LoadingState />}
-      {revisions.error !== null && <ErrorState error={revisions.error} onRetry={() => void revisions.refetch()} />}
+      {revisions.error !== null && items.length === 0 && <ErrorState error={revisions.error} onRetry={() => void revisions.refetch()} />}
       {revisions.isSuccess && items.length === 0 && (
         <EmptyState title={t('No revisions yet')}>{t('The first deploy makes the first revision.')}</EmptyState>
       )}
       {items.length > 0 && (
         <>
           <RevisionTable rows={items} deployed={pipeline.data?.deployed?.revision ?? null} pipelineId={pipelineId} />
+          <MoreButton list={revisions} />
           <Comparison revisions={items} pipelineId={pipelineId} />
         </>
       )}

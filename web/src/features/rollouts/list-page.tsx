@@ -1,13 +1,15 @@
-import { useQuery } from '@tanstack/react-query'
 import { Link, useSearch } from '@tanstack/react-router'
 import type { Rollout } from '@/api/gen'
-import { listRolloutsOptions } from '@/api/gen/@tanstack/react-query.gen'
+import { listRollouts } from '@/api/gen'
+import { listRolloutsQueryKey } from '@/api/gen/@tanstack/react-query.gen'
 import { useScope } from '@/app/scope'
 import { formatAge } from '@/lib/format'
 import { t } from '@/lib/i18n'
 import { useNow } from '@/lib/now'
+import { pageAt, usePages } from '@/lib/use-pages'
 import { StateBadge } from '@/ui/badge'
 import { buttonClass } from '@/ui/button'
+import { MoreButton } from '@/ui/more-button'
 import { Page } from '@/ui/page'
 import { EmptyState, ErrorState, LoadingState } from '@/ui/states'
 import type { Column } from '@/ui/table'
@@ -19,8 +21,11 @@ export function RolloutListPage() {
   const { org, env } = useScope()
   const { pipeline } = useSearch({ from: '/signed-in/$org/$env/rollouts' })
   const now = useNow(10_000)
-  const rollouts = useQuery({
-    ...listRolloutsOptions({ path: { org, env }, query: { limit: 100, ...(pipeline === undefined ? {} : { pipeline }) } }),
+  const path = { org, env }
+  const query = pipeline === undefined ? {} : { pipeline }
+  const rollouts = usePages<Rollout>({
+    queryKey: [...listRolloutsQueryKey({ path, query }), 'pages'],
+    fetchPage: async (cursor, signal) => (await listRollouts({ path, query: { ...query, ...pageAt(cursor, 100) }, signal, throwOnError: true })).data,
     refetchInterval: 10_000,
   })
   const columns: Column<Rollout>[] = [
@@ -54,7 +59,7 @@ export function RolloutListPage() {
       ),
     },
   ]
-  const items = rollouts.data?.items ?? []
+  const { items } = rollouts
   return (
     <Page
       title={t('Rollouts')}
@@ -67,11 +72,12 @@ export function RolloutListPage() {
       }
     >
       {rollouts.isPending && <LoadingState />}
-      {rollouts.error !== null && <ErrorState error={rollouts.error} onRetry={() => void rollouts.refetch()} />}
+      {rollouts.error !== null && items.length === 0 && <ErrorState error={rollouts.error} onRetry={() => void rollouts.refetch()} />}
       {rollouts.isSuccess && items.length === 0 && (
         <EmptyState title={t('Nothing was deployed yet')}>{t('A deploy starts a rollout; its course and its evidence stay here.')}</EmptyState>
       )}
       {items.length > 0 && <Table label={t('Rollouts')} columns={columns} rows={items} rowKey={(row) => row.id} />}
+      <MoreButton list={rollouts} />
     </Page>
   )
 }

@@ -11,6 +11,7 @@ import type { Tone } from '@/ui/badge'
 import { StateBadge, Tag } from '@/ui/badge'
 import { Button } from '@/ui/button'
 import { ConfirmDialog } from '@/ui/dialog'
+import { MoreButton } from '@/ui/more-button'
 import { Page } from '@/ui/page'
 import { EmptyState, ErrorState, InlineError, LoadingState } from '@/ui/states'
 import type { Column } from '@/ui/table'
@@ -100,11 +101,7 @@ export function RulesPage() {
         </EmptyState>
       )}
       {list.items.length > 0 && <Table label={t('Rules')} columns={columns} rows={list.items} rowKey={(row) => row.id} />}
-      {list.hasNextPage && (
-        <Button className="mt-3" isDisabled={list.isFetchingNextPage} onPress={() => void list.fetchNextPage()}>
-          {t('Load more')}
-        </Button>
-      )}
+      <MoreButton list={list} />
       {editing.isOpen && <RuleDialog rule={editing.row} onClose={editing.close} />}
       {removing.row !== null && <DeleteDialog rule={removing.row} onClose={removing.close} />}
     </Page>

@@ -1,13 +1,13 @@
-import { useQuery } from '@tanstack/react-query'
 import type { Secret } from '@/api/gen'
-import { deleteSecret, getSecret } from '@/api/gen'
-import { listSecretsOptions, listSecretsQueryKey } from '@/api/gen/@tanstack/react-query.gen'
+import { deleteSecret, getSecret, listSecrets } from '@/api/gen'
+import { listSecretsQueryKey } from '@/api/gen/@tanstack/react-query.gen'
 import { useRowDialog, useRowQuestion } from '@/app/dialogs'
 import { useCan, useScope } from '@/app/scope'
 import { DeleteNamed, KindList, Name, TimeState, UsedBy } from '@/features/vault/parts'
 import { formatAge } from '@/lib/format'
 import { t } from '@/lib/i18n'
 import { useNow } from '@/lib/now'
+import { pageAt, usePages } from '@/lib/use-pages'
 import { Button } from '@/ui/button'
 import type { Column } from '@/ui/table'
 import { Table } from '@/ui/table'
@@ -21,13 +21,16 @@ export function SecretsTab() {
   const path = { org, env }
   const can = useCan()
   const now = useNow(10_000)
-  const secrets = useQuery(listSecretsOptions({ path, query: { limit: 200 } }))
+  const list = usePages<Secret>({
+    queryKey: [...listSecretsQueryKey({ path }), 'pages'],
+    fetchPage: async (cursor, signal) => (await listSecrets({ path, query: pageAt(cursor), signal, throwOnError: true })).data,
+  })
   const mayWrite = can('secret.write')
-  const rows = secrets.data?.items ?? []
+  const rows = list.isSuccess ? list.items : undefined
   const one = async (id: string) => (await getSecret({ path: { ...path, id }, throwOnError: true })).data
-  const editing = useRowDialog('secret', secrets.data?.items, { one, may: mayWrite })
-  const ruling = useRowDialog('secret-rules', secrets.data?.items, { one })
-  const removing = useRowQuestion('delete', secrets.data?.items, { one })
+  const editing = useRowDialog('secret', rows, { one, may: mayWrite })
+  const ruling = useRowDialog('secret-rules', rows, { one })
+  const removing = useRowQuestion('delete', rows, { one })
   const remove = (secret: Secret) => deleteSecret({ path: { ...path, id: secret.id }, headers: { 'If-Match': secret.etag }, throwOnError: true })
   const columns: Column<Secret>[] = [
     { key: 'name', title: t('Name'), render: (row) => <Name note={row.description}>{row.name}</Name> },
@@ -56,14 +59,13 @@ export function SecretsTab() {
   return (
     <>
       <KindList
-        query={secrets}
-        isEmpty={secrets.isSuccess && secrets.data.items.length === 0}
+        list={list}
         emptyTitle={t('No secrets yet')}
         about={t('Passwords and keys that pipelines need. A pipeline names a secret; its value goes sealed to the nodes.')}
         newLabel={mayWrite ? t('New secret') : null}
         onNew={() => editing.open(null)}
       >
-        <Table label={t('Secrets')} columns={columns} rows={rows} rowKey={(row) => row.id} />
+        <Table label={t('Secrets')} columns={columns} rows={list.items} rowKey={(row) => row.id} />
       </KindList>
       {editing.isOpen && <SecretDialog isOpen secret={editing.row} onClose={editing.close} onDone={(name) => notify(t('{name} has its value.', { name }))} />}
       {ruling.row !== null && <RulesDialog secret={ruling.row} onClose={ruling.close} />}

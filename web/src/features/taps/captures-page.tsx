@@ -12,6 +12,7 @@ import { useNow } from '@/lib/now'
 import { usePages } from '@/lib/use-pages'
 import { Button } from '@/ui/button'
 import { ConfirmDialog } from '@/ui/dialog'
+import { MoreButton } from '@/ui/more-button'
 import { Page } from '@/ui/page'
 import { EmptyState, ErrorState, InlineError, LoadingState } from '@/ui/states'
 import type { Column } from '@/ui/table'
@@ -87,11 +88,7 @@ export function CapturesPage() {
       ) : (
         <Table label={t('Captures')} columns={columns} rows={list.items} rowKey={(row) => row.id} />
       )}
-      {list.hasNextPage && (
-        <Button className="mt-3" isDisabled={list.isFetchingNextPage} onPress={() => void list.fetchNextPage()}>
-          {t('Load more')}
-        </Button>
-      )}
+      <MoreButton list={list} />
       {shown.of !== undefined && <CaptureDialog id={shown.of} name={list.items.find((each) => each.id === shown.of)?.name} onClose={shown.close} />}
       {erased.row !== null && <EraseDialog key={erased.row.id} capture={erased.row} onClose={erased.close} />}
     </Page>

@@ -1,12 +1,13 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import type { Certificate } from '@/api/gen'
-import { createCertificate, deleteCertificate, getCertificate, renewCertificate } from '@/api/gen'
-import { listCertificatesOptions, listCertificatesQueryKey } from '@/api/gen/@tanstack/react-query.gen'
+import { createCertificate, deleteCertificate, getCertificate, listCertificates, renewCertificate } from '@/api/gen'
+import { listCertificatesQueryKey } from '@/api/gen/@tanstack/react-query.gen'
 import { useRowDialog, useRowQuestion } from '@/app/dialogs'
 import { useCan, useScope } from '@/app/scope'
 import { formatTime } from '@/lib/format'
 import { t } from '@/lib/i18n'
+import { pageAt, usePages } from '@/lib/use-pages'
 import { Button } from '@/ui/button'
 import { Dialog } from '@/ui/dialog'
 import { TextField } from '@/ui/field'
@@ -20,13 +21,16 @@ export function CertificatesTab() {
   const { org, env } = useScope()
   const path = { org, env }
   const can = useCan()
-  const certificates = useQuery(listCertificatesOptions({ path, query: { limit: 200 } }))
+  const list = usePages<Certificate>({
+    queryKey: [...listCertificatesQueryKey({ path }), 'pages'],
+    fetchPage: async (cursor, signal) => (await listCertificates({ path, query: pageAt(cursor), signal, throwOnError: true })).data,
+  })
   const mayWrite = can('certificate.write')
-  const rows = certificates.data?.items ?? []
+  const rows = list.isSuccess ? list.items : undefined
   const one = async (id: string) => (await getCertificate({ path: { ...path, id }, throwOnError: true })).data
-  const uploading = useRowDialog('certificate-upload', certificates.data?.items, { one, may: mayWrite })
-  const shown = useRowDialog('certificate', certificates.data?.items, { one })
-  const removing = useRowQuestion('delete', certificates.data?.items, { one })
+  const uploading = useRowDialog('certificate-upload', rows, { one, may: mayWrite })
+  const shown = useRowDialog('certificate', rows, { one })
+  const removing = useRowQuestion('delete', rows, { one })
   const remove = (row: Certificate) => deleteCertificate({ path: { ...path, id: row.id }, headers: { 'If-Match': row.etag }, throwOnError: true })
   const columns: Column<Certificate>[] = [
     { key: 'name', title: t('Name'), render: (row) => <Name note={row.certificates[0]?.subject ?? ''}>{row.name}</Name> },
@@ -55,14 +59,13 @@ export function CertificatesTab() {
   return (
     <>
       <KindList
-        query={certificates}
-        isEmpty={certificates.isSuccess && certificates.data.items.length === 0}
+        list={list}
         emptyTitle={t('No certificates yet')}
         about={t('Chains and authorities that pipelines name as CERT[name], and private keys as KEY[name]. Keys are sealed and go to nodes like secrets. A renewed one takes effect with the next revision.')}
         newLabel={mayWrite ? t('Upload certificate') : null}
         onNew={() => uploading.open(null)}
       >
-        <Table label={t('Certificates')} columns={columns} rows={rows} rowKey={(row) => row.id} />
+        <Table label={t('Certificates')} columns={columns} rows={list.items} rowKey={(row) => row.id} />
       </KindList>
       {uploading.isOpen && <UploadDialog certificate={uploading.row} onClose={uploading.close} />}
       {shown.row !== null && <DetailsDialog certificate={shown.row} onClose={shown.close} />}

@@ -1,14 +1,15 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { Download } from 'lucide-react'
 import { useState } from 'react'
-import type { LookupFile } from '@/api/gen'
-import { createLookupFile, deleteLookupFile, getLookupFile, renewLookupFile } from '@/api/gen'
-import { listLookupFilesOptions, listLookupFilesQueryKey } from '@/api/gen/@tanstack/react-query.gen'
+import type { ListLookupFilesResponse, LookupFile } from '@/api/gen'
+import { createLookupFile, deleteLookupFile, getLookupFile, listLookupFiles, renewLookupFile } from '@/api/gen'
+import { listLookupFilesQueryKey } from '@/api/gen/@tanstack/react-query.gen'
 import { useRowDialog, useRowQuestion } from '@/app/dialogs'
 import { useCan, useScope } from '@/app/scope'
 import { formatAge, formatBytes, shortHash } from '@/lib/format'
 import { t } from '@/lib/i18n'
 import { useNow } from '@/lib/now'
+import { pageAt, usePages } from '@/lib/use-pages'
 import { Button } from '@/ui/button'
 import { Dialog } from '@/ui/dialog'
 import { TextField } from '@/ui/field'
@@ -29,12 +30,15 @@ export function LookupFilesTab() {
   const path = { org, env }
   const can = useCan()
   const now = useNow(10_000)
-  const files = useQuery(listLookupFilesOptions({ path, query: { limit: 200 } }))
+  const list = usePages<LookupFile, ListLookupFilesResponse>({
+    queryKey: [...listLookupFilesQueryKey({ path }), 'pages'],
+    fetchPage: async (cursor, signal) => (await listLookupFiles({ path, query: pageAt(cursor), signal, throwOnError: true })).data,
+  })
   const mayWrite = can('lookup-file.write')
-  const rows = files.data?.items ?? []
+  const rows = list.isSuccess ? list.items : undefined
   const one = async (id: string) => (await getLookupFile({ path: { ...path, id }, throwOnError: true })).data
-  const uploading = useRowDialog('lookup-file', files.data?.items, { one, may: mayWrite })
-  const removing = useRowQuestion('delete', files.data?.items, { one })
+  const uploading = useRowDialog('lookup-file', rows, { one, may: mayWrite })
+  const removing = useRowQuestion('delete', rows, { one })
   const remove = (row: LookupFile) => deleteLookupFile({ path: { ...path, id: row.id }, headers: { 'If-Match': row.etag }, throwOnError: true })
   const columns: Column<LookupFile>[] = [
     { key: 'name', title: t('Name'), render: (row) => <Name note={row.detail}>{row.name}</Name> },
@@ -67,16 +71,15 @@ export function LookupFilesTab() {
   return (
     <>
       <KindList
-        query={files}
-        isEmpty={files.isSuccess && files.data.items.length === 0}
+        list={list}
         emptyTitle={t('No lookup files yet')}
         about={t('Tables that events are enriched from: CSV, or a MaxMind database. An enrichment table names one as FILE[name]; nodes fetch it by its hash.')}
         newLabel={mayWrite ? t('Upload file') : null}
         onNew={() => uploading.open(null)}
       >
-        <Table label={t('Lookup files')} columns={columns} rows={rows} rowKey={(row) => row.id} />
+        <Table label={t('Lookup files')} columns={columns} rows={list.items} rowKey={(row) => row.id} />
       </KindList>
-      {uploading.isOpen && <UploadDialog file={uploading.row} mostBytes={files.data?.most_bytes ?? 0} onClose={uploading.close} />}
+      {uploading.isOpen && <UploadDialog file={uploading.row} mostBytes={list.data?.pages[0]?.most_bytes ?? 0} onClose={uploading.close} />}
       <DeleteNamed asked={removing} remove={remove} listKey={listLookupFilesQueryKey({ path }).slice(0, 1)} />
     </>
   )

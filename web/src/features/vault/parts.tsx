@@ -11,6 +11,8 @@ import { t } from '@/lib/i18n'
 import { StateBadge } from '@/ui/badge'
 import { Button } from '@/ui/button'
 import { ConfirmDialog } from '@/ui/dialog'
+import type { Pages } from '@/ui/more-button'
+import { MoreButton } from '@/ui/more-button'
 import { EmptyState, ErrorState, InlineError, LoadingState } from '@/ui/states'
 
 /** Whether something is fine, due or over, as shape, colour and word. */
@@ -43,9 +45,15 @@ export function Name({ children, note }: { children: string; note?: string }) {
   )
 }
 
+type ListQuery = {
+  isPending: boolean
+  error: unknown
+  refetch: () => unknown
+  items: readonly unknown[]
+}
+
 type ListProps = {
-  query: { isPending: boolean; isSuccess: boolean; error: unknown; refetch: () => unknown }
-  isEmpty: boolean
+  list: ListQuery & Partial<Pages>
   about: string
   emptyTitle: string
   newLabel: string | null
@@ -54,16 +62,16 @@ type ListProps = {
 }
 
 /** One kind of thing: a sentence about it, the way to a new one, and the list or what stands for it. */
-export function KindList({ query, isEmpty, about, emptyTitle, newLabel, onNew, children }: ListProps) {
+export function KindList({ list, about, emptyTitle, newLabel, onNew, children }: ListProps) {
   const make = newLabel !== null && (
     <Button variant="primary" onPress={onNew}>
       <Plus aria-hidden size={14} />
       {newLabel}
     </Button>
   )
-  if (query.isPending) return <LoadingState />
-  if (query.error != null) return <ErrorState error={query.error} onRetry={() => void query.refetch()} />
-  if (isEmpty) {
+  if (list.isPending) return <LoadingState />
+  if (list.error != null && list.items.length === 0) return <ErrorState error={list.error} onRetry={() => void list.refetch()} />
+  if (list.items.length === 0) {
     return (
       <EmptyState title={emptyTitle} action={make}>
         {about}
@@ -77,6 +85,7 @@ export function KindList({ query, isEmpty, about, emptyTitle, newLabel, onNew, c
         {make}
       </div>
       {children}
+      <MoreButton list={list} />
     </>
   )
 }

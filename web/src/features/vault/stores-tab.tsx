@@ -63,8 +63,7 @@ export function StoresTab() {
   return (
     <>
       <KindList
-        query={stores}
-        isEmpty={stores.isSuccess && stores.data.items.length === 0}
+        list={{ isPending: stores.isPending, error: stores.error, refetch: stores.refetch, items: rows }}
         emptyTitle={t('No stores yet')}
         about={t('HashiCorp Vault and AWS Secrets Manager, where secrets may lie instead of here. They are asked when nodes need a value; while one does not answer, what runs goes on.')}
         newLabel={mayWrite ? t('Set up store') : null}

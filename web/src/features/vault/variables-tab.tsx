@@ -1,14 +1,15 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import type { KeptVariable, PlaceGiven } from '@/api/gen'
-import { createVariable, deleteVariable, getVariable, updateVariable } from '@/api/gen'
-import { listVariablesOptions, listVariablesQueryKey } from '@/api/gen/@tanstack/react-query.gen'
+import { createVariable, deleteVariable, getVariable, listVariables, updateVariable } from '@/api/gen'
+import { listVariablesQueryKey } from '@/api/gen/@tanstack/react-query.gen'
 import { useRowDialog, useRowQuestion } from '@/app/dialogs'
 import { useCan, useScope } from '@/app/scope'
 import { WaitingPlaces } from '@/features/secrets/waiting-places'
 import { formatAge } from '@/lib/format'
 import { t } from '@/lib/i18n'
 import { useNow } from '@/lib/now'
+import { pageAt, usePages } from '@/lib/use-pages'
 import { Button } from '@/ui/button'
 import { Dialog } from '@/ui/dialog'
 import { TextField } from '@/ui/field'
@@ -45,12 +46,15 @@ export function VariablesTab() {
   const path = { org, env }
   const can = useCan()
   const now = useNow(10_000)
-  const variables = useQuery(listVariablesOptions({ path, query: { limit: 200 } }))
+  const list = usePages<KeptVariable>({
+    queryKey: [...listVariablesQueryKey({ path }), 'pages'],
+    fetchPage: async (cursor, signal) => (await listVariables({ path, query: pageAt(cursor), signal, throwOnError: true })).data,
+  })
   const mayWrite = can('variable.write')
-  const rows = variables.data?.items ?? []
+  const rows = list.isSuccess ? list.items : undefined
   const one = async (id: string) => (await getVariable({ path: { ...path, id }, throwOnError: true })).data
-  const editing = useRowDialog('variable', variables.data?.items, { one, may: mayWrite })
-  const removing = useRowQuestion('delete', variables.data?.items, { one })
+  const editing = useRowDialog('variable', rows, { one, may: mayWrite })
+  const removing = useRowQuestion('delete', rows, { one })
   const remove = (variable: KeptVariable) => deleteVariable({ path: { ...path, id: variable.id }, headers: { 'If-Match': variable.etag }, throwOnError: true })
   const columns: Column<KeptVariable>[] = [
     { key: 'name', title: t('Name'), render: (row) => <Name note={row.description}>{row.name}</Name> },
@@ -77,14 +81,13 @@ export function VariablesTab() {
   return (
     <>
       <KindList
-        query={variables}
-        isEmpty={variables.isSuccess && variables.data.items.length === 0}
+        list={list}
         emptyTitle={t('No variables yet')}
         about={t('Values that differ between environments. A pipeline writes VAR[name]; a change takes effect with its next revision, a sensitive one at once.')}
         newLabel={mayWrite ? t('New variable') : null}
         onNew={() => editing.open(null)}
       >
-        <Table label={t('Variables')} columns={columns} rows={rows} rowKey={(row) => row.id} />
+        <Table label={t('Variables')} columns={columns} rows={list.items} rowKey={(row) => row.id} />
       </KindList>
       <DeleteNamed asked={removing} remove={remove} listKey={listVariablesQueryKey({ path }).slice(0, 1)} />
       {editing.isOpen && <VariableDialog variable={editing.row} onClose={editing.close} />}
