@@ -91,7 +91,7 @@ export function useEdits(forgetEdges: () => void) {
       selectAll(ids)
       if (dropped > 0) notify(t('{n, plural, one {# input leads} other {# inputs lead}} to nothing here and stayed unconnected.', { n: dropped }))
     } catch (error) {
-      if (error instanceof ApiError && error.status === 413) notify(t('Nothing to paste: the clipboard holds more than can be read at once. Save it as several files and import those.'))
+      if (error instanceof ApiError && error.status === 413) notify(t('Nothing to paste: what is on the clipboard is too large to be read at once. Save it as several files and import those.'))
       else notifyError(error)
     }
   }
