@@ -1,6 +1,6 @@
 """Everything that CI runs: several parts at a time, each with its whole output at its end, and what took how long.
 
-Lanes run beside each other, the parts of a lane after each other; a part that fails stops none of the others. Lanes are
+Parts of a stage run beside each other, stages after each other; a part that fails stops none of the others. Parts are
 chosen so that what waits (tests of processes) stands beside what computes (the web application's tests, the types).
 """
 
@@ -39,26 +39,26 @@ def make(*targets: str) -> tuple[tuple[str, ...], ...]:
     return tuple((program, "--no-print-directory", "-s", target) for target in targets)
 
 
-LANES: tuple[tuple[Part, ...], ...] = (
-    (Part("Python tests", make("test-python")),),
+STAGES: tuple[tuple[Part, ...], ...] = (
     (
+        Part("Python tests", make("test-python")),
         Part("web application, lint and documentation", make("web", "browser", "lint", "docs", "test-web")),
-        Part("whole-product tests", make("test-e2e")),
     ),
+    (Part("whole-product tests", make("test-e2e")),),
 )
 
 
 class Run:
-    """One run of lanes; what several parts say is never mixed."""
+    """One run of stages; what several parts say is never mixed."""
 
     def __init__(self) -> None:
         self._speaking = threading.Lock()
         self._under_way: dict[str, float] = {}
         self.results: list[Result] = []
 
-    def lanes(self, lanes: Sequence[Sequence[Part]]) -> None:
-        """Run lanes beside each other, their parts after each other, and wait for all of them."""
-        threads = [threading.Thread(target=self._lane, args=(lane,)) for lane in lanes]
+    def stage(self, parts: Sequence[Part]) -> None:
+        """Run parts beside each other and wait for all of them."""
+        threads = [threading.Thread(target=self._part, args=(part,)) for part in parts]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -66,10 +66,6 @@ class Run:
                 thread.join(ALWAYS)
                 if thread.is_alive():
                     self._say(*(f"... {name}: {time.monotonic() - at:.0f} s" for name, at in self._now()))
-
-    def _lane(self, parts: Sequence[Part]) -> None:
-        for part in parts:
-            self._part(part)
 
     def _part(self, part: Part) -> None:
         began = self._under_way[part.name] = time.monotonic()
@@ -97,13 +93,14 @@ class Run:
             print(*lines, sep="\n", flush=True)
 
 
-def run(lanes: Sequence[Sequence[Part]]) -> int:
-    """Run all lanes and say at the end what took how long; return 0 when every part did well."""
+def run(stages: Sequence[Sequence[Part]]) -> int:
+    """Run all stages and say at the end what took how long; return 0 when every part did well."""
     began, made = time.monotonic(), Run()
-    made.lanes(lanes)
+    for parts in stages:
+        made.stage(parts)
     print("", *(_words(*each) for each in made.results), sep="\n")
     print(f"{(time.monotonic() - began) / 60:.1f} minutes in all", flush=True)
-    begun = sum(len(parts) for parts in lanes)
+    begun = sum(len(parts) for parts in stages)
     return int(any(each.code for each in made.results) or len(made.results) < begun)
 
 
@@ -112,4 +109,4 @@ def _words(name: str, code: int, seconds: float) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(run(LANES))
+    sys.exit(run(STAGES))
