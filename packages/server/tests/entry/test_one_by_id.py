@@ -1,8 +1,10 @@
 """One thing of a list, by its id: what a link needs when the page of the list that it stands on is not the first."""
 # vault/http, alerts/http/rules.py, library/http
 
+import asyncio
 import secrets
 
+import psycopg
 import pytest
 from packages.server.tests.vault.papers import authority, pem_of
 
@@ -14,6 +16,10 @@ from vectorflow.library import store as library
 NO_CONSOLE = {"about": "component", "types": ["console"], "reason": "It fills the disk."}
 
 
+def _name():
+    return f"one_{secrets.token_hex(4)}"
+
+
 async def _kept(client, path, **request):
     answer = await client.request("POST", path, **request)
     assert answer.status_code == 201, answer.text
@@ -21,19 +27,21 @@ async def _kept(client, path, **request):
 
 
 async def _secret(client, database, world, base):
-    return await _kept(client, f"{base}/secrets", json={"name": "one", "value": "not to be told"})
+    return await _kept(client, f"{base}/secrets", json={"name": _name(), "value": "not to be told"})
 
 
 async def _variable(client, database, world, base):
-    return await _kept(client, f"{base}/variables", json={"name": "one", "type": "number", "value": 1})
+    return await _kept(client, f"{base}/variables", json={"name": _name(), "type": "number", "value": 1})
 
 
 async def _certificate(client, database, world, base):
-    return await _kept(client, f"{base}/certificates", json={"name": "one", "chain": pem_of(authority()[0])})
+    return await _kept(
+        client, f"{base}/certificates", json={"name": _name(), "chain": pem_of(authority()[0])}
+    )
 
 
 async def _lookup_file(client, database, world, base):
-    return await _kept(client, f"{base}/lookup-files?name=one", content=b"id,team\n1,core\n")
+    return await _kept(client, f"{base}/lookup-files?name={_name()}", content=b"id,team\n1,core\n")
 
 
 async def _policy_rule(client, database, world, base):
@@ -80,6 +88,12 @@ THINGS = {
     "engine-schemas": _engine_schema,
 }
 OF_ORGANIZATION = {"policy-rules", "engine-schemas"}
+# What else is read of one, and by which route.
+MORE = {
+    "secrets": ["/versions"],
+    "certificates": ["/versions"],
+    "lookup-files": ["/versions", "/content"],
+}
 
 
 def _address(kind, slug, env="dev"):
@@ -108,3 +122,20 @@ async def test_it_is_what_the_list_shows_and_is_nobody_elses(  # noqa: PLR0917 -
         assert (await client.get(f"{_address(kind, world.slug, 'prod')}/{made['id']}")).status_code == 404
     for slug in (world.slug, other.slug):
         assert (await stranger.get(f"{_address(kind, slug)}/{made['id']}")).status_code == 404, slug
+
+
+@pytest.mark.parametrize("kind", sorted(set(THINGS) - {"incidents"}))
+async def test_whoever_reads_it_waits_for_nobody_who_changes_it(
+    kind, database, signed_in, world, database_url
+) -> None:
+    client = await signed_in(world, "owner")
+    base = f"/api/v1/orgs/{world.slug}/environments/dev"
+    made = await THINGS[kind](client, database, world, base)
+    with psycopg.connect(database_url) as writer:
+        table = kind.replace("-", "_")
+        held = writer.execute(f"select id from {table} where id = %s for update", [made["id"]])
+        assert held.fetchone() is not None
+        for rest in ("", *MORE.get(kind, ())):
+            async with asyncio.timeout(20):  # far less than the writer takes: it stays until the block ends
+                answer = await client.get(f"{_address(kind, world.slug)}/{made['id']}{rest}")
+            assert answer.status_code == 200, answer.text

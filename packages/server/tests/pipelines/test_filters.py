@@ -64,7 +64,7 @@ async def test_nothing_is_read(unfenced, house, world, other, target) -> None:
         assert await store.revision_files(txn) == []
         assert await vault_store.secret_list(txn, environment, **page) == []
         assert await vault_store.secret_lock(txn, environment, secret_id) is None
-        assert await vault_store.secret_names_lock(txn, environment, ["token"]) == []
+        assert await vault_store.secret_names(txn, environment, ["token"]) == []
         assert await vault_store.secret_version_list_sealed(txn, environment, ["token"]) == []
         assert await uses_store.use_list(txn, environment, "secret", ["token"]) == []
         mine = await keys_store.data_key_current(txn)

@@ -1,7 +1,9 @@
 """What an environment lends (`vault.variables`, `vault.certificates`, `vault.lookup_files`), from upload to revision."""
 
+import asyncio
 import hashlib
 
+import psycopg
 import pytest
 from packages.server.tests.vault.papers import authority, leaf, pem_key, pem_of
 
@@ -262,3 +264,28 @@ async def test_others_reach_none_of_it(client, stranger, world, other) -> None:
             assert answer.status_code == 404, (kind, path)
     smuggled = await stranger.get(f"{other.path}/lookup-files/{held[2][1]['id']}/content")
     assert smuggled.status_code == 404
+
+
+async def test_who_checks_and_compares_waits_for_nobody_who_changes_what_is_lent(
+    house, world, client, document, database_url
+) -> None:
+    """Only what is written down of it, a revision or a saved draft, keeps it as it is."""
+    await client.post(f"{world.path}/secrets", {"name": "token", "value": VALUE})
+    chain = {"name": "ca", "chain": pem_of(authority()[0])}
+    await client.post(f"{world.path}/certificates", chain)
+    await client.post(f"{world.path}/variables", {"name": "h", "type": "string", "value": "a.example"})
+    await client.request("POST", f"{world.path}/lookup-files?name=people", content=b"id,team\n1,core\n")
+    document["enrichment_tables"] = {
+        "people": {"type": "file", "file": {"path": "FILE[people]", "encoding": {"type": "csv"}}}
+    }
+    document["components"][2]["options"] |= {"uri": "https://VAR[h]/", "tls": {"ca_file": "CERT[ca]"}}
+    pipeline = await made(client, world, document)
+    with psycopg.connect(database_url) as writer:
+        for table in ("secrets", "variables", "certificates", "lookup_files"):
+            mine = "where organization_id = %s for update"
+            assert writer.execute(f"select 1 from {table} {mine}", [world.organization_id]).fetchall()
+        async with asyncio.timeout(20):  # far less than the writer takes: it stays until the block ends
+            checked = await client.post(f"{world.path}/check", {"document": document})
+            compared = await client.get(f"{world.path}/pipelines/{pipeline['id']}/diff")
+    assert checked.status_code == 200, checked.text
+    assert compared.status_code == 200, compared.text

@@ -14,6 +14,7 @@ from vectorflow.kernel.actor import Actor, ActorKind
 from vectorflow.platform.http.context import request_context
 from vectorflow.platform.http.csrf import SAFE_METHODS, check_origin, check_token
 from vectorflow.platform.http.declaration import declaration_of
+from vectorflow.platform.reading import only_reads
 from vectorflow.tenancy.errors import (
     OrganizationLeavingError,
     OrganizationSuspendedError,
@@ -34,9 +35,17 @@ class RouteGuard:
         self._services = services
 
     async def __call__(self, connection: Connection, handler: BaseRouteHandler) -> None:
-        """Let the request pass, or raise what it is answered with."""
+        """Let the request pass, or raise what it is answered with.
+
+        From here on a request that is not to change anything only reads; a GET that has to says why in `writes=`.
+        """
+        method = str(cast("dict[str, Any]", connection.scope)["method"])
+        await self._admit(connection, handler, method)
+        if method in SAFE_METHODS and not handler.opt.get("writes"):
+            only_reads()
+
+    async def _admit(self, connection: Connection, handler: BaseRouteHandler, method: str) -> None:
         scope = cast("dict[str, Any]", connection.scope)
-        method = str(scope["method"])
         if method == "OPTIONS":
             return  # answered by the framework with the Allow header; it never reaches a handler of ours
         declaration = declaration_of(handler.opt, str(scope["path_template"]))

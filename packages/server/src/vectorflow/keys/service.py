@@ -24,6 +24,7 @@ from vectorflow.keys.store import data_keys as store
 from vectorflow.keys.types import Cell, DataKey, KeyContext, KeyProvider, KeySource, ShredState
 from vectorflow.platform.bus import Bus
 from vectorflow.platform.database import Database, Transaction
+from vectorflow.platform.reading import afresh
 
 BACKUP_RETENTION = timedelta(days=35)
 _HELD_BY_BACKUPS = (
@@ -247,14 +248,15 @@ class KeyService:
         # In a transaction of its own: the caller's is about to be rolled back.
         place = f"{cell.table}.{cell.column}"
         log.error("keys.seal-broken", place=place, row_id=str(cell.row_id))
-        async with self._database.transaction(organization_id) as txn:
-            await txn.audit(
-                AuditEntry(
-                    action=AuditAction.SECRET_REFUSED,
-                    actor=SYSTEM,
-                    object_type=cell.table,
-                    object_id=str(cell.row_id),
-                    summary=f"A sealed value in {place} does not belong where it stands and was not opened.",
-                    after={"domain": cell.domain, "column": cell.column, "row_version": cell.row_version},
+        with afresh():
+            async with self._database.transaction(organization_id) as txn:
+                await txn.audit(
+                    AuditEntry(
+                        action=AuditAction.SECRET_REFUSED,
+                        actor=SYSTEM,
+                        object_type=cell.table,
+                        object_id=str(cell.row_id),
+                        summary=f"A sealed value in {place} does not belong where it stands and was not opened.",
+                        after={"domain": cell.domain, "column": cell.column, "row_version": cell.row_version},
+                    )
                 )
-            )

@@ -39,6 +39,13 @@ class PolicyRuleService:
         """Return the rules that hold in an environment."""
         return [row.rule for row in await store.policy_rules_of_environment(txn, environment_id)]
 
+    async def rule(self, txn: Transaction, rule_id: UUID) -> PolicyRuleRow:
+        """Return a rule. Raises `PolicyRuleNotFound`."""
+        row = await store.policy_rule_get(txn, rule_id)
+        if row is None:
+            raise PolicyRuleNotFound
+        return row
+
     async def for_change(self, txn: Transaction, rule_id: UUID) -> PolicyRuleRow:
         """Return a rule and hold it until the transaction ends. Raises `PolicyRuleNotFound`."""
         row = await store.policy_rule_lock(txn, rule_id)

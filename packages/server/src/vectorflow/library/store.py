@@ -189,14 +189,18 @@ async def policy_rules_of_environment(txn: Transaction, environment_id: UUID) ->
     )
 
 
+_RULE = """select id, name, rule, environments, version, updated_at, updated_by from policy_rules
+        where organization_id = %(organization_id)s and id = %(id)s"""
+
+
+async def policy_rule_get(txn: Transaction, rule_id: UUID) -> PolicyRuleRow | None:
+    """Return a rule, whoever is changing it."""
+    return await txn.row(PolicyRuleRow, _RULE, {"id": rule_id})
+
+
 async def policy_rule_lock(txn: Transaction, rule_id: UUID) -> PolicyRuleRow | None:
     """Return a rule, holding its row until the transaction ends."""
-    return await txn.row(
-        PolicyRuleRow,
-        """select id, name, rule, environments, version, updated_at, updated_by from policy_rules
-        where organization_id = %(organization_id)s and id = %(id)s for update""",
-        {"id": rule_id},
-    )
+    return await txn.row(PolicyRuleRow, _RULE + " for update", {"id": rule_id})
 
 
 async def policy_rule_count(txn: Transaction) -> int:

@@ -58,7 +58,7 @@ class RevisionService:
             raise PipelineNotFound
         document = await self._workbench.run(document_stored, plain)
         checked = await self._pipelines.check(
-            txn, pipeline.environment_id, document, actor, pipeline_id=pipeline_id
+            txn, pipeline.environment_id, document, actor, pipeline_id=pipeline_id, hold=True
         )
         if checked.yaml is None or checked.sha256 is None or checked.errors:
             raise DocumentInvalid(errors=field_errors(checked.errors))

@@ -198,12 +198,16 @@ class PipelineService:
         actor: Actor,
         *,
         pipeline_id: UUID | None = None,
+        hold: bool = False,
     ) -> Checked:
-        """Check the document of a pipeline, if it is one's, as what the actor would deploy. Raises `CheckingBusy`."""
-        lent = await self.surroundings(txn, environment_id, document)
+        """Check the document of a pipeline, if it is one's, as what the actor would deploy. Raises `CheckingBusy`.
+
+        With `hold` what the environment lends it stays as it is until the transaction ends.
+        """
+        lent = await self.surroundings(txn, environment_id, document, hold=hold)
         checked = await self._workbench.check(document, await self.engines(txn, environment_id), lent)
         return await self.in_environment(
-            txn, environment_id, document, checked, actor=actor, pipeline_id=pipeline_id
+            txn, environment_id, document, checked, actor=actor, pipeline_id=pipeline_id, hold=hold
         )
 
     async def in_environment(
@@ -215,9 +219,10 @@ class PipelineService:
         *,
         actor: Actor,
         pipeline_id: UUID | None,
+        hold: bool = False,
     ) -> Checked:
         """Add what the environment says: secrets, the organisation's rules, other pipelines on its nodes."""
-        checked = await self.with_secrets(txn, environment_id, document, checked, actor)
+        checked = await self._with_secrets(txn, environment_id, document, checked, actor, hold=hold)
         if self._surroundings is None:
             return checked
         more = await self._surroundings.findings(txn, environment_id, document, checked, pipeline_id)
@@ -227,19 +232,25 @@ class PipelineService:
         """Return the engines that documents of an environment are checked for."""
         return await self._engines.of(txn, environment_id) if self._engines is not None else ()
 
-    async def surroundings(self, txn: Transaction, environment_id: UUID, document: Document) -> Lent:
-        """Return what the environment lends a document; it stays as it is until the transaction ends."""
+    async def surroundings(
+        self, txn: Transaction, environment_id: UUID, document: Document, *, hold: bool = False
+    ) -> Lent:
+        """Return what the environment lends a document; with `hold` it stays as it is until the transaction ends."""
         found = await self._workbench.run(_references, document)
-        return await self._vault.surroundings(txn, environment_id, found)
+        return await self._vault.surroundings(txn, environment_id, found, hold=hold)
 
-    async def with_secrets(
-        self, txn: Transaction, environment_id: UUID, document: Document, checked: Checked, actor: Actor
+    async def _with_secrets(
+        self,
+        txn: Transaction,
+        environment_id: UUID,
+        document: Document,
+        checked: Checked,
+        actor: Actor,
+        *,
+        hold: bool,
     ) -> Checked:
-        """Add findings about secrets: those that do not exist, and those that may not be used as they are.
-
-        Secrets that exist are held until the transaction ends.
-        """
-        missing = await self._vault.missing(txn, environment_id, sorted(secret_names(document)))
+        """Add findings about secrets: those that do not exist, and those that may not be used as they are."""
+        missing = await self._vault.missing(txn, environment_id, sorted(secret_names(document)), hold=hold)
         refusals = await self._vault.places.refusals(txn, environment_id, checked.uses, actor)
         found = [*missing_secret_findings(document, missing), *refusal_findings(refusals)]
         if not found:
@@ -300,7 +311,7 @@ class PipelineService:
     ) -> Lent:
         """Return what the environment lends, if the actor may refer to it. Raises `SecretUseDenied`."""
         found = await self._workbench.run(_references, document)
-        around = await self._vault.surroundings(txn, environment_id, found)
+        around = await self._vault.surroundings(txn, environment_id, found, hold=True)
         self._vault.require_use(actor, found, sensitive_variables(around))
         return around
 

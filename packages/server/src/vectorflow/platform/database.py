@@ -19,6 +19,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from vectorflow.platform.arrays import write_arrays_at_once
 from vectorflow.platform.direct import pooled
 from vectorflow.platform.hints import Hints
+from vectorflow.platform.reading import reads_only
 from vectorflow.platform.scope import ScopeSigner
 
 T = TypeVar("T")
@@ -181,17 +182,20 @@ class _NoSink:
 
 
 @asynccontextmanager
-async def _isolated(connection: Connection, isolation: psycopg.IsolationLevel | None) -> AsyncIterator[None]:
-    """Have the next transaction begin in another isolation, and only that one."""
-    if isolation is None:
+async def _beginning(connection: Connection, isolation: psycopg.IsolationLevel | None) -> AsyncIterator[None]:
+    """Have the next transaction begin in another isolation or only reading, and only that one."""
+    read_only = True if reads_only() else None
+    if isolation is None and read_only is None:
         yield
         return
     await connection.set_isolation_level(isolation)
+    await connection.set_read_only(read_only)
     try:
         yield
     finally:
         if not connection.closed:
             await connection.set_isolation_level(None)
+            await connection.set_read_only(None)
 
 
 async def _configure(connection: Connection) -> None:
@@ -301,7 +305,7 @@ class Database:
             async with (
                 self._pool.connection() as connection,
                 _current(connection),
-                _isolated(connection, isolation),
+                _beginning(connection, isolation),
             ):
                 txn = Transaction(connection, organization_id, self)
                 async with connection.transaction():

@@ -67,8 +67,17 @@ class CertificateService:
     async def certificate(
         self, txn: Transaction, environment_id: UUID, certificate_id: UUID
     ) -> CertificateRow:
-        """Return a certificate and hold it. Raises `CertificateNotFound`."""
+        """Return a certificate. Raises `CertificateNotFound`."""
         found = await store.certificate_get(txn, environment_id, certificate_id)
+        if found is None:
+            raise CertificateNotFound
+        return found
+
+    async def for_change(
+        self, txn: Transaction, environment_id: UUID, certificate_id: UUID
+    ) -> CertificateRow:
+        """Return a certificate and hold it. Raises `CertificateNotFound`."""
+        found = await store.certificate_lock(txn, environment_id, certificate_id)
         if found is None:
             raise CertificateNotFound
         return found
@@ -111,7 +120,7 @@ class CertificateService:
         certificate: CertificateRow,
         chain: ReadChain,
     ) -> CertificateRow:
-        """Keep a newer version of a certificate that `certificate` returned."""
+        """Keep a newer version of a certificate that `for_change` returned."""
         version = await store.certificate_next_version(txn, certificate.id)
         await self._keep(txn, actor, certificate.id, version, chain)
         await uses.use_mark_stale(txn, environment_id, "certificate", certificate.name)
@@ -123,7 +132,7 @@ class CertificateService:
     async def delete(
         self, txn: Transaction, actor: Actor, environment_id: UUID, certificate: CertificateRow
     ) -> None:
-        """Remove a certificate with its keys. Raises `CertificateInUse`."""
+        """Remove a certificate that `for_change` returned, with its keys. Raises `CertificateInUse`."""
         used = await uses.use_list(txn, environment_id, "certificate", [certificate.name])
         if used:
             names = in_words([each.name for each in used])

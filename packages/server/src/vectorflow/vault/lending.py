@@ -1,6 +1,6 @@
 """What documents and the signer are lent by name. Works in the caller's transaction."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 from uuid import UUID, uuid5
 
@@ -33,12 +33,17 @@ class Lending:
         self._outside = outside
 
     async def surroundings(
-        self, txn: Transaction, environment_id: UUID, references: Iterable[Reference]
+        self, txn: Transaction, environment_id: UUID, references: Iterable[Reference], *, hold: bool
     ) -> Surroundings:
-        """Return what the environment lends a document that holds these references."""
+        """Return what the environment lends a document that holds these references.
+
+        With `hold` it stays as it is until the transaction ends: for what is written down of it.
+        """
         names: dict[str, set[str]] = {"secret": set(), "variable": set(), "certificate": set(), "file": set()}
         for each in references:
             names[each.kind].add(each.name)
+        if hold:
+            await self._hold(txn, environment_id, names)
         lent = {
             row.name: variable_lent(row)
             for row in await variables.variable_of_names(txn, environment_id, sorted(names["variable"]))
@@ -129,6 +134,17 @@ class Lending:
             for row in await certificates.certificate_key_list(txn, environment_id, plain)
             if (name := f"{_PRIVATE_KEY}{row.name}.{row.version}") in wanted
         ]
+
+    async def _hold(
+        self, txn: Transaction, environment_id: UUID, names: Mapping[str, Collection[str]]
+    ) -> None:
+        for kind, held in (
+            ("variable", variables.variable_hold),
+            ("certificate", certificates.certificate_hold),
+            ("file", files.lookup_file_hold),
+        ):
+            if names[kind]:
+                await held(txn, environment_id, sorted(names[kind]))
 
     async def _files(self, txn: Transaction, environment_id: UUID, names: Sequence[str]) -> dict[str, str]:
         found = await files.lookup_file_hashes(txn, environment_id, names) if names else []

@@ -123,8 +123,15 @@ class LookupFileService:
         return await store.lookup_file_list(txn, environment_id, after=after, limit=limit, text=text)
 
     async def file(self, txn: Transaction, environment_id: UUID, file_id: UUID) -> LookupFile:
-        """Return a lookup file and hold it. Raises `LookupFileNotFound`."""
+        """Return a lookup file. Raises `LookupFileNotFound`."""
         found = await store.lookup_file_get(txn, environment_id, file_id)
+        if found is None:
+            raise LookupFileNotFound
+        return found
+
+    async def for_change(self, txn: Transaction, environment_id: UUID, file_id: UUID) -> LookupFile:
+        """Return a lookup file and hold it. Raises `LookupFileNotFound`."""
+        found = await store.lookup_file_lock(txn, environment_id, file_id)
         if found is None:
             raise LookupFileNotFound
         return found
@@ -164,7 +171,7 @@ class LookupFileService:
     async def renew(
         self, txn: Transaction, actor: Actor, environment_id: UUID, file: LookupFile, upload: Upload
     ) -> LookupFile:
-        """Keep a new version of a file that `file` returned. Raises `LookupFileTooLarge`."""
+        """Keep a new version of a file that `for_change` returned. Raises `LookupFileTooLarge`."""
         version = await store.lookup_file_next_version(txn, file.id)
         await self._keep(txn, actor, file.id, version, upload)
         if upload.sha256 != file.sha256:
@@ -175,7 +182,7 @@ class LookupFileService:
         return newer
 
     async def delete(self, txn: Transaction, actor: Actor, environment_id: UUID, file: LookupFile) -> None:
-        """Remove a lookup file. Raises `LookupFileInUse`."""
+        """Remove a lookup file that `for_change` returned. Raises `LookupFileInUse`."""
         used = await uses.use_list(txn, environment_id, "file", [file.name])
         if used:
             names = in_words([each.name for each in used])

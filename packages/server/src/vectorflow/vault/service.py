@@ -84,6 +84,13 @@ class VaultService:
         used = await self.used_by(txn, environment_id, "secret", [row.name for row in rows])
         return [SecretListed(secret=row, used_by=used[row.name]) for row in rows]
 
+    async def secret(self, txn: Transaction, environment_id: UUID, secret_id: UUID) -> Secret:
+        """Return a secret, without its value. Raises `SecretNotFound`."""
+        secret = await secrets.secret_get(txn, environment_id, secret_id)
+        if secret is None:
+            raise SecretNotFound
+        return secret
+
     async def used_by(
         self, txn: Transaction, environment_id: UUID, kind: RefKind, names: Sequence[str]
     ) -> dict[str, list[SecretUse]]:
@@ -96,7 +103,7 @@ class VaultService:
 
     async def versions(self, txn: Transaction, environment_id: UUID, secret_id: UUID) -> list[VersionInfo]:
         """Return when a secret's values were set and by whom, newest first. Raises `SecretNotFound`."""
-        secret = await self.for_change(txn, environment_id, secret_id)
+        secret = await self.secret(txn, environment_id, secret_id)
         return await secrets.secret_version_list(txn, secret.id, _MOST_VERSIONS)
 
     async def create(
@@ -225,10 +232,13 @@ class VaultService:
                 raise SecretUseDenied(message)
 
     async def surroundings(
-        self, txn: Transaction, environment_id: UUID, references: Iterable[Reference]
+        self, txn: Transaction, environment_id: UUID, references: Iterable[Reference], *, hold: bool = False
     ) -> Surroundings:
-        """Return what the environment lends a document that holds these references."""
-        return await self._lending.surroundings(txn, environment_id, references)
+        """Return what the environment lends a document that holds these references.
+
+        With `hold` it stays as it is until the transaction ends: for what is written down of it.
+        """
+        return await self._lending.surroundings(txn, environment_id, references, hold=hold)
 
     async def secret_values(self, txn: Transaction, environment_id: UUID, names: Sequence[str]) -> LentValues:
         """Return the present values of those names that exist; for the database role signer alone.
@@ -237,11 +247,15 @@ class VaultService:
         """
         return await self._lending.values(txn, environment_id, names)
 
-    async def missing(self, txn: Transaction, environment_id: UUID, names: Sequence[str]) -> list[str]:
-        """Return which names no secret has; the others cannot be deleted until the transaction ends."""
+    async def missing(
+        self, txn: Transaction, environment_id: UUID, names: Sequence[str], *, hold: bool = False
+    ) -> list[str]:
+        """Return which names no secret has; with `hold` the others cannot be deleted until the transaction ends."""
         if not names:
             return []
-        present = set(await secrets.secret_names_lock(txn, environment_id, names))
+        if hold:
+            await secrets.secret_hold(txn, environment_id, names)
+        present = set(await secrets.secret_names(txn, environment_id, names))
         return [name for name in names if name not in present]
 
     async def record_uses(

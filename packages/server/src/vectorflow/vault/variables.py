@@ -91,6 +91,13 @@ class VariableService:
         )
         return made
 
+    async def variable(self, txn: Transaction, environment_id: UUID, variable_id: UUID) -> Variable:
+        """Return a variable. Raises `VariableNotFound`."""
+        found = await store.variable_get(txn, environment_id, variable_id)
+        if found is None:
+            raise VariableNotFound
+        return found
+
     async def for_change(self, txn: Transaction, environment_id: UUID, variable_id: UUID) -> Variable:
         """Return a variable and hold it. Raises `VariableNotFound`."""
         found = await store.variable_lock(txn, environment_id, variable_id)

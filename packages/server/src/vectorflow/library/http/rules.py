@@ -94,7 +94,7 @@ async def get_policy_rule(
     """Return a rule."""
     del org
     async with database.transaction(organization_id) as txn:
-        answer = _shown(await policy_rules.for_change(txn, id))
+        answer = _shown(await policy_rules.rule(txn, id))
     return Response(answer, headers={"ETag": answer.etag})
 
 

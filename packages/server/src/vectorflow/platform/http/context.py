@@ -10,6 +10,7 @@ import msgspec
 import structlog
 
 from vectorflow.kernel.ids import new_id
+from vectorflow.platform import reading
 from vectorflow.platform.http.asgi import ASGIApp, Receive, Scope, Send
 
 _KEY = "vectorflow.request"
@@ -99,5 +100,5 @@ class RequestContextMiddleware:
             nonce=secrets.token_urlsafe(18),
         )
         scope[_KEY] = context
-        with structlog.contextvars.bound_contextvars(request_id=context.id):
+        with reading.afresh(), structlog.contextvars.bound_contextvars(request_id=context.id):
             await self._app(scope, receive, send)

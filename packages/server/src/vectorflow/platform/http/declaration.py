@@ -3,6 +3,8 @@
 @get("/orgs/{org:str}/pipelines", permission=Permission.PIPELINE_READ)
 @post("/session", public="signing in is how one gets a session")
 @get("/sessions", own_session=True)
+
+A GET's transactions only read. One that has to write something says what: `writes="the log tells who read it"`.
 """
 
 from collections.abc import Mapping

@@ -146,6 +146,7 @@ async def stop_tap(
     tags=["taps"],
     permission=Permission.TAP_USE,
     media_type="text/event-stream",
+    writes="that the tap is watched; one that nobody watches ends",
 )
 async def stream_tap(
     *,
@@ -230,6 +231,7 @@ async def list_captures(
     summary="One capture with its events; the log tells who read it",
     tags=["captures"],
     permission=Permission.TAP_USE,
+    writes="the log tells who read it",
 )
 async def get_capture(
     *,

@@ -151,6 +151,7 @@ async def create_export(
     tags=["organisation"],
     permission=Permission.ORGANIZATION_EXPORT,
     while_frozen=True,
+    writes="the log tells who fetched it",
 )
 async def fetch_export(
     *,

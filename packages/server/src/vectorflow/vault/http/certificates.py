@@ -214,7 +214,7 @@ async def renew_certificate(
     environment_id, given = access.environment_id, if_match(request)
     chain = await vault.certificates.read(_given(data))
     async with database.transaction(access.organization_id) as txn:
-        held = await vault.certificates.certificate(txn, environment_id, id)
+        held = await vault.certificates.for_change(txn, environment_id, id)
         require_match(given, _tag(held))
         newer = await vault.certificates.renew(txn, actor, environment_id, held, chain)
         answer = await _answered(txn, vault, environment_id, newer)
@@ -279,7 +279,7 @@ async def delete_certificate(
     del org, env
     environment_id, given = access.environment_id, if_match(request)
     async with database.transaction(access.organization_id) as txn:
-        held = await vault.certificates.certificate(txn, environment_id, id)
+        held = await vault.certificates.for_change(txn, environment_id, id)
         require_match(given, _tag(held))
         await vault.certificates.delete(txn, actor, environment_id, held)
 

@@ -189,7 +189,7 @@ async def renew_lookup_file(
     async with vault.lookup_files.upload() as upload:
         await upload.take(request.stream())
         async with database.transaction(access.organization_id) as txn:
-            held = await vault.lookup_files.file(txn, environment_id, id)
+            held = await vault.lookup_files.for_change(txn, environment_id, id)
             require_match(given, _tag(held))
             newer = await vault.lookup_files.renew(txn, actor, environment_id, held, upload)
             answer = await _answered(txn, vault, environment_id, newer)
@@ -291,7 +291,7 @@ async def delete_lookup_file(
     del org, env
     environment_id, given = access.environment_id, if_match(request)
     async with database.transaction(access.organization_id) as txn:
-        held = await vault.lookup_files.file(txn, environment_id, id)
+        held = await vault.lookup_files.for_change(txn, environment_id, id)
         require_match(given, _tag(held))
         await vault.lookup_files.delete(txn, actor, environment_id, held)
 

@@ -170,7 +170,7 @@ async def get_secret(
     del org, env
     async with database.transaction(access.organization_id) as txn:
         answer = await _answered(
-            txn, vault, access.environment_id, await vault.for_change(txn, access.environment_id, id)
+            txn, vault, access.environment_id, await vault.secret(txn, access.environment_id, id)
         )
     return Response(answer, headers={"ETag": answer.etag})
 

@@ -137,7 +137,7 @@ async def get_variable(
             txn,
             vault,
             access.environment_id,
-            await vault.variables.for_change(txn, access.environment_id, id),
+            await vault.variables.variable(txn, access.environment_id, id),
         )
     return Response(answer, headers={"ETag": answer.etag})
 

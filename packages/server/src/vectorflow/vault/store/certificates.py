@@ -96,29 +96,47 @@ async def certificate_list(
     )
 
 
-async def certificate_get(
-    txn: Transaction, environment_id: UUID, certificate_id: UUID
-) -> CertificateRow | None:
-    """Return a certificate, holding its row until the transaction ends."""
-    return await txn.row(
-        CertificateRow,
-        """select c.id, c.name, c.description, c.version, c.created_at, c.updated_at, v.sha256, v.facts, v.not_before,
+_ONE = """select c.id, c.name, c.description, c.version, c.created_at, c.updated_at, v.sha256, v.facts, v.not_before,
             v.not_after, v.has_key, v.created_by as uploaded_by,
             case when v.not_after <= now() then 'expired'
                  when v.not_after <= now() + make_interval(days => 14) then 'due' else 'ok' end as state
         from certificates c
         join certificate_versions v on v.organization_id = c.organization_id and v.certificate_id = c.id
             and v.version = c.version
-        where c.organization_id = %(organization_id)s and c.environment_id = %(environment_id)s and c.id = %(id)s
-        for update of c""",
-        {"environment_id": environment_id, "id": certificate_id},
+        where c.organization_id = %(organization_id)s and c.environment_id = %(environment_id)s and c.id = %(id)s"""
+
+
+async def certificate_get(
+    txn: Transaction, environment_id: UUID, certificate_id: UUID
+) -> CertificateRow | None:
+    """Return a certificate, whoever is changing it."""
+    return await txn.row(CertificateRow, _ONE, {"environment_id": environment_id, "id": certificate_id})
+
+
+async def certificate_lock(
+    txn: Transaction, environment_id: UUID, certificate_id: UUID
+) -> CertificateRow | None:
+    """Return a certificate, holding its row until the transaction ends."""
+    return await txn.row(
+        CertificateRow, _ONE + " for update of c", {"environment_id": environment_id, "id": certificate_id}
+    )
+
+
+async def certificate_hold(txn: Transaction, environment_id: UUID, names: Sequence[str]) -> None:
+    """Keep the certificates of these names as they are until the transaction ends."""
+    await txn.execute(
+        """select 1 from certificates
+        where organization_id = %(organization_id)s and environment_id = %(environment_id)s
+          and name = any(%(names)s::text[])
+        order by name for share""",
+        {"environment_id": environment_id, "names": list(names)},
     )
 
 
 async def certificate_lend(
     txn: Transaction, environment_id: UUID, names: Sequence[str]
 ) -> list[LentCertificate]:
-    """Return what documents need of certificates, keeping them until the transaction ends."""
+    """Return what documents need of certificates."""
     return await txn.rows(
         LentCertificate,
         """select c.name, v.version, v.sha256, v.has_key from certificates c
@@ -126,7 +144,7 @@ async def certificate_lend(
             and v.version = c.version
         where c.organization_id = %(organization_id)s and c.environment_id = %(environment_id)s
           and c.name = any(%(names)s::text[])
-        order by c.name for share of c""",
+        order by c.name""",
         {"environment_id": environment_id, "names": list(names)},
     )
 

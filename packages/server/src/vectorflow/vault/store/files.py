@@ -138,24 +138,40 @@ async def lookup_file_list(
     )
 
 
-async def lookup_file_get(txn: Transaction, environment_id: UUID, file_id: UUID) -> LookupFile | None:
-    """Return a lookup file, holding its row until the transaction ends."""
-    return await txn.row(
-        LookupFile,
-        """select f.id, f.name, f.description, f.version, f.created_at, f.updated_at, v.sha256, c.size, v.format,
+_ONE = """select f.id, f.name, f.description, f.version, f.created_at, f.updated_at, v.sha256, c.size, v.format,
             v.detail, v.created_by as uploaded_by
         from lookup_files f
         join lookup_file_versions v on v.organization_id = f.organization_id and v.file_id = f.id
             and v.version = f.version
         join vault_files c on c.organization_id = v.organization_id and c.sha256 = v.sha256
-        where f.organization_id = %(organization_id)s and f.environment_id = %(environment_id)s and f.id = %(id)s
-        for update of f""",
-        {"environment_id": environment_id, "id": file_id},
+        where f.organization_id = %(organization_id)s and f.environment_id = %(environment_id)s and f.id = %(id)s"""
+
+
+async def lookup_file_get(txn: Transaction, environment_id: UUID, file_id: UUID) -> LookupFile | None:
+    """Return a lookup file, whoever is changing it."""
+    return await txn.row(LookupFile, _ONE, {"environment_id": environment_id, "id": file_id})
+
+
+async def lookup_file_lock(txn: Transaction, environment_id: UUID, file_id: UUID) -> LookupFile | None:
+    """Return a lookup file, holding its row until the transaction ends."""
+    return await txn.row(
+        LookupFile, _ONE + " for update of f", {"environment_id": environment_id, "id": file_id}
+    )
+
+
+async def lookup_file_hold(txn: Transaction, environment_id: UUID, names: Sequence[str]) -> None:
+    """Keep the lookup files of these names as they are until the transaction ends."""
+    await txn.execute(
+        """select 1 from lookup_files
+        where organization_id = %(organization_id)s and environment_id = %(environment_id)s
+          and name = any(%(names)s::text[])
+        order by name for share""",
+        {"environment_id": environment_id, "names": list(names)},
     )
 
 
 async def lookup_file_hashes(txn: Transaction, environment_id: UUID, names: Sequence[str]) -> list[FileHash]:
-    """Return the digests of files by name, keeping the files until the transaction ends."""
+    """Return the digests of files by name."""
     return await txn.rows(
         FileHash,
         """select f.name, v.sha256 from lookup_files f
@@ -163,7 +179,7 @@ async def lookup_file_hashes(txn: Transaction, environment_id: UUID, names: Sequ
             and v.version = f.version
         where f.organization_id = %(organization_id)s and f.environment_id = %(environment_id)s
           and f.name = any(%(names)s::text[])
-        order by f.name for share of f""",
+        order by f.name""",
         {"environment_id": environment_id, "names": list(names)},
     )
 

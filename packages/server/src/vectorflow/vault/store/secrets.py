@@ -11,6 +11,12 @@ from vectorflow.platform.database import Transaction
 from vectorflow.vault.types import Outside, Secret, SecretSettings, State, VersionInfo
 
 
+class Named(msgspec.Struct, frozen=True):
+    """What there is by this name."""
+
+    name: str
+
+
 class SealedVersion(msgspec.Struct, frozen=True):
     """The newest version of a secret with its sealed value; only the role signer may read it."""
 
@@ -50,20 +56,23 @@ async def secret_list(
     )
 
 
-async def secret_lock(txn: Transaction, environment_id: UUID, secret_id: UUID) -> Secret | None:
-    """Return a secret, holding its row until the transaction ends."""
-    return await txn.row(
-        Secret,
-        """select id, name, version, created_at, updated_at, description, expires_at, rotate_days, allowed_types,
+_ONE = """select id, name, version, created_at, updated_at, description, expires_at, rotate_days, allowed_types,
             allowed_paths, allowed_hosts, settings_version, value_set_at, store_id, store_path, store_field,
             case when expires_at <= now() then 'expired'
                  when expires_at <= now() + make_interval(days => 14)
                    or value_set_at + make_interval(days => rotate_days) <= now() then 'due'
                  else 'ok' end as state from secrets
-        where organization_id = %(organization_id)s and environment_id = %(environment_id)s and id = %(id)s
-        for update""",
-        {"environment_id": environment_id, "id": secret_id},
-    )
+        where organization_id = %(organization_id)s and environment_id = %(environment_id)s and id = %(id)s"""
+
+
+async def secret_get(txn: Transaction, environment_id: UUID, secret_id: UUID) -> Secret | None:
+    """Return a secret, whoever is changing it."""
+    return await txn.row(Secret, _ONE, {"environment_id": environment_id, "id": secret_id})
+
+
+async def secret_lock(txn: Transaction, environment_id: UUID, secret_id: UUID) -> Secret | None:
+    """Return a secret, holding its row until the transaction ends."""
+    return await txn.row(Secret, _ONE + " for update", {"environment_id": environment_id, "id": secret_id})
 
 
 async def secret_insert(
@@ -163,19 +172,25 @@ async def secret_delete(txn: Transaction, secret_id: UUID) -> None:
     )
 
 
-async def secret_names_lock(txn: Transaction, environment_id: UUID, names: Sequence[str]) -> list[str]:
-    """Return which of the names exist, keeping them from being deleted until the transaction ends."""
-    rows = await txn.rows(
-        Secret,
-        """select id, name, version, created_at, updated_at, description, expires_at, rotate_days, allowed_types,
-            allowed_paths, allowed_hosts, settings_version, value_set_at, store_id, store_path, store_field,
-            case when expires_at <= now() then 'expired'
-                 when expires_at <= now() + make_interval(days => 14)
-                   or value_set_at + make_interval(days => rotate_days) <= now() then 'due'
-                 else 'ok' end as state from secrets
+async def secret_hold(txn: Transaction, environment_id: UUID, names: Sequence[str]) -> None:
+    """Keep the secrets of these names from being deleted until the transaction ends."""
+    await txn.execute(
+        """select 1 from secrets
         where organization_id = %(organization_id)s and environment_id = %(environment_id)s
           and name = any(%(names)s::text[])
         order by name for key share""",
+        {"environment_id": environment_id, "names": list(names)},
+    )
+
+
+async def secret_names(txn: Transaction, environment_id: UUID, names: Sequence[str]) -> list[str]:
+    """Return which of the names exist."""
+    rows = await txn.rows(
+        Named,
+        """select name from secrets
+        where organization_id = %(organization_id)s and environment_id = %(environment_id)s
+          and name = any(%(names)s::text[])
+        order by name""",
         {"environment_id": environment_id, "names": list(names)},
     )
     return [row.name for row in rows]

@@ -64,12 +64,10 @@ async def variable_list(
     )
 
 
-async def variable_of_names(txn: Transaction, environment_id: UUID, names: Sequence[str]) -> list[Variable]:
-    """Return the variables of these names, keeping them as they are until the transaction ends."""
-    return await txn.rows(
-        Variable,
-        """select id, name, type, nullif(value, '') as value, sensitive, description, version, created_at, updated_at, updated_by,
-            updated_by_id from variables
+async def variable_hold(txn: Transaction, environment_id: UUID, names: Sequence[str]) -> None:
+    """Keep the variables of these names as they are until the transaction ends."""
+    await txn.execute(
+        """select 1 from variables
         where organization_id = %(organization_id)s and environment_id = %(environment_id)s
           and name = any(%(names)s::text[])
         order by name for share""",
@@ -77,15 +75,33 @@ async def variable_of_names(txn: Transaction, environment_id: UUID, names: Seque
     )
 
 
-async def variable_lock(txn: Transaction, environment_id: UUID, variable_id: UUID) -> Variable | None:
-    """Return a variable, holding its row until the transaction ends."""
-    return await txn.row(
+async def variable_of_names(txn: Transaction, environment_id: UUID, names: Sequence[str]) -> list[Variable]:
+    """Return the variables of these names."""
+    return await txn.rows(
         Variable,
         """select id, name, type, nullif(value, '') as value, sensitive, description, version, created_at, updated_at, updated_by,
             updated_by_id from variables
-        where organization_id = %(organization_id)s and environment_id = %(environment_id)s and id = %(id)s
-        for update""",
-        {"environment_id": environment_id, "id": variable_id},
+        where organization_id = %(organization_id)s and environment_id = %(environment_id)s
+          and name = any(%(names)s::text[])
+        order by name""",
+        {"environment_id": environment_id, "names": list(names)},
+    )
+
+
+_ONE = """select id, name, type, nullif(value, '') as value, sensitive, description, version, created_at, updated_at, updated_by,
+            updated_by_id from variables
+        where organization_id = %(organization_id)s and environment_id = %(environment_id)s and id = %(id)s"""
+
+
+async def variable_get(txn: Transaction, environment_id: UUID, variable_id: UUID) -> Variable | None:
+    """Return a variable, whoever is changing it."""
+    return await txn.row(Variable, _ONE, {"environment_id": environment_id, "id": variable_id})
+
+
+async def variable_lock(txn: Transaction, environment_id: UUID, variable_id: UUID) -> Variable | None:
+    """Return a variable, holding its row until the transaction ends."""
+    return await txn.row(
+        Variable, _ONE + " for update", {"environment_id": environment_id, "id": variable_id}
     )
 
 
