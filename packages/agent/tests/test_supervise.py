@@ -90,17 +90,22 @@ def test_first_start():
 @pytest.mark.parametrize(
     ("runs", "ordered", "then"),
     [
-        ("beside", "beside", "start 2"),
-        ("restart", "beside", "stop 1"),
-        ("reload", "beside", "stop 1"),
-        ("beside", "reload", "stop 1"),
-        ("beside", "restart", "stop 1"),
+        (("beside", "a"), ("beside", "b"), "start 2"),
+        (("restart", "a"), ("beside", "b"), "stop 1"),
+        (("reload", "a"), ("beside", "b"), "stop 1"),
+        (("beside", "a"), ("reload", "b"), "stop 1"),
+        (("beside", "a"), ("restart", "b"), "stop 1"),
+        (("restart", "a"), ("restart", "a"), "reload 1 as 2"),
+        (("reload", "a"), ("restart", "a"), "reload 1 as 2"),
+        (("restart", "a"), ("beside", "a"), "reload 1 as 2"),
+        (("restart", ""), ("reload", ""), "stop 1"),
+        (("restart", ""), ("reload", "a"), "stop 1"),
     ],
 )
-def test_a_node_that_missed_a_revision_hands_over_beside_only_if_neither_takes_anything(runs, ordered, then):
-    first = [Desired(spec(handover=runs)), *FIRST[1:]]
-    missed = [Desired(spec(3, handover=ordered, handover_from="r2")), Prepared(2)]
-    assert follow(first + missed)[1][3:] == [["prepare r3"], [then]]
+def test_a_node_that_missed_a_revision_sees_by_itself_how_to_hand_over(runs, ordered, then):
+    first = [Desired(spec(handover=runs[0], root=runs[1])), *FIRST[1:]]
+    newer = spec(3, handover=ordered[0], root=ordered[1], handover_from="r2")
+    assert follow([*first, Desired(newer), Prepared(2)])[1][3:] == [["prepare r3"], [then]]
 
 
 STORIES = {
@@ -169,9 +174,74 @@ STORIES = {
         [Desired(spec(2, handover="reload")), Prepared(2), failed(2)],
         [["prepare r2"], ["reload 1 as 2"], ["tell refused r2"]],
     ),
+    "reload while something else kills the engine": (
+        [
+            Desired(spec(2, handover="reload")),
+            Prepared(2),
+            exited(1),
+            failed(2),
+            Prepared(3),
+            Healthy(3, 20.0),
+        ],
+        [
+            ["prepare r2"],
+            ["reload 1 as 2"],
+            ["tell crashed r1", "prepare r2 again"],
+            [],
+            ["start 3"],
+            ["save r2 on 3", "tell applied r2"],
+        ],
+    ),
     "reload that kills the engine": (
-        [Desired(spec(2, handover="reload")), Prepared(2), exited(1), failed(2), Prepared(3)],
-        [["prepare r2"], ["reload 1 as 2"], ["tell refused r2", "prepare r1 again"], [], ["start 3"]],
+        [Desired(spec(2, handover="reload")), Prepared(2), exited(1), Prepared(3), failed(3), Prepared(4)],
+        [
+            ["prepare r2"],
+            ["reload 1 as 2"],
+            ["tell crashed r1", "prepare r2 again"],
+            ["start 3"],
+            ["tell refused r2", "prepare r1 again"],
+            ["start 4"],
+        ],
+    ),
+    "beside while something kills the new one": (
+        [
+            Desired(spec(2, handover="beside")),
+            Prepared(2),
+            failed(2, reason="killed"),
+            Prepared(3),
+            Healthy(3, 20.0),
+        ],
+        [
+            ["prepare r2"],
+            ["start 2"],
+            ["prepare r2"],
+            ["start 3"],
+            ["save r2 on 3", "tell applied r2", "stop 1"],
+        ],
+    ),
+    "restart while the new one is killed each time": (
+        [
+            Desired(spec(2)),
+            Prepared(2),
+            exited(1),
+            failed(2, reason="killed"),
+            Prepared(3),
+            failed(3, reason="killed"),
+            Prepared(4),
+        ],
+        [
+            ["prepare r2"],
+            ["stop 1"],
+            ["start 2"],
+            ["prepare r2"],
+            ["start 3"],
+            ["tell refused r2", "prepare r1 again"],
+            ["start 4"],
+        ],
+    ),
+    "a check that is killed": (
+        [Desired(spec(2)), failed(2, reason="killed"), failed(3, reason="killed")],
+        [["prepare r2"], ["prepare r2"], ["tell refused r2"]],
     ),
     "validation refuses": (
         [Desired(spec(2)), failed(2, reason="config-invalid"), Desired(spec(2))],

@@ -1,6 +1,7 @@
 import pytest
 
-from vectorflow_topology.handover import handover
+from vectorflow_topology.handover import handover, root_digest
+from vectorflow_topology.surroundings import Surroundings
 
 
 def pipeline(build, part, *components, **more):
@@ -38,6 +39,19 @@ def test_calm_pipelines_go_side_by_side(build, part):
 def test_the_first_revision_tells_whether_others_may_run_beside_it(build, part):
     assert handover(None, pipeline(build, part)) == "beside"
     assert handover(None, pipeline(build, part, part.source("a", "file", include=[]))) == "restart"
+
+
+def test_the_digest_of_the_root_settings_says_of_any_two_revisions_whether_one_can_be_reloaded(build, part):
+    def digest(surroundings=None, **more):
+        return root_digest(pipeline(build, part, **more), surroundings)
+
+    utc = {"timezone": "UTC", "expire_metrics_secs": 60}
+    plain = digest()
+    assert digest(globals=utc) == digest(globals=dict(reversed(utc.items()))) != plain
+    assert digest(globals=utc | {"timezone": "CET"}) != digest(globals=utc)
+    lent = [Surroundings(variables={"z": zone}) for zone in ("UTC", "CET")]
+    assert digest(lent[0], globals={"timezone": "VAR[z]"}) != digest(lent[1], globals={"timezone": "VAR[z]"})
+    assert digest(lent[0]) == digest(lent[1]) == plain, "variables elsewhere are taken over by a reload"
 
 
 def test_changed_globals_need_a_restart(build, part):

@@ -8,7 +8,7 @@ import rfc8785
 from nacl.public import PrivateKey
 from nacl.signing import SigningKey
 
-from vectorflow.fleet.bundles import Ingredients, make_bundles
+from vectorflow.fleet.bundles import Ingredients, Way, make_bundles
 from vectorflow.fleet.store.bundles import DueNode, WantedPipeline
 from vectorflow.vault.types import LentValues, SecretValue
 from vectorflow_wire import envelope, keys
@@ -25,7 +25,7 @@ BOX = PrivateKey.generate()
 def ingredients(**options) -> Ingredients:
     values = {
         "organization_id": uuid.uuid4(), "signer": SIGNER, "keys_version": 3, "secrets": {}, "stores": {}, "sealed": {},
-        "handover": lambda wanted: "reload", "now": NOW,
+        "way": lambda wanted: Way("reload", "ab" * 32), "now": NOW,
     }  # fmt: skip
     return Ingredients(**(values | options))
 
@@ -87,6 +87,7 @@ def test_a_bundle_names_its_files_and_the_way_to_them() -> None:
     pipeline = payload(made).pipelines[0]
     assert made.bundles[0].hashes == ["01" * 32] == [pipeline.revision]
     assert (pipeline.handover, pipeline.handover_from, pipeline.number) == ("reload", "02" * 32, 2)
+    assert pipeline.root == "ab" * 32
     assert made.validity.half_life_at < made.validity.expires_at
 
 

@@ -101,7 +101,13 @@ async def test_a_renewed_certificate_reaches_the_node_with_a_new_revision_of_the
     await deploy(world, pipeline_id)
     await agent.poll()
     after, *pair = await held(agent)
-    assert (after.number, after.handover, after.handover_from) == (2, "reload", before.revision)
+    assert (after.number, after.handover, after.handover_from, after.root) == (
+        2,
+        "reload",
+        before.revision,
+        before.root,
+    )
+    assert len(after.root) == 64
     assert pair == [second_chain, second_key]
     await agent.send(agent.report("applied", pipeline_id))
     await world.advance()

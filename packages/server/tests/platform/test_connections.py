@@ -1,10 +1,12 @@
 """`platform.database`: a connection is looked at before it is lent, without asking the server each time."""
 
+import contextlib
+
 import psycopg
 import pytest
 
 from vectorflow.platform.credentials import Role, role_url
-from vectorflow.platform.database import Database
+from vectorflow.platform.database import Database, DatabaseUnavailable
 
 
 @pytest.fixture
@@ -46,3 +48,22 @@ async def test_a_sound_connection_is_lent_without_a_statement(single: Database, 
         with psycopg.connect(database_url) as outside:
             last = outside.execute("select query from pg_stat_activity where pid = %s", [pid]).fetchone()
     assert last == ("COMMIT",)
+
+
+async def test_a_transaction_whose_connection_broke_under_a_caught_error_is_never_told_as_committed(
+    single: Database, database_url: str
+) -> None:
+    """As when the job that reports defer is queued already, and PostgreSQL is killed at that moment."""
+    done: list[str] = []
+    with pytest.raises(DatabaseUnavailable):
+        async with single.unscoped() as txn:
+            pid = await txn.value("select pg_backend_pid()")
+            txn.after_commit(lambda: done.append("committed"))
+            with contextlib.suppress(psycopg.errors.DivisionByZero):
+                async with txn.connection.transaction():
+                    try:
+                        await txn.execute("select 1 / 0")
+                    finally:
+                        with psycopg.connect(database_url, autocommit=True) as outside:
+                            outside.execute("select pg_terminate_backend(%s, 30000)", [pid])
+    assert done == []

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Literal
+
+import msgspec
 
 from vectorflow_topology.catalogue import catalogue
 from vectorflow_topology.document import Component, Document
@@ -29,7 +32,7 @@ def handover(
     """
     if not (_is_exclusive(new) or (old is not None and _is_exclusive(old))):
         return "beside"
-    if old is not None and _root(old, old_surroundings) == _root(new, new_surroundings):
+    if old is not None and root_digest(old, old_surroundings) == root_digest(new, new_surroundings):
         return "reload"
     return "restart"
 
@@ -54,9 +57,13 @@ def _takes_for_itself(component: Component) -> bool:
     return spec.stateful == "checkpoint" or on_disk or listens
 
 
-def _root(document: Document, surroundings: Surroundings | None) -> tuple[object, ...]:
-    """What Vector does not take over while it runs, with the variables that may stand in it."""
+def root_digest(document: Document, surroundings: Surroundings | None) -> str:
+    """SHA-256 (hex) of what Vector does not take over while it runs, with the variables that may stand in it.
+
+    An engine that runs one of two revisions with the same digest can be told to reload the other.
+    """
     lent = surroundings.variables if surroundings else {}
     variables = {name: variable.value for name, variable in document.variables.items()} | lent
     backends = sorted({each.backend for each in surroundings.outside.values()}) if surroundings else []
-    return document.globals, variables if document.globals else {}, backends
+    root = document.globals, variables if document.globals else {}, backends
+    return hashlib.sha256(msgspec.json.encode(root, order="sorted")).hexdigest()

@@ -58,10 +58,13 @@ class BundlePipeline(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
     `revision` is the SHA-256 (hex) of the compiled configuration, fetched like any file by that
     hash. With `hold` and `stop` the revision may be empty. `handover_from` is the revision that
-    `handover` was computed against; a node that runs another one restarts, unless both are
-    `beside`, which says that a revision takes nothing for itself. Empty means that `handover` holds whatever runs. `attempt` is raised with each order: a node that refused
-    this revision tries it again (nothing else makes it do so while another revision runs), and one
-    that runs it already reports once more that it is applied.
+    `handover` was computed against; empty means that it holds whatever runs. `root` is a digest of
+    the settings that Vector does not take over while it runs, empty when not told. A node that runs
+    another revision than `handover_from` starts the new one beside it if both are `beside`, which
+    says that a revision takes nothing for itself; else it reloads if both have the same `root`; else
+    it restarts. `attempt` is raised with each order: a node that refused this revision tries it again
+    (nothing else makes it do so while another revision runs), and one that runs it already reports
+    once more that it is applied.
     """
 
     id: str
@@ -72,6 +75,7 @@ class BundlePipeline(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     reason: str = ""
     handover: str = Handover.RESTART
     handover_from: str = ""
+    root: str = ""
     attempt: int = 0
     drain_seconds: float = 60.0
     files: tuple[FileRef, ...] = ()

@@ -186,13 +186,14 @@ def _prepared(state: State, event: Prepared) -> Step:
 def _handover(spec: BundlePipeline, applied: BundlePipeline | None) -> str:
     """The bundle's hand-over, if it was computed against what really runs; else a restart.
 
-    A node that missed a revision still hands over beside when both were to stand beside others: neither takes
-    anything for itself.
+    A node that missed a revision still hands over beside when both were to stand beside others, for neither takes
+    anything for itself, and reloads when both have the same root settings, which is all that a reload cannot change.
     """
     if applied is None or spec.handover_from in {"", applied.revision}:
         return spec.handover
-    shares = applied.handover == Handover.BESIDE and spec.handover == Handover.BESIDE
-    return Handover.BESIDE if shares else Handover.RESTART
+    if applied.handover == Handover.BESIDE and spec.handover == Handover.BESIDE:
+        return Handover.BESIDE
+    return Handover.RELOAD if spec.root and spec.root == applied.root else Handover.RESTART
 
 
 def _start(state: State) -> Step:
@@ -202,7 +203,7 @@ def _start(state: State) -> Step:
 
 
 def _settled(state: State) -> State:
-    return _with(state, phase=Phase.IDLE, candidate=None, instance=None)
+    return _with(state, phase=Phase.IDLE, candidate=None, instance=None, once_more=False)
 
 
 def _healthy(state: State, event: Healthy) -> Step:
@@ -271,7 +272,7 @@ def _failed(state: State, event: Failed) -> Step:
         return _crashed(_settled(state), event)
     if event.transient and state.phase == Phase.PREPARING:
         return _missing(state, state.candidate, event)
-    return _refuse(state, state.candidate, event)
+    return _not_healthy(state, state.candidate, event)
 
 
 def _missing(state: State, spec: BundlePipeline, event: Failed) -> Step:
@@ -297,6 +298,16 @@ def _tell_refused(state: State, spec: BundlePipeline, event: Failed | Exited) ->
         kind=ReportKind.REFUSED, spec=spec, reason=event.reason, message=event.message, output=event.output
     )
     return _with(state, told_refusal=refusal), (told,)
+
+
+def _not_healthy(state: State, spec: BundlePipeline, event: Failed | Exited) -> Step:
+    """Refuse a specification whose engine did not become healthy; one that was killed is tried once more.
+
+    Whoever killed it may not have meant the revision. The system does, when memory is short, and will again.
+    """
+    if event.reason != ReportReason.KILLED or state.once_more:
+        return _refuse(state, spec, event)
+    return _prepare(_with(state, once_more=True, message=event.message), spec, check=True)
 
 
 def _refuse(state: State, spec: BundlePipeline, event: Failed | Exited) -> Step:
@@ -351,7 +362,7 @@ def _exited(state: State, event: Exited) -> Step:
     if event.instance == state.instance and state.phase == Phase.STARTING and state.candidate is not None:
         if state.again:
             return _crashed(_settled(state), event)
-        return _refuse(state, state.candidate, event)
+        return _not_healthy(state, state.candidate, event)
     if event.instance != state.live:
         return state, ()
     match state.phase:
@@ -361,7 +372,10 @@ def _exited(state: State, event: Exited) -> Step:
             state = _with(state, live=None, healthy_at=None)
             return _start(state) if _still_wanted(state) else _decide(_settled(state))
         case Phase.RELOADING if state.candidate is not None:
-            return _refuse(_with(state, live=None, healthy_at=None), state.candidate, event)
+            # The new one ended it, or something else did: a start of its own tells.
+            state, told = _crash_noted(state, event)
+            state, more = _prepare(state, state.candidate, check=False)
+            return state, told + more
         case Phase.PREPARING | Phase.STARTING:
             # The new one is on its way and needs no old one; if it fails, the old is started again.
             return _crash_noted(state, event)

@@ -61,6 +61,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     candidate: BundlePipeline | None = None
     instance: int | None = None
     """Instance of the candidate, while one is being prepared or started."""
+    once_more: bool = False
+    """An engine of the candidate was killed before it was found healthy, and this is the second try."""
     next_instance: int = 1
     crashes: int = 0
     restarts: int = 0

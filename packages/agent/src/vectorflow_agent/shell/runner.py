@@ -304,13 +304,17 @@ class Runner:
         try:
             if found is None:
                 return
-            self._running[command.live] = await reload(self._context, found, made)
+            reloaded = await reload(self._context, found, made)
         except Unhealthy as error:
-            await self._failed(command.instance, error)
+            if found.process.alive():
+                await self._failed(command.instance, error)
+            # Else its watcher tells that it ended.
             return
         finally:
             await self._forget(made)
-        await self._events.put(Healthy(command.instance, time.monotonic()))
+        if command.live in self._running:
+            self._running[command.live] = reloaded
+            await self._events.put(Healthy(command.instance, time.monotonic()))
 
     async def _failed(self, instance: int, error: Unhealthy | CannotTakeOver) -> None:
         failed = Failed(

@@ -25,7 +25,7 @@ from vectorflow_agent.shell.prepare import (
     secret_files,
     secret_values,
 )
-from vectorflow_agent.shell.secrets import document, secrets_write
+from vectorflow_agent.shell.secrets import document, secrets_remove, secrets_write
 from vectorflow_wire.bundles import BundlePipeline
 from vectorflow_wire.messages import ReportReason
 
@@ -195,8 +195,8 @@ async def _other_ports(context: Context, made: Instance) -> Instance:
 async def reload(context: Context, found: Found, made: Instance) -> Found:
     """Give a running engine the files of a prepared instance and prove that it took them.
 
-    Raises Unhealthy after the old files are back and the engine runs them. When the engine ends
-    meanwhile, its watcher tells so.
+    Raises Unhealthy after the old files are back and the engine runs them, or when the engine has ended,
+    which its watcher tells too.
     """
     old = places(context, made.spec.id, found.record.instance)
     new = places(context, made.spec.id, made.instance)
@@ -221,6 +221,10 @@ async def reload(context: Context, found: Found, made: Instance) -> Found:
     if problem is None:
         await asyncio.to_thread(write_atomic, old.record, msgspec.json.encode(record))
         return Found(record, found.process)
+    if not found.process.alive():
+        # What was opened for it may have been put there after its end was seen.
+        await asyncio.to_thread(secrets_remove, old.secrets)
+        raise Unhealthy(ReportReason.EXITED, "the engine ended while it reloaded")
     lines = await asyncio.to_thread(last_lines, context, found.record)
     lines = clean_lines("\n".join(lines), blots(values))
     await asyncio.to_thread(_secrets_placed, old, found.record, group)

@@ -17,7 +17,14 @@ from vectorflow_wire.sealing import SealedContext, SealedSecret, seal
 LIFETIME = timedelta(hours=24)
 _NOTHING = LentValues({}, {})
 SealedKey = tuple[UUID, UUID, str]
-HandoverOf = Callable[[WantedPipeline], str]
+WayOf = Callable[[WantedPipeline], "Way"]
+
+
+class Way(msgspec.Struct, frozen=True):
+    """How to come to a revision: the hand-over from the one before, and the digest of its own root settings."""
+
+    handover: str
+    root: str
 
 
 class Ingredients(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,7 +37,7 @@ class Ingredients(msgspec.Struct, frozen=True, kw_only=True):
     secrets: Mapping[UUID, LentValues]
     stores: Mapping[UUID, Mapping[str, StoreRef]]
     sealed: Mapping[SealedKey, str]
-    handover: HandoverOf
+    way: WayOf
     now: datetime
     lifetime: timedelta = LIFETIME
     max_offline_seconds: int | None = None
@@ -118,6 +125,7 @@ def _pipeline(
             known = given.secrets.get(node.environment_id, _NOTHING).values
             sealed = tuple(_sealed(node, known[name], given, fresh) for name in wanted.secrets)
             stores = tuple(given.stores[node.environment_id][name] for name in wanted.stores)
+    way = given.way(wanted)
     return BundlePipeline(
         id=str(wanted.pipeline_id),
         name=wanted.name,
@@ -125,8 +133,9 @@ def _pipeline(
         revision=revision,
         number=wanted.number,
         reason=reason,
-        handover=given.handover(wanted),
+        handover=way.handover,
         handover_from=wanted.previous_sha256.hex() if wanted.previous_sha256 else "",
+        root=way.root,
         attempt=wanted.attempt,
         files=(FileRef(sha256=revision, size=wanted.size), *(FileRef(sha256=each) for each in wanted.files)),
         secrets=sealed,

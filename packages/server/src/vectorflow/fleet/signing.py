@@ -14,7 +14,7 @@ import msgspec
 import structlog
 
 from vectorflow.fleet import topics
-from vectorflow.fleet.bundles import Ingredients, Made, SealedKey, make_bundles
+from vectorflow.fleet.bundles import Ingredients, Made, SealedKey, Way, make_bundles
 from vectorflow.fleet.offline import offline_limit
 from vectorflow.fleet.store import bundles as store
 from vectorflow.kernel.clock import Clock
@@ -24,7 +24,7 @@ from vectorflow.vault.errors import StoreNotAsked
 from vectorflow.vault.service import VaultService
 from vectorflow.vault.types import LentValues
 from vectorflow_topology.document import document_from_json
-from vectorflow_topology.handover import handover
+from vectorflow_topology.handover import handover, root_digest
 from vectorflow_topology.surroundings import Surroundings
 from vectorflow_wire.bundles import Handover, StoreRef
 
@@ -32,7 +32,8 @@ log = structlog.get_logger()
 
 BATCH = 500
 _TRIES = 2
-_MOST_HANDOVERS = 2000
+_MOST_WAYS = 2000
+_UNKNOWN_WAY = Way(Handover.RESTART, "")
 _Step = tuple[UUID, int | None, int]
 
 
@@ -62,7 +63,7 @@ class BundleSigner:
         self._clock = clock
         self._outside = outside
         # Revisions never change, so neither does the way from one to the next.
-        self._handovers: OrderedDict[_Step, str] = OrderedDict()
+        self._ways: OrderedDict[_Step, Way] = OrderedDict()
 
     async def due_organizations(self) -> list[UUID]:
         """Return the organisations that have nodes in need of a bundle."""
@@ -128,7 +129,7 @@ class BundleSigner:
         if not due:
             return 0, 0
         wanted = await store.wanted_list(txn, [node.id for node in due])
-        await self._learn_handovers(txn, wanted)
+        await self._learn_ways(txn, wanted)
         ingredients = await self._ingredients(txn, due, wanted)
         pairs: list[tuple[store.DueNode, list[store.WantedPipeline]]] = [(node, []) for node in due]
         for each in wanted:
@@ -181,7 +182,7 @@ class BundleSigner:
             secrets=secrets,
             stores=stores,
             sealed=sealed,
-            handover=self._handover,
+            way=self._way,
             now=self._clock.now(),
             max_offline_seconds=limit.max_offline_seconds,
         )
@@ -196,12 +197,12 @@ class BundleSigner:
             txn.hint(topics.DESIRED, {"nodes": versions})
         return len(stored)
 
-    def _handover(self, wanted: store.WantedPipeline) -> str:
+    def _way(self, wanted: store.WantedPipeline) -> Way:
         step = (wanted.pipeline_id, wanted.previous, wanted.number)
-        return self._handovers.get(step, Handover.RESTART)
+        return self._ways.get(step, _UNKNOWN_WAY)
 
-    async def _learn_handovers(self, txn: Transaction, wanted: list[store.WantedPipeline]) -> None:
-        steps = {(each.pipeline_id, each.previous, each.number) for each in wanted} - set(self._handovers)
+    async def _learn_ways(self, txn: Transaction, wanted: list[store.WantedPipeline]) -> None:
+        steps = {(each.pipeline_id, each.previous, each.number) for each in wanted} - set(self._ways)
         if not steps:
             return
         revisions = {(pipeline, number) for pipeline, _, number in steps} | {
@@ -212,21 +213,19 @@ class BundleSigner:
         for step in steps:
             pipeline, previous, number = step
             old = documents.get((pipeline, previous)) if previous is not None else None
-            self._handovers[step] = await asyncio.to_thread(_computed, old, documents[pipeline, number])
-        while len(self._handovers) > max(_MOST_HANDOVERS, len(steps)):
-            self._handovers.popitem(last=False)
+            self._ways[step] = await asyncio.to_thread(_computed, old, documents[pipeline, number])
+        while len(self._ways) > max(_MOST_WAYS, len(steps)):
+            self._ways.popitem(last=False)
 
 
-def _computed(old: store.RevisionDocument | None, new: store.RevisionDocument) -> str:
+def _computed(old: store.RevisionDocument | None, new: store.RevisionDocument) -> Way:
     """Return the way from one document to the next; what cannot be told is a restart, which is always safe."""
     try:
         before = document_from_json(msgspec.json.decode(old.document)) if old is not None else None
-        return handover(
-            before,
-            document_from_json(msgspec.json.decode(new.document)),
-            msgspec.json.decode(old.surroundings, type=Surroundings) if old is not None else None,
-            msgspec.json.decode(new.surroundings, type=Surroundings),
-        )
+        after = document_from_json(msgspec.json.decode(new.document))
+        lent_before = msgspec.json.decode(old.surroundings, type=Surroundings) if old is not None else None
+        lent_after = msgspec.json.decode(new.surroundings, type=Surroundings)
+        return Way(handover(before, after, lent_before, lent_after), root_digest(after, lent_after))
     except Exception as error:
         log.warning("handover.not-computed", error=type(error).__name__)
-        return Handover.RESTART
+        return _UNKNOWN_WAY

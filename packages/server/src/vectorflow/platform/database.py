@@ -316,6 +316,9 @@ class Database:
                         )
                     yield txn
                     await txn._finish()  # noqa: SLF001  # the transaction's own last statement
+                    if connection.closed:
+                        # Somebody caught the error that told so; psycopg then leaves with no commit and no error.
+                        raise DatabaseUnavailable(DatabaseUnavailable.__doc__)
         except (PoolTimeout, psycopg.errors.AdminShutdown, psycopg.errors.CannotConnectNow) as error:
             raise DatabaseUnavailable(DatabaseUnavailable.__doc__) from error
         except psycopg.OperationalError as error:
