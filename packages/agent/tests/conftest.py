@@ -67,7 +67,7 @@ class MiniGateway:
         self.node_token = tokens.mint(tokens.NODE, "acme", uuid.uuid4())
         self.mode = "ok"
         self.retry_after = ""
-        self.files, self.heartbeats, self.reports = {}, [], []
+        self.files, self.heartbeats, self.machines, self.reports = {}, [], [], []
         self.agent_keys = None
         self.enrolments = 0
         self.body, self.etag, self.generation = b"", "", 0
@@ -248,10 +248,8 @@ class MiniGateway:
         if path.startswith("/agent/v1/files/"):
             data = self.files.get(path.rpartition("/")[2])
             return (200, data, []) if data is not None else (404, b"{}", [])
-        if path == releases.RELEASES_PATH:
-            return (200, self.release_index, []) if self.release_index else (404, b"{}", [])
-        if path.startswith(releases.RELEASES_PATH + "/"):
-            return self.release(path.rpartition("/")[2], headers)
+        if path.startswith(releases.RELEASES_PATH):
+            return self.release(path.removeprefix(releases.RELEASES_PATH).strip("/"), headers)
         if path == "/agent/v1/heartbeat":
             self.heartbeats.append(msgspec.json.decode(body, type=messages.HeartbeatRequest))
             answer = messages.HeartbeatAnswer(
@@ -261,6 +259,9 @@ class MiniGateway:
                 statements=self.open_statements(),
             )
             return 200, msgspec.json.encode(answer), []
+        if path == messages.MACHINE_PATH:
+            self.machines.append(msgspec.json.decode(body, type=messages.Machine))
+            return 200, b"{}", []
         if path.startswith(taps.TAPS_PATH):
             return 200, self.take_tapped(path, headers, body), []
         if path == "/agent/v1/reports":
@@ -268,7 +269,9 @@ class MiniGateway:
         return 404, b"{}", []
 
     def release(self, sha256, headers):
-        """A release's file, from where it is asked for; `release_cut` is how much one answer gives at most."""
+        """The index, or a release's file from where it is asked for; `release_cut` is how much one answer gives."""
+        if not sha256:
+            return (200, self.release_index, []) if self.release_index else (404, b"{}", [])
         data = self.release_files.get(sha256)
         if data is None:
             return 404, b"{}", []

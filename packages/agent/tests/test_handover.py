@@ -123,6 +123,39 @@ async def test_an_engine_that_dies_in_a_reload_comes_back_as_it_was(agent, gatew
     assert (gateway.status().state, gateway.status().number) == (PipelineState.RUNNING, 1)
 
 
+async def test_an_engine_that_is_killed_while_it_reloads_comes_back_with_the_new_revision(
+    agent, gateway, eventually
+):
+    pid = await running(agent, gateway, eventually)
+    agent.kill()
+    agent.start(VECTORFLOW_SETTLE_SECONDS="3")
+    await eventually(lambda: "took engine" in agent.log.read_text())
+    gateway.publish([gateway.pipeline(number=2, rate=2, handover="reload")])
+    placed = agent.state / "pipelines/p1/engines/1/pipeline.yaml"
+    await eventually(lambda: '"rate": 2' in placed.read_text(), why=placed.read_text)
+    os.kill(pid, signal.SIGKILL)
+    await eventually(lambda: gateway.told(ReportKind.APPLIED)[1:], why=lambda: gateway.reports)
+    assert [report.number for report in gateway.told(ReportKind.APPLIED)] == [1, 2]
+    assert gateway.told(ReportKind.REFUSED) == []
+    assert [report.number for report in gateway.told(ReportKind.CRASHED)] == [1]
+    assert pid not in agent.engines()
+
+
+@pytest.mark.parametrize("handover", ["beside", "restart"])
+async def test_a_new_engine_that_is_killed_while_it_starts_is_started_once_more(
+    agent, gateway, eventually, handover
+):
+    old = await running(agent, gateway, eventually)
+    agent.kill()
+    agent.start(VECTORFLOW_SETTLE_SECONDS="3")
+    await eventually(lambda: "took engine" in agent.log.read_text())
+    gateway.publish([gateway.pipeline(number=2, rate=2, handover=handover)])
+    first = await eventually(lambda: set(agent.engines()) - {old})
+    os.kill(first.pop(), signal.SIGKILL)
+    await eventually(lambda: gateway.told(ReportKind.APPLIED)[1:], why=lambda: gateway.reports)
+    assert gateway.told(ReportKind.REFUSED) == []
+
+
 async def test_a_refused_revision_is_tried_again_only_when_asked(agent, gateway, eventually):
     await running(agent, gateway, eventually)
     await second(gateway, eventually, ReportKind.REFUSED, invalid=True)

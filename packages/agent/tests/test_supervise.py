@@ -450,3 +450,46 @@ def test_whatever_happens_only_an_order_stops_and_two_never_run_for_long(events)
         assert state.live is None or state.live in processes
         assert processes <= {state.live, state.instance}
         assert msgspec.json.decode(msgspec.json.encode(state), type=State) == state
+
+
+def on_its_way(state, at):
+    """What happens next in a world where all goes well; None when nothing is under way."""
+    match state.phase:
+        case Phase.PREPARING:
+            return Prepared(state.instance)
+        case Phase.STARTING | Phase.RELOADING:
+            return Healthy(state.instance, at)
+        case Phase.DRAINING | Phase.STOPPING:
+            return exited(state.live, at)
+        case Phase.BACKOFF:
+            return Woke(state.timer, at)
+    return Woke(state.timer, at) if state.missing else None
+
+
+def killed_now(state, at):
+    """The same moment, in which somebody kills the engine that it is about."""
+    match state.phase:
+        case Phase.PREPARING | Phase.STARTING:
+            return failed(state.instance, at, reason="killed")
+        case Phase.RELOADING:
+            return exited(state.live, at)
+    return None
+
+
+@given(st.lists(EVENTS, max_size=25), st.sampled_from(["beside", "reload", "restart"]), st.integers(0, 12))
+def test_one_kill_at_any_moment_never_keeps_an_order_from_being_carried_out(events, handover, kill):
+    state, at = State(pipeline="p"), 0.0
+    for drawn in events:
+        at += 1.0
+        happens = on_its_way(state, at) if isinstance(drawn, str) else drawn
+        state = step(state, happens)[0] if happens else state
+    state = step(state, Desired(spec(9, handover=handover)))[0]
+    for turn in range(60):
+        at += 1.0
+        happens = (killed_now(state, at) if turn == kill else None) or on_its_way(state, at)
+        if happens is None:
+            break
+        state = step(state, happens)[0]
+    assert (state.phase, state.refused) == (Phase.IDLE, None)
+    assert state.applied.number == 9
+    assert state.live is not None

@@ -215,6 +215,7 @@ ARRANGEMENTS: Mapping[tuple[str, str], Sequence[Arrangement]] = {
     ("fleet/store/bundles.py", "secret_names_deployed"): [
         Arrangement((_REACHABLE, _IN_USE, "update assignments set desired = 'run'")),
     ],
+    ("fleet/store/nodes.py", "node_machine_set"): [Arrangement((), {"hostname": "another"})],
     ("fleet/store/engines.py", "node_engines_set"): [Arrangement((), {"versions": ["new"]})],
     ("fleet/store/engines.py", "engine_list"): [
         Arrangement((_REACHABLE, "update nodes set engine_version = '1'"))

@@ -55,7 +55,8 @@ async def test_a_transaction_whose_connection_broke_under_a_caught_error_is_neve
 ) -> None:
     """As when the job that reports defer is queued already, and PostgreSQL is killed at that moment."""
     done: list[str] = []
-    with pytest.raises(DatabaseUnavailable):
+
+    async def work() -> None:
         async with single.unscoped() as txn:
             pid = await txn.value("select pg_backend_pid()")
             txn.after_commit(lambda: done.append("committed"))
@@ -66,4 +67,7 @@ async def test_a_transaction_whose_connection_broke_under_a_caught_error_is_neve
                     finally:
                         with psycopg.connect(database_url, autocommit=True) as outside:
                             outside.execute("select pg_terminate_backend(%s, 30000)", [pid])
+
+    with pytest.raises(DatabaseUnavailable):
+        await work()
     assert done == []

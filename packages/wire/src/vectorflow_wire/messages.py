@@ -19,6 +19,7 @@ STREAM_PATH: Final = "/agent/v1/stream"
 HEARTBEAT_PATH: Final = "/agent/v1/heartbeat"
 REPORTS_PATH: Final = "/agent/v1/reports"
 SCHEMAS_PATH: Final = "/agent/v1/schemas/"
+MACHINE_PATH: Final = "/agent/v1/machine"
 
 KEEP_ALIVE_SECONDS: Final = 60.0
 """How long an agent keeps a silent connection, so that not each heartbeat costs a handshake. A gateway keeps it longer."""
@@ -125,6 +126,14 @@ class EngineFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     kind: str = ""
     version: str = ""
     digest: str = ""
+
+
+class Machine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Body of `PUT /agent/v1/machine`: what the machine is now, for people to read. Nothing is selected by it."""
+
+    hostname: str
+    platform: Platform = msgspec.field(default_factory=Platform)
+    facts: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class EnrollRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -1,4 +1,4 @@
-"""What a machine is, told at its enrolment for people to read: nothing is selected by it, and nobody is asked for it."""
+"""What a machine is, told for people to read: nothing is selected by it, and nobody is asked for it."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -371,10 +371,10 @@ def _exited(state: State, event: Exited) -> Step:
         case Phase.DRAINING:
             state = _with(state, live=None, healthy_at=None)
             return _start(state) if _still_wanted(state) else _decide(_settled(state))
-        case Phase.RELOADING if state.candidate is not None:
+        case Phase.RELOADING if (candidate := state.candidate) is not None:
             # The new one ended it, or something else did: a start of its own tells.
             state, told = _crash_noted(state, event)
-            state, more = _prepare(state, state.candidate, check=False)
+            state, more = _prepare(state, candidate, check=False)
             return state, told + more
         case Phase.PREPARING | Phase.STARTING:
             # The new one is on its way and needs no old one; if it fails, the old is started again.

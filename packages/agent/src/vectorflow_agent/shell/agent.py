@@ -22,6 +22,7 @@ from vectorflow_agent.shell.identity import identity_load, token_digest
 from vectorflow_agent.shell.leaving import Leaving, leaving_read, leaving_write, remove_identity, remove_work
 from vectorflow_agent.shell.link import Link
 from vectorflow_agent.shell.logs import Logs
+from vectorflow_agent.shell.machine import MachineTeller
 from vectorflow_agent.shell.obeying import CannotObey, Obeying
 from vectorflow_agent.shell.prepare import now_ms
 from vectorflow_agent.shell.reach import unreachable
@@ -180,6 +181,7 @@ class Agent:
             ("stream", self._link.stream_loop),
             ("heartbeat", self._heartbeats.loop),
             ("schema", describer.loop),
+            ("machine", MachineTeller(context, gateway, self._link).loop),
             ("statements", self._obeying.loop),
             ("renewal", Renewing(context, gateway, self._link, look_seconds=_RENEWAL_LOOK_SECONDS).loop),
             ("updates", self._updating.loop),

@@ -201,6 +201,10 @@ class Gateway:
         """Tell of Vectors that run beside the agent."""
         await self._call("PUT", FOUND_PATH, token, content=msgspec.json.encode(told))
 
+    async def machine(self, token: str, machine: messages.Machine) -> None:
+        """Tell what the machine is now."""
+        await self._call("PUT", messages.MACHINE_PATH, token, content=msgspec.json.encode(machine))
+
     async def schema(self, token: str, digest: str, zipped: bytes) -> None:
         """Send an encoded and compressed `messages.EngineSchema`."""
         headers = {"content-encoding": "gzip"}

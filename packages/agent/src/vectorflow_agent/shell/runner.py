@@ -301,14 +301,14 @@ class Runner:
     async def _reload(self, command: Reload) -> None:
         made = self._prepared.pop(command.instance)
         found = self._running.get(command.live)
+        if found is None:  # its watcher tells that it ended
+            await self._forget(made)
+            return
         try:
-            if found is None:
-                return
             reloaded = await reload(self._context, found, made)
         except Unhealthy as error:
             if found.process.alive():
                 await self._failed(command.instance, error)
-            # Else its watcher tells that it ended.
             return
         finally:
             await self._forget(made)

@@ -12,7 +12,7 @@ from vectorflow.kernel.errors import VectorFlowError
 from vectorflow.platform.http.asgi import Receive, Scope, Send, answer
 from vectorflow.platform.http.context import ProxyTrust
 from vectorflow.platform.http.problems import TooLargeError
-from vectorflow_wire.messages import ENROLL_PATH, HEARTBEAT_PATH, REPORTS_PATH
+from vectorflow_wire.messages import ENROLL_PATH, HEARTBEAT_PATH, MACHINE_PATH, REPORTS_PATH
 from vectorflow_wire.renewal import CHALLENGE_PATH, ROTATE_PATH
 
 T = TypeVar("T")
@@ -23,6 +23,7 @@ _MOST_BODY = {
     CHALLENGE_PATH: 16 * 1024,
     ROTATE_PATH: 16 * 1024,
     ENROLL_PATH: 64 * 1024,
+    MACHINE_PATH: 64 * 1024,
     HEARTBEAT_PATH: 1024 * 1024,
     REPORTS_PATH: 4 * 1024 * 1024,
 }

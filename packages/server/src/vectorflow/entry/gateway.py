@@ -32,6 +32,7 @@ from vectorflow.fleet.enrolment import Enrolment
 from vectorflow.fleet.errors import AgentRequestInvalid, FileNotNamed, ReleasesMissing
 from vectorflow.fleet.found import FoundIntake
 from vectorflow.fleet.intake import Reported, ReportIntake
+from vectorflow.fleet.machines import MachineIntake
 from vectorflow.fleet.present import pipeline_id_of
 from vectorflow.fleet.release_shelf import ReleaseShelf
 from vectorflow.fleet.renewal import Renewal
@@ -62,6 +63,7 @@ from vectorflow_wire.messages import (
     ENROLL_PATH,
     FILES_PATH,
     HEARTBEAT_PATH,
+    MACHINE_PATH,
     REPORTS_PATH,
     SCHEMAS_PATH,
     STREAM_PATH,
@@ -69,6 +71,7 @@ from vectorflow_wire.messages import (
     EnrollRequest,
     HeartbeatAnswer,
     Intervals,
+    Machine,
     ReportsRequest,
 )
 from vectorflow_wire.releases import RELEASES_PATH
@@ -139,12 +142,15 @@ class Gateway:
             ("POST", HEARTBEAT_PATH): ("heartbeat", self._heartbeat),
             ("POST", REPORTS_PATH): ("reports", self._reports),
             ("PUT", FOUND_PATH): ("found", self._found),
+            ("PUT", MACHINE_PATH): ("machine", self._machine),
             ("POST", LOGS_PATH): ("logs", self._logs),
         }
         self._challenge_decoder = msgspec.json.Decoder(ChallengeRequest)
         self._rotate_decoder = msgspec.json.Decoder(RotateRequest)
         self._found_intake = FoundIntake(database)
         self._found_decoder = msgspec.json.Decoder(FoundVectors)
+        self._machines = MachineIntake(database)
+        self._machine_decoder = msgspec.json.Decoder(Machine)
         self._enroll_decoder = msgspec.json.Decoder(EnrollRequest)
         self._reports_decoder = msgspec.json.Decoder(ReportsRequest)
 
@@ -338,6 +344,11 @@ class Gateway:
         node = await self._node(call)
         told = decoded(self._found_decoder.decode, await body_of(call, MOST_FOUND_BYTES))
         await self._found_intake.take(node, told, call.address)
+        await answer(call.send, 200, JSON, b"{}")
+
+    async def _machine(self, call: Call) -> None:
+        node = await self._node(call)
+        await self._machines.take(node, decoded(self._machine_decoder.decode, await body_of(call)))
         await answer(call.send, 200, JSON, b"{}")
 
     async def _reports(self, call: Call) -> None:

@@ -10,6 +10,7 @@ import msgspec
 
 from vectorflow.fleet import topics
 from vectorflow.fleet.errors import AddressNotAllowed, AgentRequestInvalid, EnrolmentRefused, ProofRefused
+from vectorflow.fleet.machines import described
 from vectorflow.fleet.renewal import OVERLAP, suspect_clone
 from vectorflow.fleet.store import assignments, nodes
 from vectorflow.fleet.store import tokens as token_store
@@ -25,10 +26,9 @@ from vectorflow_wire import envelope, tokens
 from vectorflow_wire.encoding import EncodingInvalid, base32_bytes, base64_bytes, base64_text
 from vectorflow_wire.envelope import Envelope
 from vectorflow_wire.keys import key_id, public_key
-from vectorflow_wire.messages import EnrollAnswer, EnrollRequest, Intervals
+from vectorflow_wire.messages import EnrollAnswer, EnrollRequest, Intervals, Machine
 from vectorflow_wire.renewal import ReattachClaim
 
-_MOST_FACTS = 100
 _MOST_PLACES = 1000
 _PLACE_SECONDS = 30.0
 
@@ -223,23 +223,17 @@ def _described(
         identity, sealing = public_key(request.keys.identity), public_key(request.keys.sealing)
     except EncodingInvalid as error:
         raise AgentRequestInvalid(f"the agent's keys: {error}") from None
-    hostname = clean_text(request.hostname).strip()[:255] or "unnamed"
+    machine = described(Machine(hostname=request.hostname, platform=request.platform, facts=request.facts))
     return NewNode(
         id=node_id,
         environment_id=environment_id,
-        name=hostname[:200],
+        name=machine.hostname[:200],
         machine_id=clean_text(request.machine_id).strip()[:200] or "unknown",
-        hostname=hostname,
+        hostname=machine.hostname,
         identity_key=identity,
         sealing_key=sealing,
-        facts={
-            clean_text(name)[:100]: clean_text(value)[:1000]
-            for name, value in list(request.facts.items())[:_MOST_FACTS]
-        },
-        platform={
-            name: clean_text(value)[:100] if isinstance(value, str) else value
-            for name, value in msgspec.structs.asdict(request.platform).items()
-        },
+        facts=machine.facts,
+        platform=machine.platform,
         labels=labels,
         agent_version=clean_text(request.agent_version)[:100],
         engine_kind=clean_text(request.engine.kind)[:40],

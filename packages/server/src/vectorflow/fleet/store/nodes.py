@@ -253,6 +253,23 @@ async def node_reattach(txn: Transaction, node: NewNode) -> None:
     )
 
 
+async def node_machine_set(
+    txn: Transaction, node_id: UUID, hostname: str, platform: dict[str, Any], facts: dict[str, str]
+) -> None:
+    """Keep what a node's machine is, where that is something else than what is kept."""
+    await txn.execute(
+        """update nodes set hostname = %(hostname)s, platform = %(platform)s, facts = %(facts)s
+        where organization_id = %(organization_id)s and id = %(node_id)s
+          and (hostname, platform, facts) is distinct from (%(hostname)s, %(platform)s, %(facts)s)""",
+        {
+            "node_id": node_id,
+            "hostname": hostname,
+            "platform": Jsonb(platform),
+            "facts": Jsonb(facts),
+        },
+    )
+
+
 async def node_revoke(txn: Transaction, environment_id: UUID, node_id: UUID, version: int) -> bool:
     """Revoke a node and its tokens; False when it is not at this version any more."""
     return (
