@@ -141,6 +141,38 @@ async def test_an_engine_that_is_killed_while_it_reloads_comes_back_with_the_new
     assert pid not in agent.engines()
 
 
+async def test_a_reload_that_was_cut_off_is_taken_back_when_the_order_is(agent, gateway, eventually):
+    pid = await running(agent, gateway, eventually)
+    agent.kill()
+    agent.start(VECTORFLOW_SETTLE_SECONDS="3")
+    await eventually(lambda: "took engine" in agent.log.read_text())
+    gateway.publish([gateway.pipeline(number=2, rate=2, handover="reload")])
+    placed = agent.state / "pipelines/p1/engines/1/pipeline.yaml"
+    await eventually(lambda: '"rate": 2' in placed.read_text(), why=placed.read_text)
+    agent.kill()
+    gateway.publish([gateway.pipeline(attempt=1)])
+    agent.start(VECTORFLOW_SETTLE_SECONDS="0.2")
+    await eventually(lambda: '"rate": 2' not in placed.read_text(), why=agent.log.read_text)
+    await eventually(lambda: gateway.status() and gateway.status().state == PipelineState.RUNNING)
+    assert (gateway.status().number, agent.engines()) == (1, [pid])
+    assert gateway.told(ReportKind.CRASHED) == gateway.told(ReportKind.REFUSED) == []
+
+
+async def test_a_start_that_was_cut_off_goes_on_where_nothing_else_runs(agent, gateway, eventually):
+    old = await running(agent, gateway, eventually)
+    agent.kill()
+    agent.start(VECTORFLOW_SETTLE_SECONDS="5")
+    await eventually(lambda: "took engine" in agent.log.read_text())
+    gateway.publish([gateway.pipeline(number=2, rate=2, handover="restart")])
+    begun = await eventually(lambda: [pid for pid in agent.engines() if pid != old] or None)
+    agent.kill()
+    assert gateway.told(ReportKind.APPLIED)[1:] == []
+    agent.start(VECTORFLOW_SETTLE_SECONDS="0.2")
+    await eventually(lambda: gateway.told(ReportKind.APPLIED)[1:], why=agent.log.read_text)
+    assert "goes on starting engine" in agent.log.read_text()
+    assert agent.engines() == begun
+
+
 @pytest.mark.parametrize("handover", ["beside", "restart"])
 async def test_a_new_engine_that_is_killed_while_it_starts_is_started_once_more(
     agent, gateway, eventually, handover

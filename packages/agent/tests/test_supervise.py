@@ -17,6 +17,7 @@ from vectorflow_agent.core.types import (
     Prepare,
     Prepared,
     Reload,
+    RestartAsked,
     Save,
     Start,
     State,
@@ -106,6 +107,35 @@ def test_a_node_that_missed_a_revision_sees_by_itself_how_to_hand_over(runs, ord
     first = [Desired(spec(handover=runs[0], root=runs[1])), *FIRST[1:]]
     newer = spec(3, handover=ordered[0], root=ordered[1], handover_from="r2")
     assert follow([*first, Desired(newer), Prepared(2)])[1][3:] == [["prepare r3"], [then]]
+
+
+def unsure():
+    """A state after an agent was killed in the midst of a reload: revision 1 is applied, but something else may run."""
+    return msgspec.structs.replace(follow(FIRST)[0], cut_off=1)
+
+
+def test_a_reload_that_was_cut_off_is_taken_back_by_a_reload():
+    state, commanded = follow([Desired(spec()), Prepared(2), Healthy(2, 20.0)], unsure())
+    assert commanded == [["prepare r1 again"], ["reload 1 as 2"], []]
+    assert (state.phase, state.live, state.cut_off, state.applied.number) == (Phase.IDLE, 1, None, 1)
+
+
+def test_a_reload_that_cannot_be_taken_back_by_one_is_by_a_start():
+    way_back = [Desired(None), Prepared(2), failed(2), Prepared(3), exited(1), Healthy(3, 20.0)]
+    _, commanded = follow(way_back, unsure())
+    assert commanded[1:5] == [["reload 1 as 2"], ["prepare r1 again"], ["stop 1"], ["start 3"]]
+
+
+def test_a_reload_that_was_cut_off_may_be_followed_by_what_is_ordered():
+    state, commanded = follow([Desired(spec(2, handover="reload")), Prepared(2), Healthy(2, 20.0)], unsure())
+    assert commanded == [["prepare r2"], ["reload 1 as 2"], ["save r2 on 1", "tell applied r2"]]
+    assert state.cut_off is None
+
+
+def test_a_restart_that_cannot_be_prepared_leaves_what_runs():
+    state, commanded = follow([RestartAsked(5.0), failed(2)], follow(FIRST)[0])
+    assert commanded == [["prepare r1 again"], ["wake 1"]]
+    assert (state.phase, state.live) == (Phase.IDLE, 1)
 
 
 STORIES = {
@@ -450,46 +480,3 @@ def test_whatever_happens_only_an_order_stops_and_two_never_run_for_long(events)
         assert state.live is None or state.live in processes
         assert processes <= {state.live, state.instance}
         assert msgspec.json.decode(msgspec.json.encode(state), type=State) == state
-
-
-def on_its_way(state, at):
-    """What happens next in a world where all goes well; None when nothing is under way."""
-    match state.phase:
-        case Phase.PREPARING:
-            return Prepared(state.instance)
-        case Phase.STARTING | Phase.RELOADING:
-            return Healthy(state.instance, at)
-        case Phase.DRAINING | Phase.STOPPING:
-            return exited(state.live, at)
-        case Phase.BACKOFF:
-            return Woke(state.timer, at)
-    return Woke(state.timer, at) if state.missing else None
-
-
-def killed_now(state, at):
-    """The same moment, in which somebody kills the engine that it is about."""
-    match state.phase:
-        case Phase.PREPARING | Phase.STARTING:
-            return failed(state.instance, at, reason="killed")
-        case Phase.RELOADING:
-            return exited(state.live, at)
-    return None
-
-
-@given(st.lists(EVENTS, max_size=25), st.sampled_from(["beside", "reload", "restart"]), st.integers(0, 12))
-def test_one_kill_at_any_moment_never_keeps_an_order_from_being_carried_out(events, handover, kill):
-    state, at = State(pipeline="p"), 0.0
-    for drawn in events:
-        at += 1.0
-        happens = on_its_way(state, at) if isinstance(drawn, str) else drawn
-        state = step(state, happens)[0] if happens else state
-    state = step(state, Desired(spec(9, handover=handover)))[0]
-    for turn in range(60):
-        at += 1.0
-        happens = (killed_now(state, at) if turn == kill else None) or on_its_way(state, at)
-        if happens is None:
-            break
-        state = step(state, happens)[0]
-    assert (state.phase, state.refused) == (Phase.IDLE, None)
-    assert state.applied.number == 9
-    assert state.live is not None

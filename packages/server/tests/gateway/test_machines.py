@@ -1,8 +1,8 @@
 """What a machine says of itself, told again: kept without controls, shown to people, and never selecting anything."""
-# fleet/machines.py
 
 import msgspec
 
+from vectorflow.fleet.machines import described
 from vectorflow_wire.messages import MACHINE_PATH, Machine, Platform
 
 
@@ -45,6 +45,10 @@ async def test_the_same_again_writes_nothing(world, make_agent):
     assert await written() == before
     assert (await tell(agent, facts={"cloud": "aws"})).status_code == 200
     assert await written() != before
+
+
+def test_a_machine_without_a_name_is_called_unnamed():
+    assert described(Machine(hostname=" ")).hostname == "unnamed"
 
 
 async def test_nonsense_too_much_and_too_often_are_refused(world, make_agent):

@@ -138,11 +138,18 @@ def _going_on(state: State, kind: str, why: str) -> Step:
 
 
 def _ensure_running(state: State) -> Step:
+    if _unsure(state) and state.applied is not None:
+        return _prepare(state, state.applied, check=False)
     if state.live is not None:
         return _with(state, phase=Phase.IDLE), ()
     if state.phase == Phase.BACKOFF or state.applied is None:
         return state, ()
     return _prepare(state, state.applied, check=False)
+
+
+def _unsure(state: State) -> bool:
+    """Whether it cannot be said what the running engine runs, because a reload was cut off."""
+    return state.live is not None and state.cut_off == state.live
 
 
 def _prepare(state: State, spec: BundlePipeline, *, check: bool) -> Step:
@@ -172,6 +179,9 @@ def _prepared(state: State, event: Prepared) -> Step:
     spec, live = state.candidate, state.live
     if live is None:
         return _start(state)
+    if state.again and _unsure(state):
+        # The way back of a reload is a reload.
+        return _with(state, phase=Phase.RELOADING), (Reload(spec, live, event.instance),)
     if state.again:
         return _with(state, phase=Phase.DRAINING), (Stop(live, spec.drain_seconds),)
     match _handover(spec, state.applied):
@@ -209,6 +219,8 @@ def _settled(state: State) -> State:
 def _healthy(state: State, event: Healthy) -> Step:
     if event.instance != state.instance or state.candidate is None:
         return state, ()
+    if state.phase == Phase.RELOADING and state.again:
+        return _decide(_with(_settled(state), cut_off=None))
     if state.phase == Phase.RELOADING:
         return _applied(state, state.candidate, live=state.live, at=state.healthy_at)
     if state.phase != Phase.STARTING:
@@ -230,6 +242,7 @@ def _applied(state: State, spec: BundlePipeline, *, live: int | None, at: float 
         _settled(state),
         applied=spec,
         live=live,
+        cut_off=None,
         healthy_at=at,
         stopped=False,
         refused=None,
@@ -268,7 +281,13 @@ def _failed(state: State, event: Failed) -> Step:
     busy = state.phase in {Phase.PREPARING, Phase.STARTING, Phase.RELOADING}
     if not busy or event.instance != state.instance or state.candidate is None:
         return state, ()
-    if state.again and state.phase != Phase.RELOADING:
+    if state.again and state.phase == Phase.RELOADING:
+        # What runs cannot be brought back by a reload, so by a start.
+        return _prepare(_with(_settled(state), cut_off=None), state.candidate, check=False)
+    if state.again and state.live is not None:
+        # Only a preparation failed: what runs goes on, and what was to be done to it is looked at later.
+        return _wait(_with(_settled(state), message=event.message))
+    if state.again:
         return _crashed(_settled(state), event)
     if event.transient and state.phase == Phase.PREPARING:
         return _missing(state, state.candidate, event)
@@ -301,11 +320,12 @@ def _tell_refused(state: State, spec: BundlePipeline, event: Failed | Exited) ->
 
 
 def _not_healthy(state: State, spec: BundlePipeline, event: Failed | Exited) -> Step:
-    """Refuse a specification whose engine did not become healthy; one that was killed is tried once more.
+    """Refuse a specification whose engine did not become healthy; one that was or may have been killed is tried again.
 
     Whoever killed it may not have meant the revision. The system does, when memory is short, and will again.
     """
-    if event.reason != ReportReason.KILLED or state.once_more:
+    killed = event.reason == ReportReason.KILLED or state.taken_up == state.instance
+    if state.once_more or not killed:
         return _refuse(state, spec, event)
     return _prepare(_with(state, once_more=True, message=event.message), spec, check=True)
 

@@ -58,9 +58,13 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     """The last order carried out was to stop; nothing is applied then."""
     live: int | None = None
     """Instance that runs `applied`."""
+    cut_off: int | None = None
+    """Instance that an earlier agent was reloading when it ended: it may run something else than `applied`."""
     candidate: BundlePipeline | None = None
     instance: int | None = None
     """Instance of the candidate, while one is being prepared or started."""
+    taken_up: int | None = None
+    """Instance that an earlier agent had begun to start; how such an engine ends cannot be known."""
     once_more: bool = False
     """An engine of the candidate was killed before it was found healthy, and this is the second try."""
     next_instance: int = 1

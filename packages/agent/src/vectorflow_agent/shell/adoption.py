@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final, TypeVar
@@ -9,11 +10,11 @@ from typing import Final, TypeVar
 import msgspec
 
 from vectorflow_agent.core.counters import CounterBook
-from vectorflow_agent.core.types import spec_key
+from vectorflow_agent.core.types import Phase, State, spec_key
 from vectorflow_agent.shell.disk import Layout, PipelineLayout, read_optional, remove_tree, write_atomic
 from vectorflow_agent.shell.prepare import Instance
 from vectorflow_agent.shell.processes import Process, ProcessId, find_by_argument, identify
-from vectorflow_wire.bundles import BundlePipeline
+from vectorflow_wire.bundles import BundlePipeline, DesiredState
 from vectorflow_wire.messages import Report
 
 _T = TypeVar("_T")
@@ -79,7 +80,30 @@ def find_instances(
     return applied, Instances(tuple(alive), max(numbers, default=0)), book
 
 
-def live_instance(applied: Applied, instances: Instances) -> int | None:
+def state_found(
+    pipeline: str, applied: Applied, instances: Instances, wanted: BundlePipeline | None
+) -> State:
+    """What an agent begins with, after another that may have been killed in the midst of a hand-over."""
+    live = _live_instance(applied, instances)
+    # With nothing else running, what was just being started is not ended only to be started again.
+    begun = _begun(wanted, instances) if live is None else None
+    instance = begun.instance if begun else None
+    return State(
+        pipeline=pipeline,
+        applied=applied.spec,
+        live=live,
+        cut_off=live if _reload_cut_off(applied, instances, live) else None,
+        phase=Phase.STARTING if begun else Phase.IDLE,
+        candidate=begun.spec if begun else None,
+        instance=instance,
+        taken_up=instance,
+        stopped=applied.stopped,
+        next_instance=instances.highest + 1,
+        healthy_at=time.monotonic() if live is not None else None,
+    )
+
+
+def _live_instance(applied: Applied, instances: Instances) -> int | None:
     """The engine that runs what is applied: the one written down, or one that was just being started again.
 
     The latter was started by an agent that was killed before it had found it healthy.
@@ -91,6 +115,23 @@ def live_instance(applied: Applied, instances: Instances) -> int | None:
     key = spec_key(applied.spec)
     again = [found.record.instance for found in instances.alive if spec_key(found.record.spec) == key]
     return max(again, default=None)
+
+
+def _reload_cut_off(applied: Applied, instances: Instances, live: int | None) -> bool:
+    """Whether the agent before was giving the live engine another specification than the one applied."""
+    if applied.spec is None:
+        return False
+    key, running = spec_key(applied.spec), [found.record for found in instances.alive]
+    return any(record.instance == live and spec_key(record.spec) != key for record in running)
+
+
+def _begun(wanted: BundlePipeline | None, instances: Instances) -> Instance | None:
+    """The engine of the wanted specification that the agent before was starting, if it still runs."""
+    if wanted is None or wanted.state != DesiredState.RUN:
+        return None
+    key = spec_key(wanted)
+    begun = [found.record for found in instances.alive if spec_key(found.record.spec) == key]
+    return max(begun, key=lambda record: record.instance, default=None)
 
 
 def tidy(layout: PipelineLayout, instances: set[int], specs: Sequence[BundlePipeline]) -> None:

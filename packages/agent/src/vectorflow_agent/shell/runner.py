@@ -41,14 +41,14 @@ from vectorflow_agent.core.types import (
     Wake,
     Woke,
 )
-from vectorflow_agent.shell.adoption import Applied, Found, find_instances, live_instance, scrub, tidy
+from vectorflow_agent.shell.adoption import Applied, Found, find_instances, scrub, state_found, tidy
 from vectorflow_agent.shell.context import Context
 from vectorflow_agent.shell.disk import write_atomic
 from vectorflow_agent.shell.pauses import varied
 from vectorflow_agent.shell.prepare import Instance, NotPrepared, now_ms, places, prepare
 from vectorflow_agent.shell.processes import Process, rotate
 from vectorflow_agent.shell.secrets import secrets_remove
-from vectorflow_agent.shell.starting import Unhealthy, last_lines, reload, start
+from vectorflow_agent.shell.starting import Unhealthy, last_lines, prove, reload, start
 from vectorflow_wire.bundles import BundlePipeline
 from vectorflow_wire.messages import PipelineStatus, Report, ReportKind, ReportReason
 
@@ -202,24 +202,24 @@ class Runner:
         applied, instances, book = await asyncio.to_thread(find_instances, self._layout, uids)
         if book is not None:
             self._counters = book
-        live = live_instance(applied, instances)
+        wanted = self._desired.spec if self._desired is not None else None
+        state = state_found(self.pipeline, applied, instances, wanted)
         for found in instances.alive:
             self._context.ports.keep(found.record.api_port, found.record.metrics_port)
             self._watch(found)
         # What is neither applied nor finished belonged to a hand-over that was cut off: it ends
         # before anything starts, because it may hold the port or the files of what comes next.
-        rest = [found for found in instances.alive if found.record.instance != live]
+        rest = [
+            found for found in instances.alive if found.record.instance not in {state.live, state.instance}
+        ]
+        begun = [found for found in instances.alive if found.record.instance == state.instance]
         await asyncio.gather(*(self._drain(found) for found in rest))
-        self.state = State(
-            pipeline=self.pipeline,
-            applied=applied.spec,
-            live=live,
-            stopped=applied.stopped,
-            next_instance=instances.highest + 1,
-            healthy_at=time.monotonic() if live is not None else None,
-        )
+        self.state, live = state, state.live
         if live != applied.live:
             await self._save(Save(applied.spec, live, applied.stopped), ())
+        for found in begun:
+            _log.info("pipeline %s: goes on starting engine %d", self.pipeline, found.process.pid)
+            self._task(self._proven(found), found.record.instance)
         if live is not None:
             _log.info("pipeline %s: took engine %d back", self.pipeline, self._running[live].process.pid)
 
@@ -297,6 +297,18 @@ class Runner:
         await adopting.taken(command.spec)
         self._watch(found)
         await self._events.put(Healthy(command.instance, time.monotonic()))
+
+    async def _proven(self, found: Found) -> None:
+        """Go on with a start that an earlier agent had begun: what is left is to find the engine healthy."""
+        spec, adopting = found.record.spec, self._context.adopting
+        try:
+            await prove(self._context, found)
+        except Unhealthy as error:
+            await adopting.failed(self.pipeline, str(error), transient=False)
+            await self._failed(found.record.instance, error)
+            return
+        await adopting.taken(spec)
+        await self._events.put(Healthy(found.record.instance, time.monotonic()))
 
     async def _reload(self, command: Reload) -> None:
         made = self._prepared.pop(command.instance)

@@ -73,15 +73,21 @@ async def _start_once(context: Context, made: Instance, running: dict[int, Found
     at = places(context, made.spec.id, made.instance)
     found = await _spawn(context, at, made)
     running[made.instance] = found
+    await prove(context, found)
+    return found
+
+
+async def prove(context: Context, found: Found) -> None:
+    """Wait until an engine is healthy and stays up. Raises Unhealthy when it does not; it has ended then."""
     ended = asyncio.create_task(found.process.ended())
     try:
         problem = await _until_healthy(context, found, ended)
     finally:
         ended.cancel()
     if problem is None:
-        return found
+        return
     if found.process.alive():
-        await found.process.stop(made.spec.drain_seconds)
+        await found.process.stop(found.record.spec.drain_seconds)
         code = None
     else:
         code = await found.process.ended()
@@ -207,6 +213,8 @@ async def reload(context: Context, found: Found, made: Instance) -> Found:
         before_text = await asyncio.to_thread(old.configuration.read_bytes)
         text = await asyncio.to_thread(new.configuration.read_bytes)
         record = msgspec.structs.replace(found.record, spec=made.spec)
+        # First: an agent that is killed from here on leaves word that something else may run than what is applied.
+        await asyncio.to_thread(write_atomic, old.record, msgspec.json.encode(record))
         await asyncio.to_thread(_secrets_placed, old, record, group)
         await asyncio.to_thread(_put, old, text, values, made.spec, group)
     except NotPrepared as error:
@@ -219,7 +227,6 @@ async def reload(context: Context, found: Found, made: Instance) -> Found:
     found.process.signal(signal.SIGHUP)
     problem = await _until_reloaded(context, found, before)
     if problem is None:
-        await asyncio.to_thread(write_atomic, old.record, msgspec.json.encode(record))
         return Found(record, found.process)
     if not found.process.alive():
         # What was opened for it may have been put there after its end was seen.
@@ -231,6 +238,7 @@ async def reload(context: Context, found: Found, made: Instance) -> Found:
     await asyncio.to_thread(_put, old, before_text, old_values, found.record.spec, group)
     # It may have taken the new files after all; with the old ones in place this is harmless.
     found.process.signal(signal.SIGHUP)
+    await asyncio.to_thread(write_atomic, old.record, msgspec.json.encode(found.record))
     raise Unhealthy(ReportReason.RELOAD_REFUSED, problem, lines)
 
 
