@@ -5,7 +5,7 @@ import collections
 import pytest
 from packages.server.tests.isolation import checks
 from packages.server.tests.isolation.killing import all_cases, judge_all
-from packages.server.tests.isolation.mutants import Mutant, mutants
+from packages.server.tests.isolation.mutants import FUNCTIONS, Mutant, mutants
 from packages.server.tests.isolation.running import Runner
 
 pytestmark = pytest.mark.timeout(600)  # some hundred fences, each with every case of its objects
@@ -55,9 +55,11 @@ def test_a_gap_is_shown_by_doing_wherever_a_role_can(verdicts) -> None:
 
 
 def test_a_mutant_that_does_nothing_survives_and_one_that_fails_is_red(superuser, world, monkeypatch) -> None:
-    idle = Mutant("idle", "nothing", ("select 1",), ("public.teams",))
+    idle = Mutant("idle", "nothing", ("select 1",), ("public.teams", FUNCTIONS))
     broken = Mutant("broken", "nothing", ("drop policy unheard_of on public.teams",), ("public.teams",))
-    monkeypatch.setattr("packages.server.tests.isolation.killing.mutants", lambda *_: [idle, broken])
+    monkeypatch.setattr(
+        "packages.server.tests.isolation.killing.mutants", lambda *given: mutants(*given) and [idle, broken]
+    )
     verdicts = judge_all(superuser, world, all_cases(superuser, world))
     assert [each.by for each in verdicts] == ["", ""]
     assert "could not be applied" in verdicts[1].evidence

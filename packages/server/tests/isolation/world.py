@@ -94,6 +94,9 @@ RECIPES: dict[str, Recipe] = {
     },
     "public.organization_exports": lambda _organization, _number: {"state": "signing"},
     "public.nodes": lambda _organization, _number: {"wanted": 5},  # so that a bundle is due
+    "public.statements": lambda _organization, _number: {
+        "expires_at": _LATER
+    },  # so that they are to be signed
     # so that the signer has a store to ask
     "public.secret_stores": lambda _organization, _number: {
         "resolve": "server",
@@ -166,6 +169,9 @@ def seed(connection: psycopg.Connection[Any], signer: ScopeSigner) -> World:
                 maker.insert(connection, name, organization, BASE)
             for table in tenants:
                 _seed_table(connection, maker, tables, table, organization)
+        # One waits for a signed statement alone, the other for a bundle alone, so that either look-up is seen.
+        connection.execute("update nodes set wanted = 0 where organization_id = %s", [mine])
+        connection.execute("update statements set expires_at = %s where organization_id = %s", [_PAST, other])
         # Organisations of different size, so that a wrong count is seen.
         maker.insert(connection, "public.teams", other, SECOND)
     ids = {each: _ids(connection, tables, each) for each in (mine, other)}
