@@ -2,6 +2,8 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 export PYTHON
+# Tests start hundreds of processes: each would compile the same modules again, three seconds of it.
+unexport PYTHONDONTWRITEBYTECODE
 # Three test modules at a time, in the order of collection: long ones stand first, many short ones last.
 BESIDE := -n 3 --dist loadfile --no-loadscope-reorder
 
