@@ -61,7 +61,7 @@ def test_a_mutant_that_does_nothing_survives_and_one_that_fails_is_red(superuser
         "packages.server.tests.isolation.killing.mutants", lambda *given: mutants(*given) and [idle, broken]
     )
     verdicts = judge_all(superuser, world, all_cases(superuser, world))
-    assert [each.by for each in verdicts] == ["", ""]
+    assert [each.by for each in verdicts] == ["", ""], verdicts[0].evidence
     assert "could not be applied" in verdicts[1].evidence
 
 
