@@ -9,7 +9,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.e2e.journey import sign_in
+from tests.e2e.journey import JUDGE, sign_in
 from tests.e2e.stack import Api, Stack, wait_until
 
 AXE = Path(__file__).parents[2] / "web/node_modules/axe-core/axe.min.js"
@@ -27,8 +27,7 @@ def _running(stack: Stack, api: Api) -> str:
 
 def _violations(page: Page) -> list[str]:
     page.evaluate(AXE.read_text())
-    result = page.evaluate("axe.run()")
-    return [f"{each['id']}: {each['nodes'][0]['html'][:200]}" for each in result["violations"]]
+    return [f"{each['id']}: {each['nodes'][0]['html'][:200]}" for each in page.evaluate(JUDGE)]
 
 
 def _picture(page: Page, name: str, widths: tuple[int, ...] = (1440,)) -> None:
