@@ -25,9 +25,14 @@ async def echo(data: JSONBody[dict[str, int]]) -> dict[str, int]:
     return data
 
 
+@pytest.fixture(scope="module")
+def app_under_test(services):
+    return build_api(services, routes=[*ROUTES, broken, echo])
+
+
 @pytest.fixture
-def tester(services, browser):
-    return type(browser)(build_api(services, routes=[*ROUTES, broken, echo]))
+def tester(app_under_test, browser):
+    return type(browser)(app_under_test)
 
 
 def told(answer, status: int, name: str) -> dict:

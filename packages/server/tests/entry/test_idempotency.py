@@ -47,10 +47,15 @@ async def make(
     return answer
 
 
+@pytest.fixture(scope="module")
+def making(services):
+    return build_api(services, routes=[*ROUTES, make])
+
+
 @pytest.fixture
-async def caller(services, signed_in, world):
+async def caller(making, signed_in, world):
     known = await signed_in(world, "owner")
-    client = type(known)(build_api(services, routes=[*ROUTES, make]))
+    client = type(known)(making)
     client.csrf, client.http.cookies = known.csrf, known.http.cookies
 
     async def call(slug: str, key: str | None, **body: str):
