@@ -29,6 +29,11 @@ export function isUnreachable(error: unknown): boolean {
   return error instanceof ApiError && (error.status === 0 || (error.problem === null && error.status >= 502 && error.status <= 504))
 }
 
+/** Whether the person may not do this: only somebody who gives permissions can change it. */
+export function isForbidden(error: unknown): boolean {
+  return isProblemType(error, 'tenancy.permission-denied')
+}
+
 /** What a person reads about an error: the words, and the id to quote. */
 export function describeError(error: unknown): { status: number; title: string; detail: string; id: string | null } {
   if (error instanceof ApiError) {

@@ -1,6 +1,7 @@
 import type { ReactNode } from 'react'
+import { use } from 'react'
 import type { ButtonProps as AriaButtonProps } from 'react-aria-components'
-import { Button as AriaButton, Tooltip, TooltipTrigger } from 'react-aria-components'
+import { Button as AriaButton, Tooltip, TooltipTrigger, TooltipTriggerStateContext } from 'react-aria-components'
 
 export type ButtonVariant = 'primary' | 'secondary' | 'quiet' | 'danger'
 
@@ -52,12 +53,11 @@ export function IconButton({ label, className = '', variant = 'quiet', children,
 
 /** The tooltip itself, for use inside a `TooltipTrigger`. */
 export function Hint({ children }: { children: ReactNode }) {
+  // The library waits for the end of an animation that one which made room for another never begins, and shows it again
+  // for ever once the pointer leaves. Ours have no animation: what is closed is gone.
+  if (use(TooltipTriggerStateContext)?.isOpen !== true) return null
   return (
-    <Tooltip
-      offset={6}
-      // One that is closed before it has its place is left behind by the library; nothing of it may be found then.
-      className="max-w-72 rounded-md bg-primary px-2 py-1 text-sm text-on-primary shadow-raised data-[exiting]:hidden"
-    >
+    <Tooltip offset={6} className="max-w-72 rounded-md bg-primary px-2 py-1 text-sm text-on-primary shadow-raised">
       {children}
     </Tooltip>
   )

@@ -1,8 +1,8 @@
-import { CircleAlert, Clock } from 'lucide-react'
+import { CircleAlert, Clock, LockKeyhole } from 'lucide-react'
 import type { ReactNode } from 'react'
 import { formatDuration } from '@/lib/format'
 import { t } from '@/lib/i18n'
-import { describeError, fieldErrors, isUnreachable } from '@/lib/problem'
+import { describeError, fieldErrors, isForbidden, isUnreachable } from '@/lib/problem'
 import { Button } from './button'
 
 /** What stands where a list would, with the next thing to do. */
@@ -27,8 +27,9 @@ export function LoadingState({ rows = 6 }: { rows?: number }) {
   )
 }
 
-/** An error as the server told it, with its id and a way to try again. */
+/** An error as the server told it, with its id and a way to try again, unless that cannot help. */
 export function ErrorState({ error, onRetry }: { error: unknown; onRetry?: () => void }) {
+  if (isForbidden(error)) return <ForbiddenState error={error} />
   const { title, detail, id } = describeError(error)
   return (
     <div role="alert" className="mx-auto flex max-w-lg flex-col items-center gap-2 px-6 py-14 text-center">
@@ -41,6 +42,17 @@ export function ErrorState({ error, onRetry }: { error: unknown; onRetry?: () =>
           {t('Try again')}
         </Button>
       )}
+    </div>
+  )
+}
+
+/** What somebody may not see: which permission it needs, and who can give it. Asking again would not. */
+function ForbiddenState({ error }: { error: unknown }) {
+  return (
+    <div role="alert" className="mx-auto flex max-w-lg flex-col items-center gap-2 px-6 py-14 text-center">
+      <LockKeyhole aria-hidden size={20} className="text-secondary" />
+      <h2 className="text-lg font-semibold">{t('You may not see this')}</h2>
+      <p className="text-secondary [overflow-wrap:anywhere]">{describeError(error).detail}</p>
     </div>
   )
 }

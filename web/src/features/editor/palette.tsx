@@ -1,6 +1,7 @@
 import { ChevronRight, Star } from 'lucide-react'
 import { useMemo, useState } from 'react'
 import { t } from '@/lib/i18n'
+import { heading } from '@/lib/words'
 import { SearchField } from '@/ui/field'
 import { DRAG_TYPE } from './canvas/canvas'
 import { KIND_ICONS, KIND_TINTS } from './canvas/component-card'
@@ -97,7 +98,7 @@ function KindSection({ kind, groups, forceOpen, startsOpen, onAdd }: KindSection
       {open &&
         groups.map(([category, specs]) => (
           <div key={category} className="mb-1.5">
-            <div className="px-2 pt-1 text-sm text-secondary first-letter:uppercase">{category}</div>
+            <div className="px-2 pt-1 text-sm text-secondary">{heading(category)}</div>
             {specs.map((spec) => (
               <PaletteItem key={spec.type} spec={spec} onAdd={onAdd} />
             ))}

@@ -66,7 +66,7 @@ describe('the form of options', () => {
     const user = open({ csv: 'x' })
     await user.type(screen.getByLabelText('Path'), '/a')
     expect(latest.path).toBe('/a')
-    await user.clear(screen.getByLabelText('Csv'))
+    await user.clear(screen.getByLabelText('CSV'))
     expect(latest).not.toHaveProperty('csv')
   })
   it('takes numbers only, and says so', async () => {
@@ -120,10 +120,10 @@ describe('the form of options', () => {
   })
   it('hides what does not matter for its siblings', () => {
     open({ mode: 'safe' })
-    expect(screen.queryByLabelText('Csv')).toBeNull()
+    expect(screen.queryByLabelText('CSV')).toBeNull()
     cleanup()
     open({ mode: 'fast' })
-    expect(screen.getByLabelText('Csv')).toBeTruthy()
+    expect(screen.getByLabelText('CSV')).toBeTruthy()
   })
   it('shows findings at their field as text', () => {
     const finding: Finding = { rule: 'r', severity: 'error', message: '<b>bad</b>', component: 'x', path: ['path'], line: null, column: null, fix: null }

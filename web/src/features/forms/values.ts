@@ -1,5 +1,6 @@
 import type { OptionSpec } from '@/api/gen'
 import { t } from '@/lib/i18n'
+import { heading } from '@/lib/words'
 
 export type Options = Record<string, unknown>
 export type Path = (string | number)[]
@@ -126,8 +127,7 @@ export function variantOf(spec: OptionSpec, value: unknown): number {
 /** The title of an option: its own, or its name in plain words. */
 export function titleOf(name: string, spec: OptionSpec | undefined): string {
   if (spec?.title != null && spec.title !== '') return spec.title
-  const words = name.replaceAll('_', ' ')
-  return words.charAt(0).toUpperCase() + words.slice(1)
+  return heading(name.replaceAll('_', ' '))
 }
 
 /** A default as a person reads it. */

@@ -8,6 +8,7 @@ import type { Listed } from '@/app/optimistic'
 import { useOptimistic, withItems } from '@/app/optimistic'
 import { useCan, useScope } from '@/app/scope'
 import { t } from '@/lib/i18n'
+import { heading } from '@/lib/words'
 import { Button, IconButton } from '@/ui/button'
 import { Dialog } from '@/ui/dialog'
 import { SearchField } from '@/ui/field'
@@ -46,7 +47,7 @@ export function SnippetDialog({ program, onInsert, onClose }: SnippetDialogProps
       {list.isSuccess && found.length === 0 && <p className="py-4 text-secondary">{t('No snippet says all of this.')}</p>}
       {categories.map((category) => (
         <section key={category} aria-label={category}>
-          <h3 className="mt-3 mb-1 text-sm font-medium text-secondary">{category === 'own' ? t('Yours') : category.charAt(0).toUpperCase() + category.slice(1)}</h3>
+          <h3 className="mt-3 mb-1 text-sm font-medium text-secondary">{category === 'own' ? t('Yours') : heading(category)}</h3>
           <ul className="flex flex-col">
             {found.filter((each) => each.category === category).map((each) => (
               <Entry key={each.id} snippet={each} onInsert={onInsert} />
