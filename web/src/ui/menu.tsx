@@ -14,6 +14,7 @@ export type MenuAction = {
 
 /** A menu of actions that opens from a button. */
 export function Menu({ trigger, actions, label }: { trigger: ReactElement; actions: MenuAction[]; label: string }) {
+  const hasIcons = actions.some((action) => action.icon !== undefined)
   return (
     <MenuTrigger>
       {trigger}
@@ -27,9 +28,11 @@ export function Menu({ trigger, actions, label }: { trigger: ReactElement; actio
               onAction={action.onAction}
               className={`${ITEM_CLASS} ${action.danger ? 'text-bad' : ''}`}
             >
-              <span aria-hidden className="flex w-4 justify-center text-secondary">
-                {action.icon}
-              </span>
+              {hasIcons && (
+                <span aria-hidden className="flex w-4 justify-center text-secondary">
+                  {action.icon}
+                </span>
+              )}
               <span className="flex-1">{action.label}</span>
               {action.hint !== undefined && <span className="text-sm text-secondary">{action.hint}</span>}
             </MenuItem>

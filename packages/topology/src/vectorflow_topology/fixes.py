@@ -82,11 +82,25 @@ def _remove_option(document: Document, fix: Fix) -> Document:
 
 
 def _rename_option(document: Document, fix: Fix) -> Document:
+    return _moved(document, fix, [fix["value"]], as_list=False)
+
+
+def _move_option(document: Document, fix: Fix) -> Document:
+    """The value goes to `to`, beside where it is or further in; with `as_list` as the only one of a list."""
+    return _moved(document, fix, fix["to"], as_list=fix.get("as_list", False))
+
+
+def _moved(document: Document, fix: Fix, to: list[str], *, as_list: bool) -> Document:
     *parents, last = fix["path"]
     around = value_at(document, fix["component"], parents)
-    if last not in around or fix["value"] in around:
-        raise FixRefused(f"{last} cannot become {fix['value']} here.")
-    renamed = {fix["value"] if key == last else key: value for key, value in around.items()}
+    if last not in around or to[0] in around:
+        raise FixRefused(f"{last} cannot become {'.'.join(to)} here.")
+    moved = [around[last]] if as_list else around[last]
+    for step in reversed(to[1:]):
+        moved = {step: moved}
+    renamed = {
+        to[0] if key == last else key: moved if key == last else value for key, value in around.items()
+    }
     if not parents:
         return _replaced(document, fix["component"], options=renamed)
     return _overlaid(document, Setting(component=fix["component"], path=tuple(parents), value=renamed))
@@ -163,6 +177,7 @@ _RULES: dict[str, Callable[[Document, Fix], Document]] = {
     "set_option": _set_option,
     "remove_option": _remove_option,
     "rename_option": _rename_option,
+    "move_option": _move_option,
     "set_type": _set_type,
     "set_port": _set_port,
     "remove_edge": _remove_edge,

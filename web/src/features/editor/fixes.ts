@@ -29,6 +29,8 @@ export function fixLabel(fix: Record<string, unknown> | null | undefined): strin
       return t('Remove {path}', { path })
     case 'rename_option':
       return t('Rename to {name}', { name: text(fix.value) })
+    case 'move_option':
+      return Array.isArray(fix.to) ? t('Move to {path}', { path: fix.to.join('.') }) : null
     case 'set_type':
       return t('Use {type}', { type: text(fix.value) })
     case 'set_port':

@@ -1,4 +1,6 @@
 import { useNavigate, useSearch } from '@tanstack/react-router'
+import { Settings2 } from 'lucide-react'
+import type { ReactNode } from 'react'
 import { lazy, Suspense } from 'react'
 import type { EditorPane } from '@/app/search'
 import { t } from '@/lib/i18n'
@@ -30,18 +32,18 @@ export function SidePane() {
   const tests = useEditorState((state) => state.draft.document.tests.length)
   const findings = useCheck().result?.findings ?? []
   const pane: Pane = search.pane ?? (component === undefined ? 'yaml' : 'component')
-  const tabs: { id: Pane; label: string; count?: number }[] = [
+  const tabs: { id: Pane; label: string; count?: number; icon?: ReactNode }[] = [
     ...(component === undefined ? [] : [{ id: 'component' as const, label: t('Component') }]),
     { id: 'yaml', label: t('YAML') },
     { id: 'findings', label: t('Findings'), count: findings.length },
     { id: 'tests', label: t('Tests'), count: tests },
     { id: 'outline', label: t('List') },
-    { id: 'settings', label: t('Settings') },
+    { id: 'settings', label: t('Settings'), icon: <Settings2 aria-hidden size={16} /> },
   ]
   const choose = (id: Pane) =>
     void navigate({ search: (before) => ({ ...before, pane: id === 'component' ? undefined : id, line: undefined }), replace: true })
   return (
-    <TabbedPane label={t('Side pane')} value={pane} tabs={tabs} onChange={choose}>
+    <TabbedPane label={t('Side pane')} value={pane} tabs={tabs} isDense onChange={choose}>
       <Suspense fallback={<LoadingState />}>
         {pane === 'component' && component !== undefined && <Inspector component={component} />}
         {pane === 'yaml' && <TextPane />}

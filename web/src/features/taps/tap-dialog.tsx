@@ -45,20 +45,21 @@ export function TapDialog({ title, target, onClose, onUseAsSamples }: TapDialogP
     end()
     onClose()
   }
-  const footer = (
+  // The form has its own.
+  const footer = session !== null && (
     <>
-      {session !== null && <Button onPress={() => (end(), setSession(null))}>{t('New tap')}</Button>}
-      <Button variant={session === null ? 'secondary' : 'primary'} onPress={close}>
+      <Button onPress={() => (end(), setSession(null))}>{t('New tap')}</Button>
+      <Button variant="primary" onPress={close}>
         {t('Close')}
       </Button>
     </>
   )
   return (
-    <Dialog title={t('Tap: {title}', { title })} isOpen onClose={close} width="full" footer={footer}>
+    <Dialog title={t('Tap: {title}', { title })} isOpen onClose={close} width="full" {...(footer === false ? {} : { footer })}>
       {start.error !== null && <InlineError error={start.error} />}
       {stop.error !== null && <InlineError error={stop.error} />}
       {session === null ? (
-        <TapForm target={target} isPending={start.isPending} onOpen={(wish) => start.mutate(wish)} />
+        <TapForm target={target} isPending={start.isPending} onOpen={(wish) => start.mutate(wish)} onClose={close} />
       ) : (
         <TapView session={session} onStop={end} {...(onUseAsSamples === undefined ? {} : { onUseAsSamples })} />
       )}

@@ -12,7 +12,7 @@ import { conditionsFrom } from './conditions'
 
 export type TapTarget = { pipelineId: string; component?: string | undefined; port?: string | undefined; nodeId?: string | undefined }
 
-type TapFormProps = { target: TapTarget; isPending: boolean; onOpen: (wish: TapNew) => void }
+type TapFormProps = { target: TapTarget; isPending: boolean; onOpen: (wish: TapNew) => void; onClose: () => void }
 
 const ALL = 'all'
 const RATES = [5, 20, 50, 100, 500]
@@ -32,7 +32,7 @@ function useOutputs(pipelineId: string) {
 }
 
 /** What to look at, where, why, and how much of it. */
-export function TapForm({ target, isPending, onOpen }: TapFormProps) {
+export function TapForm({ target, isPending, onOpen, onClose }: TapFormProps) {
   const { org, env } = useScope()
   const outputs = useOutputs(target.pipelineId)
   const nodes = useQuery(listNodesOptions({ path: { org, env }, query: { limit: 200 } })).data?.items ?? []
@@ -68,7 +68,14 @@ export function TapForm({ target, isPending, onOpen }: TapFormProps) {
       }}
     >
       <div className="grid gap-3 sm:grid-cols-2">
-        <Select label={t('Component')} mono value={component === '' ? null : component} choices={names.map((id) => ({ id, label: id }))} onChange={(id) => (setComponent(id), setPort(''))} />
+        <Select
+          label={t('Component')}
+          mono
+          value={component === '' ? null : component}
+          placeholder={t('Choose a component')}
+          choices={names.map((id) => ({ id, label: id }))}
+          onChange={(id) => (setComponent(id), setPort(''))}
+        />
         <Select
           label={t('Output')}
           value={port}
@@ -113,7 +120,8 @@ export function TapForm({ target, isPending, onOpen }: TapFormProps) {
         />
       </div>
       {/* In sight also where the form is longer than the window. */}
-      <div className="sticky -bottom-2 -mb-2 flex justify-end bg-raised py-2">
+      <div className="sticky -bottom-2 -mb-2 flex justify-end gap-2 bg-raised py-2">
+        <Button onPress={onClose}>{t('Close')}</Button>
         <Button variant="primary" type="submit" isDisabled={isPending || component === '' || reason.trim().length < 3 || problem !== null}>
           {t('Start')}
         </Button>

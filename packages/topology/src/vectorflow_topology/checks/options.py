@@ -203,13 +203,29 @@ class _Judge:
     def _succession(
         self, spec: OptionSpec, path: Path, specs: Mapping[str, OptionSpec], given: Mapping[str, str]
     ) -> dict[str, Any] | None:
-        """The click that gives a deprecated option its new name; None where the value would need another form."""
-        name = spec.replaced_by or ""
-        successor = specs.get(name)
-        if successor is None or successor.type != spec.type or name in given:
+        """The click that puts a deprecated option's value where it belongs now; None where it would need another form.
+
+        Where a list took the place of a single value, the value becomes the only one of the list.
+        """
+        to = (spec.replaced_by or "").split(".")
+        successor = self._at(specs, to)
+        if successor is None or to[0] in given:
             return None
-        is_there = not successor.since or version_key(successor.since) <= self._version
-        return self._renaming(path, name) if is_there else None
+        items = successor.items if successor.type == "array" else None
+        as_list = items is not None and items.type == spec.type
+        if not (as_list or successor.type == spec.type):
+            return None
+        if len(to) == 1 and not as_list:
+            return self._renaming(path, to[0])
+        fix = {"action": "move_option", "component": self._id, "path": list(path), "to": to}
+        return fix | {"as_list": True} if as_list else fix
+
+    def _at(self, specs: Mapping[str, OptionSpec], names: list[str]) -> OptionSpec | None:
+        """The option that these names lead to, if the target knows all of them."""
+        spec = specs.get(names[0])
+        if spec is None or (spec.since and version_key(spec.since) > self._version):
+            return None
+        return self._at(spec.options or {}, names[1:]) if names[1:] else spec
 
     def _renaming(self, path: Path, name: str) -> dict[str, Any]:
         return {"action": "rename_option", "component": self._id, "path": list(path), "value": name}

@@ -16,6 +16,7 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069
 _FIXES = {
     "remove_option": "remove {path}",
     "rename_option": "call it {value}",
+    "move_option": "move it to {to}",
     "set_type": "set the type to {value}",
     "set_port": "connect {target} to {source}'s output {value}",
     "remove_edge": "remove the connection from {source} to {target}",
@@ -66,7 +67,7 @@ def fix_hint(finding: Finding) -> str:
         return f"set {path}" if value is None else f"set {path} to {json.dumps(value, ensure_ascii=False)}"
     form = _FIXES.get(fix.get("action", ""), "")
     try:
-        return form.format(**(fix | {"path": path}))
+        return form.format(**(fix | {"path": path, "to": ".".join(fix.get("to", ()))}))
     except KeyError:
         return ""
 
