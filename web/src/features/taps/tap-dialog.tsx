@@ -45,7 +45,7 @@ export function TapDialog({ title, target, onClose, onUseAsSamples }: TapDialogP
     end()
     onClose()
   }
-  // The form has its own.
+  // The form has its own row of actions.
   const footer = session !== null && (
     <>
       <Button onPress={() => (end(), setSession(null))}>{t('New tap')}</Button>
@@ -59,7 +59,7 @@ export function TapDialog({ title, target, onClose, onUseAsSamples }: TapDialogP
       {start.error !== null && <InlineError error={start.error} />}
       {stop.error !== null && <InlineError error={stop.error} />}
       {session === null ? (
-        <TapForm target={target} isPending={start.isPending} onOpen={(wish) => start.mutate(wish)} onClose={close} />
+        <TapForm target={target} isPending={start.isPending} onOpen={(wish) => start.mutate(wish)} beside={<Button onPress={close}>{t('Close')}</Button>} />
       ) : (
         <TapView session={session} onStop={end} {...(onUseAsSamples === undefined ? {} : { onUseAsSamples })} />
       )}

@@ -1,4 +1,5 @@
 import { useQuery } from '@tanstack/react-query'
+import type { ReactNode } from 'react'
 import { useState } from 'react'
 import type { TapNew } from '@/api/gen'
 import { getRatesOptions, listNodesOptions } from '@/api/gen/@tanstack/react-query.gen'
@@ -12,7 +13,7 @@ import { conditionsFrom } from './conditions'
 
 export type TapTarget = { pipelineId: string; component?: string | undefined; port?: string | undefined; nodeId?: string | undefined }
 
-type TapFormProps = { target: TapTarget; isPending: boolean; onOpen: (wish: TapNew) => void; onClose: () => void }
+type TapFormProps = { target: TapTarget; isPending: boolean; onOpen: (wish: TapNew) => void; beside: ReactNode }
 
 const ALL = 'all'
 const RATES = [5, 20, 50, 100, 500]
@@ -32,7 +33,7 @@ function useOutputs(pipelineId: string) {
 }
 
 /** What to look at, where, why, and how much of it. */
-export function TapForm({ target, isPending, onOpen, onClose }: TapFormProps) {
+export function TapForm({ target, isPending, onOpen, beside }: TapFormProps) {
   const { org, env } = useScope()
   const outputs = useOutputs(target.pipelineId)
   const nodes = useQuery(listNodesOptions({ path: { org, env }, query: { limit: 200 } })).data?.items ?? []
@@ -121,7 +122,7 @@ export function TapForm({ target, isPending, onOpen, onClose }: TapFormProps) {
       </div>
       {/* In sight also where the form is longer than the window. */}
       <div className="sticky -bottom-2 -mb-2 flex justify-end gap-2 bg-raised py-2">
-        <Button onPress={onClose}>{t('Close')}</Button>
+        {beside}
         <Button variant="primary" type="submit" isDisabled={isPending || component === '' || reason.trim().length < 3 || problem !== null}>
           {t('Start')}
         </Button>
