@@ -1,4 +1,4 @@
-const ABBREVIATIONS = new Set(['acl', 'api', 'arn', 'aws', 'csv', 'dns', 'gcp', 'gzip', 'hec', 'http', 'https', 'id', 'ip', 'json', 'jwt', 'kms', 'oidc', 'sasl', 'sql', 'sse', 'ssl', 'tcp', 'tls', 'ttl', 'udp', 'uri', 'url', 'vrl', 'xml', 'yaml'])
+const ABBREVIATIONS = new Set(['acl', 'api', 'arn', 'aws', 'csv', 'dns', 'gcp', 'hec', 'http', 'https', 'id', 'ip', 'json', 'jwt', 'kms', 'oidc', 'sasl', 'sql', 'sse', 'ssl', 'tcp', 'tls', 'ttl', 'udp', 'uri', 'url', 'vrl', 'xml', 'yaml'])
 
 /** Plain words as a heading: the first begins with a capital, and abbreviations stand in capitals. */
 export function heading(words: string): string {
