@@ -13,6 +13,7 @@ from vectorflow_wire.messages import Machine
 
 _log = logging.getLogger(__name__)
 LOOK_SECONDS: Final = 6 * 3600.0
+_AGAIN_SECONDS: Final = 600.0
 _HEARTBEATS_SPREAD: Final = 4.0
 
 
@@ -24,7 +25,7 @@ def machine_now(host_name: str) -> Machine:
 class MachineTeller:
     """Tells the gateway what the machine is, once after each start and after each change.
 
-    Enrolment tells it too; this is for nodes that enrolled long ago. What cannot be told is told at the next look.
+    Enrolment tells it too; this is for nodes that enrolled long ago. What cannot be told is told some minutes later.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class MachineTeller:
             varied(_HEARTBEATS_SPREAD * self._link.intervals.heartbeat_seconds, less=1, more=0)
         )
         while True:
+            pause = self._look_seconds
             machine = await asyncio.to_thread(machine_now, self._context.settings.host_name)
             if machine != self._told:
                 try:
@@ -51,4 +53,5 @@ class MachineTeller:
                     self._told = machine
                 except GatewayError as error:
                     _log.debug("what the machine is was not told: %s", error)
-            await asyncio.sleep(varied(self._look_seconds))
+                    pause = min(pause, _AGAIN_SECONDS)
+            await asyncio.sleep(varied(pause))

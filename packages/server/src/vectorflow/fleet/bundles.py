@@ -17,7 +17,6 @@ from vectorflow_wire.sealing import SealedContext, SealedSecret, seal
 LIFETIME = timedelta(hours=24)
 _NOTHING = LentValues({}, {})
 SealedKey = tuple[UUID, UUID, str]
-WayOf = Callable[[WantedPipeline], "Way"]
 
 
 class Way(msgspec.Struct, frozen=True):
@@ -25,6 +24,9 @@ class Way(msgspec.Struct, frozen=True):
 
     handover: str
     root: str
+
+
+WayOf = Callable[[WantedPipeline], Way]
 
 
 class Ingredients(msgspec.Struct, frozen=True, kw_only=True):
