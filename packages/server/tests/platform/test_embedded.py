@@ -58,8 +58,29 @@ def test_a_leftover_server_is_ended_first(tmp_path: Path) -> None:
 
 
 def _descendants(pid: int) -> list[int]:
-    own = [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    try:
+        own = [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
     return own + [each for child in own for each in _descendants(child)]
+
+
+def _settled(pid: int) -> list[int]:
+    """The processes below one, once none comes or goes: the connection that found it ready may be ending still."""
+    before: list[int] = []
+    while before != (now := _descendants(pid)):
+        before = now
+        time.sleep(0.5)
+    return now
+
+
+def _stopped(pid: int) -> bool:
+    """Stop a process, which makes it slow to notice that its server is gone; False when it has ended."""
+    try:
+        os.kill(pid, signal.SIGSTOP)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="processes are found in /proc")
@@ -67,10 +88,8 @@ def test_processes_that_a_killed_server_left_are_waited_for(tmp_path: Path) -> N
     cluster = EmbeddedPostgres(tmp_path / "postgres", durable=False)
     cluster.start()
     assert cluster.process is not None
-    left = _descendants(cluster.process.pid)
+    left = [each for each in _settled(cluster.process.pid) if _stopped(each)]
     log = tmp_path / "postgres" / "postgres.log"
-    for each in left:
-        os.kill(each, signal.SIGSTOP)  # slow to notice that their server is gone
     try:
         for each in (cluster.process.pid, *left):
             if (Path(f"/proc/{each}/cmdline").read_bytes().split(b"\0")[1:2]) == [b"-D"]:
