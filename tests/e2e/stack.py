@@ -155,8 +155,9 @@ class Stack:
     def servers(self) -> list[psutil.Process]:
         return self.processes("vectorflow serve", str(self.directory))
 
-    def engines(self) -> list[psutil.Process]:
-        return self.processes("vectorflow-engine", "--config", str(self.directory))
+    def engines(self, *words: str) -> list[psutil.Process]:
+        """Return the engines: with words, those alone whose command line or environment holds every one."""
+        return self.processes("vectorflow-engine", "--config", str(self.directory), *words)
 
     def kill(self, kind: str) -> int:
         """Kill -9 every process of a kind: ``agents``, ``servers`` or ``engines``; return how many."""

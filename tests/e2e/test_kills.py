@@ -33,8 +33,8 @@ def _write(path: Path, ids: list[str], seconds: float) -> None:
 
 def _running(stack: Stack, kind: str, pipeline: str) -> list[psutil.Process]:
     """The processes to kill; of the engines only the one of this test's pipeline."""
-    found: list[psutil.Process] = getattr(stack, kind)()
-    return [each for each in found if kind != "engines" or pipeline in " ".join(each.cmdline())]
+    found: list[psutil.Process] = stack.engines(pipeline) if kind == "engines" else getattr(stack, kind)()
+    return found
 
 
 def _crashes(api: Api, pipeline: str) -> int:

@@ -30,6 +30,14 @@ async def second(gateway, eventually, kind, **options):
     )
 
 
+async def into_a_slow_handover(agent, gateway, eventually, handover, *, settle=3):
+    """Order the second revision from an agent that looks on for `settle` seconds before it calls one healthy."""
+    agent.kill()
+    agent.start(VECTORFLOW_SETTLE_SECONDS=str(settle))
+    await eventually(lambda: "took engine" in agent.log.read_text())
+    gateway.publish([gateway.pipeline(number=2, rate=2, handover=handover)])
+
+
 async def test_beside_starts_the_new_before_the_old_ends(agent, gateway, eventually):
     old = await running(agent, gateway, eventually, drain=1)
     gateway.publish([gateway.pipeline(number=2, rate=2, handover="beside")])
@@ -127,10 +135,7 @@ async def test_an_engine_that_is_killed_while_it_reloads_comes_back_with_the_new
     agent, gateway, eventually
 ):
     pid = await running(agent, gateway, eventually)
-    agent.kill()
-    agent.start(VECTORFLOW_SETTLE_SECONDS="3")
-    await eventually(lambda: "took engine" in agent.log.read_text())
-    gateway.publish([gateway.pipeline(number=2, rate=2, handover="reload")])
+    await into_a_slow_handover(agent, gateway, eventually, "reload")
     placed = agent.state / "pipelines/p1/engines/1/pipeline.yaml"
     await eventually(lambda: '"rate": 2' in placed.read_text(), why=placed.read_text)
     os.kill(pid, signal.SIGKILL)
@@ -143,10 +148,7 @@ async def test_an_engine_that_is_killed_while_it_reloads_comes_back_with_the_new
 
 async def test_a_reload_that_was_cut_off_is_taken_back_when_the_order_is(agent, gateway, eventually):
     pid = await running(agent, gateway, eventually)
-    agent.kill()
-    agent.start(VECTORFLOW_SETTLE_SECONDS="3")
-    await eventually(lambda: "took engine" in agent.log.read_text())
-    gateway.publish([gateway.pipeline(number=2, rate=2, handover="reload")])
+    await into_a_slow_handover(agent, gateway, eventually, "reload")
     placed = agent.state / "pipelines/p1/engines/1/pipeline.yaml"
     await eventually(lambda: '"rate": 2' in placed.read_text(), why=placed.read_text)
     agent.kill()
@@ -160,10 +162,7 @@ async def test_a_reload_that_was_cut_off_is_taken_back_when_the_order_is(agent, 
 
 async def test_a_start_that_was_cut_off_goes_on_where_nothing_else_runs(agent, gateway, eventually):
     old = await running(agent, gateway, eventually)
-    agent.kill()
-    agent.start(VECTORFLOW_SETTLE_SECONDS="5")
-    await eventually(lambda: "took engine" in agent.log.read_text())
-    gateway.publish([gateway.pipeline(number=2, rate=2, handover="restart")])
+    await into_a_slow_handover(agent, gateway, eventually, "restart", settle=5)
     begun = await eventually(lambda: [pid for pid in agent.engines() if pid != old] or None)
     agent.kill()
     assert gateway.told(ReportKind.APPLIED)[1:] == []
@@ -178,10 +177,7 @@ async def test_a_new_engine_that_is_killed_while_it_starts_is_started_once_more(
     agent, gateway, eventually, handover
 ):
     old = await running(agent, gateway, eventually)
-    agent.kill()
-    agent.start(VECTORFLOW_SETTLE_SECONDS="3")
-    await eventually(lambda: "took engine" in agent.log.read_text())
-    gateway.publish([gateway.pipeline(number=2, rate=2, handover=handover)])
+    await into_a_slow_handover(agent, gateway, eventually, handover)
     first = await eventually(lambda: set(agent.engines()) - {old})
     os.kill(first.pop(), signal.SIGKILL)
     await eventually(lambda: gateway.told(ReportKind.APPLIED)[1:], why=lambda: gateway.reports)

@@ -5,17 +5,7 @@ import contextlib
 import psycopg
 import pytest
 
-from vectorflow.platform.credentials import Role, role_url
 from vectorflow.platform.database import Database, DatabaseUnavailable
-
-
-@pytest.fixture
-async def single(database_url: str, state_dir, signer):
-    """A pool of one connection: whoever asks gets the same one, or one that took its place."""
-    database = Database(role_url(database_url, Role.APP, state_dir), signer, size=1)
-    await database.open()
-    yield database
-    await database.close()
 
 
 async def test_a_connection_whose_server_ended_is_not_lent(single: Database, database_url: str) -> None:

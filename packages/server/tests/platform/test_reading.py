@@ -6,20 +6,10 @@ import psycopg
 import pytest
 
 from vectorflow.kernel.ids import new_id
-from vectorflow.platform.credentials import Role, role_url
 from vectorflow.platform.database import Database
 from vectorflow.platform.reading import afresh, only_reads, reads_only
 
 _LOCKS = ("for update", "for no key update", "for share", "for key share")
-
-
-@pytest.fixture
-async def single(database_url: str, state_dir, signer):
-    """A pool of one connection, so that what one transaction left on it would be seen by the next."""
-    database = Database(role_url(database_url, Role.APP, state_dir), signer, size=1)
-    await database.open()
-    yield database
-    await database.close()
 
 
 async def _locks(database: Database, how: str) -> None:
