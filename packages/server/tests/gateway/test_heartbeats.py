@@ -252,6 +252,59 @@ async def test_a_database_that_is_down_costs_nothing_but_time(world, monkeypatch
     assert (await rates(world, pipeline_id)).components["out"].received_events_total == 10
 
 
+async def test_a_large_flush_is_written_in_pieces_and_what_was_not_stays(world, monkeypatch) -> None:
+    agents, pipeline_id = await deployed(world, 3)
+    ingest = world.house.gateway.ingest
+    await ingest.flush()
+    now = int(time.time() * 1000)
+    for agent in agents:
+        await agent.beat(status(pipeline_id, 10, now, now - 1000))
+    size = ingest.waiting_bytes
+    monkeypatch.setattr("vectorflow.telemetry.ingest._PIECE_BYTES", size // 2)
+    written: list[int] = []
+    real = ingest._write
+
+    async def once(beats) -> None:
+        if written:
+            raise DatabaseUnavailable
+        await real(beats)
+        written.append(len(beats))
+
+    monkeypatch.setattr(ingest, "_write", once)
+    assert not await ingest.flush()
+    assert written == [2]
+    assert ingest.waiting == 1
+    assert 0 < ingest.waiting_bytes < size // 2
+    monkeypatch.setattr(ingest, "_write", real)
+    assert await ingest.flush()
+    assert (ingest.waiting, ingest.waiting_bytes) == (0, 0)
+    assert (await rates(world, pipeline_id)).components["out"].received_events_total == 30
+
+
+async def test_a_flush_that_the_end_of_the_gateway_cuts_off_is_written_by_the_last_one(
+    world, monkeypatch
+) -> None:
+    (agent,), pipeline_id = await deployed(world)
+    ingest = world.house.gateway.ingest
+    now = int(time.time() * 1000)
+    await agent.beat(status(pipeline_id, 10, now, now - 1000))
+    begun = asyncio.Event()
+    real = ingest._write
+
+    async def held(beats) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(ingest, "_write", held)
+    cut_off = asyncio.create_task(ingest.flush())
+    await asyncio.wait_for(begun.wait(), 5)
+    cut_off.cancel()
+    await asyncio.gather(cut_off, return_exceptions=True)
+    monkeypatch.setattr(ingest, "_write", real)
+    await ingest.close()
+    assert (await rates(world, pipeline_id)).components["out"].received_events_total == 10
+
+
 async def test_a_full_buffer_says_when_to_come_again(world) -> None:
     (first, second), _ = await deployed(world, 2)
     small = Ingest(world.house.telemetry_writer, world.house.fleet._clock, heartbeat_seconds=15, most_nodes=1)

@@ -17,6 +17,7 @@ from vectorflow.entry.backup_cli import register as register_backup
 from vectorflow.entry.files.commands import register as register_files
 from vectorflow.entry.fleet_cli import nodes
 from vectorflow.entry.fleet_cli import register as register_fleet
+from vectorflow.entry.freed_memory import keep_freed_memory
 from vectorflow.entry.health import version
 from vectorflow.entry.keys_cli import keys
 from vectorflow.entry.logs_cli import register as register_logs
@@ -104,6 +105,7 @@ def serve(
     if unknown:
         raise typer.BadParameter(f"there is no role {unknown[0]}; choose of {', '.join(ROLES)}")
     allow_open_files()
+    keep_freed_memory()
     run(lambda: serve_roles(settings, roles))
 
 

@@ -6,6 +6,7 @@ fit for the database when it is taken. What a flush sends was encoded then as we
 """
 
 import asyncio
+import itertools
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -31,6 +32,8 @@ log = structlog.get_logger()
 FLUSH_SECONDS = 1.0
 _NODES_TOLD_EVERY = 5.0
 _MOST_FLOWS = 100_000
+# A thousand nodes or more, so that statements stay few; more at once would hold up the event loop while they are sent.
+_PIECE_BYTES = 20 * 2**20
 _NO_FLOWS: dict[UUID, Flow] = {}
 _CLOSE_TRIES = 5
 _CLOSE_PAUSE_SECONDS = 0.5
@@ -103,28 +106,48 @@ class Ingest:
             await asyncio.sleep(_CLOSE_PAUSE_SECONDS)
 
     async def flush(self) -> bool:
-        """Write everything buffered in one transaction; False when the database did not take it.
+        """Write everything buffered, each piece in one transaction; False when the database did not take it.
 
-        What the database cannot take now stays, unless a newer heartbeat of the node has come meanwhile.
+        What the database cannot take now stays, unless a newer heartbeat of the node has come meanwhile. What comes
+        meanwhile is the next flush's.
         """
         async with self._lock:
-            if not self._beats:
-                return True
-            beats, self._beats, self._bytes = self._beats, {}, 0
             began = self._monotonic()
-            try:
-                await self._write(list(beats.values()))
-                self.written += len(beats)
+            left = len(self._beats)
+            taken = True
+            while left > 0 and self._beats:
+                beats = self._piece(left)
+                left -= len(beats)
+                try:
+                    await self._write(list(beats.values()))
+                    self.written += len(beats)
+                except (DatabaseUnavailable, psycopg.OperationalError, OSError) as error:
+                    log.warning("heartbeats.not-written", nodes=len(beats), error=type(error).__name__)
+                    self._put_back(beats)
+                    return False
+                except asyncio.CancelledError:
+                    self._put_back(beats)  # `close` writes them
+                    raise
+                except psycopg.Error:
+                    # Not a matter of trying again: drop it, the next heartbeats carry the same counters.
+                    log.exception("heartbeats.refused", nodes=len(beats))
+                    taken = False
                 self.flush_seconds = self._monotonic() - began
-            except (DatabaseUnavailable, psycopg.OperationalError, OSError) as error:
-                log.warning("heartbeats.not-written", nodes=len(beats), error=type(error).__name__)
-                self._put_back(beats)
-                return False
-            except psycopg.Error:
-                # Not a matter of trying again: drop it, the next heartbeats carry the same counters.
-                log.exception("heartbeats.refused", nodes=len(beats))
-                return False
-        return True
+        return taken
+
+    def _piece(self, most: int) -> dict[UUID, Beat]:
+        """Take those that have waited longest out of the buffer, as many as are written at once."""
+        piece: dict[UUID, Beat] = {}
+        size = 0
+        for node_id, beat in itertools.islice(self._beats.items(), most):
+            piece[node_id] = beat
+            size += beat.size
+            if size >= _PIECE_BYTES:
+                break
+        for node_id in piece:
+            del self._beats[node_id]
+        self._bytes -= size
+        return piece
 
     def _put_back(self, beats: dict[UUID, Beat]) -> None:
         for node_id, beat in beats.items():
