@@ -12,7 +12,7 @@ import yaml
 
 from vectorflow_agent.install.plan import FOLDER, UNIT, Wanted, plan_of
 from vectorflow_agent.install.unit import unit_text
-from vectorflow_agent.settings import SettingsInvalid, settings_load
+from vectorflow_agent.settings import Settings, SettingsInvalid, enrolment_token, settings_load
 from vectorflow_wire import tokens
 
 FINGERPRINT = "sha256:" + "ab" * 32
@@ -129,6 +129,19 @@ def test_a_mistyped_token_leaves_nothing_behind(tmp_path):
     assert done.returncode == 1
     assert "mistyped" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_service_starts_without_the_token_that_was_used(tmp_path):
+    unit = unit_text(program="/bin/true", arguments=(), configuration="/c", token="/gone/token").splitlines()
+    loaded = {line.partition("=")[2].partition(":")[0] for line in unit if line.startswith("LoadCredential=")}
+    defaults = dict(
+        line.partition("=")[2].split(":", 1) for line in unit if line.startswith("SetCredential=")
+    )
+    # systemd takes a default for what it cannot load, and starts nothing where there is none.
+    assert loaded == set(defaults) == {"enrolment-token"}
+    handed_over = tmp_path / "enrolment-token"
+    handed_over.write_text(defaults["enrolment-token"].encode().decode("unicode_escape"))
+    assert enrolment_token(Settings(enrolment_token_file=str(handed_over))) == ""
 
 
 ANALYZE = shutil.which("systemd-analyze")

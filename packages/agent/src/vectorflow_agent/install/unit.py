@@ -30,7 +30,8 @@ def unit_text(
 ) -> str:
     """The unit. Without a user the agent is root, with few capabilities, and each pipeline has a user of its own.
 
-    `token` is the file of the enrolment token, which systemd reads and hands over as a credential.
+    `token` is the file of the enrolment token, which systemd reads and hands over as a credential. It may be
+    removed once the node is enrolled.
     """
     who = (
         [f"User={user}", f"Group={user}", "CapabilityBoundingSet="]
@@ -49,8 +50,10 @@ def unit_text(
         "[Service]",
         "Type=exec",
         f"ExecStart={' '.join([program, *arguments, 'supervise', '--config', configuration])}",
-        "# May be missing: it is needed until the node is enrolled.",
+        "# May be missing, as it is needed until the node is enrolled. Without a default systemd would then start nothing;",
+        "# an empty one it does not accept, so it is one line break, which is no token.",
         f"LoadCredential=enrolment-token:{token}",
+        "SetCredential=enrolment-token:\\n",
         "Environment=VECTORFLOW_ENROLMENT_TOKEN_FILE=%d/enrolment-token",
         "EnvironmentFile=-/etc/vectorflow-agent/environment",
         "Restart=always",
