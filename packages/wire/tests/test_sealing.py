@@ -3,6 +3,7 @@ import pytest
 from nacl.public import PrivateKey
 
 from vectorflow_wire import sealing
+from vectorflow_wire.encoding import base64_text
 
 CONTEXT = sealing.SealedContext(organization="org", node="node", name="db", version=3)
 
@@ -43,3 +44,18 @@ def test_another_key_and_garbage_are_refused(sealed, text):
     broken = msgspec.structs.replace(secret, sealed=text)
     with pytest.raises(sealing.SealedRefused, match="cannot be opened"):
         sealing.unseal(broken, organization="org", node="node", private=private)
+
+
+@pytest.mark.parametrize(
+    "public", [bytes(32), bytes([1]) + bytes(31), bytes([0xEC]) + b"\xff" * 30 + b"\x7f"]
+)
+def test_a_key_of_low_order_is_refused_where_it_is_taken_and_where_it_is_used(public):
+    with pytest.raises(sealing.SealingKeyUnusable):
+        sealing.sealing_key(base64_text(public))
+    with pytest.raises(sealing.SealingKeyUnusable):
+        sealing.seal("hush", context=CONTEXT, public=public)
+
+
+def test_a_key_that_can_be_used_is_decoded():
+    public = bytes(PrivateKey.generate().public_key)
+    assert sealing.sealing_key(base64_text(public)) == public

@@ -194,6 +194,23 @@ async def test_secrets_reach_only_the_node_they_are_sealed_to(world) -> None:
     assert value == "louder"
 
 
+async def test_a_key_that_nothing_can_be_sealed_to_holds_its_own_node_alone(world) -> None:
+    bad, good = await world.agents(2)
+    async with world.scoped() as txn:
+        await world.house.vault.create(txn, SYSTEM, world.environment_id, "token", "hush-hush")
+        await txn.execute(
+            "update nodes set sealing_key = %(key)s where id = %(id)s", {"key": bytes(32), "id": bad.node_id}
+        )
+    await start(world, await world.pipeline(secret="token"))
+    assert await world.sign() == 2
+    assert await world.sign() == 0
+    (held,) = (await bad.poll()).pipelines
+    assert (held.state, held.secrets) == ("hold", ())
+    assert held.reason == "the node's sealing key cannot be used: nothing can be sealed to it"
+    (running,) = (await good.poll()).pipelines
+    assert (running.state, [each.name for each in running.secrets]) == ("run", ["token"])
+
+
 async def test_a_renewed_bundle_differs_in_its_issue_alone(world) -> None:
     agent = (await world.agents(1))[0]
     before = await agent.poll()

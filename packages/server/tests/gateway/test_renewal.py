@@ -1,6 +1,7 @@
 """New tokens and keys, coming back by proof, and two machines that speak as one node: nobody is cut off unasked."""
 
 import time
+from types import SimpleNamespace
 from uuid import UUID
 
 import msgspec
@@ -108,6 +109,22 @@ async def test_a_claim_that_is_not_this_nodes_is_refused(world, changes) -> None
     token_of(await rotate(agent))
     answer = await rotate(agent, **changes)
     assert (answer.status_code, answer.json()["type"].rpartition(":")[2]) == (403, "fleet.rotation-refused")
+
+
+async def test_a_key_that_nothing_can_be_sealed_to_is_not_taken(world, make_agent) -> None:
+    agent = (await world.agents(1))[0]
+    for key in (bytes(32), bytes([1]) + bytes(31), bytes(33)):
+        answer = await rotate(agent, sealing=base64_text(key))
+        assert (answer.status_code, answer.json()["type"].rpartition(":")[2]) == (
+            400,
+            "fleet.agent-request-invalid",
+        )
+        assert "the sealing key: " in answer.json()["detail"]
+    stranger = make_agent("b")
+    stranger.sealing = SimpleNamespace(public_key=bytes(32))
+    answer = await stranger.try_enroll(await world.token())
+    assert (answer.status_code, "nothing can be sealed" in answer.json()["detail"]) == (400, True)
+    assert await beat(agent, agent.told.node_token) == 200
 
 
 async def test_a_copy_that_rotates_is_shown_and_cuts_nobody_off(world) -> None:

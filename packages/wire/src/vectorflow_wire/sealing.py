@@ -9,13 +9,19 @@ from nacl.exceptions import CryptoError
 from nacl.public import PrivateKey, PublicKey, SealedBox
 
 from vectorflow_wire.encoding import EncodingInvalid, base64_bytes, base64_text
-from vectorflow_wire.keys import key_id
+from vectorflow_wire.keys import key_id, public_key
 
 
 class SealedRefused(Exception):
     """The sealed secret cannot be opened here, or belongs to something else."""
 
     code = "sealed-refused"
+
+
+class SealingKeyUnusable(Exception):
+    """Nothing can be sealed to this key: it is a point of low order, whose boxes anybody could open."""
+
+    code = "sealing-key-unusable"
 
 
 class SealedSecret(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -46,10 +52,16 @@ class _Plain(msgspec.Struct, frozen=True, kw_only=True):
     value: str
 
 
+def sealing_key(text: str) -> bytes:
+    """Decode a node's X25519 public key from base64. Raises EncodingInvalid, SealingKeyUnusable."""
+    public = public_key(text)
+    _box(b"", public)
+    return public
+
+
 def seal(value: str, *, context: SealedContext, public: bytes) -> SealedSecret:
-    """Seal a secret's value to a node's 32-byte X25519 public key."""
-    plain = msgspec.json.encode(_Plain(context=context, value=value))
-    box = SealedBox(PublicKey(public)).encrypt(plain)
+    """Seal a secret's value to a node's 32-byte X25519 public key. Raises SealingKeyUnusable."""
+    box = _box(msgspec.json.encode(_Plain(context=context, value=value)), public)
     return SealedSecret(
         name=context.name, version=context.version, key=key_id(public), sealed=base64_text(box)
     )
@@ -71,3 +83,11 @@ def unseal(secret: SealedSecret, *, organization: str, node: str, private: bytes
     if opened.context != expected:
         raise SealedRefused(f"secret {secret.name!r} was sealed for something else")
     return opened.value
+
+
+def _box(plain: bytes, public: bytes) -> bytes:
+    try:
+        return bytes(SealedBox(PublicKey(public)).encrypt(plain))
+    except CryptoError:
+        # From None: what failed holds the secret in its frames.
+        raise SealingKeyUnusable("nothing can be sealed to it") from None

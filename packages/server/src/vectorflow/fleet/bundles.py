@@ -12,7 +12,7 @@ from vectorflow.vault.types import LentValues, SecretValue
 from vectorflow_wire.bundles import Bundle, BundlePipeline, DesiredState, FileRef, StoreRef, bundle_payload
 from vectorflow_wire.envelope import BUNDLE, Signer, canonical, sign_bytes
 from vectorflow_wire.keys import key_id
-from vectorflow_wire.sealing import SealedContext, SealedSecret, seal
+from vectorflow_wire.sealing import SealedContext, SealedSecret, SealingKeyUnusable, seal
 
 LIFETIME = timedelta(hours=24)
 _NOTHING = LentValues({}, {})
@@ -125,8 +125,12 @@ def _pipeline(
             state, reason = DesiredState.HOLD, problem
         else:
             known = given.secrets.get(node.environment_id, _NOTHING).values
-            sealed = tuple(_sealed(node, known[name], given, fresh) for name in wanted.secrets)
-            stores = tuple(given.stores[node.environment_id][name] for name in wanted.stores)
+            try:
+                sealed = tuple(_sealed(node, known[name], given, fresh) for name in wanted.secrets)
+            except SealingKeyUnusable as error:
+                state, reason = DesiredState.HOLD, f"the node's sealing key cannot be used: {error}"
+            else:
+                stores = tuple(given.stores[node.environment_id][name] for name in wanted.stores)
     way = given.way(wanted)
     return BundlePipeline(
         id=str(wanted.pipeline_id),

@@ -28,6 +28,7 @@ from vectorflow_wire.envelope import Envelope
 from vectorflow_wire.keys import key_id, public_key
 from vectorflow_wire.messages import EnrollAnswer, EnrollRequest, Intervals, Machine
 from vectorflow_wire.renewal import ReattachClaim
+from vectorflow_wire.sealing import SealingKeyUnusable, sealing_key
 
 _MOST_PLACES = 1000
 _PLACE_SECONDS = 30.0
@@ -220,8 +221,8 @@ def _described(
     request: EnrollRequest, environment_id: UUID, node_id: UUID, labels: dict[str, str]
 ) -> NewNode:
     try:
-        identity, sealing = public_key(request.keys.identity), public_key(request.keys.sealing)
-    except EncodingInvalid as error:
+        identity, sealing = public_key(request.keys.identity), sealing_key(request.keys.sealing)
+    except (EncodingInvalid, SealingKeyUnusable) as error:
         raise AgentRequestInvalid(f"the agent's keys: {error}") from None
     machine = described(Machine(hostname=request.hostname, platform=request.platform, facts=request.facts))
     return NewNode(

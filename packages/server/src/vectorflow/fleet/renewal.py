@@ -25,6 +25,7 @@ from vectorflow.kernel.ids import new_id, parse_id
 from vectorflow.platform.database import Database, Transaction
 from vectorflow_wire import envelope, keys, renewal, tokens
 from vectorflow_wire.encoding import EncodingInvalid, base32_text
+from vectorflow_wire.sealing import SealingKeyUnusable, sealing_key
 
 OVERLAP: Final = timedelta(hours=24)
 CHALLENGE_LIFE: Final = timedelta(minutes=5)
@@ -185,6 +186,6 @@ def _entry(action: AuditAction, node_id: UUID, address: str, summary: str) -> Au
 
 def _key(text: str) -> bytes:
     try:
-        return keys.public_key(text)
-    except EncodingInvalid as error:
+        return sealing_key(text)
+    except (EncodingInvalid, SealingKeyUnusable) as error:
         raise AgentRequestInvalid(f"the sealing key: {error}") from None
