@@ -135,7 +135,7 @@ async def test_nothing_is_changed(unfenced, world, new_world, target) -> None:
     answer = StatementAnswer(id=told.id, node_id=node, done=True, wiped=True, reason="", message="")
     forged = SignedStatement(id=told.id, node_id=node, kind="wipe", envelope=b"x", signed_until=now)
     async with unfenced.transaction((await new_world()).organization_id) as txn:
-        assert not await nodes.node_revoke(txn, environment, node, 1)
+        await nodes.node_revoke(txn, node)
         await nodes.node_want(txn, [node])
         assert not await tokens.enrolment_token_revoke(txn, environment, token.id)
         assert await tokens.enrolment_token_use(txn, token.id) is None

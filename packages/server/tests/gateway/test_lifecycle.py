@@ -1,5 +1,6 @@
 """How nodes leave and how doubles are told apart."""
 
+import asyncio
 from uuid import UUID
 
 import psycopg
@@ -132,6 +133,69 @@ async def test_labels_are_changed_on_the_version_that_was_seen(world) -> None:
         )
     assert changed == 2
     assert [(await node_of(world, each)).labels for each in (agent, other)] == [{"zone": "a"}] * 2
+
+
+async def while_labels_change(world, agent, decide) -> None:
+    """Decide about a node while its labels are changed in a transaction that is not committed yet."""
+
+    async def decided() -> None:
+        async with world.scoped() as txn:
+            await decide(txn)
+
+    async with world.scoped() as txn:
+        await world.house.lifecycle.labels_of_many(
+            txn, world.environment_id, [agent.node_id], set_to={"zone": "a"}, remove=[], actor=SYSTEM
+        )
+        deciding = asyncio.create_task(decided())
+        async with asyncio.timeout(60):
+            while not await txn.value(
+                """select exists (select from pg_stat_activity
+                    where datname = current_database() and pg_backend_pid() = any(pg_blocking_pids(pid)))"""
+            ):
+                await asyncio.sleep(0.01)
+    await deciding
+
+
+async def test_a_node_that_changed_meanwhile_is_not_said_to_be_revoked(world) -> None:
+    agent = (await world.agents(1))[0]
+    house = world.house
+
+    async def revoke(txn, etag) -> None:
+        await house.fleet.node_revoke(txn, world.environment_id, agent.node_id, etag, SYSTEM)
+
+    seen = (await node_of(world, agent)).etag
+    with pytest.raises(StaleVersionError):
+        await while_labels_change(world, agent, lambda txn: revoke(txn, seen))
+    again = await node_of(world, agent)
+    assert again.status == "pending"
+    async with world.scoped() as txn:
+        await revoke(txn, again.etag)
+    assert (await node_of(world, agent)).status == "revoked"
+
+
+async def test_a_node_whose_labels_change_is_turned_away_all_the_same(world, make_agent) -> None:
+    agent = make_agent("a")
+    await agent.enroll(await world.token(approval=True))
+
+    async def reject(txn) -> None:
+        await world.house.lifecycle.reject(txn, world.environment_id, agent.node_id, SYSTEM)
+
+    await while_labels_change(world, agent, reject)
+    await world.bus_settled()
+    assert (await agent.call("GET", "/agent/v1/desired")).status_code == 401
+
+
+async def test_a_node_whose_labels_change_gives_way_to_its_successor_all_the_same(world, make_agent) -> None:
+    token = await world.token()
+    old, new = make_agent("old"), make_agent("new")
+    for agent in (old, new):
+        await agent.enroll(token, machine_id="same")
+
+    async def merge(txn) -> None:
+        await world.house.lifecycle.merge_duplicate(txn, world.environment_id, new.node_id, SYSTEM)
+
+    await while_labels_change(world, old, merge)
+    assert (await node_of(world, old)).status == "revoked"
 
 
 async def test_another_organisations_node_cannot_be_labelled(world, new_world) -> None:

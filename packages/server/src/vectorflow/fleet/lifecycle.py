@@ -46,7 +46,7 @@ class LifecycleService:
         """Turn a waiting node away for good; its token ends. Raises `NodeNotInState`."""
         row = await self._waiting(txn, environment_id, node_id)
         await decisions.node_admission(txn, node_id, "rejected")
-        await nodes.node_revoke(txn, environment_id, node_id, row.version + 1)
+        await nodes.node_revoke(txn, node_id)
         await self._tell(txn, row, actor, AuditAction.NODE_REJECTED, f"Rejected the node {row.name}")
         await txn.notify(topics.NODE, {"node_id": node_id})
 
@@ -88,7 +88,7 @@ class LifecycleService:
                 txn, [node_id], each.pipeline_id, revision=each.revision, desired=each.desired
             )
         if old.status not in ("revoked", "rejected", "decommissioned"):
-            await nodes.node_revoke(txn, environment_id, old.id, old.version)
+            await nodes.node_revoke(txn, old.id)
             await txn.notify(topics.NODE, {"node_id": old.id})
         summary = f"Decided that the node {row.name} is the machine that {old.name} was"
         await self._tell(txn, row, actor, AuditAction.NODE_MERGED, summary)
@@ -202,6 +202,7 @@ class LifecycleService:
         await self._tell(txn, row, actor, AuditAction.NODE_DECOMMISSION_CANCELLED, summary)
 
     async def _waiting(self, txn: Transaction, environment_id: UUID, node_id: UUID) -> NodeRow:
+        await nodes.node_lock(txn, node_id)  # another decision may be on its way
         row = await service.node_row(txn, environment_id, node_id)
         if row.status != "waiting":
             raise NodeNotInState("This node does not wait to be admitted.")

@@ -103,11 +103,12 @@ class FleetService:
 
         Raises `NodeNotFound`, `AlreadyRevoked`, `StaleVersionError`.
         """
+        await nodes.node_lock(txn, node_id)  # so that what is compared is what is revoked
         row = await node_row(txn, environment_id, node_id)
         require_match(if_match, node_of(row).etag)
         if row.status == "revoked":
             raise AlreadyRevoked
-        await nodes.node_revoke(txn, environment_id, node_id, row.version)
+        await nodes.node_revoke(txn, node_id)
         await txn.audit(
             AuditEntry(
                 action=AuditAction.NODE_REVOKED,

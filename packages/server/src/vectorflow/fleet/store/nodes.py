@@ -270,22 +270,16 @@ async def node_machine_set(
     )
 
 
-async def node_revoke(txn: Transaction, environment_id: UUID, node_id: UUID, version: int) -> bool:
-    """Revoke a node and its tokens; False when it is not at this version any more."""
-    return (
-        await txn.execute(
-            """with gone as (
+async def node_revoke(txn: Transaction, node_id: UUID) -> None:
+    """Revoke a node and its tokens, whatever else changes it; hold it first where its state was looked at."""
+    await txn.execute(
+        """with gone as (
             update nodes set revoked_at = now(), version = version + 1
-            where organization_id = %(organization_id)s and environment_id = %(environment_id)s
-              and id = %(node_id)s and version = %(version)s and revoked_at is null
-            returning id),
-        tokens as (
-            update node_tokens t set revoked_at = now() from gone
-            where t.organization_id = %(organization_id)s and t.node_id = gone.id and t.revoked_at is null)
-        select 1 from gone""",
-            {"environment_id": environment_id, "node_id": node_id, "version": version},
-        )
-        == 1
+            where organization_id = %(organization_id)s and id = %(node_id)s and revoked_at is null
+            returning id)
+        update node_tokens t set revoked_at = now() from gone
+        where t.organization_id = %(organization_id)s and t.node_id = gone.id and t.revoked_at is null""",
+        {"node_id": node_id},
     )
 
 
