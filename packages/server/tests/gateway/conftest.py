@@ -69,6 +69,7 @@ class House(msgspec.Struct):
     signer: Database
     telemetry_writer: Database
     services: Services
+    provider: LocalKeyFile
     keys: KeyService
     vault: VaultService
     pipelines: PipelineService
@@ -133,7 +134,7 @@ class World(msgspec.Struct):
             await heard.wait()
         end()
 
-    async def pipeline(self, message: str = "hello", secret: str | None = None) -> UUID:
+    async def pipeline(self, message: str = "hello", secret: str | list[str] | None = None) -> UUID:
         async with self.scoped() as txn:
             draft = await self.house.pipelines.create(
                 txn,
@@ -155,19 +156,23 @@ class World(msgspec.Struct):
         await delivery_jobs.advance_all(self.house.worker, self.house.delivery, self.organization_id)
 
 
-def document(message: str, secret: str | None = None) -> Any:
-    sink: dict[str, Any] = {"id": "out", "kind": "sink", "type": "blackhole", "options": {}}
+def document(message: str, secret: str | list[str] | None = None) -> Any:
+    """A pipeline with a sink for each secret."""
+    sinks: list[dict[str, Any]] = [{"id": "out", "kind": "sink", "type": "blackhole", "options": {}}]
     if secret is not None:
-        sink = {
-            "id": "out",
-            "kind": "sink",
-            "type": "http",
-            "options": {
-                "uri": "https://example.com/",
-                "encoding": {"codec": "json"},
-                "auth": {"strategy": "bearer", "token": f"SECRET[{secret}]"},
-            },
-        }
+        sinks = [
+            {
+                "id": f"out{number or ''}",
+                "kind": "sink",
+                "type": "http",
+                "options": {
+                    "uri": "https://example.com/",
+                    "encoding": {"codec": "json"},
+                    "auth": {"strategy": "bearer", "token": f"SECRET[{name}]"},
+                },
+            }
+            for number, name in enumerate([secret] if isinstance(secret, str) else secret)
+        ]
     return document_from_json(
         {
             "components": [
@@ -177,9 +182,9 @@ def document(message: str, secret: str | None = None) -> Any:
                     "type": "demo_logs",
                     "options": {"format": "shuffle", "lines": [message]},
                 },
-                sink,
+                *sinks,
             ],
-            "edges": [{"source": "lines", "target": "out"}],
+            "edges": [{"source": "lines", "target": sink["id"]} for sink in sinks],
         }
     )
 
@@ -357,6 +362,7 @@ async def house(
         signer=signing_database,
         telemetry_writer=writer,
         services=services,
+        provider=provider,
         keys=app_keys,
         vault=vault,
         pipelines=pipelines,

@@ -1,15 +1,34 @@
 """`entry.signer`: the loop that reacts to the bus, sweeps, and lives through trouble."""
 
 import asyncio
+import contextlib
 import time
 
 import pytest
+from packages.server.tests.keys.conftest import SilentAudit
+from prometheus_client import CollectorRegistry
 
 from vectorflow.delivery.types import NewRollout
 from vectorflow.entry.signer import SignerRole
 from vectorflow.fleet import topics
+from vectorflow.fleet.signing import BundleSigner
 from vectorflow.kernel.actor import SYSTEM
+from vectorflow.kernel.clock import SystemClock
+from vectorflow.keys.service import KeyService
+from vectorflow.keys.signing import SigningService
+from vectorflow.platform.egress.policy import DEFAULT_PORTS, AllowRule, EgressPolicy, Kind
+from vectorflow.platform.egress.record import EgressMetrics
+from vectorflow.platform.egress.service import Egress
 from vectorflow.tenancy.service import NewEnvironment, NewOrganization
+from vectorflow.vault.outside import OutsideFetcher
+from vectorflow.vault.service import VaultService
+from vectorflow.vault.stores import NewStore, StoreCredentials, VaultSettings
+from vectorflow.vault.types import Outside
+
+POLICY = EgressPolicy(
+    allow=(AllowRule.parse("127.0.0.0/8"),),
+    ports=dict(DEFAULT_PORTS) | {Kind.HTTP: frozenset(range(1, 65536))},
+)
 
 
 async def until(condition, seconds: float) -> float:
@@ -34,8 +53,17 @@ async def running(house):
         yield role
 
 
-async def working(house, *, sweep_seconds: float):
-    role = SignerRole(house.bundles, house.statement_signer, house.bus, sweep_seconds=sweep_seconds)
+async def working(house, *, sweep_seconds: float, bundles=None):
+    role = SignerRole(
+        bundles or house.bundles, house.statement_signer, house.bus, sweep_seconds=sweep_seconds
+    )
+    role.sweeps, sweep = 0, role.sweep
+
+    async def counted() -> None:
+        await sweep()
+        role.sweeps += 1
+
+    role.sweep = counted
     task = asyncio.create_task(role.run())
     yield role
     task.cancel()
@@ -103,7 +131,7 @@ async def swept(role) -> None:
     """Wait until the signer's first sweep is over and it listens."""
 
     async def over() -> bool:
-        return role._cared_at > 0 and role._asked_at > 0
+        return role.sweeps > 0
 
     await until(over, 60)
 
@@ -159,3 +187,81 @@ async def test_a_hint_with_nodes_of_another_organisation_does_nothing(
         await txn.notify(topics.ASSIGNMENTS, {"nodes": "no list"})
     await other.bus_settled()
     assert await world.house.bundles.sign(world.organization_id, [agent.node_id]) == 1, "it waited still"
+
+
+@contextlib.asynccontextmanager
+async def silent_server():
+    """A server that takes connections and says nothing: its address, and how many it took."""
+    taken: list[asyncio.StreamWriter] = []
+
+    async def say_nothing(_reader, writer) -> None:
+        taken.append(writer)
+
+    server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", taken
+    finally:
+        for writer in taken:
+            writer.close()
+        server.close()
+
+
+def asking_bundles(house, egress) -> BundleSigner:
+    """The signer of bundles as processes wire it: one that asks outside stores."""
+    keys = KeyService(house.signer, house.provider)
+    outside = OutsideFetcher(house.signer, keys, egress)
+    vault = VaultService(keys, outside=outside)
+    signing = SigningService(keys, SystemClock())
+    return BundleSigner(house.signer, vault, signing, SystemClock(), outside=outside)
+
+
+async def deploy_with_secrets(world, url: str, count: int):
+    """Deploy a pipeline whose secrets lie in many places of one store."""
+    credentials = StoreCredentials(token="hvs.canary")
+    new = NewStore(name="corp", resolve="server", vault=VaultSettings(address=url), credentials=credentials)
+    names = [f"s{number}" for number in range(count)]
+    async with world.scoped() as txn:
+        vault = VaultService(world.house.keys, policy=POLICY)
+        store = await vault.stores.create(txn, SYSTEM, world.environment_id, new)
+        for name in names:
+            where = Outside(store_id=store.id, path=f"apps/{name}", field="api")
+            await vault.create_outside(txn, SYSTEM, world.environment_id, name, where)
+    pipeline_id = await world.pipeline(secret=names)
+    async with world.scoped() as txn:
+        await world.house.delivery.start_rollout(txn, SYSTEM, world.environment_id, pipeline_id, NewRollout())
+
+
+async def test_a_store_that_says_nothing_holds_up_nobody_else(world, new_world, house, make_agent) -> None:
+    other, agents = await new_world(), []
+    for place, name in ((world, "a"), (other, "b")):
+        agents.append(make_agent(name))
+        await agents[-1].enroll(await place.token())
+        await place.sign()
+        await agents[-1].poll()
+    egress = Egress(POLICY, audit=SilentAudit(), metrics=EgressMetrics(CollectorRegistry()))
+    async with silent_server() as (url, taken):
+        await deploy_with_secrets(world, url, 50)
+        async for role in working(house, sweep_seconds=1.0, bundles=asking_bundles(house, egress)):
+
+            async def asked() -> bool:
+                return len(taken) > 0
+
+            await until(asked, 20)
+            pipeline_id = await other.pipeline()
+            async with other.scoped() as txn:
+                await house.delivery.start_rollout(
+                    txn, SYSTEM, other.environment_id, pipeline_id, NewRollout()
+                )
+
+            async def has_pipeline() -> bool:
+                return await agents[1].poll() is not None and len(agents[1].bundle.pipelines) == 1
+
+            assert await until(has_pipeline, 20) < 3.0
+
+            async def answered() -> bool:
+                return await agents[0].poll() is not None
+
+            await until(answered, 20)  # once the store was found to say nothing, the node learns of it
+            assert len(taken) < 20, "each place waited for itself"
+            assert role.sweeps > 0
+    await egress.aclose()

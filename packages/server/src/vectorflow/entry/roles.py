@@ -104,7 +104,7 @@ async def run_gateway(process: Process) -> None:
 
 async def run_signer(process: Process) -> None:
     """Seal and sign what nodes should run."""
-    database = await process.open_database(Role.SIGNER, size=4)
+    database = await process.open_database(Role.SIGNER, size=8)
     keys = process.new_keys(database)
     clock = process.services.clock
     signing = SigningService(keys, clock)

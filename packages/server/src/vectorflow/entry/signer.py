@@ -1,6 +1,7 @@
 """The signer's process: reacts to changed assignments, renews bundles, cares for signing keys.
 
-Runs with the database role signer. Any number of signers may run; each piece of work is idempotent.
+Runs with the database role signer. Any number of signers may run; each piece of work is idempotent. What waits for
+somebody else's service, an outside store or an organisation's own key provider, runs beside the signing.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ from vectorflow.kernel.ids import parse_id
 from vectorflow.keys.errors import KeysUnavailable
 from vectorflow.platform.bus import Bus
 from vectorflow.tenancy.lifecycle.exporting import ExportSigner
+from vectorflow.vault.errors import StoreNotAsked
 
 log = structlog.get_logger()
 
@@ -26,6 +28,8 @@ SWEEP_SECONDS = 5.0
 KEYS_SECONDS = 300.0
 STORES_SECONDS = 60.0
 _AT_ONCE = 3
+_STORES_AT_ONCE = 4
+_KEYS_AT_ONCE = 2
 
 
 class SignerRole:
@@ -49,7 +53,9 @@ class SignerRole:
         self._sweep_seconds = sweep_seconds
         self._keys_seconds = keys_seconds
         self._stores_seconds = stores_seconds
-        self._asked_at = 0.0
+        # No more than there are organisations: one stands here once, until its stores were asked.
+        self._to_ask: asyncio.Queue[UUID] = asyncio.Queue()
+        self._asking: set[UUID] = set()
         self._changes = Changes()
         self._wake = asyncio.Event()
         self._cared_for: set[UUID] = set()
@@ -60,17 +66,23 @@ class SignerRole:
         end = self._bus.subscribe(topics.ASSIGNMENTS, self._on_assignments)
         self._bus.on_reconnect(self._wake.set)
         try:
-            while True:
-                await self.sweep()
-                await self._react_until_sweep()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._sign_forever(), name="signer-sign")
+                group.create_task(self._care_forever(), name="signer-keys")
+                group.create_task(self._ask_forever(), name="signer-stores")
+                for _ in range(_STORES_AT_ONCE):
+                    group.create_task(self._ask_lane(), name="signer-stores-lane")
         finally:
             end()
 
+    async def _sign_forever(self) -> None:
+        while True:
+            await self.sweep()
+            await self._react_until_sweep()
+
     async def sweep(self) -> None:
-        """Do everything that is due, whether or not the bus told of it."""
+        """Sign everything that is due, whether or not the bus told of it."""
         try:
-            await self._care_for_keys()
-            await self._ask_stores()
             await self._sign_all(dict.fromkeys(await self._signer.due_organizations(), Work(statements=True)))
             if self._exports is not None:
                 await self._exports.sweep()
@@ -110,6 +122,8 @@ class SignerRole:
             # First what somebody waits for; bundles may be thousands.
             told = await self._statements.sign(organization_id) if work.statements else 0
             stored = await self._signer.sign(organization_id, work.nodes)
+        except StoreNotAsked:  # assigned since the stores were asked last
+            self._ask(organization_id)
         except KeysUnavailable as error:
             log.warning("signer.keys-unavailable", organization_id=str(organization_id), problem=error.code)
         except Exception as error:
@@ -121,35 +135,72 @@ class SignerRole:
                     "signer.signed", organization_id=str(organization_id), bundles=stored, statements=told
                 )
 
-    async def _ask_stores(self) -> None:
-        now = asyncio.get_running_loop().time()
-        if self._asked_at and now - self._asked_at < self._stores_seconds:
-            return
-        self._asked_at = now
-        for organization_id in await self._signer.organizations_with_stores():
+    async def _ask_forever(self) -> None:
+        while True:
             try:
-                await self._signer.refresh_stores(organization_id)
+                for organization_id in await self._signer.organizations_with_stores():
+                    self._ask(organization_id)
+            except Exception as error:
+                log.warning("signer.stores-not-listed", error=type(error).__name__)
+            await asyncio.sleep(self._stores_seconds)
+
+    def _ask(self, organization_id: UUID) -> None:
+        if organization_id not in self._asking:
+            self._asking.add(organization_id)
+            self._to_ask.put_nowait(organization_id)
+
+    async def _ask_lane(self) -> None:
+        """Ask the stores of one organisation after another, and look at its bundles again with what they gave."""
+        while True:
+            organization_id = await self._to_ask.get()
+            try:
+                asked = await self._signer.refresh_stores(organization_id)
             except Exception as error:
                 log.warning(
                     "signer.stores-not-asked",
                     organization_id=str(organization_id),
                     error=type(error).__name__,
                 )
+            else:
+                if asked:
+                    self._changes.changed(organization_id)
+                    self._wake.set()
+            finally:
+                self._asking.discard(organization_id)
+
+    async def _care_forever(self) -> None:
+        while True:
+            try:
+                await self._care_for_keys()
+            except Exception as error:
+                log.warning("signer.keys-not-looked-at", error=type(error).__name__)
+            await asyncio.sleep(self._sweep_seconds)
 
     async def _care_for_keys(self) -> None:
         now = asyncio.get_running_loop().time()
-        everyone = set(await self._signer.organizations())
+        everyone = await self._signer.organizations()
         again = not self._cared_at or now - self._cared_at >= self._keys_seconds
-        for organization_id in everyone if again else everyone - self._cared_for:
-            try:
-                await self._signer.ensure_keys(organization_id)
-                self._cared_for.add(organization_id)
-            except Exception as error:
-                log.warning(
-                    "signer.keys-not-made", organization_id=str(organization_id), error=type(error).__name__
-                )
+        new = [each for each in everyone if each not in self._cared_for]
+        waiting = iter([*new, *(each for each in everyone if each in self._cared_for)] if again else new)
+
+        async def lane() -> None:
+            for organization_id in waiting:
+                await self._care_for(organization_id)
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(_KEYS_AT_ONCE):
+                group.create_task(lane())
         if again:
             self._cared_at = now
+
+    async def _care_for(self, organization_id: UUID) -> None:
+        try:
+            await self._signer.ensure_keys(organization_id)
+            self._cared_for.add(organization_id)
+        except Exception as error:
+            log.warning(
+                "signer.keys-not-made", organization_id=str(organization_id), error=type(error).__name__
+            )
 
     def _on_assignments(self, message: Mapping[str, Any]) -> None:
         organization_id = parse_id(str(message.get("organization_id", "")))

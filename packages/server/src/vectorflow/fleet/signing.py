@@ -20,7 +20,6 @@ from vectorflow.fleet.store import bundles as store
 from vectorflow.kernel.clock import Clock
 from vectorflow.keys.signing import SigningService
 from vectorflow.platform.database import Database, Transaction
-from vectorflow.vault.errors import StoreNotAsked
 from vectorflow.vault.service import VaultService
 from vectorflow.vault.types import LentValues
 from vectorflow_topology.document import document_from_json
@@ -31,7 +30,6 @@ from vectorflow_wire.bundles import Handover, StoreRef
 log = structlog.get_logger()
 
 BATCH = 500
-_TRIES = 2
 _MOST_WAYS = 2000
 _UNKNOWN_WAY = Way(Handover.RESTART, "")
 _Step = tuple[UUID, int | None, int]
@@ -103,16 +101,8 @@ class BundleSigner:
     async def sign(self, organization_id: UUID, node_ids: Collection[UUID] | None = None) -> int:
         """Make every bundle that is due, of these nodes or of all; return how many were stored.
 
-        Outside stores are asked where that is needed.
+        Raises `StoreNotAsked` where `refresh_stores` has to fetch something first: nothing outside is waited for here.
         """
-        for _ in range(_TRIES):
-            try:
-                return await self._batches(organization_id, node_ids)
-            except StoreNotAsked:  # assigned since the stores were asked last
-                await self.refresh_stores(organization_id)
-        return await self._batches(organization_id, node_ids)
-
-    async def _batches(self, organization_id: UUID, node_ids: Collection[UUID] | None) -> int:
         total = 0
         while True:
             async with self._database.transaction(organization_id) as txn:

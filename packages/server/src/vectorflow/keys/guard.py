@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from vectorflow.keys.errors import KeysUnavailable, ProviderRefused, ProviderUnreachable, ProviderUnsafe
 from vectorflow.keys.types import KeyContext, KeyProvider
+from vectorflow.platform.pauses import Pause
 
 T = TypeVar("T")
 TOTAL_SECONDS = 5.0
@@ -60,13 +61,12 @@ class Guarded:
         self._provider = provider
         self._metrics = metrics
         self._platform = platform
-        self._total, self._pause = total_seconds, pause_seconds
+        self._total = total_seconds
         self._slots = asyncio.Semaphore(MOST_CALLS)
         self._proving = asyncio.Lock()
         self._proved = False
         self._probing = False
-        self._again = 0.0
-        self._failure: KeysUnavailable | None = None
+        self._pause: Pause[KeysUnavailable] = Pause(pause_seconds)
 
     @property
     def name(self) -> str:
@@ -81,7 +81,7 @@ class Guarded:
     @property
     def failure(self) -> str | None:
         """Why the last call failed, or None."""
-        return self._failure.detail if self._failure else None
+        return self._pause.failure.detail if self._pause.failure else None
 
     async def wrap(self, key: bytes, context: KeyContext) -> bytes:
         """Return the key wrapped. Raises `KeysUnavailable`."""
@@ -100,7 +100,7 @@ class Guarded:
 
     async def probe(self) -> None:
         """While the last call failed, try whether the provider answers again; never raises what it finds."""
-        if self._failure is not None:
+        if self._pause.failure is not None:
             try:
                 await self._call("probe", self._provider.prove)
             except KeysUnavailable:
@@ -118,7 +118,7 @@ class Guarded:
 
     async def _counted(self, operation: str, work: Callable[[], Awaitable[T]]) -> T:
         self._refuse_while_failing()
-        probing, self._probing = self._failure is not None, self._failure is not None
+        probing = self._probing = self._pause.failure is not None
         started, outcome = time.monotonic(), "ok"
         try:
             found = await self._bounded(work)
@@ -156,22 +156,20 @@ class Guarded:
 
     def _refuse_while_failing(self) -> None:
         """After a failure one call at a time, after a pause, finds out whether the provider is back."""
-        if self._failure is None:
-            return
-        if self._probing or time.monotonic() < self._again:
-            raise type(self._failure)(self._failure.detail)
+        failure = self._pause.failure
+        if failure is not None and (self._probing or self._pause.holds):
+            raise type(failure)(failure.detail)
 
     def _failed(self, error: KeysUnavailable) -> None:
-        if self._failure is None:
+        if self._pause.failure is None:
             log.warning("keys.provider-fails", provider=self.kind, problem=error.detail)
-        self._failure = error
-        self._again = time.monotonic() + self._pause * random.uniform(0.5, 1.0)  # noqa: S311  # jitter
+        self._pause.failed(error)
         if self._metrics is not None and self._platform:
             self._metrics.available.set(0)
 
     def _answered(self) -> None:
-        if self._failure is not None:
+        if self._pause.failure is not None:
             log.info("keys.provider-answers", provider=self.kind)
-        self._failure = None
+        self._pause.answered()
         if self._metrics is not None and self._platform:
             self._metrics.available.set(1)

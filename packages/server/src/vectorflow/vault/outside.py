@@ -1,13 +1,14 @@
 """Fetching secrets from outside stores, through egress and with the organisation's own credentials only.
 
-Runs in the signer. What was fetched is held for at most 60 seconds, since a rotation outside must be seen soon.
+Runs in the signer, beside the signing. What was fetched is held for 60 seconds, since a rotation outside must be seen
+soon, and lent for as long as it takes to ask again. A store that cannot be reached is left alone for pauses that grow.
 No answer's text is passed on: it may hold anything.
 """
 
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 from uuid import UUID, uuid5
@@ -19,10 +20,12 @@ from vectorflow.kernel.errors import VectorFlowError
 from vectorflow.keys.service import KeyService
 from vectorflow.platform.aws import AwsCredentials, AwsFailed, call_json
 from vectorflow.platform.database import Database, Transaction
+from vectorflow.platform.egress.errors import EgressFailed, EgressTimedOut
 from vectorflow.platform.egress.http_message import HttpRequest
 from vectorflow.platform.egress.policy import EgressLimits
 from vectorflow.platform.egress.record import Caller
 from vectorflow.platform.egress.service import Egress
+from vectorflow.platform.pauses import Pause
 from vectorflow.vault.columns import store_cell
 from vectorflow.vault.errors import StoreFailed, StoreNotAsked
 from vectorflow.vault.store import stores
@@ -33,6 +36,11 @@ from vectorflow.vault.types import MOST_VALUE_BYTES, SecretValue
 log = structlog.get_logger()
 
 HELD_SECONDS: Final = 60.0
+ORGANIZATION_SECONDS: Final = 30.0
+"""All look-ups of one refresh together."""
+_FORGOTTEN_SECONDS: Final = 2 * HELD_SECONDS
+_FIRST_PAUSE: Final = 30.0
+_LONGEST_PAUSE: Final = 300.0
 _AT_ONCE: Final = 8
 _LIMITS: Final = EgressLimits(
     total_seconds=5.0, max_request_bytes=16_384, max_response_bytes=2**20, redirects=0
@@ -80,30 +88,50 @@ class OutsideFetcher:
         self._egress = egress
         self._monotonic = monotonic
         self._held: dict[_Place, Fetched] = {}
+        self._pauses: dict[tuple[UUID, int], Pause[VectorFlowError]] = {}
 
     async def refresh(self, organization_id: UUID, wanted: Sequence[tuple[UUID, str]]) -> int:
         """Fetch those secrets (environment, name) that lie in stores and are not held; note what changed.
 
-        Returns how many places were asked. Raises `KeysUnavailable` or `SealBroken`.
+        Returns how many places were asked; each of them has an answer then, or a reason why there is none.
+        Raises `KeysUnavailable` or `SealBroken`.
         """
-        self._forget_old()
         rows, opened = await self._opened(organization_id, wanted)
+        oldest = self._monotonic() - HELD_SECONDS
         due = {
-            (store.row.id, store.row.version, row.store_path): store
+            place: store
             for row in rows
             if (store := opened.get(row.store_id)) is not None
-            and (store.row.id, store.row.version, row.store_path) not in self._held
+            and self._is_due(place := (store.row.id, store.row.version, row.store_path), oldest)
         }
-        gate = asyncio.Semaphore(_AT_ONCE)
-
-        async def one(place: _Place, store: OpenStore) -> None:
-            async with gate:
-                self._held[place] = await self._fetch(organization_id, store, place[2])
-
-        await asyncio.gather(*(one(place, store) for place, store in due.items()))
+        try:
+            async with asyncio.timeout(ORGANIZATION_SECONDS):
+                await self._ask(organization_id, due)
+        except TimeoutError:
+            now = self._monotonic()
+            for place in due:
+                if self._is_due(place, oldest):
+                    self._held[place] = Fetched({}, "", "The stores took too long to answer for all.", now)
         if due:
             await self._note(organization_id, rows, opened)
+        self._forget_old()
         return len(due)
+
+    def _is_due(self, place: _Place, oldest: float) -> bool:
+        held = self._held.get(place)
+        return held is None or held.at <= oldest
+
+    async def _ask(self, organization_id: UUID, due: Mapping[_Place, OpenStore]) -> None:
+        """Ask for all places; of a store that failed for one first, which tells whether it is back."""
+        gate = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(place: _Place) -> None:
+            async with gate:
+                self._held[place] = await self._fetch(organization_id, due[place], place[2])
+
+        first = {place[:2]: place for place in due if place[:2] in self._pauses}.values()
+        await asyncio.gather(*(one(place) for place in first))
+        await asyncio.gather(*(one(place) for place in due if place not in first))
 
     async def values(
         self, txn: Transaction, rows: Sequence[OutsideRow]
@@ -130,9 +158,13 @@ class OutsideFetcher:
         return values, problems
 
     def _forget_old(self) -> None:
-        oldest = self._monotonic() - HELD_SECONDS
+        now = self._monotonic()
+        oldest = now - _FORGOTTEN_SECONDS
         for place in [place for place, held in self._held.items() if held.at <= oldest]:
             del self._held[place]
+        oldest = now - 2 * _LONGEST_PAUSE
+        for paused in [each for each, pause in self._pauses.items() if pause.until <= oldest]:
+            del self._pauses[paused]
 
     async def _opened(
         self, organization_id: UUID, wanted: Sequence[tuple[UUID, str]]
@@ -174,12 +206,22 @@ class OutsideFetcher:
                 await stores.store_told(txn, store_id, problem)
 
     async def _fetch(self, organization_id: UUID, store: OpenStore, path: str) -> Fetched:
+        key = (store.row.id, store.row.version)
+        pause = self._pauses.get(key)
+        if pause is not None and pause.failure is not None and pause.holds:
+            return Fetched({}, "", pause.failure.detail[:300], self._monotonic())
         try:
             ask = _from_aws if store.row.kind == "aws" else _from_vault
             fields, version = await ask(self._egress, organization_id, store, path)
         except VectorFlowError as error:
             log.info("store.failed", store_id=str(store.row.id), problem=error.code)
+            if isinstance(error, EgressFailed | EgressTimedOut):
+                new: Pause[VectorFlowError] = Pause(_FIRST_PAUSE, _LONGEST_PAUSE, monotonic=self._monotonic)
+                self._pauses.setdefault(key, new).failed(error)
+            else:  # it answers
+                self._pauses.pop(key, None)
             return Fetched({}, "", error.detail[:300], self._monotonic())
+        self._pauses.pop(key, None)
         return Fetched(fields, version, "", self._monotonic())
 
 
