@@ -88,10 +88,15 @@ async def test_a_lost_answer_is_made_good_with_the_old_token(world) -> None:
     agent = (await world.agents(1))[0]
     lost = token_of(await rotate(agent))
     again = token_of(await rotate(agent))
-    world.house.gateway.tokens.clear()
-    assert await beat(agent, lost) == 401  # was handed out, never used, and is gone
     assert await beat(agent, again) == 200
     assert (await node_of(world, agent.node_id)).duplicate is None
+    async with world.scoped() as txn:
+        await txn.execute(
+            "update node_tokens set valid_until = now() - interval '1 s' where valid_until is not null"
+        )
+    world.house.gateway.tokens.clear()
+    assert await beat(agent, lost) == 401  # runs out like the one that it was given for
+    assert await beat(agent, again) == 200
 
 
 @pytest.mark.parametrize(
@@ -199,6 +204,30 @@ async def test_two_machines_from_one_image_never_revoke_each_other(world, make_a
     await world.sign()
     assert await first.poll() is not None
     assert await second.poll() is not None
+
+
+async def test_two_copies_that_rotate_before_either_has_spoken_cut_neither_off(world) -> None:
+    agent = (await world.agents(1))[0]
+    first, second = token_of(await rotate(agent)), token_of(await rotate(agent))
+    world.house.gateway.tokens.clear()
+    assert [await beat(agent, each) for each in (first, second)] == [200, 200]
+    await backdate(world, second)
+    assert [await beat(agent, each) for each in (first, second)] == [200, 200]
+    assert (await node_of(world, agent.node_id)).duplicate.reason == "clone"
+
+
+async def test_two_copies_that_come_back_before_either_has_spoken_cut_neither_off(world, make_agent) -> None:
+    token = await world.token()
+    image, first, second = make_agent("image"), make_agent("first"), make_agent("second")
+    await image.enroll(token)
+    for each in (first, second):
+        await each.enroll(token, previous_node_token=image.told.node_token)
+        assert each.node_id == image.node_id
+    world.house.gateway.tokens.clear()
+    assert [await beat(each, each.told.node_token) for each in (first, second)] == [200, 200]
+    await backdate(world, second.told.node_token)
+    assert [await beat(each, each.told.node_token) for each in (first, second)] == [200, 200]
+    assert (await node_of(world, image.node_id)).duplicate.reason == "clone"
 
 
 async def challenge(agent, token, node_id) -> str:

@@ -47,7 +47,7 @@ class RotateAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """The new node token. The old one is accepted until `old_valid_until` (epoch ms), or until revoked.
 
     Store the new token first and use it from then on. When the answer is lost, ask again with the old
-    token; a token that was never used is replaced. Asking with an old token whose successor was used is
+    token; a token that was never used runs out like the old one. Asking with an old token whose successor was used is
     answered 409 `fleet.clone-suspected`: another machine goes on with this node's identity; go on with
     what runs and with the old token, and ask again a day later.
     """

@@ -176,11 +176,11 @@ async def node_token_supersede(
 ) -> None:
     """Let a node's tokens run out after a while; until then each goes with the identity key it had.
 
-    Tokens that were handed out and never used are revoked: their answers were lost.
+    So do those that were never used: whether an answer was lost, or a copy of the machine has it and is yet to speak,
+    nobody can tell.
     """
     await txn.execute(
         """update node_tokens set
-            revoked_at = case when first_used_at is null then now() end,
             superseded_at = coalesce(superseded_at, now()),
             valid_until = coalesce(valid_until, now() + %(overlap)s),
             identity_key = coalesce(identity_key, %(identity_key)s)
