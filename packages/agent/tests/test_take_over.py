@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from packages.agent.tests.adopting import EMBEDDED, UNIT, Machine, journal
 
+from vectorflow_agent.adopt.old import DROP_IN
+
 DYING = Path(__file__).with_name("dying_agent.py")
 LINES = int(os.environ.get("VECTORFLOW_ADOPT_LINES", "20000"))
 
@@ -159,6 +161,55 @@ async def test_an_engine_that_does_not_come_up_gives_the_place_back(machine, age
     assert agent.engines() == []
 
 
+async def test_what_cannot_be_kept_from_starting_is_not_stopped(machine, agent, gateway, eventually):
+    await began(machine, agent, gateway, eventually)
+    pid = machine.pid()
+    # Nothing can be made in there, not by root either.
+    (machine.units / f"{UNIT}.d").write_text("")
+    done = await taken(machine, agent, gateway, eventually)
+    assert done.returncode == 1
+    assert "cannot be written" in done.stdout
+    assert machine.pid() == pid
+    assert f"stop {UNIT}" not in (machine.root / "run/fake/calls").read_text()
+    assert agent.engines() == []
+
+
+@pytest.mark.parametrize("alone", [False, True], ids=["by the agent", "without an agent"])
+async def test_the_old_vector_starts_also_when_the_drop_in_stays(machine, agent, gateway, eventually, alone):
+    await began(machine, agent, gateway, eventually)
+    assert (await taken(machine, agent, gateway, eventually)).returncode == 0
+    drop_in = machine.units / f"{UNIT}.d" / DROP_IN
+    drop_in.unlink()
+    drop_in.mkdir()
+    if alone:
+        agent.kill()
+    back = await asking(agent, machine, "hand-back", "--unit", UNIT)
+    assert "cannot be removed" in back.stdout + back.stderr
+    assert [pid for pid, _ in machine.processes()] == [machine.pid()]
+    assert agent.engines() == []
+
+
+async def test_a_data_folder_that_the_service_may_not_write_is_told_before(
+    machine, agent, gateway, eventually
+):
+    await began(machine, agent, gateway, eventually)
+    pid = machine.pid()
+    mounted = (
+        ["mount", "--bind", machine.data, machine.data],
+        ["mount", "-o", "remount,ro,bind", machine.data],
+    )
+    if any(subprocess.run(words, capture_output=True, check=False).returncode for words in mounted):
+        pytest.skip("mounting is not permitted here")
+    try:
+        done = await taken(machine, agent, gateway, eventually)
+    finally:
+        subprocess.run(["umount", "--lazy", machine.data], check=True)
+    assert done.returncode == 1
+    assert "refused" in done.stdout
+    assert "ReadWritePaths=" in done.stdout
+    assert machine.pid() == pid
+
+
 # Those where something is half done; VECTORFLOW_ADOPT_MOMENTS=all tries those between as well.
 MOMENTS = ["old-gone", "stopped", "healthy", "old-back"]
 if os.environ.get("VECTORFLOW_ADOPT_MOMENTS") == "all":
@@ -181,6 +232,8 @@ async def test_a_killed_agent_goes_on_at_each_step(machine, agent, gateway, even
     back = None
     if moment in {"returning", "old-back", "returned"}:
         await eventually(lambda: journal(agent)["step"] == "taken", seconds=30)
+        # Who asked looks a few times a second, and must not miss it.
+        await asked
         back = asking(agent, machine, "hand-back", "--unit", UNIT)
     await eventually(
         lambda: agent.process.poll() == -9, seconds=30, why=lambda: agent.log.read_text()[-3000:]

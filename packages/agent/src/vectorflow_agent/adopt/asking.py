@@ -196,8 +196,7 @@ async def hand_back_alone(settings: Settings, record: TakeOver) -> TakeOver:
             link.unlink()
     old = Old(record, settings.state, Path(settings.host_root), Systemctl(settings.systemctl))
     try:
-        old.unblock()
-        old.start()
+        old.give_back()
     except OldFailed as error:
         message = str(error)
     record = msgspec.structs.replace(record, step=Step.RETURNED, at=now_ms(), message=message)

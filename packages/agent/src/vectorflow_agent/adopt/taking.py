@@ -176,6 +176,11 @@ class Adopting:
             link.rmdir()
         if not data_dir.is_dir():
             raise CannotTakeOver(f"the old Vector's data folder {data_dir} is not there")
+        if os.statvfs(data_dir).f_flag & os.ST_RDONLY:
+            raise CannotTakeOver(
+                f"the old Vector's data folder {data_dir} is read-only for the agent's service, "
+                "which needs it in ReadWritePaths="
+            )
         link.symlink_to(data_dir)
 
     async def swap(self, spec: BundlePipeline, configuration: Path) -> None:
@@ -206,8 +211,9 @@ class Adopting:
                 record = await self._step(record, Step.STOPPING, stop_began=began)
             old = self._old(record)
             try:
-                await asyncio.to_thread(old.stop)
+                # In this order: one that cannot be kept from starting is not stopped.
                 await asyncio.to_thread(old.block)
+                await asyncio.to_thread(old.stop)
             except OldFailed as error:
                 raise CannotTakeOver(str(error)) from error
             await self._step(record, Step.STOPPED)
@@ -235,8 +241,7 @@ class Adopting:
     async def _roll_back(self, record: TakeOver, message: str) -> None:
         old = self._old(record)
         try:
-            await asyncio.to_thread(old.unblock)
-            await asyncio.to_thread(old.start)
+            await asyncio.to_thread(old.give_back)
         except OldFailed as error:
             message = f"{message}; and {error}"
         await self._step(record, Step.ROLLED_BACK, message=message)
@@ -296,8 +301,7 @@ class Adopting:
             message = ""
             old = self._old(record)
             try:
-                await asyncio.to_thread(old.unblock)
-                await asyncio.to_thread(old.start)
+                await asyncio.to_thread(old.give_back)
             except OldFailed as error:
                 message = str(error)
             link = self._layout.pipeline(record.pipeline_id).data

@@ -74,7 +74,7 @@ def unit_text(
         "AmbientCapabilities=",
         "NoNewPrivileges=yes",
         "ProtectSystem=strict",
-        *(f"ReadWritePaths={path}" for path in write_paths),
+        *(f"ReadWritePaths=-{path}" for path in write_paths),
         "ProtectHome=read-only",
         "PrivateTmp=yes",
         "PrivateDevices=yes",
