@@ -85,8 +85,9 @@ DEFINERS = {
     "organizations_with_alerts": "worker only: lists ids with an alert rule",
     "presence_update": "telemetry writer only: updates presence of nodes named with their organisation",
     "counters_update": "telemetry writer only: keeps counters of pipelines assigned to the node",
-    "counters_upkeep": "worker only: makes and drops partitions of counters",
-    "logs_upkeep": "worker only: makes and drops partitions of log lines",
+    "partitions_upkeep": "worker only: makes and drops partitions of counters, host metrics and log lines",
+    "counters_upkeep": "worker only: the same, for the version before",
+    "logs_upkeep": "worker only: the same, for the version before",
 }
 
 TABLES = """

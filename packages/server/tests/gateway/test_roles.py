@@ -40,6 +40,7 @@ async def test_the_telemetry_role_reads_and_changes_nothing(as_role, world, tabl
 
 async def test_the_telemetry_role_may_not_keep_partitions_or_look_tokens_up(as_role) -> None:
     for call in (
+        "vf.partitions_upkeep('counters', 1, 1)",
         "vf.counters_upkeep(1, 1)",
         "vf.node_token(gen_random_uuid())",
         "vf.organizations_to_sign()",

@@ -158,6 +158,7 @@ DEFINERS = {
     "vf.platform_data_key_destroy": Function({SIGNER}, "write", lambda _w, _o: (1,)),
     "vf.presence_update": Function({TELEMETRY}, "presence"),
     "vf.counters_update": Function({TELEMETRY}, "counters"),
+    "vf.partitions_upkeep": Function({WORKER}, "write", lambda _world, _organization: ("logs", 14, 7)),
     "vf.counters_upkeep": Function({WORKER}, "write", lambda _world, _organization: (14, 30)),
     "vf.logs_upkeep": Function({WORKER}, "write", lambda _world, _organization: (14, 7)),
 }

@@ -5,7 +5,6 @@ import structlog
 from vectorflow.platform.database import Database
 from vectorflow.platform.jobs import Jobs
 from vectorflow.telemetry import store
-from vectorflow.telemetry.logs import store as log_store
 
 log = structlog.get_logger()
 
@@ -29,10 +28,17 @@ def register(jobs: Jobs, database: Database, *, logs_days: int) -> None:
 
 
 async def keep_partitions(database: Database, *, logs_days: int) -> int:
-    """Make and drop partitions; return how many changed."""
-    async with database.unscoped() as txn:
-        changed = await store.counters_upkeep(txn, days_ahead=DAYS_AHEAD, days_kept=DAYS_KEPT)
-        changed += await log_store.logs_upkeep(txn, days_ahead=DAYS_AHEAD, days_kept=logs_days)
+    """Make and drop partitions; return how many changed.
+
+    What somebody who reads for long holds up, as a backup does, is put off to the next time.
+    """
+    changed = 0
+    for parent, days_kept in (("counters", DAYS_KEPT), ("host_metrics", DAYS_KEPT), ("logs", logs_days)):
+        async with database.unscoped() as txn:
+            found = await store.partitions_upkeep(txn, parent, days_ahead=DAYS_AHEAD, days_kept=days_kept)
+        changed += found.changed
+        if found.put_off:
+            log.info("telemetry.partitions-put-off", table=parent)
     if changed:
         log.info("telemetry.partitions", changed=changed)
     return changed

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import psycopg
 from psycopg.types.json import Json
 
@@ -243,9 +244,18 @@ async def host_series(
     )
 
 
-async def counters_upkeep(txn: Transaction, *, days_ahead: int, days_kept: int) -> int:
-    """Make partitions ahead and drop old ones (role worker); return how many changed."""
-    changed = await txn.value(
-        "select vf.counters_upkeep(%(ahead)s, %(kept)s)", {"ahead": days_ahead, "kept": days_kept}
+class Upkeep(msgspec.Struct, frozen=True):
+    """How many partitions were made or dropped, and whether somebody's lock put some of it off."""
+
+    changed: int
+    put_off: bool
+
+
+async def partitions_upkeep(txn: Transaction, parent: str, *, days_ahead: int, days_kept: int) -> Upkeep:
+    """Make a table's partitions ahead and drop old ones (role worker); waits for a lock for two seconds at most."""
+    found = await txn.row(
+        Upkeep,
+        "select changed, put_off from vf.partitions_upkeep(%(parent)s, %(ahead)s, %(kept)s)",
+        {"parent": parent, "ahead": days_ahead, "kept": days_kept},
     )
-    return int(changed)
+    return found or Upkeep(0, put_off=False)

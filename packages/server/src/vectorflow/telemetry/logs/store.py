@@ -168,14 +168,6 @@ async def line_list_after(
     )
 
 
-async def logs_upkeep(txn: Transaction, *, days_ahead: int, days_kept: int) -> int:
-    """Make partitions ahead and drop old ones (role worker); return how many changed."""
-    changed = await txn.value(
-        "select vf.logs_upkeep(%(ahead)s, %(kept)s)", {"ahead": days_ahead, "kept": days_kept}
-    )
-    return int(changed)
-
-
 def _columns(marks: Sequence[MarkRow]) -> dict[str, object]:
     return {
         "nodes": [each.node_id for each in marks],
