@@ -156,6 +156,16 @@ class World(msgspec.Struct):
         await delivery_jobs.advance_all(self.house.worker, self.house.delivery, self.organization_id)
 
 
+async def waited_for(txn: Any) -> None:
+    """Return when another transaction waits for a lock of this one."""
+    async with asyncio.timeout(60):
+        while not await txn.value(
+            """select exists (select from pg_stat_activity
+                where datname = current_database() and pg_backend_pid() = any(pg_blocking_pids(pid)))"""
+        ):
+            await asyncio.sleep(0.01)
+
+
 def document(message: str, secret: str | list[str] | None = None) -> Any:
     """A pipeline with a sink for each secret."""
     sinks: list[dict[str, Any]] = [{"id": "out", "kind": "sink", "type": "blackhole", "options": {}}]

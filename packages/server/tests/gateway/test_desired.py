@@ -11,10 +11,14 @@ from tests.patience import patience
 
 from vectorflow.delivery.types import NewRollout
 from vectorflow.entry.gateway import Gateway, GatewayOptions
+from vectorflow.fleet import service
+from vectorflow.fleet.store import nodes
 from vectorflow.kernel.actor import SYSTEM
 from vectorflow_wire import envelope, keys, tokens, verify
 from vectorflow_wire.bundles import DesiredAnswer
 from vectorflow_wire.sealing import unseal
+
+from .conftest import waited_for
 
 
 async def start(world, pipeline_id, **options):
@@ -209,6 +213,29 @@ async def test_a_key_that_nothing_can_be_sealed_to_holds_its_own_node_alone(worl
     assert held.reason == "the node's sealing key cannot be used: nothing can be sealed to it"
     (running,) = (await good.poll()).pipelines
     assert (running.state, [each.name for each in running.secrets]) == ("run", ["token"])
+
+
+async def test_an_order_that_comes_while_bundles_are_made_comes_whole_or_later(world) -> None:
+    agent = (await world.agents(1))[0]
+    pipeline_id = await world.pipeline()
+    await start(world, pipeline_id)
+    await world.sign()
+    before = (await agent.poll()).pipelines[0].attempt
+    async with world.scoped() as txn:
+        await nodes.node_want(txn, [agent.node_id])
+    async with world.scoped() as txn:
+        # The signer has read which nodes need a bundle, and waits to read what they are assigned.
+        await txn.execute("lock table assignments in access exclusive mode")
+        signing = asyncio.create_task(world.house.bundles.sign(world.organization_id))
+        await waited_for(txn)
+        made = await service.assign(txn, [agent.node_id], pipeline_id, revision=1, desired="run")
+    assert await signing == 1
+    await world.bus_settled()
+    first = await agent.poll()
+    assert (first.generation < made[agent.node_id], first.pipelines[0].attempt) == (True, before)
+    await world.sign()
+    second = await agent.poll()
+    assert (second.generation, second.pipelines[0].attempt) == (made[agent.node_id], before + 1)
 
 
 async def test_a_renewed_bundle_differs_in_its_issue_alone(world) -> None:

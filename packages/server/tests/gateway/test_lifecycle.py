@@ -14,6 +14,7 @@ from vectorflow.platform.http.etag import StaleVersionError
 from vectorflow.platform.jobs import Jobs, for_each_organization
 from vectorflow_wire.statements import StatementKind, WipeArguments
 
+from .conftest import waited_for
 from .test_statements import believed
 
 
@@ -147,12 +148,7 @@ async def while_labels_change(world, agent, decide) -> None:
             txn, world.environment_id, [agent.node_id], set_to={"zone": "a"}, remove=[], actor=SYSTEM
         )
         deciding = asyncio.create_task(decided())
-        async with asyncio.timeout(60):
-            while not await txn.value(
-                """select exists (select from pg_stat_activity
-                    where datname = current_database() and pg_backend_pid() = any(pg_blocking_pids(pid)))"""
-            ):
-                await asyncio.sleep(0.01)
+        await waited_for(txn)
     await deciding
 
 

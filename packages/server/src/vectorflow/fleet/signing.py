@@ -105,20 +105,20 @@ class BundleSigner:
         """
         total = 0
         while True:
-            async with self._database.transaction(organization_id) as txn:
-                due, stored = await self._batch(txn, node_ids)
-            total += stored
-            if due < BATCH:
+            # One snapshot: an order that came between would be signed with the generation before it, and its reports
+            # would not count.
+            async with self._database.snapshot(organization_id) as txn:
+                due = await _due(txn, node_ids)
+                wanted = await store.wanted_list(txn, [node.id for node in due]) if due else []
+            if due:
+                async with self._database.transaction(organization_id) as txn:
+                    total += await self._batch(txn, due, wanted)
+            if len(due) < BATCH:
                 return total
 
-    async def _batch(self, txn: Transaction, node_ids: Collection[UUID] | None) -> tuple[int, int]:
-        if node_ids is None:
-            due = await store.due_list(txn, BATCH)
-        else:
-            due = await store.due_of(txn, node_ids, BATCH)
-        if not due:
-            return 0, 0
-        wanted = await store.wanted_list(txn, [node.id for node in due])
+    async def _batch(
+        self, txn: Transaction, due: list[store.DueNode], wanted: list[store.WantedPipeline]
+    ) -> int:
         await self._learn_ways(txn, wanted)
         ingredients = await self._ingredients(txn, due, wanted)
         pairs: list[tuple[store.DueNode, list[store.WantedPipeline]]] = [(node, []) for node in due]
@@ -126,7 +126,7 @@ class BundleSigner:
             for place in each.nodes:
                 pairs[place][1].append(each)
         made = await asyncio.to_thread(make_bundles, pairs, ingredients)
-        return len(due), await self._store(txn, made)
+        return await self._store(txn, made)
 
     async def _ingredients(
         self,
@@ -206,6 +206,12 @@ class BundleSigner:
             self._ways[step] = await asyncio.to_thread(_computed, old, documents[pipeline, number])
         while len(self._ways) > max(_MOST_WAYS, len(steps)):
             self._ways.popitem(last=False)
+
+
+async def _due(txn: Transaction, node_ids: Collection[UUID] | None) -> list[store.DueNode]:
+    if node_ids is None:
+        return await store.due_list(txn, BATCH)
+    return await store.due_of(txn, node_ids, BATCH)
 
 
 def _computed(old: store.RevisionDocument | None, new: store.RevisionDocument) -> Way:
