@@ -368,3 +368,33 @@ async def test_a_renewed_certificate_and_its_key_are_handed_over_as_a_new_revisi
     # One engine all the time: it took the new pair by a reload.
     assert len(engines) == 2
     assert engines[0] == engines[1]
+
+
+def left(agent):
+    """What stands open of secrets, and the folders of engines that are not there."""
+    engines = {int(path.name) for path in (agent.state / "pipelines/p1/engines").iterdir()}
+    return [path for path in files_in(agent.runtime) if path.is_file()], engines
+
+
+async def test_a_preparation_that_is_refused_or_overtaken_leaves_nothing(agent, gateway, eventually):
+    agent.start()
+    await eventually(lambda: gateway.agent_keys)
+    secret = {"secrets": {"pass": "canary"}, "password": "SECRET[vectorflow.pass]"}
+    gateway.publish([gateway.pipeline()])
+    await eventually(lambda: gateway.told(ReportKind.APPLIED), why=lambda: gateway.reports)
+    gateway.publish([gateway.pipeline(number=2, invalid=True, **secret)])
+    await eventually(lambda: gateway.told(ReportKind.REFUSED), why=lambda: gateway.reports)
+    assert left(agent) == ([], {1})
+    for number in (3, 4):
+        gateway.publish([gateway.pipeline(number=number, slow_validate=1, **secret)])
+        await eventually(lambda: opened(agent, "pass", "canary"))
+        gateway.publish([gateway.pipeline(number=5)])
+        await eventually(lambda: left(agent) == ([], {1}), seconds=10, why=lambda: left(agent))
+    # What an agent left that was killed in the midst of it goes when the next one begins.
+    agent.kill()
+    trial = agent.runtime / "p1/9-trial"
+    trial.mkdir(parents=True)
+    (trial / "pipeline.yaml").write_text("canary")
+    agent.start()
+    await eventually(lambda: left(agent) == ([], {1}), seconds=10, why=lambda: left(agent))
+    assert len(agent.engines()) == 1

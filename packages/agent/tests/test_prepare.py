@@ -2,13 +2,14 @@ import errno
 
 import pytest
 from nacl.signing import SigningKey
+from packages.agent.tests.conftest import files_in
 
 from vectorflow_agent.core.policy import Policy
 from vectorflow_agent.settings import Settings
 from vectorflow_agent.shell import prepare as prepare_module
 from vectorflow_agent.shell.client import GatewayError
 from vectorflow_agent.shell.confinement import Confiner
-from vectorflow_agent.shell.context import Context
+from vectorflow_agent.shell.context import Context, Ports, PortsTaken
 from vectorflow_agent.shell.disk import sha256_hex
 from vectorflow_agent.shell.identity import Identity
 from vectorflow_agent.shell.prepare import NotPrepared, prepare
@@ -119,3 +120,17 @@ async def test_a_file_name_that_is_no_hash_is_refused(context, name):
 async def test_without_an_engine_nothing_is_refused_for_good(context):
     error = await refusal(context, pipeline(context), check=True)
     assert (error.reason, error.transient) == (ReportReason.ENGINE_MISSING, True)
+
+
+async def test_what_cannot_be_prepared_leaves_nothing_and_gives_its_ports_back(context):
+    await refusal(context, pipeline(context), check=True)
+    assert not context.layout.pipeline("p").instance(1).exists()
+    assert files_in(context.runtime) == {}
+    assert not context.ports.taken
+
+
+def test_ports_that_are_all_taken_are_told_and_not_looked_for_for_ever():
+    ports = Ports()
+    ports.keep(*range(1, 65536))
+    with pytest.raises(PortsTaken):
+        ports.take()

@@ -5,6 +5,7 @@ import os
 import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -22,30 +23,43 @@ from vectorflow_agent.shell.spool import Spool
 from vectorflow_wire.bundles import BundlePipeline
 from vectorflow_wire.messages import EngineFacts
 
+_PORT_TRIES: Final = 256
+
+
+class PortsTaken(Exception):
+    """No port of the loopback address is free for the engine's API and metrics: end what holds them."""
+
 
 class Ports:
     """Free ports on the loopback address, none given out twice."""
 
     def __init__(self) -> None:
-        self._taken: set[int] = set()
+        self.taken: set[int] = set()
 
-    def take(self, remembered: int = 0) -> int:
-        """A port that is free now and stays ours until it is given back; the remembered one if it is free."""
-        wanted = 0 if remembered in self._taken else remembered
-        while True:
-            port = _free(wanted)
-            wanted = 0
-            if port and port not in self._taken:
-                self._taken.add(port)
+    def take(self, remembered: tuple[int, int] = (0, 0)) -> tuple[int, int]:
+        """Two ports that are free now and stay ours until they are given back; the remembered ones if they are free.
+
+        Raises PortsTaken.
+        """
+        first = self._found(remembered[0], self.taken)
+        second = self._found(remembered[1], {*self.taken, first})
+        self.taken |= {first, second}
+        return first, second
+
+    def _found(self, remembered: int, taken: set[int]) -> int:
+        for wanted in (remembered, *[0] * _PORT_TRIES):
+            port = 0 if wanted in taken else _free(wanted)
+            if port and port not in taken:
                 return port
+        raise PortsTaken(PortsTaken.__doc__)
 
     def keep(self, *ports: int) -> None:
         """Note ports that an adopted engine uses."""
-        self._taken.update(ports)
+        self.taken.update(ports)
 
     def give_back(self, *ports: int) -> None:
         """Ports that no engine uses any more."""
-        self._taken.difference_update(ports)
+        self.taken.difference_update(ports)
 
 
 def _free(wanted: int) -> int:

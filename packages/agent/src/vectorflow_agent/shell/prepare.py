@@ -16,7 +16,7 @@ from vectorflow_agent.core.offline import WITHHELD
 from vectorflow_agent.core.policy import reserved, store_violations, violations
 from vectorflow_agent.shell.client import GatewayError
 from vectorflow_agent.shell.confinement import Confinement
-from vectorflow_agent.shell.context import Context
+from vectorflow_agent.shell.context import Context, PortsTaken
 from vectorflow_agent.shell.disk import (
     PipelineLayout,
     folder,
@@ -34,6 +34,7 @@ from vectorflow_agent.shell.secrets import (
     put_in_place,
     resolved,
     resolved_check,
+    secrets_remove,
     secrets_write,
 )
 from vectorflow_agent.shell.users import UsersExhausted, hand_over
@@ -123,22 +124,47 @@ def places(context: Context, pipeline: str, instance: int) -> Places:
 
 
 async def prepare(context: Context, spec: BundlePipeline, instance: int, *, check: bool) -> Instance:
-    """Make an instance ready to start. Raises NotPrepared."""
-    at = places(context, spec.id, instance)
+    """Make an instance ready to start. Raises NotPrepared, and then nothing of it is left."""
     _may_open(context, spec)
+    made = _numbered(
+        context, spec, instance, await asyncio.to_thread(last_ports, context.layout.pipeline(spec.id))
+    )
+    try:
+        await _prepare(context, made, check=check)
+    except Exception:
+        await discard(context, made)
+        raise
+    return made
+
+
+def _numbered(
+    context: Context, spec: BundlePipeline, instance: int, remembered: tuple[int, int] = (0, 0)
+) -> Instance:
+    """An instance with two ports of its own. Raises NotPrepared."""
+    try:
+        api, metrics = context.ports.take(remembered)
+    except PortsTaken as error:
+        raise NotPrepared(ReportReason.PORT_IN_USE, str(error), transient=True) from error
+    return Instance(instance=instance, spec=spec, api_port=api, metrics_port=metrics)
+
+
+async def discard(context: Context, made: Instance) -> None:
+    """Give back what an instance holds that will never start: ports, opened secrets, its folder."""
+    context.ports.give_back(made.api_port, made.metrics_port)
+    at = places(context, made.spec.id, made.instance)
+    await asyncio.to_thread(secrets_remove, at.secrets)
+    await asyncio.to_thread(remove_tree, at.folder)
+
+
+async def _prepare(context: Context, made: Instance, *, check: bool) -> None:
+    spec = made.spec
+    at = places(context, spec.id, made.instance)
     try:
         text = await _configuration(context, at.layout, spec)
         values = secret_values(context, spec)
         _allowed(context, text, spec)
         placed = put_in_place(at.secrets, values, secret_files(spec))
         resolved_check(text, placed, {store.name for store in spec.stores})
-        ports = await asyncio.to_thread(last_ports, at.layout)
-        made = Instance(
-            instance=instance,
-            spec=spec,
-            api_port=context.ports.take(ports[0]),
-            metrics_port=context.ports.take(ports[1]),
-        )
         confinement = await asyncio.to_thread(context.confiner.of, spec.id)
         await asyncio.to_thread(_write, at, made, text, values, confinement)
         if check:
@@ -157,16 +183,13 @@ async def prepare(context: Context, spec: BundlePipeline, instance: int, *, chec
     except OSError as error:
         message = f"the agent cannot write its files: {error.strerror or error} ({error.filename or 'state folder'})"
         raise NotPrepared(reason_of_error(error), message, transient=True) from error
-    return made
 
 
 async def check_with(context: Context, engine: Engine, spec: BundlePipeline, instance: int) -> None:
     """Let another engine check a specification; nothing that runs is touched. Raises NotPrepared."""
     at = places(context, spec.id, instance)
     _may_open(context, spec)
-    made = Instance(
-        instance=instance, spec=spec, api_port=context.ports.take(), metrics_port=context.ports.take()
-    )
+    made = _numbered(context, spec, instance)
     try:
         text = await _configuration(context, at.layout, spec)
         values = secret_values(context, spec)

@@ -45,7 +45,7 @@ from vectorflow_agent.shell.adoption import Applied, Found, find_instances, scru
 from vectorflow_agent.shell.context import Context
 from vectorflow_agent.shell.disk import write_atomic
 from vectorflow_agent.shell.pauses import varied
-from vectorflow_agent.shell.prepare import Instance, NotPrepared, now_ms, places, prepare
+from vectorflow_agent.shell.prepare import Instance, NotPrepared, discard, now_ms, places, prepare
 from vectorflow_agent.shell.processes import Process, rotate
 from vectorflow_agent.shell.secrets import secrets_remove
 from vectorflow_agent.shell.starting import Unhealthy, last_lines, prove, reload, start
@@ -71,6 +71,7 @@ class Runner:
         self._tasks: set[asyncio.Task[None]] = set()
         self._prepared: dict[int, Instance] = {}
         self._running: dict[int, Found] = {}
+        self._spare = 0
         self._counters = CounterBook(since=now_ms())
         self._counters_at = 0
         self._desired: Desired | None = None
@@ -91,6 +92,7 @@ class Runner:
         """A number that no engine of this pipeline will have: for a check aside."""
         number = self.state.next_instance
         self.state = msgspec.structs.replace(self.state, next_instance=number + 1)
+        self._spare = number
         return number
 
     async def run(self) -> None:
@@ -117,8 +119,16 @@ class Runner:
                 told = list(takewhile(lambda each: isinstance(each, Tell), following))
                 del following[: len(told)]
                 await self._save(command, [each for each in told if isinstance(each, Tell)])
+                if command.stopped:
+                    await self._scrubbed()
             else:
                 await self._carry_out(command)
+        self._overtaken()
+
+    def _overtaken(self) -> None:
+        """Give back what was prepared for an order that another has overtaken: nothing will start it."""
+        for instance in [each for each in self._prepared if each != self.state.instance]:
+            self._task(discard(self._context, self._prepared.pop(instance)))
 
     async def stop_engines(self) -> None:
         """Drain and end all engines of the pipeline; `run` must have ended."""
@@ -130,10 +140,7 @@ class Runner:
 
     def secret_spec(self) -> BundlePipeline | None:
         """Something with secrets that is wanted here or runs; None when nothing is."""
-        state = self.state
-        running = (found.record.spec for found in self._running.values())
-        specs = (state.wanted, state.applied, state.candidate, *running)
-        return next((spec for spec in specs if spec is not None and spec.secrets), None)
+        return next((spec for spec in self._specs() if spec.secrets), None)
 
     async def secrets_scrub(self) -> None:
         """Remove what is left of secrets, opened and sealed, of engines that are gone."""
@@ -213,8 +220,10 @@ class Runner:
             found for found in instances.alive if found.record.instance not in {state.live, state.instance}
         ]
         begun = [found for found in instances.alive if found.record.instance == state.instance]
-        await asyncio.gather(*(self._drain(found) for found in rest))
+        # Before they end, for their end tidies up all that this state does not need.
         self.state, live = state, state.live
+        await asyncio.gather(*(self._drain(found) for found in rest))
+        await self._scrubbed()
         if live != applied.live:
             await self._save(Save(applied.spec, live, applied.stopped), ())
         for found in begun:
@@ -228,9 +237,9 @@ class Runner:
             case Prepare():
                 self._task(self._prepare(command), command.instance)
             case Start():
-                self._task(self._start(command), command.instance)
+                self._task(self._start(command, self._prepared.pop(command.instance)), command.instance)
             case Reload():
-                self._task(self._reload(command), command.instance)
+                self._task(self._reload(command, self._prepared.pop(command.instance)), command.instance)
             case Stop():
                 if found := self._running.get(command.instance):
                     self._task(self._drain(found, command.drain_seconds))
@@ -279,8 +288,7 @@ class Runner:
         self._prepared[command.instance] = made
         await self._events.put(Prepared(command.instance))
 
-    async def _start(self, command: Start) -> None:
-        made = self._prepared.pop(command.instance)
+    async def _start(self, command: Start, made: Instance) -> None:
         adopting = self._context.adopting
         try:
             await adopting.swap(
@@ -288,10 +296,11 @@ class Runner:
             )
             found = await start(self._context, made, self._running)
         except (Unhealthy, CannotTakeOver) as error:
-            self._running.pop(command.instance, None)
+            # With the ports that it was tried with last.
+            tried = self._running.pop(command.instance, None)
             once_more = isinstance(error, CannotTakeOver) and error.transient
             await adopting.failed(self.pipeline, str(error), transient=once_more)
-            await self._forget(made)
+            await self._forget(tried.record if tried is not None else made)
             await self._failed(command.instance, error)
             return
         await adopting.taken(command.spec)
@@ -310,8 +319,7 @@ class Runner:
         await adopting.taken(spec)
         await self._events.put(Healthy(found.record.instance, time.monotonic()))
 
-    async def _reload(self, command: Reload) -> None:
-        made = self._prepared.pop(command.instance)
+    async def _reload(self, command: Reload, made: Instance) -> None:
         found = self._running.get(command.live)
         if found is None:  # its watcher tells that it ended
             await self._forget(made)
@@ -393,15 +401,26 @@ class Runner:
         self._context.ports.give_back(record.api_port, record.metrics_port)
         at = places(self._context, self.pipeline, record.instance)
         await asyncio.to_thread(secrets_remove, at.secrets)
-        state = self.state
-        specs = [spec for spec in (state.wanted, state.applied, state.candidate) if spec is not None]
-        specs += [found.record.spec for found in self._running.values()]
-        await asyncio.to_thread(tidy, self._layout, self._instances(), specs)
+        await asyncio.to_thread(tidy, self._layout, self._instances(), self._specs())
+
+    async def _scrubbed(self) -> None:
+        """Nothing is about to start: of all but the engines that run, no secret stays, and only the last logs."""
+        try:
+            await self.secrets_scrub()
+            await asyncio.to_thread(tidy, self._layout, self._instances(), self._specs())
+        except OSError as error:
+            _log.warning("pipeline %s: what is left of engines cannot be removed: %s", self.pipeline, error)
+
+    def _specs(self) -> list[BundlePipeline]:
+        """Specifications whose files are needed."""
+        state, ordered = self.state, self._desired.spec if self._desired is not None else None
+        running = (found.record.spec for found in self._running.values())
+        specs = (ordered, state.wanted, state.applied, state.candidate, *running)
+        return [spec for spec in specs if spec is not None]
 
     def _instances(self) -> set[int]:
-        """Engines that run or are about to."""
-        coming = [self.state.instance] if self.state.instance else []
-        return {*self._running, *self._prepared, *coming}
+        """Engines that run or are about to, and the one that is only checked aside."""
+        return {*self._running, *self._prepared, self.state.instance or 0, self._spare}
 
     async def _save(self, command: Save, told: Sequence[Tell]) -> None:
         async def keep(telling: tuple[Report, ...]) -> None:

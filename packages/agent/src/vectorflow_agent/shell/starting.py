@@ -11,7 +11,7 @@ from vectorflow_agent.core.exposition import configuration_errors, reloads
 from vectorflow_agent.core.failures import clean_lines, exit_words, reason_of, reason_of_error
 from vectorflow_agent.shell import processes
 from vectorflow_agent.shell.adoption import Found
-from vectorflow_agent.shell.context import Context
+from vectorflow_agent.shell.context import Context, PortsTaken
 from vectorflow_agent.shell.disk import write_atomic
 from vectorflow_agent.shell.engines import EngineMissing
 from vectorflow_agent.shell.prepare import (
@@ -66,6 +66,7 @@ async def start(context: Context, made: Instance, running: dict[int, Found]) -> 
             if error.reason != ReportReason.PORT_IN_USE or not _own_port(made, error.output):
                 raise
         made = await _other_ports(context, made)
+        running[made.instance] = msgspec.structs.replace(running[made.instance], record=made)
     return await _start_once(context, made, running)
 
 
@@ -187,10 +188,12 @@ def _own_port(made: Instance, output: tuple[str, ...]) -> bool:
 
 
 async def _other_ports(context: Context, made: Instance) -> Instance:
+    try:
+        api, metrics = context.ports.take()
+    except PortsTaken as error:
+        raise Unhealthy(ReportReason.PORT_IN_USE, str(error)) from error
     context.ports.give_back(made.api_port, made.metrics_port)
-    made = msgspec.structs.replace(
-        made, api_port=context.ports.take(), metrics_port=context.ports.take(), pid=0, started=""
-    )
+    made = msgspec.structs.replace(made, api_port=api, metrics_port=metrics, pid=0, started="")
     at = places(context, made.spec.id, made.instance)
     data = msgspec.json.encode(node_configuration(at, made))
     group = context.confiner.of(made.spec.id).group
