@@ -19,14 +19,19 @@ async def test_a_full_buffer_answers_429_and_is_counted(world, monkeypatch) -> N
     GatewayMetrics(world.house.gateway, registry)
     await ingest.flush()
     before = value(registry, "vectorflow_gateway_heartbeats_shed_total")
-    monkeypatch.setattr(ingest, "_most_bytes", 1)
     async with ingest._lock:  # no flush meanwhile
         await first.beat()
+        monkeypatch.setattr(ingest, "_most_bytes", ingest.waiting_bytes)
         assert value(registry, "vectorflow_gateway_heartbeats_waiting_bytes") == ingest.waiting_bytes > 0
         refused = await second.call("POST", "/agent/v1/heartbeat", content=b'{"at":1,"sequence":1}')
         assert (refused.status_code, refused.headers["retry-after"]) == (429, "5")
         await first.beat()  # a newer one of the same node takes the place of the older
-    assert value(registry, "vectorflow_gateway_heartbeats_shed_total") == before + 1
+        # ... but not when it is larger than what fits.
+        larger = b'{"at":1,"sequence":1,"pipelines":[{"id":"%b","state":"%b"}]}' % (b"0" * 32, b"x" * 40)
+        refused = await first.call("POST", "/agent/v1/heartbeat", content=larger)
+        assert (refused.status_code, refused.headers["retry-after"]) == (429, "5")
+        assert ingest.waiting_bytes <= ingest._most_bytes
+    assert value(registry, "vectorflow_gateway_heartbeats_shed_total") == before + 2
     assert value(registry, 'vectorflow_gateway_requests_total{call="heartbeat",outcome="429"}') >= 1
     assert await ingest.flush()
     assert value(registry, "vectorflow_gateway_heartbeats_waiting_bytes") == 0

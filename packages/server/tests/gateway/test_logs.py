@@ -270,6 +270,21 @@ async def test_a_quota_that_is_used_up_stores_nothing_and_says_when_to_come_agai
         assert await txn.value("select count(*) from logs") == 2
 
 
+async def test_a_node_that_floods_batches_is_slowed_down_alone(teller, world, monkeypatch) -> None:
+    # The clock stands still, so that the flood is as fast as a flood.
+    intake = LogIntake(world.house.app, world.house.services.clock, quota_bytes=2**30, monotonic=lambda: 0.0)
+    monkeypatch.setattr(world.house.gateway, "logs", intake)
+    headers = {"content-encoding": "gzip"}
+    for _ in range(300):
+        answer = await teller.agent.call("POST", logs.LOGS_PATH, content=b"", headers=headers)
+        if answer.status_code != 400:
+            break
+    assert (answer.status_code, answer.headers.get("retry-after")) == (429, "1")
+    assert intake.refused_batches == 1
+    other = Teller((await world.agents(1))[0])
+    assert (await other.send(other.line())).status_code == 200
+
+
 async def test_old_days_go_and_new_days_come(house, database_url) -> None:
     async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as admin:
         cursor = await admin.execute("select tableowner from pg_tables where tablename = 'logs'")

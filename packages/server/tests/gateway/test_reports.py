@@ -127,3 +127,25 @@ async def test_many_nodes_share_commits(world) -> None:
 
 def test_the_answer_names_every_sequence() -> None:
     assert messages.ReportsAnswer(accepted=(1,)).refused == {}
+
+
+async def test_a_node_that_floods_reports_is_slowed_down_alone(world) -> None:
+    loud, other = await world.agents(2)
+    intake = world.house.gateway.intake
+    refused = intake.refused
+    payload = base64.b64encode(b"x" * 3_000_000).decode()
+    junk = messages.ReportsRequest(
+        reports=(envelope.Envelope(payload=payload, payload_type=envelope.REPORT, signatures=()),)
+    )
+    for _ in range(40):
+        answer = await loud.call("POST", messages.REPORTS_PATH, content=msgspec.json.encode(junk))
+        if answer.status_code != 400:
+            break
+    assert answer.status_code == 429
+    assert int(answer.headers["retry-after"]) > 0
+    assert intake.refused == refused + 1
+    await other.poll()
+    assert (await other.send(other.report("stopped"))).accepted == (1,)
+    await loud.poll()
+    # What is small passes before what is large.
+    assert (await loud.send(loud.report("stopped"))).accepted == (1,)

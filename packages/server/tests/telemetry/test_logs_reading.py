@@ -15,7 +15,7 @@ from vectorflow.fleet.errors import AgentRequestInvalid
 from vectorflow.fleet.types import NodeAuthority
 from vectorflow.kernel.ids import new_id
 from vectorflow.telemetry.logs.intake import turned, unstored
-from vectorflow.telemetry.logs.reading import read_batch
+from vectorflow.telemetry.logs.reading import LINE_COST, read_batch
 from vectorflow.telemetry.logs.service import first_id
 from vectorflow.telemetry.logs.types import Level, MarkRow
 from vectorflow_wire import logs
@@ -43,6 +43,12 @@ def test_an_honest_batch_is_taken_as_it_is() -> None:
     assert (one.pipeline_id, one.component, one.level, one.sequence, one.text, one.at) == (
         pipeline, "out", Level.ERROR, 7, "hm", NOW,
     )  # fmt: skip
+
+
+def test_a_line_counts_its_words_and_its_row() -> None:
+    empty = read(*(line(text="", component="c" * 128) for _ in range(1000)))
+    assert empty.size == 1000 * (LINE_COST + 128)
+    assert read(line(text="é")).size == LINE_COST + 2  # bytes, not letters
 
 
 def test_hostile_lines_are_cleaned_and_cut() -> None:

@@ -71,8 +71,13 @@ class GatewayMetrics(Collector):
         )
         yield CounterMetricFamily(
             "vectorflow_gateway_log_batches_refused",
-            "Batches of log lines refused with 429: no room, or the organisation's quota is used up.",
+            "Batches of log lines refused with 429: no room, one node sent too many, or the organisation's quota is used up.",
             gateway.logs.refused_batches,
+        )
+        yield CounterMetricFamily(
+            "vectorflow_gateway_report_calls_refused",
+            "Calls with reports refused with 429: no room, or one node sent too much.",
+            gateway.intake.refused,
         )
         yield GaugeMetricFamily("vectorflow_gateway_streams", "Open streams of agents.", len(gateway.streams))
         yield GaugeMetricFamily(

@@ -1,8 +1,10 @@
 """Taking reports: what must not be lost. Answered only after commit; commits are shared for 50 ms at most."""
 
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -17,6 +19,7 @@ from vectorflow.fleet.store import reports as store
 from vectorflow.fleet.types import NodeAuthority, ReportRow, StoredReport
 from vectorflow.platform.database import Database, Transaction
 from vectorflow.platform.logs import clean_text
+from vectorflow.platform.rate_limit import RateLimitedError, TokenBuckets
 from vectorflow.platform.shared_commits import SharedCommits
 from vectorflow_wire import envelope, keys
 from vectorflow_wire.encoding import EncodingInvalid, base64_bytes
@@ -24,6 +27,10 @@ from vectorflow_wire.messages import Report, ReportKind, ReportsAnswer, ReportsR
 
 MOST_REPORTS = 200
 _MOST_WAITING = 5000
+# What a node may have told while it was away for weeks, and more than one whose engines all crash has to tell.
+_BURST_BYTES: Final = 64 * 2**20
+_BYTES_PER_SECOND: Final = 16 * 1024
+_REPORT_COST: Final = 1024
 _MESSAGE = 4000
 _LINES = 100
 _LINE = 2000
@@ -39,18 +46,32 @@ Reported = Callable[[Transaction, Sequence[UUID]], Awaitable[None]]
 class ReportIntake:
     """Verifies, stores and acknowledges reports."""
 
-    def __init__(self, database: Database, *, reported: Reported | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        reported: Reported | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._reported = reported
         self._count = 0
+        self._rates = TokenBuckets(burst=_BURST_BYTES, per_second=_BYTES_PER_SECOND, monotonic=monotonic)
+        self.refused = 0
         self._commits = SharedCommits[list[StoredReport]](database, "reports", self._write)
 
     async def take(self, authority: NodeAuthority, request: ReportsRequest) -> ReportsAnswer:
         """Store the reports of a node; those already stored are acknowledged again.
 
-        Raises `AgentRequestInvalid`, `GatewayBusy`, `DatabaseUnavailable`.
+        Reports are kept for good, so a node's bytes are limited. Raises `AgentRequestInvalid`, `RateLimitedError`,
+        `GatewayBusy`, `DatabaseUnavailable`.
         """
         if len(request.reports) > MOST_REPORTS:
             raise AgentRequestInvalid(f"at most {MOST_REPORTS} reports at once")
+        try:
+            self._rates.check(str(authority.node_id), sum(_cost(each) for each in request.reports))
+        except RateLimitedError:
+            self.refused += 1
+            raise
         taken: list[StoredReport] = []
         refused: dict[int, str] = {}
         for sent in request.reports:
@@ -69,6 +90,7 @@ class ReportIntake:
 
     async def _stored(self, organization_id: UUID, taken: list[StoredReport]) -> None:
         if self._count >= _MOST_WAITING:
+            self.refused += 1
             raise GatewayBusy(headers={"Retry-After": "2"})
         self._count += len(taken)
         try:
@@ -121,6 +143,11 @@ def _twice(fresh: Sequence[ReportRow]) -> set[UUID]:
     """The nodes that gave one number to several of these reports."""
     counts = Counter((row.node_id, row.sequence) for row in fresh)
     return {node_id for (node_id, _), count in counts.items() if count > 1}
+
+
+def _cost(sent: envelope.Envelope) -> int:
+    """Bytes that a report takes to keep, roughly."""
+    return _REPORT_COST + len(sent.encoded())
 
 
 def _verified(authority: NodeAuthority, sent: envelope.Envelope) -> tuple[int, StoredReport | str]:

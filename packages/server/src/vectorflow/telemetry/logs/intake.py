@@ -1,7 +1,8 @@
 """Taking log lines: each batch is stored once and answered only after commit; commits are shared."""
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
@@ -9,6 +10,7 @@ from uuid import UUID
 from vectorflow.fleet.types import NodeAuthority
 from vectorflow.kernel.clock import Clock
 from vectorflow.platform.database import Database, Transaction
+from vectorflow.platform.rate_limit import RateLimitedError, TokenBuckets
 from vectorflow.platform.shared_commits import SharedCommits
 from vectorflow.telemetry.logs import store
 from vectorflow.telemetry.logs.errors import LogQuotaReached, LogsBusy
@@ -20,15 +22,26 @@ _MOST_WAITING_BYTES: Final = 64 * 2**20
 SPOOLS_KEPT: Final = timedelta(days=2)
 """Longer than an agent keeps a batch that it could not send."""
 _READ_IN_LOOP_BYTES: Final = 16 * 1024
+# An agent sends one batch after another and each waits for its commit, so that no honest one is as fast.
+_BURST: Final = 200
+_PER_SECOND: Final = 40
 
 
 class LogIntake:
     """Reads, stores and acknowledges batches of one gateway process, with a bound on its memory."""
 
-    def __init__(self, database: Database, clock: Clock, *, quota_bytes: int) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        *,
+        quota_bytes: int,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._clock = clock
         self._quota_bytes = quota_bytes
         self._commits = SharedCommits[TakenBatch](database, "logs", self._write)
+        self._rates = TokenBuckets(burst=_BURST, per_second=_PER_SECOND, monotonic=monotonic)
         self._waiting_bytes = 0
         self.stored_lines = 0
         self.refused_batches = 0
@@ -36,8 +49,13 @@ class LogIntake:
     async def take(self, authority: NodeAuthority, zipped: bytes) -> LogsAnswer:
         """Store a batch; one that is stored already is acknowledged again.
 
-        Raises `AgentRequestInvalid`, `LogsBusy`, `LogQuotaReached`, `DatabaseUnavailable`.
+        Raises `RateLimitedError`, `AgentRequestInvalid`, `LogsBusy`, `LogQuotaReached`, `DatabaseUnavailable`.
         """
+        try:
+            self._rates.check(str(authority.node_id))
+        except RateLimitedError:
+            self.refused_batches += 1
+            raise
         if self._waiting_bytes >= _MOST_WAITING_BYTES:
             self.refused_batches += 1
             raise LogsBusy(headers={"Retry-After": "5"})

@@ -18,6 +18,8 @@ from vectorflow_wire import logs
 
 OLDEST: Final = timedelta(hours=24)
 """What a node says is older is taken to be this old: there is a partition for it."""
+LINE_COST: Final = 200
+"""Bytes that a line counts beside its words: roughly its row, also of an empty line."""
 NEWEST: Final = timedelta(minutes=1)
 _LEVELS: Final = {name: Level[name.upper()] for name in logs.LEVELS}
 _TEXT: Final = logs.LINE_BYTES + 100
@@ -39,7 +41,7 @@ def read_batch(authority: NodeAuthority, zipped: bytes, now: datetime) -> TakenB
         environment_id=authority.environment_id,
         spool=sent.spool,
         batch=sent.batch,
-        size=sum(len(each.text) for each in lines),
+        size=sum(LINE_COST + len(each.component) + len(each.text.encode()) for each in lines),
         lines=lines,
     )
 

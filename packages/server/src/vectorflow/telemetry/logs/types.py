@@ -39,7 +39,7 @@ class StoredLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TakenBatch(msgspec.Struct, frozen=True, kw_only=True):
-    """A batch that a node sent, read and cleaned."""
+    """A batch that a node sent, read and cleaned. `size` is what it counts in the quota, in bytes."""
 
     node_id: UUID
     environment_id: UUID
