@@ -1,5 +1,6 @@
 import errno
 
+import msgspec
 import pytest
 from nacl.signing import SigningKey
 from packages.agent.tests.conftest import files_in
@@ -11,12 +12,14 @@ from vectorflow_agent.shell.client import GatewayError
 from vectorflow_agent.shell.confinement import Confiner
 from vectorflow_agent.shell.context import Context, Ports, PortsTaken
 from vectorflow_agent.shell.disk import sha256_hex
-from vectorflow_agent.shell.identity import Identity
+from vectorflow_agent.shell.identity import Enrolment, Identity
 from vectorflow_agent.shell.prepare import NotPrepared, prepare
 from vectorflow_agent.shell.sealing_keys import Protection, SealingKeys
 from vectorflow_agent.shell.spool import Spool
 from vectorflow_wire.bundles import BundlePipeline, FileRef
+from vectorflow_wire.encoding import base64_bytes
 from vectorflow_wire.messages import ReportReason
+from vectorflow_wire.sealing import SealedContext, seal
 
 TEXT = b'{"sources": {"in": {"type": "stdin"}}}'
 
@@ -47,6 +50,16 @@ async def context(tmp_path):
 def pipeline(context, text=TEXT, **fields):
     context.files[sha256_hex(text)] = text
     return BundlePipeline(id="p", name="p", state="run", revision=sha256_hex(text), **fields)
+
+
+def sealed_for(context, value):
+    """A secret named `x`, for a node that is enrolled from now on."""
+    context.enrolment = Enrolment(
+        node_id="n", node_token="", organization="o", environment="e", root_key="",
+        key_list=msgspec.Raw(b"{}"), token_digest="", name="n", token_since=0,
+    )  # fmt: skip
+    belongs = SealedContext(organization="o", node="n", name="x", version=1)
+    return seal(value, context=belongs, public=base64_bytes(context.identity.sealing.public))
 
 
 async def refusal(context, spec, **arguments):
@@ -109,6 +122,29 @@ async def test_system_errors_are_told_apart(context, monkeypatch, number, reason
 )
 async def test_configurations_that_must_not_run(context, text, reason):
     assert (await refusal(context, pipeline(context, text))).reason == reason
+
+
+@pytest.mark.parametrize(
+    ("policy", "text", "value"),
+    [
+        (Policy(), b'{"sources": {"a": {"type": "SECRET[vectorflow.x]"}}}', "exec"),
+        (
+            Policy(file_roots=("/var/log",)),
+            b'{"sources": {"a": {"type": "file", "include": ["/var/log/SECRET[vectorflow.x]"]}}}',
+            "../../etc/passwd",
+        ),
+        (
+            Policy(destinations=("*.example.com",)),
+            b'{"sinks": {"a": {"type": "http", "uri": "https://SECRET[vectorflow.x].example.com/"}}}',
+            "hidden.test/?",
+        ),
+    ],
+)
+async def test_the_policy_judges_what_the_engine_reads_not_how_it_is_written(context, policy, text, value):
+    context.policy = policy
+    error = await refusal(context, pipeline(context, text, secrets=(sealed_for(context, value),)))
+    assert error.reason == ReportReason.POLICY
+    assert value not in str(error)
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "A" * 64, "", "a" * 63])

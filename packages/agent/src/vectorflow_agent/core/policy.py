@@ -2,25 +2,23 @@
 
 import posixpath
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from fnmatch import fnmatchcase
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import msgspec
 
 from vectorflow_agent.core.exposition import OWN_PREFIX
+from vectorflow_agent.core.hosts import HostsUnknown, hosts_of, proxy_hosts
+from vectorflow_agent.core.naming import files_named, starts_program, strings, type_names
 from vectorflow_wire.bundles import StoreRef
 
 _KINDS: Final = ("sources", "transforms", "sinks")
 _TABLES: Final = "enrichment_tables"
 _NODE_LOCAL: Final = ("data_dir", "api", "secret", "provider")
-_FILE_KEYS: Final = frozenset({"include", "path", "base_dir", "working_directory", "directory"})
-_HTTP_PATH_TYPES: Final = frozenset({"http_server", "http", "prometheus_remote_write", "websocket_server"})
-_FILE_OPTION = re.compile(r"_file$|^files?$")
-_LISTENING_SINKS: Final = frozenset({"prometheus_exporter", "websocket_server"})
-_DESTINATION_KEYS: Final = frozenset({"uri", "endpoint", "endpoints", "address", "url", "host", "hosts"})
+_SECRET: Final = "SECRET["  # noqa: S105  how a reference to one begins
 _PLACEHOLDER = re.compile(r"[*?\[{%]")
+_PLAIN_HOST = re.compile(r"[\w.:-]+", re.ASCII)
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -41,7 +39,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """What may run on this node, whoever asks. None means no restriction.
 
     `file_roots` are folders that options naming files must stay inside. `destinations` are patterns
-    for the hosts that sinks may name. `environment` lists variables passed on to engines. `groups`
+    for the hosts that sinks send to, by an option or because their type does, also through a proxy. `environment` lists variables passed on to engines. `groups`
     are the system's groups that engines belong to, for logs that only a group may read;
     `low_ports` lets them listen below port 1024. Both count where engines have users of their own.
     `tap_redact` are names of fields that taps replace besides the usual ones, `tap_keep` kinds of texts that
@@ -70,18 +68,30 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     limits: Limits = Limits()
 
 
-def violations(policy: Policy, config: dict[str, Any], held: Collection[str] = ()) -> list[str]:
-    """What in a compiled configuration this node does not allow, each in one sentence.
+def violations(
+    policy: Policy,
+    config: dict[str, Any],
+    held: Collection[str] = (),
+    filled: Callable[[str], str] = str,
+) -> list[str]:
+    """What in a compiled configuration this node does not allow, each in one sentence, without a secret's value.
 
-    `held` are the texts that stand for files which the agent itself writes, such as private keys.
+    `held` are the texts that stand for files which the agent itself writes, such as private keys. `filled`
+    puts secrets into a text, as the engine does; what only an outside store holds stays as it is written.
     """
     found = []
     for kind, component, options in _components(config):
         where = f"{kind[:-1]} {component!r}"
-        found += [f"{where}: {problem}" for problem in _type_problems(policy, options)]
+        found += [f"{where}: {problem}" for problem in _type_problems(policy, kind, options)]
+        found += [f"{where}: {problem}" for problem in _program_problems(policy, options)]
         found += [f"{where}: {problem}" for problem in _file_problems(policy, options, held)]
-        if kind == "sinks" and options.get("type") not in _LISTENING_SINKS:
-            found += [f"{where}: {problem}" for problem in _destination_problems(policy, options)]
+        if kind == "sinks":
+            found += [f"{where}: {problem}" for problem in _destination_problems(policy, options, filled)]
+    found += [
+        problem
+        for named in proxy_hosts(config.get("proxy"), filled)
+        for problem in _host_problems(policy, *named)
+    ]
     return found
 
 
@@ -116,23 +126,35 @@ def _components(config: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, An
                     yield kind, str(component), options
 
 
-def _type_problems(policy: Policy, options: dict[str, Any]) -> Iterator[str]:
+def _type_problems(policy: Policy, section: str, options: dict[str, Any]) -> Iterator[str]:
     kind = str(options.get("type", ""))
-    if kind in policy.deny_components:
+    names = type_names(section, kind)
+    if _SECRET in kind:
+        yield "its type must not stand in a secret"
+    elif not names.isdisjoint(policy.deny_components):
         yield f"components of type {kind!r} are not allowed on this node"
-    elif policy.allow_components is not None and kind not in policy.allow_components:
+    elif policy.allow_components is not None and names.isdisjoint(policy.allow_components):
         yield f"components of type {kind!r} are not on this node's list"
+
+
+def _program_problems(policy: Policy, options: dict[str, Any]) -> Iterator[str]:
+    listed = policy.allow_components is None or "exec" in policy.allow_components
+    if listed and "exec" not in policy.deny_components:
+        return
+    for path, text in strings(options):
+        if starts_program(path, text):
+            yield f"{path[-1]} chooses a program, and this node lets none be started (exec)"
 
 
 def _file_problems(policy: Policy, options: dict[str, Any], held: Collection[str]) -> Iterator[str]:
     if policy.file_roots is None:
         return
-    skip = {"path"} if options.get("type") in _HTTP_PATH_TYPES else set()
-    for key, value in _strings(options):
-        if key in skip or not (key in _FILE_KEYS or _FILE_OPTION.search(key)):
-            continue
-        if value not in held and not value.startswith("files/") and not _inside(value, policy.file_roots):
-            yield f"{key} {value!r} is outside the folders this node allows"
+    for path, text in strings(options):
+        for file in files_named(str(options.get("type", "")), path, text):
+            if file in held or re.fullmatch(r"files/[0-9a-f]+", file):
+                continue
+            if _SECRET in file or not _inside(file, policy.file_roots):
+                yield f"{path[-1]} {file!r} is outside the folders this node allows"
 
 
 def _inside(path: str, roots: tuple[str, ...]) -> bool:
@@ -147,23 +169,34 @@ def _inside(path: str, roots: tuple[str, ...]) -> bool:
     )
 
 
-def _destination_problems(policy: Policy, options: dict[str, Any]) -> Iterator[str]:
-    if policy.destinations is None:
+def _destination_problems(
+    policy: Policy, options: dict[str, Any], filled: Callable[[str], str]
+) -> Iterator[str]:
+    if policy.destinations is None or "*" in policy.destinations:
         return
-    for key, value in _strings(options):
-        if key not in _DESTINATION_KEYS:
-            continue
-        host = urlsplit(value if "://" in value else f"//{value}").hostname or ""
-        if not any(fnmatchcase(host, pattern) for pattern in policy.destinations):
-            yield f"{key} names the host {host!r}, which this node does not allow"
+    try:
+        for named in hosts_of(options, filled):
+            yield from _host_problems(policy, *named)
+    except HostsUnknown:
+        kind = options.get("type")
+        yield f"it is not known which hosts sinks of type {kind!r} send to, and this node lists destinations"
 
 
-def _strings(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
-    if isinstance(value, str):
-        yield key, value
-    elif isinstance(value, dict):
-        for name, inner in value.items():
-            yield from _strings(inner, str(name))
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _strings(inner, key)
+def _host_problems(policy: Policy, option: str, written: str, host: str) -> Iterator[str]:
+    if policy.destinations is None or "*" in policy.destinations:
+        return
+    plain = _PLAIN_HOST.fullmatch(host) is not None
+    if plain and any(fnmatchcase(host.lower(), pattern.lower()) for pattern in policy.destinations):
+        return
+    if not option:
+        yield (
+            f"without an option that names a host it sends to {host!r}, which this node does not allow"
+            if host
+            else "it names no host, and this node lists destinations"
+        )
+    elif _SECRET in written:
+        yield f"{option} names a host with a secret, which this node does not allow"
+    elif not host:
+        yield f"{option} names no host that is sure, and this node lists destinations"
+    else:
+        yield f"{option} names the host {host!r}, which this node does not allow"

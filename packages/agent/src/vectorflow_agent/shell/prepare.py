@@ -31,6 +31,7 @@ from vectorflow_agent.shell.secrets import (
     SecretsUnusable,
     document,
     escaped,
+    filled,
     put_in_place,
     resolved,
     resolved_check,
@@ -161,10 +162,11 @@ async def _prepare(context: Context, made: Instance, *, check: bool) -> None:
     at = places(context, spec.id, made.instance)
     try:
         text = await _configuration(context, at.layout, spec)
+        config = _own(text)
         values = secret_values(context, spec)
-        _allowed(context, text, spec)
         placed = put_in_place(at.secrets, values, secret_files(spec))
         resolved_check(text, placed, {store.name for store in spec.stores})
+        _allowed(context, config, spec, placed)
         confinement = await asyncio.to_thread(context.confiner.of, spec.id)
         await asyncio.to_thread(_write, at, made, text, values, confinement)
         if check:
@@ -290,7 +292,7 @@ def _read_checked(path: Path, sha256: str) -> bytes | None:
     return data if sha256_hex(data) == sha256 else None
 
 
-def _allowed(context: Context, text: str, spec: BundlePipeline) -> None:
+def _own(text: str) -> dict[str, Any]:
     try:
         config = document(text)
     except SecretsUnusable as error:
@@ -299,8 +301,18 @@ def _allowed(context: Context, text: str, spec: BundlePipeline) -> None:
         raise NotPrepared(ReportReason.CONFIG_INVALID, "the configuration is not a mapping")
     if found := reserved(config):
         raise NotPrepared(ReportReason.CONFIG_INVALID, "; ".join(found))
+    return config
+
+
+def _allowed(
+    context: Context, config: dict[str, Any], spec: BundlePipeline, placed: Mapping[str, str]
+) -> None:
+    """Judge what the engine will read: with the secrets in it. It must have been checked that they only fill texts."""
     held = {f"SECRET[{BACKEND}.{name}]" for name in secret_files(spec)}
-    found = [*violations(context.policy, config, held), *store_violations(context.policy, spec.stores)]
+    found = [
+        *violations(context.policy, config, held, lambda text: filled(text, placed)),
+        *store_violations(context.policy, spec.stores),
+    ]
     if found:
         raise NotPrepared(ReportReason.POLICY, "the node's policy refuses this: " + "; ".join(found[:5]))
 

@@ -176,6 +176,11 @@ def resolved(text: str, values: Mapping[str, str]) -> str:
     return _REFERENCE.sub(lambda match: escaped(_value(match, values)), text)
 
 
+def filled(text: str, values: Mapping[str, str]) -> str:
+    """One text of the parsed document with the secrets in it; what an outside store holds stays as it is written."""
+    return _REFERENCE.sub(lambda match: values[match[2]] if match[1] == BACKEND else match[0], text)
+
+
 def document(text: str) -> Any:
     """Parse YAML. Raises SecretsUnusable without quoting the text."""
     try:
