@@ -186,6 +186,18 @@ def test_an_agent_that_restarts_is_no_clone() -> None:
     assert not any(watch.take(node, started) for started in (1, 1, 5, 5, 9, 0, 9, 12))
 
 
+async def test_an_agent_whose_clock_was_ahead_is_no_clone(world) -> None:
+    agent = (await world.agents(1))[0]
+    for started in (2000, 1000, 1000, 1000, 3000, 900, 900, 900):
+        assert await beat(agent, agent.told.node_token, started) == 200
+    assert (await node_of(world, agent.node_id)).duplicate is None
+
+
+def test_three_agents_that_take_turns_are_noticed() -> None:
+    watch, node = CloneWatch(), new_id()
+    assert [watch.take(node, started) for started in (1, 2, 3, 1, 2, 3, 1)] == [False] * 6 + [True]
+
+
 async def test_two_machines_from_one_image_never_revoke_each_other(world, make_agent) -> None:
     token = await world.token()
     image = make_agent("image")

@@ -31,6 +31,7 @@ OVERLAP: Final = timedelta(hours=24)
 CHALLENGE_LIFE: Final = timedelta(minutes=5)
 _AHEAD_MS: Final = 3_600_000
 _WATCHED: Final = 50_000
+_STARTS: Final = 8
 
 
 class Renewal:
@@ -140,22 +141,26 @@ class Renewal:
 
 
 class CloneWatch:
-    """Notices two agents that take turns as one node: one that started earlier speaks after one that started later.
+    """Notices agents that take turns as one node: one that has spoken speaks again after one that started later.
 
-    It must happen twice, since the last words of an agent that is replaced may come late.
+    It must happen twice, since the last words of an agent that is replaced may come late. A start that is new is no
+    turn, whatever it says: clocks are set back too.
     """
 
     def __init__(self) -> None:
-        self._seen: OrderedDict[UUID, tuple[int, int]] = OrderedDict()
+        # Starts of the agents heard of late, the last one first, and how often one came back.
+        self._seen: OrderedDict[UUID, tuple[tuple[int, ...], int]] = OrderedDict()
 
     def take(self, node_id: UUID, started_at: int) -> bool:
         """Take note of a heartbeat; return whether two machines speak."""
         if not started_at:
             return False
-        newest, returns = self._seen.get(node_id, (started_at, 0))
-        if started_at < newest:
-            returns += 1
-        self._seen[node_id] = (max(newest, started_at), returns)
+        starts, returns = self._seen.get(node_id, ((started_at,), 0))
+        if started_at != starts[0]:
+            if started_at in starts and started_at < starts[0]:
+                returns += 1
+            starts = (started_at, *(each for each in starts if each != started_at))[:_STARTS]
+        self._seen[node_id] = (starts, returns)
         self._seen.move_to_end(node_id)
         while len(self._seen) > _WATCHED:
             self._seen.popitem(last=False)
