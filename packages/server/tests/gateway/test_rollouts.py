@@ -149,6 +149,13 @@ async def test_the_first_refusal_halts_and_the_others_keep_what_they_run(world, 
     assert "node-0" in rollout.reason
     assert "no such option" in rollout.reason
     assert rollout.nodes[0].report.engine_output == ["ERROR: no such option"]
+    async with world.scoped() as txn:
+        listed, _ = await world.house.delivery.rollouts(txn, world.environment_id)
+    # A page may hold many nodes of many rollouts: the long part comes with the single one.
+    assert (listed.nodes[0].report.message, listed.nodes[0].report.engine_output) == (
+        rollout.nodes[0].report.message,
+        [],
+    )
     assert [node.revision for node in rollout.nodes] == [2, 1, 1]
     async with world.scoped() as txn:
         nodes = await world.house.fleet.nodes(txn, world.environment_id)

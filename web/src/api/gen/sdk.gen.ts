@@ -2137,7 +2137,7 @@ export const createRollout = <ThrowOnError extends boolean = false>(options: Opt
 });
 
 /**
- * Rollouts, newest first
+ * Rollouts, newest first, without the engines' output
  */
 export const listRollouts = <ThrowOnError extends boolean = false>(options: Options<ListRolloutsData, ThrowOnError>): RequestResult<ListRolloutsResponses, ListRolloutsErrors, ThrowOnError> => (options.client ?? client).get<ListRolloutsResponses, ListRolloutsErrors, ThrowOnError>({
     security: [{

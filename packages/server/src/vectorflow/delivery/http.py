@@ -117,7 +117,7 @@ async def create_rollout(
 @get(
     _ENVIRONMENT + "/rollouts",
     operation_id="listRollouts",
-    summary="Rollouts, newest first",
+    summary="Rollouts, newest first, without the engines' output",
     tags=["delivery"],
     permission=Permission.ROLLOUT_READ,
 )

@@ -24,6 +24,7 @@ from vectorflow.delivery.types import (
     DryRunNode,
     NewRollout,
     Rollout,
+    RolloutNodeRow,
     RolloutRow,
     RolloutState,
 )
@@ -170,19 +171,21 @@ class DeliveryService:
         after: UUID | None = None,
         limit: int = 50,
     ) -> list[Rollout]:
-        """Return rollouts, newest first."""
+        """Return rollouts, newest first, without the engines' output."""
         rows = await store.rollout_list(
             txn, environment_id, pipeline_id=pipeline_id, after=after, limit=limit
         )
-        nodes = await store.rollout_node_list(txn, [row.id for row in rows])
-        return [rollout_of(row, [node for node in nodes if node.rollout_id == row.id]) for row in rows]
+        nodes: dict[UUID, list[RolloutNodeRow]] = {row.id: [] for row in rows}
+        for node in await store.rollout_node_list(txn, list(nodes)):
+            nodes[node.rollout_id].append(node)
+        return [rollout_of(row, nodes[row.id]) for row in rows]
 
     async def rollout(self, txn: Transaction, environment_id: UUID, rollout_id: UUID) -> Rollout:
         """Return a rollout. Raises `RolloutNotFound`."""
         row = await store.rollout_get(txn, environment_id, rollout_id)
         if row is None:
             raise RolloutNotFound
-        return rollout_of(row, await store.rollout_node_list(txn, [rollout_id]))
+        return rollout_of(row, await store.rollout_node_list(txn, [rollout_id], output=True))
 
     async def steer(
         self, txn: Transaction, actor: Actor, environment_id: UUID, rollout_id: UUID, verb: str

@@ -128,21 +128,26 @@ async def rollout_newest_of(txn: Transaction, pipeline_ids: Sequence[UUID]) -> l
     )
 
 
-async def rollout_node_list(txn: Transaction, rollout_ids: Sequence[UUID]) -> list[RolloutNodeRow]:
-    """Return the nodes of rollouts by batch and name, with the reports that decided their states."""
+async def rollout_node_list(
+    txn: Transaction, rollout_ids: Sequence[UUID], *, output: bool = False
+) -> list[RolloutNodeRow]:
+    """Return the nodes of rollouts by batch and name, with the reports that decided their states.
+
+    The engines' output in those is long and read only when asked for.
+    """
     return await txn.rows(
         RolloutNodeRow,
         """select rn.rollout_id, rn.node_id, n.name, n.revoked_at is not null as revoked, rn.batch, rn.state,
             rn.revision_before, rn.generation, rn.assigned_at, rn.applied_at, r.kind as report_kind,
             r.at as report_at, r.reason as report_reason, r.message as report_message,
-            r.engine_output as report_output
+            case when %(output)s then r.engine_output end as report_output
         from rollout_nodes rn
         join nodes n on n.organization_id = rn.organization_id and n.id = rn.node_id
         left join reports r on r.organization_id = rn.organization_id and r.node_id = rn.node_id
             and r.sequence = rn.report_sequence and r.run = rn.report_run
         where rn.organization_id = %(organization_id)s and rn.rollout_id = any(%(rollout_ids)s)
         order by rn.batch, n.name, rn.node_id""",
-        {"rollout_ids": list(rollout_ids)},
+        {"rollout_ids": list(rollout_ids), "output": output},
     )
 
 

@@ -67,7 +67,7 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RolloutList(msgspec.Struct, frozen=True):
-    """A page of rollouts, newest first."""
+    """A page of rollouts, newest first. Their `engine_output` is empty; it comes with a rollout asked for alone."""
 
     items: list[Rollout]
     next_cursor: str | None

@@ -3097,7 +3097,7 @@ export const createRolloutMutation = (options?: Partial<Options<CreateRolloutDat
 export const listRolloutsQueryKey = (options: Options<ListRolloutsData>) => createQueryKey('listRollouts', options);
 
 /**
- * Rollouts, newest first
+ * Rollouts, newest first, without the engines' output
  */
 export const listRolloutsOptions = (options: Options<ListRolloutsData>) => queryOptions<ListRolloutsResponse, ListRolloutsError, ListRolloutsResponse, ReturnType<typeof listRolloutsQueryKey>>({
     queryFn: async ({ queryKey, signal }) => {
@@ -3115,7 +3115,7 @@ export const listRolloutsOptions = (options: Options<ListRolloutsData>) => query
 export const listRolloutsInfiniteQueryKey = (options: Options<ListRolloutsData>): QueryKey<Options<ListRolloutsData>> => createQueryKey('listRollouts', options, true);
 
 /**
- * Rollouts, newest first
+ * Rollouts, newest first, without the engines' output
  */
 export const listRolloutsInfiniteOptions = (options: Options<ListRolloutsData>) => {
     const opts = infiniteQueryOptions<ListRolloutsResponse, ListRolloutsError, InfiniteData<ListRolloutsResponse>, QueryKey<Options<ListRolloutsData>>, string | null | Pick<QueryKey<Options<ListRolloutsData>>[0], 'body' | 'headers' | 'path' | 'query'>>(
