@@ -13,12 +13,13 @@ import msgspec
 import psycopg
 import structlog
 
-from vectorflow.platform.database import BUS_CHANNEL
+from vectorflow.platform.database import BUS_CHANNEL, timeouts
 from vectorflow.platform.direct import PooledAddress, pooled
 
 log = structlog.get_logger()
 Handler = Callable[[Mapping[str, Any]], Awaitable[None] | None]
 _PING_SECONDS = 10.0
+_SILENT_SECONDS = 5.0
 
 
 class Bus:
@@ -51,12 +52,15 @@ class Bus:
         while True:
             try:
                 async with await psycopg.AsyncConnection.connect(
-                    self._url, autocommit=True, connect_timeout=5
+                    self._url, autocommit=True, connect_timeout=5, **timeouts(self._url)
                 ) as connection:
-                    if await pooled(connection):
+                    async with asyncio.timeout(_SILENT_SECONDS):
+                        through = await pooled(connection)
+                        if not through:
+                            await connection.execute("listen vectorflow")
+                    if through:
                         log.error("bus.pooled", reason=PooledAddress.__doc__)
                     else:
-                        await connection.execute("listen vectorflow")
                         for call in self._on_reconnect:
                             call()
                         self.connected.set()
@@ -74,7 +78,8 @@ class Bus:
             async for notification in connection.notifies(timeout=_PING_SECONDS):
                 if notification.channel == BUS_CHANNEL:
                     await self._dispatch(notification.payload)
-            await connection.execute("select 1")  # finds out that the connection has gone
+            async with asyncio.timeout(_SILENT_SECONDS):
+                await connection.execute("select 1")  # finds out that the connection has gone
 
     async def _dispatch(self, payload: str) -> None:
         try:

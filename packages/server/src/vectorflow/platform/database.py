@@ -12,6 +12,7 @@ from uuid import UUID
 
 import msgspec
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row
 from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
@@ -29,9 +30,23 @@ Connection = psycopg.AsyncConnection[dict[str, Any]]
 BUS_CHANNEL = "vectorflow"
 # Times that a connection runs a statement before it is prepared.
 _PREPARED_FROM = 5
+# Without these a statement on a path that went silent waits as long as the kernel repeats, a quarter of an hour.
+_TIMEOUTS = {
+    "keepalives": 1,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,  # milliseconds that what was sent may stay without an acknowledgement
+}
 
 set_json_dumps(lambda value: msgspec.json.encode(value).decode())
 set_json_loads(msgspec.json.decode)
+
+
+def timeouts(url: str) -> dict[str, Any]:
+    """Return libpq's parameters that end a connection whose other side is gone; those that the address names stand."""
+    own = conninfo_to_dict(url)
+    return {name: value for name, value in _TIMEOUTS.items() if name not in own}
 
 
 class DatabaseUnavailable(Exception):
@@ -250,7 +265,7 @@ class Database:
             max_size=size,
             timeout=timeout_seconds,
             open=False,
-            kwargs={"autocommit": True, "row_factory": dict_row},
+            kwargs={"autocommit": True, "row_factory": dict_row, **timeouts(url)},
             configure=_configure,
             check=_sound,
             reconnect_timeout=30,

@@ -16,7 +16,7 @@ import structlog
 from procrastinate.job_context import JobContext
 from psycopg_pool import AsyncConnectionPool
 
-from vectorflow.platform.database import Database, Transaction
+from vectorflow.platform.database import Database, Transaction, timeouts
 
 log = structlog.get_logger()
 TenantTask = Callable[[UUID, Mapping[str, Any]], Awaitable[None]]
@@ -99,7 +99,12 @@ class Jobs:
     async def work(self, database_url: str, *, concurrency: int = 8) -> None:
         """Claim and run jobs until cancelled; a job under way gets ten seconds to finish."""
         pool = AsyncConnectionPool(
-            database_url, min_size=1, max_size=4, open=False, check=AsyncConnectionPool.check_connection
+            database_url,
+            min_size=1,
+            max_size=4,
+            open=False,
+            kwargs=timeouts(database_url),
+            check=AsyncConnectionPool.check_connection,
         )
         await pool.open(wait=True, timeout=30)
         try:
