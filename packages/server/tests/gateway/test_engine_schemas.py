@@ -2,13 +2,17 @@
 # fleet/engines.py, fleet/store/engines.py, library/service.py, library/store.py, library/types.py, library/errors.py,
 # pipelines/engines.py
 
+import contextlib
 import gzip
 import json
 import secrets
 
 import msgspec
+import psycopg
 import pytest
+from psycopg import sql
 
+from vectorflow.fleet import engines as engines_module
 from vectorflow.fleet.engines import EngineBook, EnginesOfNodes
 from vectorflow.kernel.actor import SYSTEM
 from vectorflow.library import store as library_store
@@ -243,6 +247,65 @@ async def test_there_is_an_end_to_accounts(world):
             await SERVICE.record(txn, digest, sent, agent.node_id, SYSTEM)
         with pytest.raises(TooManyEngineSchemas):
             await SERVICE.record(txn, digest, Read("0.58.0", b"y" * 32, b"x"), agent.node_id, SYSTEM)
+
+
+async def engine_of(world, agent):
+    async with world.scoped() as txn:
+        return await txn.value(
+            """select engine_version from nodes
+            where organization_id = %(organization_id)s and id = %(id)s""",
+            {"id": agent.node_id},
+        )
+
+
+@contextlib.asynccontextmanager
+async def refusing_nodes_of(database_url, organization_id):
+    """While this lasts, no node of one organisation can be changed."""
+    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as owner:
+        await owner.execute("""create function refuse_change() returns trigger language plpgsql as
+            $$ begin raise exception 'refused'; end; $$""")
+        await owner.execute(
+            sql.SQL(
+                """create trigger refuse_change before update on nodes for each row
+                when (new.organization_id = {}) execute function refuse_change()"""
+            ).format(sql.Literal(organization_id))
+        )
+        try:
+            yield
+        finally:
+            await owner.execute("drop trigger refuse_change on nodes")
+            await owner.execute("drop function refuse_change()")
+
+
+async def test_what_could_not_be_written_down_waits_and_holds_up_nobody_else(world, new_world, database_url):
+    others = [await new_world() for _ in range(3)]
+    worlds = [world, *others]
+    agents = [(await each.agents(1))[0] for each in worlds]
+    engine, book = facts("0.57.3"), EngineBook(world.house.app, SERVICE)
+    for each, agent in zip(worlds, agents, strict=True):
+        book.take(await _authority(each, agent), engine)
+    async with refusing_nodes_of(database_url, world.organization_id):
+        await book.settle()
+        for each, agent in zip(others, agents[1:], strict=True):
+            assert await engine_of(each, agent) == "0.57.3"
+        assert await engine_of(world, agents[0]) != "0.57.3"
+        newer = msgspec.structs.replace(engine, version="0.57.4")
+        book.take(await _authority(world, agents[0]), newer)
+        await book.settle()
+    await book.settle()
+    assert await engine_of(world, agents[0]) == "0.57.4"
+    assert not book._changed
+
+
+async def test_what_found_no_room_is_told_by_the_next_heartbeat(world, monkeypatch):
+    one, two = await world.agents(2)
+    engine, book = facts("0.57.5"), EngineBook(world.house.app, SERVICE)
+    monkeypatch.setattr(engines_module, "_MOST_CHANGED", 1)
+    for _ in range(2):
+        for agent in (one, two):
+            book.take(await _authority(world, agent), engine)
+        await book.settle()
+    assert [await engine_of(world, agent) for agent in (one, two)] == ["0.57.5"] * 2
 
 
 async def test_the_book_forgets_and_the_embedded_engine_is_not_asked(world):

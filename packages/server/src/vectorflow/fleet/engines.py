@@ -19,7 +19,7 @@ from vectorflow.fleet.types import NodeAuthority
 from vectorflow.kernel.actor import Actor, ActorKind
 from vectorflow.library.service import EngineSchemaService, digest_bytes
 from vectorflow.pipelines.types import EngineInUse
-from vectorflow.platform.database import Database, Transaction
+from vectorflow.platform.database import Database, DatabaseUnavailable, Transaction
 from vectorflow.platform.logs import clean_text
 from vectorflow.platform.rate_limit import TokenBuckets
 from vectorflow_wire.messages import EngineFacts, EngineKind
@@ -63,12 +63,10 @@ class EngineBook:
 
     def take(self, authority: NodeAuthority, engine: EngineFacts) -> str:
         """Note a node's engine; return its digest when this node should describe it, else nothing."""
-        if self._nodes.get(authority.node_id) != engine:
+        if self._nodes.get(authority.node_id) != engine and self._queued(authority, engine):
             self._nodes[authority.node_id] = engine
             if len(self._nodes) > _MOST_NODES:
                 self._nodes.popitem(last=False)
-            if sum(map(len, self._changed.values())) < _MOST_CHANGED:
-                self._changed.setdefault(authority.organization_id, {})[authority.node_id] = engine
         digest = digest_bytes(engine.digest) if engine.kind == EngineKind.VECTOR else None
         if digest is None:
             return ""
@@ -84,6 +82,13 @@ class EngineBook:
             return ""
         state.ask_at = now + ASK_AGAIN_SECONDS
         return engine.digest
+
+    def _queued(self, authority: NodeAuthority, engine: EngineFacts) -> bool:
+        """Queue what is to be written down; False when too much waits, and the next heartbeat tells it again."""
+        if sum(map(len, self._changed.values())) >= _MOST_CHANGED:
+            return False
+        self._changed.setdefault(authority.organization_id, {})[authority.node_id] = engine
+        return True
 
     async def upload(self, authority: NodeAuthority, digest_text: str, zipped: bytes, address: str) -> None:
         """Keep what a node says of its engine.
@@ -117,25 +122,40 @@ class EngineBook:
                 log.warning("engines.not-settled", error=type(error).__name__)
 
     async def settle(self) -> None:
-        """Write changed engines down and look up programs that are not known (any more)."""
+        """Write changed engines down and look up programs that are not known (any more).
+
+        What fails waits for the next time, and holds up no other organisation. Raises `DatabaseUnavailable`.
+        """
         now = self._monotonic()
         wanted: dict[UUID, list[bytes]] = {}
         for (organization_id, digest), state in self._programs.items():
             if state is None or state.look_at < now:
                 wanted.setdefault(organization_id, []).append(digest)
-        changed, self._changed = self._changed, {}
-        for organization_id in {*wanted, *changed}:
-            digests = wanted.get(organization_id, [])
-            async with self._database.transaction(organization_id) as txn:
-                if organization_id in changed:
-                    await store.node_engines_set(txn, changed[organization_id])
-                found = await self._schemas.open_digests(txn, digests) if digests else set()
-            for digest in digests:
-                before = self._programs.get((organization_id, digest))
-                ask_at = before.ask_at if before else 0.0
-                self._programs[organization_id, digest] = _State(
-                    digest in found, now + LOOK_AGAIN_SECONDS, ask_at
+        for organization_id in {*wanted, *self._changed}:
+            changed = self._changed.pop(organization_id, {})
+            try:
+                await self._settle_one(organization_id, changed, wanted.get(organization_id, []))
+            except Exception as error:
+                # What was told meanwhile is newer.
+                self._changed[organization_id] = changed | self._changed.get(organization_id, {})
+                if isinstance(error, DatabaseUnavailable):
+                    raise
+                log.warning(
+                    "engines.not-settled", organization_id=str(organization_id), error=type(error).__name__
                 )
+
+    async def _settle_one(
+        self, organization_id: UUID, changed: dict[UUID, EngineFacts], digests: list[bytes]
+    ) -> None:
+        async with self._database.transaction(organization_id) as txn:
+            if changed:
+                await store.node_engines_set(txn, changed)
+            found = await self._schemas.open_digests(txn, digests) if digests else set()
+        look_at = self._monotonic() + LOOK_AGAIN_SECONDS
+        for digest in digests:
+            before = self._programs.get((organization_id, digest))
+            ask_at = before.ask_at if before else 0.0
+            self._programs[organization_id, digest] = _State(digest in found, look_at, ask_at)
 
 
 class EnginesOfNodes:
