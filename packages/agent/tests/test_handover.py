@@ -398,3 +398,24 @@ async def test_a_preparation_that_is_refused_or_overtaken_leaves_nothing(agent, 
     agent.start()
     await eventually(lambda: left(agent) == ([], {1}), seconds=10, why=lambda: left(agent))
     assert len(agent.engines()) == 1
+
+
+async def test_a_pipeline_that_cannot_be_read_holds_up_no_other_and_then_does_what_was_said_last(
+    agent, gateway, eventually
+):
+    agent.start()
+    await eventually(lambda: gateway.agent_keys)
+    unreadable = agent.state / "pipelines/p1/applied.json"
+    unreadable.mkdir(parents=True)
+    gateway.publish([gateway.pipeline(state="stop"), gateway.pipeline(name="p2")])
+    await eventually(lambda: gateway.told(ReportKind.APPLIED), why=lambda: gateway.reports)
+    for number in range(2, 72):
+        gateway.publish([gateway.pipeline(number=number), gateway.pipeline(name="p2", number=number)])
+        await eventually(
+            lambda number=number: gateway.told(ReportKind.APPLIED)[-1].number == number, seconds=20
+        )
+    unreadable.rmdir()
+    await eventually(
+        lambda: gateway.told(ReportKind.APPLIED)[-1].pipeline == "p1", why=lambda: gateway.reports
+    )
+    assert not gateway.told(ReportKind.STOPPED)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -15,7 +16,7 @@ import pytest
 from packages.agent.tests.conftest import STANDIN, RealAgent, opened
 
 from vectorflow_agent.shell.users import Account, Users, UsersExhausted, hand_over, obstacle
-from vectorflow_wire.messages import ReportKind
+from vectorflow_wire.messages import ReportKind, ReportReason
 
 CANARY = "canary-7c1e55"
 SITE = sysconfig.get_paths()["purelib"]
@@ -287,3 +288,43 @@ def test_the_folder_in_the_way_is_named(tmp_path):
     found = obstacle(closed / "inner")
     assert found is not None
     assert closed.resolve().is_relative_to(found)
+
+
+def test_ids_asked_for_at_one_moment_are_all_different(tmp_path):
+    users = Users(tmp_path / "users.json", range(60600, 60700))
+    names = [f"p{number}" for number in range(24)]
+    with ThreadPoolExecutor(len(names)) as pool:
+        given = dict(zip(names, pool.map(users.account, names), strict=True))
+    assert len(set(given.values())) == len(names)
+    again = Users(tmp_path / "users.json", range(60600, 60700))
+    assert {name: again.account(name) for name in names} == given
+
+
+@privileged
+@pytest.mark.parametrize("kind", ["vector"])
+async def test_without_an_id_left_only_that_pipeline_is_refused(open_agent, gateway, eventually, kind):
+    environment = {**_environment(open_agent, kind, "on"), "VECTORFLOW_ENGINE_UIDS": "60600-60600"}
+    open_agent.start(**environment)
+    await eventually(lambda: gateway.agent_keys)
+    gateway.publish([gateway.pipeline(name="first")])
+    await eventually(lambda: gateway.told(ReportKind.APPLIED), why=lambda: gateway.reports)
+    gateway.publish([gateway.pipeline(name="first", number=2, rate=2), gateway.pipeline(name="second")])
+    (refused,) = await eventually(lambda: gateway.told(ReportKind.REFUSED), seconds=20)
+    assert (refused.pipeline, refused.reason) == ("second", ReportReason.PERMISSION_DENIED)
+    assert "VECTORFLOW_ENGINE_UIDS" in refused.message
+    await eventually(lambda: len(gateway.told(ReportKind.APPLIED)) == 2, why=lambda: gateway.reports)
+    assert open_agent.engines("second") == []
+
+
+@privileged
+@pytest.mark.parametrize("kind", ["vector"])
+async def test_ids_of_engines_that_go_on_after_leaving_stay_theirs(open_agent, gateway, eventually, kind):
+    open_agent.start(**_environment(open_agent, kind, "on"))
+    await eventually(lambda: gateway.agent_keys)
+    gateway.publish([gateway.pipeline()])
+    await eventually(lambda: gateway.told(ReportKind.APPLIED), why=lambda: gateway.reports)
+    gateway.tell("wipe", {"engines": "keep"})
+    await eventually(lambda: "are removed" in open_agent.log.read_text())
+    (pid,) = open_agent.engines()
+    users = Users(open_agent.state / "users.json", range(60600, 61184))
+    assert users.account("another").uid != psutil.Process(pid).uids().real

@@ -251,7 +251,7 @@ class Agent:
             runner = self._runner(pipeline)
             applied = await asyncio.to_thread(applied_read, self._context.layout.pipeline(pipeline))
             if applied.spec is not None:
-                await runner.desire(self._context.adjusted(applied.spec))
+                runner.desire(self._context.adjusted(applied.spec))
 
     def _all(self) -> list[Runner]:
         return list(self._runners.values())
@@ -279,10 +279,10 @@ class Agent:
                 self._told.warn("bundle", f"a pipeline is left out: {error}")
                 continue
             named.add(spec.id)
-            await runner.desire(self._context.adjusted(spec))
+            runner.desire(self._context.adjusted(spec))
         for pipeline, runner in self._runners.items():
             if pipeline not in named:
-                await runner.desire(None)
+                runner.desire(None)
 
     def _obey(self, statement: Envelope) -> None:
         self._obeying.take(statement)

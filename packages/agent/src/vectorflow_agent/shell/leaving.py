@@ -15,7 +15,6 @@ _log = logging.getLogger(__name__)
 _BEFORE_THE_REPORT = (
     "desired.json",
     "contact.json",
-    "users.json",
     "status.json",
     "sealing.key",
     "sealing.key.next",
@@ -54,6 +53,8 @@ def remove_work(layout: Layout, runtime: Path, leaving: Leaving) -> None:
     if leaving.engines == WipeEngines.STOP:
         for path in pipelines.glob("*"):
             remove_tree(path)
+        # Else its ids are those of engines that go on, and of their files: nobody else may be given one.
+        layout.users.unlink(missing_ok=True)
     else:
         for path in pipelines.glob("*/*"):
             # Checkpoints and buffers belong to an engine that goes on; its configuration it has read.

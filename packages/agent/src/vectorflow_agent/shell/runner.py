@@ -6,6 +6,7 @@ neither its own orders nor any other pipeline.
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import time
@@ -49,6 +50,7 @@ from vectorflow_agent.shell.prepare import Instance, NotPrepared, discard, now_m
 from vectorflow_agent.shell.processes import Process, rotate
 from vectorflow_agent.shell.secrets import secrets_remove
 from vectorflow_agent.shell.starting import Unhealthy, last_lines, prove, reload, start
+from vectorflow_agent.shell.users import UsersExhausted
 from vectorflow_wire.bundles import BundlePipeline
 from vectorflow_wire.messages import PipelineStatus, Report, ReportKind, ReportReason
 
@@ -67,7 +69,7 @@ class Runner:
         self.ready = asyncio.Event()
         self._context = context
         self._layout = context.layout.pipeline(pipeline)
-        self._events: asyncio.Queue[Event] = asyncio.Queue(maxsize=64)
+        self._events: asyncio.Queue[Event | None] = asyncio.Queue(maxsize=64)
         self._tasks: set[asyncio.Task[None]] = set()
         self._prepared: dict[int, Instance] = {}
         self._running: dict[int, Found] = {}
@@ -75,11 +77,16 @@ class Runner:
         self._counters = CounterBook(since=now_ms())
         self._counters_at = 0
         self._desired: Desired | None = None
+        self._ordered = False
 
-    async def desire(self, spec: BundlePipeline | None) -> None:
-        """Tell the runner what the bundle says about its pipeline."""
+    def desire(self, spec: BundlePipeline | None) -> None:
+        """Tell the runner what the bundle says about its pipeline. Only what was said last counts, and nobody waits."""
         self._desired = Desired(spec)
-        await self._events.put(self._desired)
+        if not self._ordered:
+            self._ordered = True
+            # Looked at after every event, so a queue that is full needs no other.
+            with contextlib.suppress(asyncio.QueueFull):
+                self._events.put_nowait(None)
 
     async def restart(self, drain_seconds: float) -> bool:
         """Restart the engine with what it runs; False when it is not running undisturbed."""
@@ -100,10 +107,14 @@ class Runner:
         try:
             await self._adopt_when_readable()
             self.ready.set()
-            if self._desired is not None:
-                await self._take(self._desired)
+            self._ordered = self._desired is not None
             while True:
-                await self._take(await self._events.get())
+                if self._ordered and self._desired is not None:
+                    self._ordered = False
+                    await self._take(self._desired)
+                event = await self._events.get()
+                if event is not None:
+                    await self._take(event)
         finally:
             for task in self._tasks:
                 task.cancel()
@@ -204,8 +215,10 @@ class Runner:
                 return
 
     async def _adopt(self) -> None:
-        confinement = await asyncio.to_thread(self._context.confiner.of, self.pipeline)
-        uids = {os.geteuid(), *([confinement.account.uid] if confinement.account else [])}
+        uids = {os.geteuid()}
+        with contextlib.suppress(UsersExhausted):  # then nothing of it runs, and its preparation says why
+            account = (await asyncio.to_thread(self._context.confiner.of, self.pipeline)).account
+            uids |= {account.uid} if account is not None else set()
         applied, instances, book = await asyncio.to_thread(find_instances, self._layout, uids)
         if book is not None:
             self._counters = book

@@ -6,6 +6,7 @@ an id given to another pipeline would own files that were not meant for it.
 
 import os
 import pwd
+import threading
 from pathlib import Path
 from typing import Final
 
@@ -29,11 +30,15 @@ class Account(msgspec.Struct, frozen=True):
 
 
 class Users:
-    """Gives every pipeline its user id, from a range, and remembers it."""
+    """Gives every pipeline its user id, from a range, and remembers it. Safe to use from several threads.
+
+    None is ever given back: the engine of a pipeline that is gone may have left files anywhere it could write.
+    """
 
     def __init__(self, path: Path, ids: range) -> None:
         self._path = path
         self._ids = ids
+        self._lock = threading.Lock()
         stored = read_optional(path)
         self._given: dict[str, int] = msgspec.json.decode(stored, type=dict[str, int]) if stored else {}
 
@@ -44,16 +49,17 @@ class Users:
 
     def account(self, pipeline: str) -> Account:
         """The account of a pipeline, given now if it has none. Raises UsersExhausted, OSError."""
-        if pipeline not in self._given:
-            taken = set(self._given.values())
-            free = next((uid for uid in self._ids if uid not in taken and not _known(uid)), None)
-            if free is None:
-                raise UsersExhausted(UsersExhausted.__doc__)
-            given = {**self._given, pipeline: free}
-            # On disk first: an id used but forgotten could be given a second time.
-            write_atomic(self._path, msgspec.json.encode(given))
-            self._given = given
-        return Account(self._given[pipeline], self._given[pipeline])
+        with self._lock:
+            if pipeline not in self._given:
+                taken = set(self._given.values())
+                free = next((uid for uid in self._ids if uid not in taken and not _known(uid)), None)
+                if free is None:
+                    raise UsersExhausted(UsersExhausted.__doc__)
+                given = {**self._given, pipeline: free}
+                # On disk first: an id used but forgotten could be given a second time.
+                write_atomic(self._path, msgspec.json.encode(given))
+                self._given = given
+            return Account(self._given[pipeline], self._given[pipeline])
 
 
 def users_wanted(settings: Settings) -> bool:

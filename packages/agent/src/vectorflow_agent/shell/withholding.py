@@ -63,7 +63,7 @@ class Withholding:
             if spec is None:
                 await runner.secrets_scrub()
             elif runner.state.wanted is None or runner.state.wanted.reason != WITHHELD:
-                await runner.desire(without_secrets(spec))
+                runner.desire(without_secrets(spec))
 
 
 def _half_words(contact: Contact) -> str:
