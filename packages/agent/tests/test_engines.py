@@ -4,7 +4,15 @@ import pytest
 
 from vectorflow_agent.core.policy import Policy
 from vectorflow_agent.settings import Settings
-from vectorflow_agent.shell.engines import Engine, EngineMissing, clean_environment, engine_find, engine_path
+from vectorflow_agent.shell.disk import sha256_file
+from vectorflow_agent.shell.engines import (
+    Chosen,
+    Engine,
+    EngineMissing,
+    clean_environment,
+    engine_find,
+    engine_path,
+)
 from vectorflow_wire.messages import EngineFacts, EngineKind
 
 
@@ -35,6 +43,19 @@ async def test_the_version_is_asked_for(tmp_path):
     assert (found.facts.kind, found.facts.version) == (EngineKind.VECTOR, "0.57.0")
     with pytest.raises(EngineMissing, match="failed: broken"):
         await engine_find(Settings(vector_bin=program(tmp_path / "w", "echo broken; exit 3")))
+
+
+@pytest.mark.parametrize("damage", ["echo vector 0.58.1", "exit 1", "kill -SEGV $$"])
+async def test_one_that_an_update_brought_and_that_is_damaged_is_not_used(tmp_path, damage):
+    settings = Settings(vector_bin=program(tmp_path / "vector"))
+    brought = tmp_path / "brought"
+    program(brought, "echo vector 0.58.0")
+    chosen = Chosen(version="0.58.0", digest=f"sha256:{sha256_file(brought)}", program=str(brought))
+    assert (await engine_find(settings, chosen)).binary == str(brought)
+    program(brought, damage)
+    assert (await engine_find(settings, chosen)).facts.version == "0.57.0"
+    with pytest.raises(EngineMissing):
+        await engine_find(Settings(vector_bin="/none/vector"), chosen)
 
 
 def test_how_the_engines_are_called():

@@ -1,5 +1,6 @@
 """What the slots remember, and how a release gets into one."""
 
+import os
 import zipfile
 
 import pytest
@@ -85,6 +86,21 @@ def test_a_release_is_unpacked_whole_or_not_at_all(tmp_path):
         assert (files.slot("a") / "site-packages" / "x.py").exists()
         assert not (files.root / "a.new").exists()
     assert not (tmp_path / "out.py").exists()
+
+
+def test_a_release_is_on_the_disk_before_anything_says_so(tmp_path, monkeypatch):
+    files = SlotFiles(tmp_path / "state")
+    good = archive(tmp_path, **{"run.py": "1", "site-packages/deep/x.py": "2"})
+    kept, sync = [], os.fsync
+    monkeypatch.setattr(
+        os, "fsync", lambda descriptor: (kept.append(os.fstat(descriptor).st_ino), sync(descriptor))
+    )
+    files.unpack(good, "a")
+    slot = files.slot("a")
+    for path in (slot, *slot.rglob("*")):
+        assert path.stat().st_ino in kept, path
+    # Its name last.
+    assert kept[-1] == files.root.stat().st_ino
 
 
 def test_links_and_what_is_no_archive_are_refused(tmp_path):

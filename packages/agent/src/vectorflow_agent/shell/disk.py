@@ -166,7 +166,7 @@ def write_atomic(path: Path, data: bytes, *, group: int | None = None, sync: boo
             os.unlink(temporary)
         raise
     if sync:
-        _sync_folder(path.parent)
+        to_disk(path.parent)
 
 
 def readable(path: Path, group: int | None) -> None:
@@ -223,9 +223,18 @@ def lock_held(path: Path) -> bool:
     return False
 
 
-def _sync_folder(path: Path) -> None:
+def to_disk(path: Path) -> None:
+    """Have a file's content, or a folder's names, on the disk itself, so that a power cut cannot lose it."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def tree_to_disk(path: Path) -> None:
+    """The same for a folder with all that is in it."""
+    for place, _, names in os.walk(path, topdown=False):
+        for name in names:
+            to_disk(Path(place, name))
+        to_disk(Path(place))

@@ -16,7 +16,7 @@ import msgspec
 
 from vectorflow_agent.core.types import Phase
 from vectorflow_agent.shell.context import Context
-from vectorflow_agent.shell.disk import passage, write_atomic
+from vectorflow_agent.shell.disk import passage, to_disk, write_atomic
 from vectorflow_agent.shell.engines import Chosen, Engine, EngineMissing, engine_at
 from vectorflow_agent.shell.prepare import NotPrepared, check_with
 from vectorflow_agent.shell.release_store import UpdateRefused
@@ -73,7 +73,9 @@ class EngineChange:
             fresh = program.with_suffix(".new")
             shutil.copyfile(part, fresh)
             fresh.chmod(0o755)
+            to_disk(fresh)
             fresh.replace(program)
+            to_disk(place)
             part.unlink()
         except OSError as error:
             raise UpdateRefused(ReportReason.DISK_FULL, f"it cannot be stored: {error.strerror}") from error

@@ -2,6 +2,7 @@
 take the same command line; what differs is in this module."""
 
 import asyncio
+import logging
 import os
 import shutil
 import sys
@@ -19,6 +20,7 @@ from vectorflow_agent.shell.confinement import Confinement
 from vectorflow_agent.shell.disk import sha256_file
 from vectorflow_wire.messages import EngineFacts, EngineKind
 
+_log = logging.getLogger(__name__)
 CHECK_TIMEOUT_SECONDS: Final = 60.0
 _VERSION_TIMEOUT_SECONDS: Final = 30.0
 _PASSED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -150,9 +152,16 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def engine_find(settings: Settings, chosen: Chosen | None = None) -> Engine:
-    """Find the engine and ask for its version. Raises EngineMissing."""
+    """Find the engine and ask for its version: the installed one where the chosen one is damaged. Raises EngineMissing."""
     if chosen is not None and settings.engine != EngineKind.EMBEDDED and _program(chosen.program):
-        return await engine_at(EngineKind.VECTOR, chosen.program)
+        try:
+            found = await engine_at(EngineKind.VECTOR, chosen.program)
+            if chosen.digest in {"", found.facts.digest}:
+                return found
+            why = "its file is damaged"
+        except EngineMissing as error:
+            why = str(error)
+        _log.error("Vector %s, which an update brought, is not used: %s", chosen.version, why)
     return await engine_at(*engine_path(settings))
 
 

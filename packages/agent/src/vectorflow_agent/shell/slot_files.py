@@ -11,7 +11,14 @@ import msgspec
 
 from vectorflow_agent import __version__
 from vectorflow_agent.core.slots import INSTALLED, Slots
-from vectorflow_agent.shell.disk import folder, read_optional, remove_tree, write_atomic
+from vectorflow_agent.shell.disk import (
+    folder,
+    read_optional,
+    remove_tree,
+    to_disk,
+    tree_to_disk,
+    write_atomic,
+)
 
 EXIT_UPDATE: Final = 75
 """The agent ended so that its supervisor tries another slot."""
@@ -77,8 +84,11 @@ class SlotFiles:
                 zipped.extractall(folder(fresh))
             if not (fresh / ENTRY).is_file():
                 raise ReleaseDamaged(f"the release holds no {ENTRY}")
+            # Before the state of the slots names it, which is on the disk at once.
+            tree_to_disk(fresh)
             remove_tree(self.slot(slot))
             os.replace(fresh, self.slot(slot))
+            to_disk(self.root)
         except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
             raise ReleaseDamaged(f"the release is no archive that can be read: {error}") from error
         finally:
