@@ -11,11 +11,12 @@ from vectorflow_agent.shell import prepare as prepare_module
 from vectorflow_agent.shell.client import GatewayError
 from vectorflow_agent.shell.confinement import Confiner
 from vectorflow_agent.shell.context import Context, Ports, PortsTaken
-from vectorflow_agent.shell.disk import sha256_hex
+from vectorflow_agent.shell.disk import sha256_hex, write_atomic
 from vectorflow_agent.shell.identity import Enrolment, Identity
-from vectorflow_agent.shell.prepare import NotPrepared, prepare
+from vectorflow_agent.shell.prepare import Instance, NotPrepared, prepare
 from vectorflow_agent.shell.sealing_keys import Protection, SealingKeys
 from vectorflow_agent.shell.spool import Spool
+from vectorflow_agent.shell.starting import last_lines
 from vectorflow_wire.bundles import BundlePipeline, FileRef
 from vectorflow_wire.encoding import base64_bytes
 from vectorflow_wire.messages import ReportReason
@@ -170,3 +171,15 @@ def test_ports_that_are_all_taken_are_told_and_not_looked_for_for_ever():
     ports.keep(*range(1, 65536))
     with pytest.raises(PortsTaken):
         ports.take()
+
+
+async def test_no_line_of_an_engine_is_told_when_its_secrets_cannot_be_taken_out(context):
+    known = pipeline(context, secrets=(sealed_for(context, "canary-9"),))
+    lost = pipeline(context, secrets=(msgspec.structs.replace(known.secrets[0], key="gone"),))
+    records = [Instance(instance=1, spec=spec, api_port=1, metrics_port=2) for spec in (known, lost)]
+    log = context.layout.pipeline("p").instance(1) / "engine.log"
+    write_atomic(log, b"cannot log in with canary-9\n")
+    assert last_lines(context, records[0]) == ("cannot log in with [secret]",)
+    (why,) = last_lines(context, records[1])
+    assert "canary" not in why
+    assert "cannot be opened" in why

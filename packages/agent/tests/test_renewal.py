@@ -1,12 +1,23 @@
 """New tokens and sealing keys with an overlap, proof of the node before, and keys bound to the machine."""
 
+import asyncio
 import json
+import os
+import signal
 import sys
 
 import pytest
 from packages.agent.tests.conftest import opened
 
-from vectorflow_agent.shell.sealing_keys import KeyUnreadable, Protection, SealingKeys, protection_find
+from vectorflow_agent.shell.disk import Layout, write_atomic
+from vectorflow_agent.shell.sealing_keys import (
+    KeyUnreadable,
+    Protection,
+    SealingKeys,
+    key_files,
+    named_on_disk,
+    protection_find,
+)
 from vectorflow_wire import keys
 from vectorflow_wire.encoding import base64_bytes, base64_text
 from vectorflow_wire.messages import ReportKind
@@ -85,11 +96,37 @@ def test_the_old_key_opens_until_nothing_is_sealed_to_it(tmp_path):
     assert made.prepare_next() == made.prepare_next()
     made.promote()
     assert keys.key_id(base64_bytes(made.public)) == new
-    made.used({old, new})
+    made.forget({old, new})
     assert made.private(old) is not None
-    made.used({new})
+    made.forget({new})
     assert made.private(old) is None
     assert SealingKeys(state(tmp_path), Protection("")).private(old) is None
+
+
+def test_a_key_that_is_still_needed_outlives_the_next_rotations(tmp_path):
+    made = SealingKeys(state(tmp_path), Protection(""))
+    first = keys.key_id(base64_bytes(made.public))
+    for _ in range(2):
+        made.prepare_next()
+        made.promote()
+    again = SealingKeys(state(tmp_path), Protection(""))
+    assert again.private(first) == made.private(first) is not None
+    assert again.old == made.old
+    assert len(again.old) == 2
+    again.forget({first})
+    assert [path.name for path in key_files(state(tmp_path))] == ["sealing.key.old", "sealing.key"]
+    again.prepare_next()
+    again.promote()
+    again.forget(())
+    assert [path.name for path in key_files(state(tmp_path))] == ["sealing.key"]
+
+
+def test_what_is_applied_and_an_engines_record_name_the_keys_they_need(tmp_path):
+    layout = Layout(state(tmp_path))
+    one = layout.pipeline("p1")
+    write_atomic(one.applied, b'{"spec":{"secrets":[{"key":"aaa"}]}')
+    write_atomic(one.instance(3) / "engine.json", b'{"key":"bbb"}')
+    assert named_on_disk(layout, {"aaa", "bbb", "ccc"}) == {"aaa", "bbb"}
 
 
 def test_a_lost_answer_leaves_both_keys_and_the_bundle_decides(tmp_path):
@@ -121,6 +158,44 @@ async def test_a_token_that_is_old_is_renewed_with_a_new_sealing_key(agent, gate
     await eventually(lambda: opened(agent, "pass", "second"))
     assert agent.engines() == [pid]
     await eventually(lambda: not (agent.state / "sealing.key.old").exists())
+
+
+async def test_what_the_bundle_does_not_carry_any_more_still_opens_after_a_rotation(
+    agent, gateway, served, eventually
+):
+    agent.start()
+    await eventually(lambda: gateway.agent_keys)
+    options = {"password": "SECRET[vectorflow.pass]"}
+    gateway.publish([gateway.pipeline(secrets={"pass": "kept"}, **options)])
+    await eventually(lambda: gateway.told(ReportKind.APPLIED), why=lambda: gateway.reports)
+    agent.kill()
+    stored = json.loads((agent.state / "node.json").read_text())
+    stored["token_since"] = 1
+    (agent.state / "node.json").write_text(json.dumps(stored))
+    agent.start()
+    await eventually(lambda: gateway.rotations == 1)
+    await eventually((agent.state / "sealing.key.old").exists, why=agent.log.read_text)
+    other = gateway.pipeline(name="p2", secrets={"pass": "new"}, **options)
+    gateway.publish([other])
+    await eventually(lambda: len(gateway.told(ReportKind.APPLIED)) == 2, why=lambda: gateway.reports)
+    await asyncio.sleep(3)
+    # A reboot without a network.
+    agent.kill()
+    for pid in agent.engines():
+        os.kill(pid, signal.SIGKILL)
+    for name in ("kept", "new"):
+        for path in opened(agent, "pass", name):
+            path.unlink()
+    await served.down()
+    agent.start()
+    await eventually(lambda: opened(agent, "pass", "kept") and agent.engines("p1"), why=agent.log.read_text)
+    # Once it is sealed anew, nothing needs the old key.
+    await served.up()
+    gateway.publish(
+        [gateway.pipeline(secrets={"pass": "kept"}, version=2, handover="reload", **options), other]
+    )
+    await eventually(lambda: not (agent.state / "sealing.key.old").exists(), why=agent.log.read_text)
+    assert len(agent.engines("p1")) == 1
 
 
 async def test_a_lost_token_is_got_back_with_proof_and_the_node_is_the_same(agent, gateway, eventually):

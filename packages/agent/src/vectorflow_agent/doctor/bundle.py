@@ -26,6 +26,7 @@ from vectorflow_agent.core.redaction import Redactor, looks_sensitive
 from vectorflow_agent.doctor.types import Diagnosis
 from vectorflow_agent.settings import Settings, SettingsInvalid, enrolment_token, policy_load
 from vectorflow_agent.shell.disk import Layout
+from vectorflow_agent.shell.sealing_keys import key_files
 from vectorflow_agent.shell.secrets import runtime_place
 
 MOST_BYTES: Final = 8 * 1024 * 1024
@@ -35,7 +36,6 @@ _FILE_BYTES: Final = 1024 * 1024
 _SECRET_BYTES: Final = 64 * 1024
 _JOURNAL_LINES: Final = "2000"
 _JOURNAL_SECONDS: Final = 20.0
-_KEYS: Final = ("identity.key", "sealing.key", "sealing.key.old", "sealing.key.next")
 
 
 def bundle_write(path: Path, settings: Settings, diagnosis: Diagnosis) -> int:
@@ -80,7 +80,7 @@ def _secrets(settings: Settings) -> Iterator[str]:
     with contextlib.suppress(SettingsInvalid):
         yield enrolment_token(settings)
     layout = Layout(settings.state)
-    for path in (layout.root / name for name in _KEYS):
+    for path in (layout.root / "identity.key", *key_files(layout.root)):
         yield from _lines(path)
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         yield str(json.loads(layout.node.read_bytes())["node_token"])

@@ -25,7 +25,7 @@ from vectorflow_agent.shell.agent import Status
 from vectorflow_agent.shell.disk import Layout, lock_held, read_optional
 from vectorflow_agent.shell.engines import EngineMissing, engine_find, engine_path
 from vectorflow_agent.shell.identity import enrolment_read
-from vectorflow_agent.shell.sealing_keys import protection_find
+from vectorflow_agent.shell.sealing_keys import key_files, protection_find
 from vectorflow_agent.shell.secrets import memory_backed, runtime_place
 from vectorflow_agent.shell.users import obstacle, users_wanted
 from vectorflow_wire import tokens
@@ -41,9 +41,6 @@ _MIB: Final = 1024 * 1024
 _SECRET_FILES: Final = (
     "node.json",
     "identity.key",
-    "sealing.key",
-    "sealing.key.old",
-    "sealing.key.next",
     "desired.json",
 )
 _SEVERE: Final = {
@@ -125,7 +122,7 @@ def look_at_state(settings: Settings) -> Said:
     yield from _space(root)
     if mode & 0o077:
         yield finding("state.loose", f"others can read {root}: run chmod 700 {root}")
-    for name in sorted(names & set(_SECRET_FILES)):
+    for name in sorted(names & {*_SECRET_FILES, *(path.name for path in key_files(root))}):
         if (root / name).stat().st_mode & 0o077:
             yield finding("state.loose", f"others can read {root / name}: run chmod 600 {root / name}")
     yield from _damage(Layout(root))

@@ -29,7 +29,7 @@ from vectorflow_agent.shell.reach import unreachable
 from vectorflow_agent.shell.release_store import ReleaseStore
 from vectorflow_agent.shell.renewing import Renewing
 from vectorflow_agent.shell.runner import Runner
-from vectorflow_agent.shell.sealing_keys import protection_find
+from vectorflow_agent.shell.sealing_keys import named_on_disk, protection_find
 from vectorflow_agent.shell.secrets import leftovers_remove, runtime_folder
 from vectorflow_agent.shell.slot_files import EXIT_UPDATE
 from vectorflow_agent.shell.spool import Spool
@@ -367,7 +367,26 @@ class Agent:
             await asyncio.sleep(_UPKEEP_SECONDS)
             for runner in self._all():
                 await runner.rotate_logs()
+            await self._keys_forget()
             await self._status_write()
+
+    async def _keys_forget(self) -> None:
+        """Forget sealing keys from before a rotation once nothing here needs them: the bundle alone does not say it."""
+        sealing, layout = self._context.identity.sealing, self._context.layout
+        if not sealing.old:
+            return
+        try:
+            needed = await asyncio.to_thread(named_on_disk, layout, sealing.old)
+            bundle = self._link.bundle
+            ordered = (
+                {secret.key for each in bundle.pipelines for secret in each.secrets} if bundle else set()
+            )
+            held = {s.key for runner in self._all() for spec in runner.specs() for s in spec.secrets}
+            # As long as the control plane has sealed nothing to the new key, it may not know it.
+            if ordered - sealing.old:
+                sealing.forget(needed | ordered | held)
+        except OSError as error:
+            _log.warning("old sealing keys are kept: %s", error.strerror)
 
     async def _status_write(self) -> None:
         enrolment = self._context.enrolment

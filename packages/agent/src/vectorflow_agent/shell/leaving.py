@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from vectorflow_agent.shell.disk import Layout, read_optional, remove_tree, write_atomic
+from vectorflow_agent.shell.sealing_keys import key_files
 from vectorflow_wire.statements import WipeEngines
 
 _log = logging.getLogger(__name__)
@@ -16,9 +17,6 @@ _BEFORE_THE_REPORT = (
     "desired.json",
     "contact.json",
     "status.json",
-    "sealing.key",
-    "sealing.key.next",
-    "sealing.key.old",
 )
 _AFTER_IT = (*_BEFORE_THE_REPORT, "node.json", "node-id", "identity.key", "machine-id", "statements.json")
 
@@ -71,6 +69,6 @@ def remove_identity(layout: Layout) -> None:
 
 
 def _remove(root: Path, names: tuple[str, ...]) -> None:
-    for name in names:
+    for path in (*(root / name for name in names), *key_files(root)):
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(root / name)
+            os.unlink(path)

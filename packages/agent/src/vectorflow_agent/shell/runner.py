@@ -151,7 +151,7 @@ class Runner:
 
     def secret_spec(self) -> BundlePipeline | None:
         """Something with secrets that is wanted here or runs; None when nothing is."""
-        return next((spec for spec in self._specs() if spec.secrets), None)
+        return next((spec for spec in self.specs() if spec.secrets), None)
 
     async def secrets_scrub(self) -> None:
         """Remove what is left of secrets, opened and sealed, of engines that are gone."""
@@ -414,18 +414,18 @@ class Runner:
         self._context.ports.give_back(record.api_port, record.metrics_port)
         at = places(self._context, self.pipeline, record.instance)
         await asyncio.to_thread(secrets_remove, at.secrets)
-        await asyncio.to_thread(tidy, self._layout, self._instances(), self._specs())
+        await asyncio.to_thread(tidy, self._layout, self._instances(), self.specs())
 
     async def _scrubbed(self) -> None:
         """Nothing is about to start: of all but the engines that run, no secret stays, and only the last logs."""
         try:
             await self.secrets_scrub()
-            await asyncio.to_thread(tidy, self._layout, self._instances(), self._specs())
+            await asyncio.to_thread(tidy, self._layout, self._instances(), self.specs())
         except OSError as error:
             _log.warning("pipeline %s: what is left of engines cannot be removed: %s", self.pipeline, error)
 
-    def _specs(self) -> list[BundlePipeline]:
-        """Specifications whose files are needed."""
+    def specs(self) -> list[BundlePipeline]:
+        """Specifications whose files and secrets are needed."""
         state, ordered = self.state, self._desired.spec if self._desired is not None else None
         running = (found.record.spec for found in self._running.values())
         specs = (ordered, state.wanted, state.applied, state.candidate, *running)

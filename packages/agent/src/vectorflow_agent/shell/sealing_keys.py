@@ -1,4 +1,4 @@
-"""The node's sealing keys on disk: the present one, the one before it, and the next.
+"""The node's sealing keys on disk: the present one, those before it that are still needed, and the next.
 
 Where systemd runs the machine, the files are encrypted with its credentials, which a TPM2 holds if there
 is one. Elsewhere they lie there as they are: then reading the disk is reading the secrets.
@@ -7,16 +7,18 @@ is one. Elsewhere they lie there as they are: then reading the disk is reading t
 import contextlib
 import hashlib
 import hmac
+import itertools
 import logging
 import os
 import shutil
 import subprocess
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
 from nacl.public import PrivateKey
 
-from vectorflow_agent.shell.disk import read_optional, write_atomic
+from vectorflow_agent.shell.disk import Layout, read_optional, write_atomic
 from vectorflow_wire import keys
 from vectorflow_wire.encoding import base64_bytes, base64_text
 
@@ -26,6 +28,9 @@ _SEALED: Final = b"systemd-creds\n"
 """First line of a file whose rest is an encrypted credential."""
 _SECONDS: Final = 30.0
 _MARK: Final = b"vectorflow-agent mark\n"
+_CURRENT: Final = "sealing.key"
+_NEXT: Final = "sealing.key.next"
+_OLD: Final = "sealing.key.old"
 
 
 class KeyUnreadable(OSError):
@@ -88,21 +93,41 @@ def protection_find(wanted: str) -> Protection:
     return Protection((shutil.which("systemd-creds") or "") if wanted == "auto" and booted else "")
 
 
+def key_files(root: Path) -> list[Path]:
+    """The files of all sealing keys that are there."""
+    named = (root / _NEXT, root / _CURRENT)
+    return [*sorted(root.glob(f"{_OLD}*")), *(path for path in named if os.path.exists(path))]
+
+
+def named_on_disk(layout: Layout, ids: Collection[str]) -> set[str]:
+    """Which of these keys something on disk is sealed to: what is applied, or an engine's record. Raises OSError."""
+    patterns = ("*/applied.json", "*/engines/*/engine.json")
+    found: set[str] = set()
+    for path in (path for pattern in patterns for path in layout.pipelines.glob(pattern)):
+        # As text: of a damaged file too.
+        stored = read_optional(path) or b""
+        found |= {key for key in ids if key.encode() in stored}
+    return found
+
+
 class SealingKeys:
     """The private keys that secrets of this node may be sealed to."""
 
     def __init__(self, root: Path, protection: Protection) -> None:
-        self._current = root / "sealing.key"
-        self._next = root / "sealing.key.next"
-        self._old = root / "sealing.key.old"
+        self._root = root
+        self._current = root / _CURRENT
+        self._next = root / _NEXT
         self._protection = protection
         self._keys: dict[str, bytes] = {}
+        self._old: dict[str, Path] = {}
         self._newest: bytes | None = None
         self.problem = ""
-        for path in (self._old, self._next, self._current):
+        for path in key_files(root):
             private = self._read(path)
             if private is not None:
                 self._add(private)
+                if path.name.startswith(_OLD):
+                    self._old[_id(private)] = path
         if not self._current.exists():
             self._add(self._make(self._current))
         current = self._read(self._current)
@@ -125,21 +150,32 @@ class SealingKeys:
     def promote(self) -> None:
         """The next key is the present one now; the present one stays until nothing is sealed to it."""
         if self._next.exists():
-            self._current.replace(self._old)
+            before = self._read(self._current)
+            place = self._place_for_old()
+            self._current.replace(place)
+            if before is not None:
+                self._old[_id(before)] = place
             self._next.replace(self._current)
             current = self._read(self._current)
             self.public = _public(current) if current is not None else ""
 
     def used(self, ids: set[str]) -> None:
-        """Forget the old key when nothing is sealed to it; take the next one when something is."""
-        following, old = self._read(self._next), self._read(self._old)
+        """Take the next key when something is sealed to it."""
+        following = self._read(self._next)
         if following is not None and _id(following) in ids:
             # The answer to the last rotation was lost, but the control plane has the key.
             self.promote()
-            old = self._read(self._old)
-        if old is not None and ids and _id(old) not in ids:
-            self._old.unlink()
-            self._keys.pop(_id(old), None)
+
+    @property
+    def old(self) -> frozenset[str]:
+        """The ids of keys that others have taken the place of, and that were still needed."""
+        return frozenset(self._old)
+
+    def forget(self, needed: Collection[str]) -> None:
+        """Forget the old keys but these; a key that is gone opens nothing ever again. Raises OSError."""
+        for key in self.old.difference(needed):
+            self._old[key].unlink(missing_ok=True)
+            del self._old[key], self._keys[key]
 
     def mark(self, data: bytes) -> tuple[str, str]:
         """Authenticate what is written to disk: the key's id, and a code (hex). Both empty without a key."""
@@ -151,6 +187,10 @@ class SealingKeys:
         """Whether it was written here, by this node."""
         private = self._keys.get(key)
         return private is not None and hmac.compare_digest(_code(private, data), code)
+
+    def _place_for_old(self) -> Path:
+        free = (self._root / (f"{_OLD}.{number}" if number else _OLD) for number in itertools.count())
+        return next(path for path in free if not path.exists())
 
     def _make(self, path: Path) -> bytes:
         made = os.urandom(32)

@@ -44,12 +44,14 @@ class Unhealthy(Exception):
 
 
 def last_lines(context: Context, record: Instance) -> tuple[str, ...]:
-    """The engine's own last lines, without secrets."""
+    """The engine's own last lines, without secrets; none where it is not known what they must not tell."""
     at = places(context, record.spec.id, record.instance)
     try:
         values = secret_values(context, record.spec)
-    except NotPrepared:
-        values = {}
+    except NotPrepared as error:
+        return (
+            f"the engine's lines stay on the node, since they may hold secrets that cannot be told apart: {error}",
+        )
     return clean_lines(processes.tail(at.log), blots(values))
 
 
