@@ -46,6 +46,18 @@ def status(pipeline_id, sent, at, since, **options):
     )
 
 
+async def alone(ingest, monkeypatch):
+    """From now on nobody flushes but who calls what is returned."""
+    flush = ingest.flush
+
+    async def put_off() -> bool:
+        return True
+
+    monkeypatch.setattr(ingest, "flush", put_off)
+    await flush()
+    return flush
+
+
 async def rates(world, pipeline_id):
     return await world.house.telemetry.rates(world.organization_id, world.environment_id, pipeline_id)
 
@@ -112,6 +124,30 @@ async def test_totals_agree_to_the_event_when_counters_begin_again(world) -> Non
     await ingest.flush()
     again = await rates(world, pipeline_id)
     assert again.components == seen.components
+
+
+async def test_a_node_whose_counters_begin_again_and_again_has_few_runs_and_its_whole_total(world) -> None:
+    agents, pipeline_id = await deployed(world, 2)
+    ingest = world.house.gateway.ingest
+    now = int(time.time() * 1000)
+    await agents[1].beat(status(pipeline_id, 7, now + 1000, now))
+    for run in range(60):
+        since = now + run * 60_000
+        told = status(pipeline_id, 100 + run, since + 10_000, since)
+        # A name that comes once: what is folded keeps it.
+        told = msgspec.structs.replace(
+            told, components=(*told.components, messages.ComponentCounters(id=f"c{run}", received_events=run))
+        )
+        await agents[0].beat(told)
+        assert await ingest.flush()
+        async with world.scoped() as txn:
+            assert await txn.value("select count(*) from counter_runs") <= 17
+    seen = await rates(world, pipeline_id)
+    total = sum(100 + run for run in range(60)) + 7
+    assert seen.components["out"].received_events_total == total
+    assert seen.components["out"].outputs["_default"].events_total == total
+    assert [seen.components[f"c{run}"].received_events_total for run in range(60)] == list(range(60))
+    assert seen.components["c59"].received_events_per_second == pytest.approx(5.9)
 
 
 async def test_a_node_is_shown_as_it_says_it_is(world) -> None:
@@ -255,7 +291,7 @@ async def test_a_database_that_is_down_costs_nothing_but_time(world, monkeypatch
 async def test_a_large_flush_is_written_in_pieces_and_what_was_not_stays(world, monkeypatch) -> None:
     agents, pipeline_id = await deployed(world, 3)
     ingest = world.house.gateway.ingest
-    await ingest.flush()
+    flush = await alone(ingest, monkeypatch)
     now = int(time.time() * 1000)
     for agent in agents:
         await agent.beat(status(pipeline_id, 10, now, now - 1000))
@@ -271,12 +307,12 @@ async def test_a_large_flush_is_written_in_pieces_and_what_was_not_stays(world, 
         written.append(len(beats))
 
     monkeypatch.setattr(ingest, "_write", once)
-    assert not await ingest.flush()
+    assert not await flush()
     assert written == [2]
     assert ingest.waiting == 1
     assert 0 < ingest.waiting_bytes < size // 2
     monkeypatch.setattr(ingest, "_write", real)
-    assert await ingest.flush()
+    assert await flush()
     assert (ingest.waiting, ingest.waiting_bytes) == (0, 0)
     assert (await rates(world, pipeline_id)).components["out"].received_events_total == 30
 
@@ -286,6 +322,7 @@ async def test_a_flush_that_the_end_of_the_gateway_cuts_off_is_written_by_the_la
 ) -> None:
     (agent,), pipeline_id = await deployed(world)
     ingest = world.house.gateway.ingest
+    flush = await alone(ingest, monkeypatch)
     now = int(time.time() * 1000)
     await agent.beat(status(pipeline_id, 10, now, now - 1000))
     begun = asyncio.Event()
@@ -296,11 +333,12 @@ async def test_a_flush_that_the_end_of_the_gateway_cuts_off_is_written_by_the_la
         await asyncio.Event().wait()
 
     monkeypatch.setattr(ingest, "_write", held)
-    cut_off = asyncio.create_task(ingest.flush())
+    cut_off = asyncio.create_task(flush())
     await asyncio.wait_for(begun.wait(), 5)
     cut_off.cancel()
     await asyncio.gather(cut_off, return_exceptions=True)
     monkeypatch.setattr(ingest, "_write", real)
+    monkeypatch.setattr(ingest, "flush", flush)
     await ingest.close()
     assert (await rates(world, pipeline_id)).components["out"].received_events_total == 10
 

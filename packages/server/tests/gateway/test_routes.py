@@ -185,6 +185,41 @@ async def test_live_events_tell_rates_rollouts_and_nodes(world, new_world, sign_
     assert seen["rates"]["components"]["out"]["received_events_per_second"] == 5.0
 
 
+async def test_rates_are_read_now_and_then_however_often_nodes_tell(world, sign_in) -> None:
+    agent = (await world.agents(1))[0]
+    pipeline_id = await world.pipeline()
+    owner = await sign_in("owner")
+    await owner.call("POST", f"/pipelines/{pipeline_id}/rollouts", json={})
+    await world.sign()
+    await agent.poll()
+    now = int(time.time() * 1000)
+
+    async def tell() -> None:
+        for step in range(1, 9):
+            component = messages.ComponentCounters(id="out", received_events=step)
+            told = messages.PipelineStatus(
+                id=str(pipeline_id), state="running", counters_at=now + step, counters_since=now - 1,
+                components=(component,),
+            )  # fmt: skip
+            await agent.beat(told)
+            assert await world.house.gateway.ingest.flush()
+            await asyncio.sleep(0.2)
+
+    told, began = [], time.monotonic()
+    events = f"/api/v1/orgs/{world.slug}/events"
+    async with owner.http.stream("GET", events, params={"topics": f"rates:{pipeline_id}"}) as stream:
+        telling = asyncio.create_task(tell())
+        async with asyncio.timeout(60):
+            async for line in stream.aiter_lines():
+                if line.startswith("data:"):
+                    told.append(msgspec.json.decode(line[5:].encode())["components"].get("out"))
+                    if told[-1] and told[-1]["received_events_total"] == 8:
+                        break
+        await telling
+    # The first at once, and then one every two seconds; the last is never left out.
+    assert len(told) <= 2 + (time.monotonic() - began) / 2
+
+
 async def test_a_member_of_no_team_hears_nothing(world, sign_in) -> None:
     pipeline_id = await world.pipeline()
     services = world.house.services

@@ -1,5 +1,6 @@
 """`telemetry.rates`: sums over nodes and runs, pure."""
 
+import json
 import uuid
 from datetime import UTC, datetime, timedelta
 
@@ -12,15 +13,14 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 def run(node, sent, before=None, *, age=0.0, at=0.0, step=10.0, since=100.0, utilization=None) -> RunRow:
     def counters(count):
-        return [
-            {
-                "id": "a",
-                "received_events": count,
-                "sent_events": {"x": count},
-                "errors": count // 10,
-                "utilization": utilization,
-            }
-        ]
+        component = {
+            "id": "a",
+            "received_events": count,
+            "sent_events": {"x": count},
+            "errors": count // 10,
+            "utilization": utilization,
+        }
+        return json.dumps([component])
 
     moment = NOW + timedelta(seconds=at)
     return RunRow(

@@ -35,6 +35,9 @@ log = structlog.get_logger()
 MOST_TOPICS: Final = 50
 _BELIEVED_SECONDS: Final = 5.0
 _READS_AT_ONCE: Final = 4
+_READ_EVERY_SECONDS: Final = 2.0
+# Of a pipeline on very many nodes: reading it takes a fifth of the time at most.
+_REST_SHARE: Final = 4.0
 _PERMISSIONS: Final = {
     "rates": Permission.TELEMETRY_READ,
     "pipeline": Permission.PIPELINE_READ,
@@ -182,7 +185,7 @@ class LiveEvents:
             self._read((organization_id, f"rates:{message.get('pipeline_id')}"))
 
     def _read(self, key: _Key) -> None:
-        """Read rates for whoever listens; news that come meanwhile cause one more read, not many."""
+        """Read rates for whoever listens; news that come meanwhile, or soon after, cause one more read, not many."""
         if key not in self._listeners:
             return
         if key in self._reads:
@@ -201,10 +204,13 @@ class LiveEvents:
             while again and key in self._listeners:
                 self._reads[key] = False
                 async with self._slots:
+                    began = time.monotonic()
                     rates = await self._telemetry.rates(organization_id, None, pipeline_id)
+                    took = time.monotonic() - began
                 data = {"topic": topic, "id": pipeline_id, **msgspec.to_builtins(rates)}
                 for listener in tuple(self._listeners.get(key, ())):
                     listener.stream.offer(topic, "rates", data)
+                await asyncio.sleep(max(_READ_EVERY_SECONDS, _REST_SHARE * took))
                 again = self._reads[key]
         except Exception as error:
             log.warning("live.rates-not-read", error=type(error).__name__)

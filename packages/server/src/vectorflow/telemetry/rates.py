@@ -17,6 +17,7 @@ from vectorflow.telemetry.types import ComponentRates, PortRates, Rates, RunRow
 from vectorflow_wire.messages import ComponentCounters
 
 MISSED_HEARTBEATS = 3
+_decoder = msgspec.json.Decoder(list[ComponentCounters])
 
 
 class _Sum(msgspec.Struct):
@@ -70,7 +71,7 @@ def compute_rates(runs: Sequence[RunRow], now: datetime) -> Rates:
     window = 0.0
     seen: set[UUID] = set()
     for run in runs:
-        counters = msgspec.convert(run.components, list[ComponentCounters])
+        counters = counters_of(run)
         for each in counters:
             totals[each.id].add(each)
         newest = run.node_id not in seen
@@ -91,12 +92,17 @@ def compute_rates(runs: Sequence[RunRow], now: datetime) -> Rates:
     )
 
 
+def counters_of(run: RunRow) -> list[ComponentCounters]:
+    """Return the newest counters of a run's components."""
+    return _decoder.decode(run.components)
+
+
 def _add_step(run: RunRow, counters: Iterable[ComponentCounters], rates: dict[str, _Sum]) -> float:
     """Add a run's newest step to the rates; return its length in seconds, 0 when there is none."""
     before: dict[str, ComponentCounters] = {}
     began = run.since
     if run.previous is not None and run.previous_at is not None:
-        before = {each.id: each for each in msgspec.convert(run.previous, list[ComponentCounters])}
+        before = {each.id: each for each in _decoder.decode(run.previous)}
         began = run.previous_at
     seconds = (run.at - began).total_seconds()
     if seconds <= 0:

@@ -1,5 +1,6 @@
 """Rates and series as people see them."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
@@ -12,7 +13,7 @@ from vectorflow.pipelines.service import PipelineService
 from vectorflow.platform.database import Database
 from vectorflow.telemetry import store
 from vectorflow.telemetry.errors import MetricOfComponents
-from vectorflow.telemetry.rates import compute_rates
+from vectorflow.telemetry.rates import compute_rates, counters_of
 from vectorflow.telemetry.types import (
     HostPoint,
     HostPointRow,
@@ -44,7 +45,8 @@ class TelemetryService:
             if environment_id is not None:
                 await self._pipelines.pipeline(txn, environment_id, pipeline_id)
             runs = await store.run_list(txn, pipeline_id)
-        return compute_rates(runs, self._clock.now())
+        # Thousands of nodes take longer than other calls may wait.
+        return await asyncio.to_thread(compute_rates, runs, self._clock.now())
 
     async def series(
         self,
@@ -73,7 +75,8 @@ class TelemetryService:
         async with self._database.transaction(organization_id) as txn:
             await self._pipelines.pipeline(txn, environment_id, pipeline_id)
             if component is None:
-                components = _of_pipeline(await store.run_list(txn, pipeline_id), metric)
+                runs = await store.run_list(txn, pipeline_id)
+                components = await asyncio.to_thread(_of_pipeline, runs, metric)
             else:
                 components = [component]
             rows = await read(txn, pipeline_id, components, metric, minutes=minutes, bucket_seconds=bucket)
@@ -108,8 +111,8 @@ _KINDS: Final[dict[Metric, str]] = {"received": "source", "sent": "sink"}
 def _of_pipeline(runs: Sequence[RunRow], metric: Metric) -> list[str]:
     """Return the components whose counters make a metric of the whole pipeline."""
     kind = _KINDS.get(metric)
-    told = (each for run in runs for each in run.components)
-    return sorted({str(each["id"]) for each in told if kind is None or each.get("kind") == kind})
+    told = (each for run in runs for each in counters_of(run))
+    return sorted({each.id for each in told if kind is None or each.kind == kind})
 
 
 def _host_point(row: HostPointRow) -> HostPoint:

@@ -79,10 +79,10 @@ def _array(objects: Sequence[bytes]) -> bytes:
 
 
 async def run_list(txn: Transaction, pipeline_id: UUID) -> list[RunRow]:
-    """Return the runs of a pipeline on all nodes, the newest of each node first."""
+    """Return the runs of a pipeline on all nodes, the newest of each node first; of a node there are some 16 at most."""
     return await txn.rows(
         RunRow,
-        """select r.node_id, r.since, r.at, r.components, r.previous_at, r.previous, r.received_at,
+        """select r.node_id, r.since, r.at, r.components::text, r.previous_at, r.previous::text, r.received_at,
             coalesce(p.heartbeat_seconds, 15) as heartbeat_seconds
         from counter_runs r
         left join node_presence p on p.organization_id = r.organization_id and p.node_id = r.node_id

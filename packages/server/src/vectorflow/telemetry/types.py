@@ -1,7 +1,7 @@
 """What is passed around about counters; the structs without `Row` in their name are the public API's."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
 import msgspec
@@ -114,14 +114,14 @@ class HostSeries(msgspec.Struct, frozen=True):
 
 
 class RunRow(msgspec.Struct, frozen=True, kw_only=True):
-    """The newest counters of one run of a pipeline on a node, and those of the heartbeat before."""
+    """The newest counters of one run of a pipeline on a node, and those of the heartbeat before; both are JSON yet."""
 
     node_id: UUID
     since: datetime
     at: datetime
-    components: list[dict[str, Any]]
+    components: str
     previous_at: datetime | None
-    previous: list[dict[str, Any]] | None
+    previous: str | None
     received_at: datetime
     heartbeat_seconds: float
 
