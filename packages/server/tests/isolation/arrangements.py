@@ -26,6 +26,13 @@ SAID_TWICE = {
         2,
     ): "the key that the conflict is about holds the organisation",
     ("fleet/store/nodes.py", "node_counts", 9): "how many pipelines a node has is not counted there",
+    (
+        "fleet/store/engines.py",
+        "node_engines_set",
+        1,
+    ): "what is locked first is changed by its organisation too",
+    ("fleet/store/lifecycle.py", "node_labels", 1): "what is locked first is changed by its organisation too",
+    ("fleet/store/nodes.py", "node_want", 1): "what is locked first is changed by its organisation too",
 }
 # Statements that are not run as the others are, with the test that runs them.
 APART = {

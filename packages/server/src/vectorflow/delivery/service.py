@@ -208,8 +208,13 @@ class DeliveryService:
     ) -> Rollout:
         """Start a new rollout of the revision that was deployed before; one under way is cancelled first.
 
-        Raises `RolloutNotFound`, `NothingToRollBackTo`, `RolloutUnderWay`.
+        Raises `RolloutNotFound`, `PipelineNotFound`, `NothingToRollBackTo`, `RolloutUnderWay`.
         """
+        found = await store.rollout_get(txn, environment_id, rollout_id)
+        if found is None:
+            raise RolloutNotFound
+        # Before the rollout's row, as in `stop`: two orders of locking would wait for each other.
+        await self._pipelines.for_change(txn, environment_id, found.pipeline_id)
         row = await self._locked(txn, environment_id, rollout_id)
         if row.previous_revision is None:
             raise NothingToRollBackTo

@@ -12,11 +12,16 @@ from vectorflow_wire.messages import EngineFacts
 async def node_engines_set(txn: Transaction, engines: Mapping[UUID, EngineFacts]) -> None:
     """Write down the engines of nodes where another one is written."""
     await txn.execute(
-        """update nodes n set engine_kind = e.kind, engine_version = e.version, engine_digest = e.digest
-        from unnest(%(ids)s::uuid[], %(kinds)s::text[], %(versions)s::text[], %(digests)s::text[])
-            as e (id, kind, version, digest)
-        where n.organization_id = %(organization_id)s and n.id = e.id
-          and (n.engine_kind, n.engine_version, n.engine_digest) is distinct from (e.kind, e.version, e.digest)""",
+        """with changed as (
+            select n.id, e.kind, e.version, e.digest
+            from unnest(%(ids)s::uuid[], %(kinds)s::text[], %(versions)s::text[], %(digests)s::text[])
+                as e (id, kind, version, digest)
+            join nodes n on n.id = e.id
+            where n.organization_id = %(organization_id)s
+              and (n.engine_kind, n.engine_version, n.engine_digest) is distinct from (e.kind, e.version, e.digest)
+            order by n.id for no key update of n)
+        update nodes n set engine_kind = c.kind, engine_version = c.version, engine_digest = c.digest
+        from changed c where n.organization_id = %(organization_id)s and n.id = c.id""",
         {
             "ids": list(engines),
             "kinds": [clean_text(each.kind)[:40] for each in engines.values()],

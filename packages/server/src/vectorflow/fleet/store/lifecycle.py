@@ -69,8 +69,11 @@ async def node_labels(
 ) -> None:
     """Set and remove assigned labels; nothing that runs changes."""
     await txn.execute(
-        """update nodes set labels = (labels - %(remove)s::text[]) || %(set_to)s, version = version + 1
-        where organization_id = %(organization_id)s and id = any(%(node_ids)s)""",
+        """with locked as (
+            select id from nodes where organization_id = %(organization_id)s and id = any(%(node_ids)s)
+            order by id for no key update)
+        update nodes n set labels = (n.labels - %(remove)s::text[]) || %(set_to)s, version = n.version + 1
+        from locked where n.organization_id = %(organization_id)s and n.id = locked.id""",
         {"node_ids": list(node_ids), "set_to": Jsonb(set_to), "remove": list(remove)},
     )
 

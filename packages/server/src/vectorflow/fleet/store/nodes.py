@@ -316,8 +316,11 @@ async def node_suspect_clone(txn: Transaction, node_id: UUID) -> str | None:
 async def node_want(txn: Transaction, node_ids: list[UUID]) -> None:
     """Ask for a new bundle of each node, for a reason other than a changed assignment."""
     await txn.execute(
-        """update nodes set wanted = greatest(wanted + 1, (extract(epoch from clock_timestamp()) * 1000)::bigint)
-        where organization_id = %(organization_id)s and id = any(%(node_ids)s)""",
+        """with locked as (
+            select id from nodes where organization_id = %(organization_id)s and id = any(%(node_ids)s)
+            order by id for no key update)
+        update nodes n set wanted = greatest(n.wanted + 1, (extract(epoch from clock_timestamp()) * 1000)::bigint)
+        from locked where n.organization_id = %(organization_id)s and n.id = locked.id""",
         {"node_ids": node_ids},
     )
 
