@@ -5,8 +5,8 @@ In the order of the plan, two that met had locked what the other one waited for,
 
 from alembic import op
 
-revision = "0044"
-down_revision = "0043"
+revision = "0045"
+down_revision = "0044"
 
 SQL = r"""
 create or replace function vf.lent_changed() returns trigger
