@@ -60,6 +60,28 @@ def test_a_clock_that_is_set_back_gains_nothing_in_the_same_boot():
     assert standing(CAME, at(-48, uptime=12)) == Standing.OVER
 
 
+def test_a_clock_that_jumps_ahead_for_a_moment_ends_nothing():
+    wrong = Moment(T + 48 * HOUR, "one", int(10.1 * HOUR))
+    assert standing(CAME, wrong) == Standing.FRESH
+    # Nor does what is noted in that moment, in this boot or the next.
+    later = noted(CAME, wrong)
+    assert standing(later, at(0.2)) == Standing.FRESH
+    assert standing(later, at(0.3, boot="two", uptime=0)) == Standing.FRESH
+
+
+def test_the_time_that_the_machine_was_off_counts_by_the_clock_whenever_that_is_right():
+    later = noted(CAME, at(0.2))
+    assert standing(later, at(2, boot="two", uptime=0)) == Standing.OVER
+    behind = noted(later, at(-48, boot="two", uptime=0.01))
+    assert standing(behind, at(-47.9, boot="two", uptime=0.1)) == Standing.FRESH
+    assert standing(behind, at(2, boot="two", uptime=0.1)) == Standing.OVER
+
+
+def test_a_record_from_before_the_boot_was_noted_counts_as_it_did():
+    older = msgspec.structs.replace(CAME, heard_in="")
+    assert standing(older, Moment(T + 48 * HOUR, "one", int(10.1 * HOUR))) == Standing.OVER
+
+
 def test_a_clock_that_is_set_back_gains_nothing_over_a_reboot():
     later = noted(CAME, at(0.9))
     back = at(-48, boot="two", uptime=0.01)

@@ -88,6 +88,8 @@ async def test_secrets_go_by_themselves_and_come_back_with_the_next_bundle(
     assert agent.engines("p2") == other
     said = await agent.called("doctor")
     assert "secrets.withheld" in said.stdout, said.stdout + said.stderr
+    # What `status` shows is written every other second.
+    await eventually(lambda: WITHHELD in (agent.state / "status.json").read_text())
     assert WITHHELD in (await agent.called("status")).stdout
     await served.up()
     # An answer with what the node had before says nothing new: whoever copied it could give it.

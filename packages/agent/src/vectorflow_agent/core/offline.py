@@ -1,8 +1,9 @@
 """How long secrets stay on a node that has no word of its control plane. Pure.
 
 An organisation may limit it (`Bundle.max_offline_seconds`). What counts as a word is a signed bundle that this node never
-had before: an answer that anybody could give, such as "unchanged", does not. The time is measured so that a clock that is
-set back gains nothing: by the latest time ever seen, and within one boot by the machine's own uptime.
+had before: an answer that anybody could give, such as "unchanged", does not. Within the boot that had the word the time is
+measured by the machine's own uptime alone, so that no clock that is set means anything. After another boot it is the latest
+time ever seen and what has passed since by uptime, or by the clock where that is more: a clock that is set back gains nothing.
 """
 
 from typing import Final
@@ -48,6 +49,8 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True):
     seen: int
     boot: str
     uptime: int
+    heard_in: str = ""
+    """The boot that had the word; empty in records of agents that did not note it."""
     keys: int = 0
     """The version of the list of keys that was held then: the bundle that brought it may be removed, and no older list is
     taken for that."""
@@ -83,6 +86,7 @@ def heard(bundle: Bundle, moment: Moment, keys: int = 0) -> Contact:
         seen=now,
         boot=moment.boot,
         uptime=moment.uptime,
+        heard_in=moment.boot,
         keys=keys,
     )
 
@@ -90,7 +94,9 @@ def heard(bundle: Bundle, moment: Moment, keys: int = 0) -> Contact:
 def now_by(contact: Contact, moment: Moment) -> int:
     """Return the time as it must be at least, epoch ms, whatever the clock says."""
     passed = max(0, moment.uptime - contact.uptime) if moment.boot == contact.boot else 0
-    return max(moment.wall, contact.seen + passed)
+    counted = contact.seen + passed
+    # How long the machine was off only the clock can tell, and that may be put right long after the boot.
+    return counted if moment.boot == contact.heard_in else max(moment.wall, counted)
 
 
 def noted(contact: Contact, moment: Moment, *, start: bool = False) -> Contact:

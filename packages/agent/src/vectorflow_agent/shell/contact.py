@@ -92,6 +92,7 @@ class ContactBook:
                 seen=moment.wall,
                 boot=moment.boot,
                 uptime=moment.uptime,
+                heard_in=moment.boot,
             )
 
     @property
