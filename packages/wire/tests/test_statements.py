@@ -85,6 +85,14 @@ def test_each_rule_refuses(statement, refusal):
     assert str(raised.value)
 
 
+def test_no_statement_is_believed_by_a_list_of_keys_that_has_expired():
+    late = NOW + HOUR + envelope.CLOCK_TOLERANCE_MS + 1
+    living = changed(issued_at=NOW + HOUR, expires_at=late + HOUR)
+    assert check(living, now=late - 1) == living
+    with pytest.raises(statements.StatementKeyUnknown, match="expired"):
+        check(living, now=late)
+
+
 def test_a_refusal_names_the_statement_only_when_its_signature_was_good():
     with pytest.raises(statements.StatementKindUnknown) as raised:
         check(changed(kind="levitate"))

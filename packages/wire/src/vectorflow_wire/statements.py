@@ -174,7 +174,10 @@ class StatementForged(StatementRefused):
 
 
 class StatementKeyUnknown(StatementRefused):
-    """It was signed with a key that is not in the list this node holds: fetch the desired state, then try again."""
+    """It was signed with a key that is not in the list this node holds, or that list has expired.
+
+    Fetch the desired state, which brings the newest list, then try again.
+    """
 
     code = "statement-key"
 
@@ -259,6 +262,9 @@ def verify_statement(
     statement = _opened(data, trust)
     try:
         _judge(statement, node, organization, spent, now)
+        # Last, so that a clock that is wrong is told as what it is.
+        if trust.keys.expires_at + envelope.CLOCK_TOLERANCE_MS < now:
+            raise StatementKeyUnknown("the list of keys that is held has expired")
     except StatementRefused as refusal:
         refusal.statement = statement.id
         raise
