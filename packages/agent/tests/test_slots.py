@@ -32,6 +32,17 @@ def test_what_failed_is_remembered_and_the_slot_just_left_counts():
     assert back.trial is None
 
 
+def test_a_damaged_slot_is_left_for_one_that_worked_and_may_come_again():
+    first = tried().confirmed().told()
+    assert first.earlier() == (INSTALLED,)
+    second = first.filled("b", "0.3.0", "sha256:b").on_trial(Trial(slot="b")).confirmed().told()
+    assert second.earlier() == ("a", INSTALLED)
+    assert second.with_failed("sha256:a", "does-not-start").earlier() == (INSTALLED,)
+    left = second.left("a", "does-not-start", "damaged")
+    assert (left.current, left.free(), left.failed) == ("a", "b", {})
+    assert (left.outcome.version, left.outcome.reason) == ("0.3.0", "does-not-start")
+
+
 def test_without_a_trial_nothing_is_confirmed_or_returned():
     assert Slots().confirmed() == Slots()
     assert Slots().returned("x", "y") == Slots()
@@ -59,7 +70,7 @@ def test_state_is_kept_and_damage_means_as_installed(tmp_path):
     assert SlotFiles(tmp_path).read() == tried()
     # What is written down but not there cannot run.
     files.write(tried().confirmed())
-    assert files.to_run() == INSTALLED
+    assert files.to_run(files.read()) == INSTALLED
     assert "vectorflow_agent" in files.command("a", "run", [])
     (files.root / "slots.json").write_bytes(b"{")
     assert files.read() == Slots()

@@ -1,7 +1,9 @@
 """Updates of the agent: really built releases, tried beside what runs, returned from when they do not work."""
 
+import contextlib
 import json
 import os
+import subprocess
 
 import psutil
 import pytest
@@ -183,6 +185,74 @@ async def test_a_trial_that_was_cut_off_is_returned_from(agent, gateway, eventua
     assert report.reason == ReportReason.NOT_CONFIRMED
     assert version_told(gateway) == __version__
     assert agent.engines() == [engine]
+
+
+async def test_a_slot_that_was_damaged_later_is_left_and_fetched_anew(agent, gateway, eventually, shelf):
+    digest = shelf.add(built(NEW), NEW)
+    allow(agent, shelf)
+    engine = await supervised(agent, gateway, eventually)
+    want(gateway, NEW, digest)
+    await told(gateway, eventually, ReportKind.UPDATED)
+    await eventually(lambda: version_told(gateway) == NEW)
+    assert agent.end() == 0
+    state = agent.state / "releases" / "slots.json"
+    before = state.read_bytes()
+    # An agent that ends at once for another reason is not left.
+    agent.start(command="supervise", VECTORFLOW_URL="nonsense")
+    assert agent.process.wait(60) != 0
+    assert state.read_bytes() == before
+    # As a power cut may leave it: the files are there, and empty.
+    for damaged in (agent.state / "releases" / "a").rglob("*.py"):
+        damaged.write_bytes(b"")
+    agent.start(command="supervise")
+    report = await told(gateway, eventually, ReportKind.UPDATE_RETURNED)
+    assert (report.version, report.reason) == (NEW, ReportReason.DOES_NOT_START)
+    assert __version__ in report.message
+    # The bundle wants it still.
+    await eventually(lambda: len(gateway.told(ReportKind.UPDATED)) == 2, seconds=60)
+    await eventually(lambda: version_told(gateway) == NEW)
+    assert agent.engines() == [engine]
+
+
+async def test_a_disk_that_fills_during_a_trial_does_not_keep_the_proven_agent_away(
+    agent, gateway, eventually, shelf
+):
+    agent.state.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", "size=256m,mode=700", "tmpfs", str(agent.state)]
+    if subprocess.run(words, capture_output=True, check=False).returncode:
+        pytest.skip("mounting is not permitted here")
+    try:
+        digest = shelf.add(changed(NEW, **{"run.py": HANGS}), NEW)
+        allow(agent, shelf)
+        engine = await supervised(
+            agent,
+            gateway,
+            eventually,
+            VECTORFLOW_UPDATE_CONFIRM_SECONDS="4",
+            VECTORFLOW_UPDATE_FREE_BYTES="0",
+        )
+        want(gateway, NEW, digest)
+        slots = agent.state / "releases" / "slots.json"
+        await eventually(lambda: slots.exists() and b'"begun":true' in slots.read_bytes(), seconds=60)
+        filler = agent.state / "filler"
+        with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+        beats = len(gateway.heartbeats)
+        await eventually(
+            lambda: len(gateway.heartbeats) > beats + 2, seconds=30, why=lambda: agent.log.read_text()[-3000:]
+        )
+        assert version_told(gateway) == __version__
+        assert agent.process.poll() is None
+        assert b'"begun":true' in slots.read_bytes()
+        assert agent.engines() == [engine]
+        filler.unlink()
+        report = await told(gateway, eventually, ReportKind.UPDATE_RETURNED)
+        assert (report.version, report.reason) == (NEW, ReportReason.NOT_CONFIRMED)
+        assert json.loads(slots.read_bytes())["trial"] is None
+    finally:
+        agent.clean_up()
+        subprocess.run(["umount", "--lazy", str(agent.state)], check=True)
 
 
 def wrong_key(shelf, agent):

@@ -88,6 +88,18 @@ class Slots(msgspec.Struct, frozen=True, kw_only=True):
         )
         return msgspec.structs.replace(self, trial=None, outcome=outcome).with_failed(held.digest, reason)
 
+    def earlier(self) -> tuple[str, ...]:
+        """Where to go, best first, when what lies in the slot that runs is damaged."""
+        other = self.free()
+        held = self.held.get(other)
+        return (other, INSTALLED) if held is not None and held.digest not in self.failed else (INSTALLED,)
+
+    def left(self, to: str, reason: str, message: str) -> "Slots":
+        """The slot that ran is damaged: another runs. Its release had worked, so it may come once more."""
+        held = self.held[self.current]
+        outcome = Outcome(version=held.version, digest=held.digest, reason=reason, message=message)
+        return msgspec.structs.replace(self, current=to, trial=None, outcome=outcome)
+
     def with_failed(self, digest: str, reason: str) -> "Slots":
         """Remember that this release does not work here."""
         failed = {name: why for name, why in self.failed.items() if name != digest} | {digest: reason}

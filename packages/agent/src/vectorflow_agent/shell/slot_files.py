@@ -100,9 +100,8 @@ class SlotFiles:
             return [sys.executable, "-m", "vectorflow_agent", command, *arguments]
         return [sys.executable, "-I", "-S", str(self.slot(slot) / ENTRY), command, *arguments]
 
-    def to_run(self) -> str:
+    def to_run(self, slots: Slots) -> str:
         """The slot to run now."""
-        slots = self.read()
         found = slots.to_run(__version__)
         return found if (self.slot(found) / ENTRY).is_file() else INSTALLED
 
