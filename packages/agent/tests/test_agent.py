@@ -106,6 +106,20 @@ async def test_told_to_end_it_leaves_engines_or_stops_them(agent, gateway, event
     assert agent.engines() == []
 
 
+async def test_engines_that_are_stopped_leave_no_opened_secrets(agent, gateway, eventually):
+    agent.start("--stop-engines")
+    await eventually(lambda: gateway.agent_keys)
+    gateway.publish([gateway.pipeline(secrets={"pass": "canary"}, password="SECRET[vectorflow.pass]")])
+    await applied(gateway, eventually)
+    assert opened(agent, "pass", "canary")
+    assert agent.end() == 0
+    assert agent.engines() == []
+    assert list(agent.runtime.rglob("*")) == []
+    agent.start()
+    await eventually(agent.engines)
+    await eventually(lambda: opened(agent, "pass", "canary"))
+
+
 async def test_boots_from_disk_without_a_gateway_with_a_secret(agent, gateway, served, eventually):
     agent.start()
     await eventually(lambda: gateway.agent_keys)

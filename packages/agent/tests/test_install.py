@@ -13,6 +13,7 @@ import yaml
 from vectorflow_agent.install.plan import FOLDER, UNIT, Wanted, plan_of
 from vectorflow_agent.install.unit import unit_text
 from vectorflow_agent.settings import Settings, SettingsInvalid, enrolment_token, settings_load
+from vectorflow_agent.shell.secrets import memory_places
 from vectorflow_wire import tokens
 
 FINGERPRINT = "sha256:" + "ab" * 32
@@ -102,6 +103,23 @@ def test_uninstalling_keeps_state_and_policy_unless_told_otherwise(tmp_path):
     assert not [path for path in tmp_path.rglob("*") if "vectorflow" in path.name]
     # Removing what is not there is no fault.
     assert called("uninstall", "--root", tmp_path, "--purge").returncode == 0
+
+
+def test_uninstalling_leaves_no_opened_secrets(tmp_path):
+    install(tmp_path)
+    of_the_service = tmp_path / "run/vectorflow-agent/p1/1/pass"
+    # As an agent has them that no service runs.
+    state = Settings(state_dir=str(tmp_path / "var/lib/vectorflow-agent"))
+    of_a_hand = [place / "p1/1/pass" for place in memory_places(state)]
+    for path in (of_the_service, *of_a_hand):
+        path.parent.mkdir(parents=True)
+        path.write_text("canary")
+    assert called("uninstall", "--root", tmp_path, "--purge", "--dry-run").returncode == 0
+    assert of_the_service.exists()
+    assert called("uninstall", "--root", tmp_path).returncode == 0
+    assert not (tmp_path / "run/vectorflow-agent").exists()
+    assert called("uninstall", "--root", tmp_path, "--purge").returncode == 0
+    assert not [place for place in memory_places(state) if place.exists()]
 
 
 @pytest.mark.parametrize(

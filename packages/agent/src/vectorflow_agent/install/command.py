@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from vectorflow_agent.install.plan import FOLDER, SERVICE, STATE, UNIT, File, Plan, Wanted, plan_of
-from vectorflow_agent.settings import SettingsInvalid
+from vectorflow_agent.install.plan import FOLDER, RUNTIME, SERVICE, STATE, UNIT, File, Plan, Wanted, plan_of
+from vectorflow_agent.settings import Settings, SettingsInvalid
+from vectorflow_agent.shell.secrets import memory_places
 
 _SYSTEMD: Final = Path("/run/systemd/system")
 _BESIDE: Final = ("", "-engines", "-programs")
@@ -87,7 +88,10 @@ def install(options: argparse.Namespace) -> int:
 
 
 def uninstall(options: argparse.Namespace) -> int:
-    """Remove what `install` made. State and policy stay unless told otherwise. Raises SettingsInvalid, OSError."""
+    """Remove what `install` made, and opened secrets. State and policy stay unless told otherwise.
+
+    Raises SettingsInvalid, OSError.
+    """
     root: Path = options.root
     if not options.dry_run and root == Path("/") and os.geteuid() != 0:
         raise SettingsInvalid("removing needs root: run it with sudo")
@@ -101,7 +105,11 @@ def uninstall(options: argparse.Namespace) -> int:
         doing.call("systemctl", "daemon-reload")
     for name in ("agent.yaml", "token", "environment"):
         doing.remove(FOLDER / name)
+    # Engines that still drain have read theirs.
+    doing.remove(RUNTIME)
     if options.purge:
+        for path in memory_places(Settings(state_dir=str(root / STATE.relative_to("/")))):
+            doing.remove_here(path, path)
         for ending in _BESIDE:
             doing.remove(STATE.with_name(STATE.name + ending))
         doing.remove(FOLDER)
@@ -132,7 +140,10 @@ class _Doing:
 
     def remove(self, path: Path) -> None:
         """Remove a file or folder, if it is there."""
-        here = self._here(path)
+        self.remove_here(self._here(path), path)
+
+    def remove_here(self, here: Path, path: Path) -> None:
+        """Remove what is called `path` and lies here, if it is there."""
         if not here.exists() and not here.is_symlink():
             return
         self.say(f"remove {path}")

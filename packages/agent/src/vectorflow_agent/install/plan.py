@@ -15,6 +15,8 @@ from vectorflow_wire import tokens
 FOLDER: Final = Path("/etc/vectorflow-agent")
 UNIT: Final = Path("/etc/systemd/system/vectorflow-agent.service")
 STATE: Final = Path("/var/lib/vectorflow-agent")
+RUNTIME: Final = Path("/run/vectorflow-agent")
+"""Opened secrets of the service, which systemd leaves there for engines that go on."""
 SERVICE: Final = "vectorflow-agent.service"
 
 _POLICY: Final = """# What may run on this node, whoever asks. Only root may change this file; it outranks the control plane.

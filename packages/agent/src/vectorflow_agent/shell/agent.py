@@ -30,7 +30,7 @@ from vectorflow_agent.shell.release_store import ReleaseStore
 from vectorflow_agent.shell.renewing import Renewing
 from vectorflow_agent.shell.runner import Runner
 from vectorflow_agent.shell.sealing_keys import named_on_disk, protection_find
-from vectorflow_agent.shell.secrets import leftovers_remove, runtime_folder
+from vectorflow_agent.shell.secrets import leftovers_remove, runtime_folder, secrets_remove
 from vectorflow_agent.shell.slot_files import EXIT_UPDATE
 from vectorflow_agent.shell.spool import Spool
 from vectorflow_agent.shell.tapping import Taps
@@ -202,6 +202,8 @@ class Agent:
         await asyncio.gather(*tasks, return_exceptions=True)
         if self._settings.stop_engines and not self.exit_code:
             await asyncio.gather(*(runner.stop_engines() for runner in self._runners.values()))
+            for pipeline in self._runners:
+                await asyncio.to_thread(secrets_remove, self._context.runtime / pipeline)
         if hasattr(self, "_context"):
             await self._taps.close()
             await self._context.loopback.close()

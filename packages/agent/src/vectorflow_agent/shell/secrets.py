@@ -42,7 +42,7 @@ def runtime_folder(settings: Settings) -> Path:
         if not memory_backed(chosen):
             _log.warning("%s is on a disk: opened secrets are written to it", chosen)
         return chosen
-    for path in _in_memory(settings):
+    for path in memory_places(settings):
         try:
             path.mkdir(mode=0o700, exist_ok=True)
         except OSError:
@@ -60,7 +60,7 @@ def runtime_place(settings: Settings) -> Path:
     """Where `runtime_folder` would be, without making it."""
     if settings.runtime_dir:
         return Path(settings.runtime_dir)
-    for path in _in_memory(settings):
+    for path in memory_places(settings):
         if _ours_alone(path) or (not os.path.lexists(path) and os.access(path.parent, os.W_OK)):
             return path
     return settings.state / _ON_DISK
@@ -68,14 +68,15 @@ def runtime_place(settings: Settings) -> Path:
 
 def leftovers_remove(settings: Settings, runtime: Path) -> None:
     """Remove opened secrets that lie where an earlier agent had them, and this one has not."""
-    for path in (*_in_memory(settings), settings.state / _ON_DISK):
+    for path in (*memory_places(settings), settings.state / _ON_DISK):
         ours = path.is_dir() and not path.is_symlink() and path.stat().st_uid == os.getuid()
         if ours and path.resolve() != runtime.resolve():
             _log.warning("%s is no longer where opened secrets lie: it is removed", path)
             remove_tree(path)
 
 
-def _in_memory(settings: Settings) -> list[Path]:
+def memory_places(settings: Settings) -> list[Path]:
+    """Where opened secrets may lie, unless the settings name a folder."""
     name = _runtime_name(settings)
     return [Path(parent) / name for parent in _MEMORY if memory_backed(Path(parent))]
 
