@@ -112,6 +112,23 @@ async def test_trouble_of_one_sweep_does_not_end_the_signer(world, running, monk
     await until(has_bundle(agent), 60)
 
 
+async def test_a_key_provider_that_says_nothing_holds_up_nobody(
+    world, house, monkeypatch, make_agent
+) -> None:
+    waiting = asyncio.Event()
+
+    async def silent(organization_id) -> None:
+        waiting.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(house.bundles, "ensure_keys", silent)
+    async for _ in working(house, sweep_seconds=1.0):
+        await asyncio.wait_for(waiting.wait(), 60)
+        agent = make_agent("a")
+        await agent.enroll(await world.token())
+        await until(has_bundle(agent), 20)
+
+
 async def test_a_node_without_a_bundle_is_asked_to_wait(world, make_agent) -> None:
     agent = make_agent("a")
     await agent.enroll(await world.token())

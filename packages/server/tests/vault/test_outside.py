@@ -16,9 +16,11 @@ from prometheus_client import CollectorRegistry
 from vectorflow.kernel.actor import SYSTEM
 from vectorflow.keys.service import KeyService
 from vectorflow.platform import aws
+from vectorflow.platform.egress.errors import EgressTimedOut
 from vectorflow.platform.egress.policy import DEFAULT_PORTS, AllowRule, EgressPolicy, Kind
 from vectorflow.platform.egress.record import Caller, EgressMetrics
 from vectorflow.platform.egress.service import Egress
+from vectorflow.platform.pauses import Pause
 from vectorflow.vault.errors import SecretInvalid, StoreInUse, StoreInvalid, StoreNotAsked
 from vectorflow.vault.outside import HELD_SECONDS, OutsideFetcher
 from vectorflow.vault.service import VaultService
@@ -165,6 +167,44 @@ async def test_each_failure_has_its_reason(  # noqa: PLR0917 - fixtures
     async with app.transaction(place.organization_id) as txn:
         assert words in (await vault.stores.store(txn, place.environment_id, store.id)).last_error
         assert await txn.value("select outside_version from secrets") == ""
+
+
+async def test_a_store_that_says_nothing_is_left_alone_and_believed_once_it_is_back(app, outside, kv) -> None:
+    place, vault, fetcher, clock, _ = outside
+    store, _ = await kept(app, vault, place, vault_store(kv.url))
+    names = ["token", *(f"s{number}" for number in range(20))]
+    async with app.transaction(place.organization_id) as txn:
+        for name in names[1:]:
+            kv.secrets[f"apps/{name}"] = [{"api": VALUE}]
+            where = Outside(store_id=store.id, path=f"apps/{name}", field="api")
+            await vault.create_outside(txn, SYSTEM, place.environment_id, name, where)
+    wanted = [(place.environment_id, name) for name in names]
+    kv.gate.clear()
+    began = time.monotonic()
+    assert await fetcher.refresh(place.organization_id, wanted) == len(names)
+    assert time.monotonic() - began < 9, "each place waited for itself"
+    (pause,) = fetcher._pauses.values()
+    assert {each.problem for each in fetcher._held.values()} == {pause.failure.detail}
+    kv.gate.set()
+    clock.now += HELD_SECONDS
+    await fetcher.refresh(place.organization_id, wanted)
+    assert {each.problem for each in fetcher._held.values()} == {""}
+    assert not fetcher._pauses
+
+
+async def test_places_of_a_paused_store_are_not_asked_until_one_answers(app, outside, kv) -> None:
+    place, vault, fetcher, clock, _ = outside
+    store, _ = await kept(app, vault, place, vault_store(kv.url))
+    pause = Pause(1000.0, monotonic=clock)
+    pause.failed(EgressTimedOut())
+    fetcher._pauses[store.id, store.version] = pause
+    wanted = [(place.environment_id, "token")]
+    await fetcher.refresh(place.organization_id, wanted)
+    assert kv.calls == []
+    clock.now = pause.until
+    await fetcher.refresh(place.organization_id, wanted)
+    assert len(kv.calls) == 1
+    assert not fetcher._pauses
 
 
 async def test_a_wrong_token_is_told_without_it(app, outside, kv, lend) -> None:
