@@ -1,10 +1,17 @@
 """Log lines of a real agent and a stand-in engine: what goes to the control plane, what never does, and how often."""
 # shell/logs.py, shell/logtail.py
 
+import msgspec
 import pytest
 
+from vectorflow_agent.shell.adoption import scrub
+from vectorflow_agent.shell.disk import PipelineLayout, write_atomic
+from vectorflow_agent.shell.logtail import Tail
+from vectorflow_agent.shell.prepare import Instance
+from vectorflow_wire.bundles import BundlePipeline
 from vectorflow_wire.logs import LINE_BYTES
 from vectorflow_wire.messages import ReportKind
+from vectorflow_wire.sealing import SealedSecret
 
 
 @pytest.fixture
@@ -41,6 +48,29 @@ async def test_what_an_engine_says_arrives_without_secrets_and_its_events_stay(a
     # An info line, and what a console sink printed.
     assert "has started" not in everything
     assert "personal data" not in everything
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_no_line_is_sent_of_an_engine_whose_secrets_were_removed_before_they_were_known(tmp_path, known):
+    layout, runtime = PipelineLayout(tmp_path / "p1"), tmp_path / "runtime"
+    sealed = SealedSecret(name="pass", version=1, key="k", sealed="c2VhbGVk")
+    spec = BundlePipeline(id="p1", name="p1", state="run", secrets=(sealed,))
+    folder = layout.instance(1)
+    record = Instance(instance=1, spec=spec, api_port=1, metrics_port=2)
+    write_atomic(folder / "engine.json", msgspec.json.encode(record))
+    tail = Tail(folder, "p1", 0)
+
+    def said():
+        return [line.text for line in tail.read(lambda spec: ["hunter2"] if spec.secrets else [])]
+
+    log = folder / "engine.log"
+    if known:
+        write(log, b"ERROR x: begins with hunter2")
+        assert said() == ["x: begins with [secret]"]
+    scrub(layout, runtime, set())
+    write(log, b"ERROR x: ends with hunter2")
+    assert said() == (["x: ends with [secret]"] if known else [])
+    assert tail.unclean == (0 if known else 1)
 
 
 async def test_hostile_lines_are_cleaned_cut_and_kept_apart(agent, gateway, eventually):

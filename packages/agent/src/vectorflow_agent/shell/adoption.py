@@ -157,7 +157,8 @@ def scrub(layout: PipelineLayout, runtime: Path, instances: set[int]) -> None:
         record = _read(path, Instance)
         if record is not None and record.spec.secrets:
             spec = msgspec.structs.replace(record.spec, secrets=())
-            write_atomic(path, msgspec.json.encode(msgspec.structs.replace(record, spec=spec)))
+            bare = msgspec.structs.replace(record, spec=spec, scrubbed=True)
+            write_atomic(path, msgspec.json.encode(bare))
     for path in runtime.glob("*"):
         if path.name.partition("-")[0] not in map(str, instances):
             remove_tree(path)

@@ -113,10 +113,14 @@ class Tail:
         if seen == self._record_seen:
             return
         try:
-            spec = msgspec.json.decode(read_optional(self._record) or b"", type=Instance).spec
-            values = secrets(spec)
+            record = msgspec.json.decode(read_optional(self._record) or b"", type=Instance)
+            values = secrets(record.spec)
         except (msgspec.MsgspecError, ValueError):
             self._sealed = True
+            return
+        if record.scrubbed:
+            # What was known of it before still counts.
+            self._sealed = self._record_seen == (0, 0)
             return
         self._record_seen, self._sealed = seen, False
         self._secrets = hidden({*self._secrets, *values})

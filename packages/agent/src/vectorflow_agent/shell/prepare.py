@@ -69,6 +69,8 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     pid: int = 0
     started: str = ""
     started_at: int = 0
+    scrubbed: bool = False
+    """Its sealed secrets were removed from the record, so that nobody can tell any more what its lines must not hold."""
 
 
 class Places(msgspec.Struct, frozen=True):
