@@ -263,6 +263,17 @@ def test_ids_are_given_once_and_remembered(tmp_path):
     assert again.account("c").uid == 60602
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give files away")
+def test_ids_are_found_again_by_whom_the_data_belongs_to(tmp_path):
+    (tmp_path / "users.json").write_bytes(b"{")
+    for name, uid in (("a", 60601), ("b", 60600), ("root", 0)):
+        (tmp_path / "engines" / name / "data").mkdir(parents=True)
+        os.chown(tmp_path / "engines" / name / "data", uid, uid)
+    users = Users(tmp_path / "users.json", range(60600, 60700), tmp_path / "engines")
+    given = {name: users.account(name).uid for name in ("c", "b", "a", "root")}
+    assert given == {"c": 60602, "b": 60600, "a": 60601, "root": 60603}
+
+
 def test_an_id_that_the_system_knows_is_left_out(tmp_path):
     given = Users(tmp_path / "users.json", range(500)).account("a").uid
     assert given not in {entry.pw_uid for entry in pwd.getpwall()}

@@ -86,7 +86,7 @@ def state_found(
     """What an agent begins with, after another that may have been killed in the midst of a hand-over."""
     live = _live_instance(applied, instances)
     # With nothing else running, what was just being started is not ended only to be started again.
-    begun = _begun(wanted, instances) if live is None else None
+    begun = _begun(applied, wanted, instances) if live is None else None
     instance = begun.instance if begun else None
     return State(
         pipeline=pipeline,
@@ -125,13 +125,21 @@ def _reload_cut_off(applied: Applied, instances: Instances, live: int | None) ->
     return any(record.instance == live and spec_key(record.spec) != key for record in running)
 
 
-def _begun(wanted: BundlePipeline | None, instances: Instances) -> Instance | None:
-    """The engine of the wanted specification that the agent before was starting, if it still runs."""
-    if wanted is None or wanted.state != DesiredState.RUN:
+def _begun(applied: Applied, wanted: BundlePipeline | None, instances: Instances) -> Instance | None:
+    """The engine that the agent before was starting, or had found healthy without being able to write that down.
+
+    It is the one of the wanted specification, or the newest where only that can tell what ran here: it is proven,
+    and goes on until something else is healthy. An order to stop, or to run again what is applied, ends it.
+    """
+    records = [found.record for found in instances.alive]
+    if wanted is not None and wanted.state == DesiredState.STOP:
         return None
-    key = spec_key(wanted)
-    begun = [found.record for found in instances.alive if spec_key(found.record.spec) == key]
-    return max(begun, key=lambda record: record.instance, default=None)
+    if wanted is not None and wanted.state == DesiredState.RUN:
+        key = spec_key(wanted)
+        begun = [record for record in records if spec_key(record.spec) == key]
+        if begun or (applied.spec is not None and spec_key(applied.spec) == key):
+            records = begun
+    return max(records, key=lambda record: record.instance, default=None)
 
 
 def tidy(layout: PipelineLayout, instances: set[int], specs: Sequence[BundlePipeline]) -> None:

@@ -82,7 +82,7 @@ def confiner_open(settings: Settings, policy: Policy, layout: Layout, runtime: P
     _moved_out(layout, settings.engines)
     passage(settings.engines)
     passage(runtime)
-    return Confiner(policy, Users(layout.users, settings.uids), cgroups_open())
+    return Confiner(policy, Users(layout.users, settings.uids, layout.pipelines), cgroups_open())
 
 
 def _closed_again(layout: Layout, runtime: Path) -> None:

@@ -7,8 +7,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
 from vectorflow_agent.adopt.taking import Adopting
 from vectorflow_agent.core.offline import without_secrets
 from vectorflow_agent.core.policy import Policy
@@ -16,7 +14,7 @@ from vectorflow_agent.settings import Settings
 from vectorflow_agent.shell.client import Loopback
 from vectorflow_agent.shell.confinement import Confiner
 from vectorflow_agent.shell.contact import ContactBook
-from vectorflow_agent.shell.disk import Layout, read_optional
+from vectorflow_agent.shell.disk import Layout, read_known
 from vectorflow_agent.shell.engines import Chosen, Engine, clean_environment, engine_find
 from vectorflow_agent.shell.identity import Enrolment, Identity
 from vectorflow_agent.shell.spool import Spool
@@ -140,8 +138,7 @@ class Context:
             return self.pinned[pipeline]
         if self._engine is None or not os.access(self._engine.binary, os.X_OK):
             self._engine = None
-            stored = await asyncio.to_thread(read_optional, self.layout.engine)
-            chosen = msgspec.json.decode(stored, type=Chosen) if stored else None
+            chosen = await asyncio.to_thread(read_known, self.layout.engine, Chosen)
             self._engine = await engine_find(self.settings, chosen)
         return self._engine
 

@@ -3,13 +3,17 @@
 import contextlib
 import fcntl
 import hashlib
+import logging
 import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 import msgspec
+
+_T = TypeVar("_T")
+_log = logging.getLogger(__name__)
 
 
 class StateLocked(Exception):
@@ -181,6 +185,19 @@ def read_optional(path: Path) -> bytes | None:
     try:
         return path.read_bytes()
     except FileNotFoundError:
+        return None
+
+
+def read_known(path: Path, kind: type[_T]) -> _T | None:
+    """What a file of the agent's own holds, or None. A damaged one is set aside as `<name>.damaged`, and the log says so."""
+    data = read_optional(path)
+    if data is None:
+        return None
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.MsgspecError, ValueError):
+        _log.error("%s is damaged: it is set aside as %s.damaged and left out", path, path.name)
+        path.rename(path.with_name(f"{path.name}.damaged"))
         return None
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from vectorflow_agent.shell.disk import Layout, read_optional, remove_tree, write_atomic
+from vectorflow_agent.shell.disk import Layout, read_known, remove_tree, write_atomic
 from vectorflow_agent.shell.sealing_keys import key_files
 from vectorflow_wire.statements import WipeEngines
 
@@ -34,8 +34,7 @@ class Leaving(msgspec.Struct, frozen=True, kw_only=True):
 
 def leaving_read(layout: Layout) -> Leaving | None:
     """The wipe that was begun here, or None."""
-    stored = read_optional(layout.leaving)
-    return msgspec.json.decode(stored, type=Leaving) if stored else None
+    return read_known(layout.leaving, Leaving)
 
 
 def leaving_write(layout: Layout, leaving: Leaving) -> None:

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from vectorflow_agent.settings import Settings
-from vectorflow_agent.shell.disk import read_optional, write_atomic
+from vectorflow_agent.shell.disk import read_known, write_atomic
 
 _OTHERS_MAY_PASS: Final = 0o001
 
@@ -35,12 +35,15 @@ class Users:
     None is ever given back: the engine of a pipeline that is gone may have left files anywhere it could write.
     """
 
-    def __init__(self, path: Path, ids: range) -> None:
+    def __init__(self, path: Path, ids: range, pipelines: Path | None = None) -> None:
         self._path = path
         self._ids = ids
         self._lock = threading.Lock()
-        stored = read_optional(path)
-        self._given: dict[str, int] = msgspec.json.decode(stored, type=dict[str, int]) if stored else {}
+        given = read_known(path, dict[str, int])
+        if given is None:
+            # None yet, or it was damaged: then whom the data belongs to tells it.
+            given = _owners(pipelines, ids) if pipelines is not None else {}
+        self._given = given
 
     @property
     def probe(self) -> Account:
@@ -83,6 +86,12 @@ def hand_over(path: Path, account: Account) -> None:
         for name in (*folders, *files):
             os.chown(name, account.uid, account.gid, dir_fd=descriptor, follow_symlinks=False)
     os.chown(path, account.uid, account.gid, follow_symlinks=False)
+
+
+def _owners(pipelines: Path, ids: range) -> dict[str, int]:
+    """Which pipeline's data belongs to which of these users."""
+    owners = {path.parent.name: path.stat(follow_symlinks=False).st_uid for path in pipelines.glob("*/data")}
+    return {pipeline: uid for pipeline, uid in owners.items() if uid in ids}
 
 
 def _known(uid: int) -> bool:
