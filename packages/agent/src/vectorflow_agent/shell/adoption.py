@@ -167,6 +167,11 @@ def scrub(layout: PipelineLayout, runtime: Path, instances: set[int]) -> None:
             spec = msgspec.structs.replace(record.spec, secrets=())
             bare = msgspec.structs.replace(record, spec=spec, scrubbed=True)
             write_atomic(path, msgspec.json.encode(bare))
+    close(runtime, instances)
+
+
+def close(runtime: Path, instances: set[int]) -> None:
+    """Remove opened secrets of all but these engines."""
     for path in runtime.glob("*"):
         if path.name.partition("-")[0] not in map(str, instances):
             remove_tree(path)

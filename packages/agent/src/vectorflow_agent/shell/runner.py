@@ -42,7 +42,7 @@ from vectorflow_agent.core.types import (
     Wake,
     Woke,
 )
-from vectorflow_agent.shell.adoption import Applied, Found, find_instances, scrub, state_found, tidy
+from vectorflow_agent.shell.adoption import Applied, Found, close, find_instances, scrub, state_found, tidy
 from vectorflow_agent.shell.context import Context
 from vectorflow_agent.shell.disk import write_atomic
 from vectorflow_agent.shell.pauses import varied
@@ -417,9 +417,12 @@ class Runner:
         await asyncio.to_thread(tidy, self._layout, self._instances(), self.specs())
 
     async def _scrubbed(self) -> None:
-        """Nothing is about to start: of all but the engines that run, no secret stays, and only the last logs."""
+        """Nothing is about to start: of all but the engines that run, no secret stays open, and only the last logs.
+
+        Their sealed secrets stay in their records, so that what they said last can still be sent without them.
+        """
         try:
-            await self.secrets_scrub()
+            await asyncio.to_thread(close, self._context.runtime / self.pipeline, self._instances())
             await asyncio.to_thread(tidy, self._layout, self._instances(), self.specs())
         except OSError as error:
             _log.warning("pipeline %s: what is left of engines cannot be removed: %s", self.pipeline, error)
