@@ -1,6 +1,9 @@
 """Log lines of a real agent and a stand-in engine: what goes to the control plane, what never does, and how often."""
 # shell/logs.py, shell/logtail.py
 
+import os
+import signal
+
 import msgspec
 import pytest
 
@@ -71,6 +74,19 @@ def test_no_line_is_sent_of_an_engine_whose_secrets_were_removed_before_they_wer
     write(log, b"ERROR x: ends with hunter2")
     assert said() == (["x: ends with [secret]"] if known else [])
     assert tail.unclean == (0 if known else 1)
+
+
+async def test_the_last_words_of_an_engine_arrive_after_a_reboot(agent, gateway, eventually):
+    log = await running(agent, gateway, eventually, secrets={"pass": "hunter2-and-more"})
+    agent.kill()
+    for pid in agent.engines():
+        os.kill(pid, signal.SIGKILL)
+    write(log, b"ERROR x: ends with hunter2-and-more")
+    agent.start()
+    await eventually(lambda: "x: ends with [secret]" in texts(gateway), seconds=20, why=agent.log.read_text)
+    await eventually(lambda: gateway.told(ReportKind.RESTARTED))
+    # However late they are read: what they must not hold is known as long as the record is there.
+    assert b'"sealed"' in log.with_name("engine.json").read_bytes()
 
 
 async def test_hostile_lines_are_cleaned_cut_and_kept_apart(agent, gateway, eventually):
