@@ -158,8 +158,8 @@ class Engine:
                 return 1
         if "listen" in wish and not self.listens(wish["listen"]):
             return EXIT_CONFIG
-        signal.signal(signal.SIGTERM, lambda *_: self.draining.set())
-        signal.signal(signal.SIGINT, lambda *_: self.draining.set())
+        signal.signal(signal.SIGTERM, self.told_to_end)
+        signal.signal(signal.SIGINT, self.told_to_end)
         signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=self.reload).start())
         self.serve(self.config["api"]["address"], self.answer_api)
         self.serve(self.config["sinks"]["vf_exporter"]["address"], self.answer_metrics)
@@ -177,7 +177,14 @@ class Engine:
                 print("ERROR stand-in: dying", file=sys.stderr, flush=True)
                 os._exit(wish.get("die_code", 0))
         time.sleep(options(self.config).get("drain", 0))
+        print("INFO stand-in: drained", file=sys.stderr, flush=True)
         return 0
+
+    def told_to_end(self, *_):
+        """As Vector: the first signal drains, the second quits at once."""
+        if self.draining.is_set():
+            os._exit(0)
+        self.draining.set()
 
     def listens(self, port):
         listener = socket.socket()

@@ -233,6 +233,21 @@ async def test_a_handover_cut_off_by_a_kill_is_done_again(agent, gateway, eventu
     assert agent.engines() != [old]
 
 
+@pytest.mark.parametrize("order", ["stop", "restart", "beside"])
+async def test_an_agent_that_restarts_in_a_drain_lets_it_come_to_its_end(agent, gateway, eventually, order):
+    old = await running(agent, gateway, eventually, drain=3, drain_seconds=30)
+    log = agent.state / "pipelines/p1/engines/1/engine.log"
+    record = log.with_name("engine.json")
+    state, handover = ("stop", "restart") if order == "stop" else ("run", order)
+    gateway.publish([gateway.pipeline(number=2, rate=2, state=state, handover=handover, drain_seconds=30)])
+    await eventually(lambda: json.loads(record.read_text()).get("ends_at"), why=agent.log.read_text)
+    # Told to end, it does not wait for the drain, and its successor finds the engine as it was left.
+    assert agent.end() == 0
+    agent.start()
+    await eventually(lambda: old not in agent.engines(), why=agent.log.read_text)
+    assert "drained" in log.read_text()
+
+
 async def test_a_new_version_of_a_secret_is_handed_over(agent, gateway, eventually):
     agent.start()
     await eventually(lambda: gateway.agent_keys)

@@ -54,6 +54,26 @@ async def test_the_same_id_with_another_start_is_another_process():
     assert identify(2**22 - 1) is None
 
 
+async def test_one_that_drains_is_signalled_once_however_often_it_is_ended(tmp_path):
+    ready = tmp_path / "ready"
+    process = begin(
+        tmp_path,
+        "import os, pathlib, signal, sys, time\n"
+        "told = []\n"
+        "signal.signal(signal.SIGTERM, lambda *_: os._exit(9) if told else told.append(1))\n"
+        "pathlib.Path(sys.argv[1], 'ready').touch()\n"
+        "while not told: time.sleep(0.01)\n"
+        "time.sleep(0.5)",
+    )
+    while not ready.exists():
+        await asyncio.sleep(0.02)
+    first = asyncio.create_task(process.stop(5))
+    await asyncio.sleep(0.1)
+    first.cancel()
+    assert await process.stop(5) is True
+    assert await process.ended() == 0
+
+
 async def test_one_that_does_not_want_to_end_is_killed(tmp_path, monkeypatch):
     monkeypatch.setattr(processes, "KILL_GRACE_SECONDS", 0.2)
     ready = tmp_path / "ready"

@@ -15,7 +15,7 @@ from vectorflow_agent.adopt.taking import now_ms
 from vectorflow_agent.adopt.types import Seen, Step, TakeOver
 from vectorflow_agent.core.policy import Policy
 from vectorflow_agent.settings import Settings
-from vectorflow_agent.shell.adoption import applied_read, find_instances
+from vectorflow_agent.shell.adoption import applied_read, end, find_instances
 from vectorflow_agent.shell.disk import Layout, sha256_hex
 
 _OPEN = frozenset({Step.REFUSED, Step.ROLLED_BACK, Step.RETURNED})
@@ -188,9 +188,10 @@ async def hand_back_alone(settings: Settings, record: TakeOver) -> TakeOver:
     message = ""
     if record.pipeline_id:
         uids = {os.geteuid(), record.uid}
-        _, instances, _ = find_instances(layout.pipeline(record.pipeline_id), uids)
+        pipeline = layout.pipeline(record.pipeline_id)
+        _, instances, _ = find_instances(pipeline, uids)
         for each in instances.alive:
-            await each.process.stop(each.record.spec.drain_seconds)
+            await end(pipeline, each, each.record.spec.drain_seconds)
         link = layout.pipeline(record.pipeline_id).data
         if link.is_symlink():
             link.unlink()

@@ -76,8 +76,23 @@ def find_instances(
         identity = _identity(layout, record, uids) if record is not None else None
         if record is not None and identity is not None:
             record = msgspec.structs.replace(record, pid=identity.pid, started=identity.started)
-            alive.append(Found(record, Process(identity)))
+            alive.append(Found(record, Process(identity, ends_at=record.ends_at)))
     return applied, Instances(tuple(alive), max(numbers, default=0)), book
+
+
+async def end(layout: PipelineLayout, found: Found, drain_seconds: float) -> bool:
+    """End an engine as `Process.stop` does, and leave word of it for an agent that comes in the midst of the drain."""
+    record = found.record
+
+    def note(ends_at: float) -> None:
+        ending = msgspec.structs.replace(record, ends_at=ends_at)
+        try:
+            write_atomic(layout.instance(record.instance) / "engine.json", msgspec.json.encode(ending))
+        except OSError as error:
+            # A full disk holds up no order to stop.
+            _log.warning("it cannot be written down that engine %d ends: %s", record.instance, error)
+
+    return await found.process.stop(drain_seconds, note)
 
 
 def state_found(

@@ -69,6 +69,8 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     pid: int = 0
     started: str = ""
     started_at: int = 0
+    ends_at: float = 0.0
+    """Till when it may drain, as `Process.ends_at`; written down before it is told to end."""
     scrubbed: bool = False
     """Its sealed secrets were removed from the record, so that nobody can tell any more what its lines must not hold."""
 

@@ -11,7 +11,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Collection, Mapping, Sequence
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -37,9 +39,18 @@ class ProcessId(msgspec.Struct, frozen=True):
 class Process:
     """A running engine, started by this agent or by an earlier one."""
 
-    def __init__(self, identity: ProcessId, popen: "subprocess.Popen[bytes] | None" = None) -> None:
+    def __init__(
+        self,
+        identity: ProcessId,
+        popen: "subprocess.Popen[bytes] | None" = None,
+        *,
+        ends_at: float = 0.0,
+    ) -> None:
         self.identity = identity
+        self.ends_at = ends_at
+        """Till when it may drain (seconds of this boot's monotonic clock), 0 when it was never told to end."""
         self._popen = popen
+        self._beginning = threading.Lock()
 
     @property
     def pid(self) -> int:
@@ -66,17 +77,31 @@ class Process:
         # The process has ended, so collecting it does not block.
         return self._popen.wait()
 
-    async def stop(self, drain_seconds: float) -> bool:
-        """End it: gracefully for the drain time and a little more, then by force. True: gracefully."""
-        self.signal(signal.SIGTERM)
+    async def stop(self, drain_seconds: float, note: Callable[[float], None] = lambda _: None) -> bool:
+        """End it: gracefully for the drain time and a little more, then by force. True: gracefully.
+
+        One that drains already, by this agent's word or an earlier one's, has the rest of its time: a second
+        signal would make it quit with events in flight. `note` is told `ends_at` before the signal, in a thread.
+        """
+        # A thread is not cut off when its task is cancelled, so a word that was left is followed by the signal.
+        await asyncio.to_thread(self._begin_end, drain_seconds, note)
         try:
-            async with asyncio.timeout(drain_seconds + KILL_GRACE_SECONDS):
+            async with asyncio.timeout(max(0.0, self.ends_at - time.monotonic()) + KILL_GRACE_SECONDS):
                 await self._wait_gone()
         except TimeoutError:
             self.signal(signal.SIGKILL)
             await self._wait_gone()
             return False
         return True
+
+    def _begin_end(self, drain_seconds: float, note: Callable[[float], None]) -> None:
+        with self._beginning:
+            # One that has outlived its own limit never heard the signal, or need not be spared a second.
+            if self.ends_at and time.monotonic() < self.ends_at + KILL_GRACE_SECONDS:
+                return
+            self.ends_at = time.monotonic() + drain_seconds
+            note(self.ends_at)
+            self.signal(signal.SIGTERM)
 
     async def _wait_gone(self) -> None:
         try:

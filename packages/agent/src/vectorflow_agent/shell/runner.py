@@ -42,7 +42,16 @@ from vectorflow_agent.core.types import (
     Wake,
     Woke,
 )
-from vectorflow_agent.shell.adoption import Applied, Found, close, find_instances, scrub, state_found, tidy
+from vectorflow_agent.shell.adoption import (
+    Applied,
+    Found,
+    close,
+    end,
+    find_instances,
+    scrub,
+    state_found,
+    tidy,
+)
 from vectorflow_agent.shell.context import Context
 from vectorflow_agent.shell.disk import write_atomic
 from vectorflow_agent.shell.pauses import varied
@@ -384,7 +393,7 @@ class Runner:
         """End an engine gracefully, reading its counters to the last."""
         drain = found.record.spec.drain_seconds if seconds is None else seconds
         await self._read(found)
-        ending = asyncio.create_task(found.process.stop(drain))
+        ending = asyncio.create_task(end(self._layout, found, drain))
         try:
             while not ending.done():
                 await self._read(found)

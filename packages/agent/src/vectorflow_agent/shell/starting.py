@@ -10,7 +10,7 @@ import msgspec
 from vectorflow_agent.core.exposition import configuration_errors, reloads
 from vectorflow_agent.core.failures import clean_lines, exit_words, reason_of, reason_of_error
 from vectorflow_agent.shell import processes
-from vectorflow_agent.shell.adoption import Found
+from vectorflow_agent.shell.adoption import Found, end
 from vectorflow_agent.shell.context import Context, PortsTaken
 from vectorflow_agent.shell.disk import write_atomic
 from vectorflow_agent.shell.engines import EngineMissing
@@ -90,7 +90,8 @@ async def prove(context: Context, found: Found) -> None:
     if problem is None:
         return
     if found.process.alive():
-        await found.process.stop(found.record.spec.drain_seconds)
+        at = places(context, found.record.spec.id, found.record.instance)
+        await end(at.layout, found, found.record.spec.drain_seconds)
         code = None
     else:
         code = await found.process.ended()
