@@ -1,7 +1,9 @@
 """A gateway that answers wrongly in every way there is: what runs goes on, and what was wrong is told."""
 
+import asyncio
 import itertools
 import os
+import re
 import signal
 
 import msgspec
@@ -66,6 +68,21 @@ async def test_whatever_status_comes_what_runs_goes_on(agent, gateway, eventuall
     gateway.publish([gateway.pipeline(state="stop")])
     await eventually(lambda: "what runs goes on" in agent.log.read_text(), why=agent.log.read_text)
     assert agent.engines() == [pid]
+
+
+@pytest.mark.parametrize("status", ["302", "400", "405", "407", "421"])
+async def test_a_stranger_who_answers_costs_no_report(agent, gateway, eventually, status):
+    pid = await running(agent, gateway, eventually)
+    gateway.mode = status
+    os.kill(pid, signal.SIGKILL)
+    await eventually(
+        lambda: re.search(r"reports: the gateway answered.*kept and sent again", agent.log.read_text()),
+        why=agent.log.read_text,
+    )
+    await asyncio.sleep(1)
+    gateway.mode = "ok"
+    await eventually(lambda: gateway.told(ReportKind.CRASHED), why=lambda: gateway.reports)
+    assert "set aside" not in agent.log.read_text()
 
 
 @pytest.mark.parametrize("how", ["break", *BROKEN_STREAMS])

@@ -121,6 +121,19 @@ async def test_a_reload_that_the_engine_refuses_leaves_the_old_configuration(age
     assert "bad_reload" not in (agent.state / "pipelines/p1/engines/1/pipeline.yaml").read_text()
 
 
+async def test_an_engine_whose_figures_cannot_be_read_is_not_told_to_reload(agent, gateway, eventually):
+    pid = await running(agent, gateway, eventually)
+    agent.kill()
+    agent.start(VECTORFLOW_START_TIMEOUT_SECONDS="3")
+    await eventually(lambda: "took engine" in agent.log.read_text())
+    os.kill(pid, signal.SIGSTOP)
+    refused = await second(gateway, eventually, ReportKind.REFUSED, rate=2, handover="reload")
+    os.kill(pid, signal.SIGCONT)
+    assert (refused[0].reason, "was not told to reload" in refused[0].message) == ("not-healthy", True)
+    assert "rate: 2" not in (agent.state / "pipelines/p1/engines/1/pipeline.yaml").read_text()
+    assert agent.engines() == [pid]
+
+
 async def test_an_engine_that_dies_in_a_reload_comes_back_as_it_was(agent, gateway, eventually):
     pid = await running(agent, gateway, eventually)
     await second(gateway, eventually, ReportKind.REFUSED, die_after=0, handover="reload")

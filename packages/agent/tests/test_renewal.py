@@ -121,12 +121,12 @@ def test_a_key_that_is_still_needed_outlives_the_next_rotations(tmp_path):
     assert [path.name for path in key_files(state(tmp_path))] == ["sealing.key"]
 
 
-def test_what_is_applied_and_an_engines_record_name_the_keys_they_need(tmp_path):
+def test_what_is_applied_names_the_keys_it_needs_and_an_ended_engine_none(tmp_path):
     layout = Layout(state(tmp_path))
     one = layout.pipeline("p1")
     write_atomic(one.applied, b'{"spec":{"secrets":[{"key":"aaa"}]}')
     write_atomic(one.instance(3) / "engine.json", b'{"key":"bbb"}')
-    assert named_on_disk(layout, {"aaa", "bbb", "ccc"}) == {"aaa", "bbb"}
+    assert named_on_disk(layout, {"aaa", "bbb", "ccc"}) == {"aaa"}
 
 
 def test_a_lost_answer_leaves_both_keys_and_the_bundle_decides(tmp_path):

@@ -88,6 +88,23 @@ def test_first_start():
     assert pipeline_state(state) == PipelineState.RUNNING
 
 
+def test_what_is_missing_beside_a_live_engine_is_asked_for_less_and_less_often():
+    state, waits = step(up(), Desired(spec(2)))[0], []
+    for patience in (0, 0, 0, 90, 0, 0, 0, 0):
+        state, commands = step(
+            state, failed(state.instance, transient=True, reason="file-unavailable", patience=patience)
+        )
+        (wake,) = commands
+        waits.append(wake.seconds)
+        # A bundle that says the same again is no new order.
+        state, _ = step(step(state, Woke(wake.timer, 20.0))[0], Desired(spec(2)))
+    assert waits == [1, 2, 4, 90, 16, 32, 60, 60]
+    state, _ = step(
+        step(state, Desired(spec(3)))[0], failed(state.instance, transient=True, reason="disk-full")
+    )
+    assert state.tries == 1
+
+
 @pytest.mark.parametrize(
     ("runs", "ordered", "then"),
     [

@@ -42,6 +42,7 @@ class CannotTakeOver(Exception):
 
     reason = ReportReason.POLICY
     output: tuple[str, ...] = ()
+    patience = 0.0
 
     def __init__(self, message: str, *, transient: bool = False) -> None:
         super().__init__(message)

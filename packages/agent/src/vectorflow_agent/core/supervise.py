@@ -52,7 +52,8 @@ def _with(state: State, **changes: Any) -> State:
 
 
 def _desired(state: State, event: Desired) -> Step:
-    state = _with(state, wanted=event.spec, missing=False)
+    tries = state.tries if event.spec == state.wanted else 0
+    state = _with(state, wanted=event.spec, missing=False, tries=tries)
     return _decide(state) if state.phase in _SETTLED else (state, ())
 
 
@@ -248,6 +249,7 @@ def _applied(state: State, spec: BundlePipeline, *, live: int | None, at: float 
         refused=None,
         told_refusal=None,
         crashes=0,
+        tries=0,
         message="",
     )
     state, more = _decide(state)
@@ -286,7 +288,7 @@ def _failed(state: State, event: Failed) -> Step:
         return _prepare(_with(_settled(state), cut_off=None), state.candidate, check=False)
     if state.again and state.live is not None:
         # Only a preparation failed: what runs goes on, and what was to be done to it is looked at later.
-        return _wait(_with(_settled(state), message=event.message))
+        return _later(_with(_settled(state), message=event.message), event)
     if state.again:
         return _crashed(_settled(state), event)
     if event.transient and state.phase == Phase.PREPARING:
@@ -303,9 +305,16 @@ def _missing(state: State, spec: BundlePipeline, event: Failed) -> Step:
         state, commands = _tell_refused(state, spec, event)
     if state.live is None and state.applied is not None:
         state, more = _prepare(state, state.applied, check=False)
+    elif state.live is None:
+        state, more = _wait(_with(state, crashes=state.crashes + 1), least=event.patience)
     else:
-        state, more = _wait(_with(state, crashes=state.crashes + 1) if state.live is None else state)
+        state, more = _later(state, event)
     return state, commands + more
+
+
+def _later(state: State, event: Failed) -> Step:
+    """Look again after a pause that grows, and that is as long as what was asked wants it."""
+    return _wait(_with(state, tries=state.tries + 1), least=event.patience)
 
 
 def _tell_refused(state: State, spec: BundlePipeline, event: Failed | Exited) -> Step:
@@ -369,13 +378,14 @@ def _crash_noted(state: State, event: Failed | Exited) -> Step:
     return state, (told,)
 
 
-def _wait(state: State) -> Step:
+def _wait(state: State, *, least: float = 0.0) -> Step:
     timer = state.timer + 1
-    seconds = min(LONGEST_WAIT, 2.0 ** min(max(state.crashes - 1, 0), 6))
+    failures = max(state.crashes, state.tries)
+    seconds = min(LONGEST_WAIT, 2.0 ** min(max(failures - 1, 0), 6))
     if state.crashes > CRASH_LIMIT:
         seconds = LONGEST_WAIT
     phase = Phase.IDLE if state.live is not None else Phase.BACKOFF
-    return _with(state, phase=phase, timer=timer), (Wake(timer, seconds),)
+    return _with(state, phase=phase, timer=timer), (Wake(timer, max(seconds, least)),)
 
 
 def _exited(state: State, event: Exited) -> Step:

@@ -75,6 +75,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     told_refusal: Refusal | None = None
     missing: bool = False
     """What the wanted specification needs could not be had; until tried again, the applied one counts."""
+    tries: int = 0
+    """How often in a row a preparation beside what runs has failed for what may pass; a new order begins anew."""
     told: str = ""
     """The last `held`, `kept` or `stopped` report, so that each is sent once."""
     timer: int = 0
@@ -106,7 +108,8 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True):
     """Preparing, starting or reloading did not work.
 
     After a failed start no process of that instance is left; after a failed reload the engine runs
-    the old configuration. `transient` says that only something outside is missing for the moment.
+    the old configuration. `transient` says that only something outside is missing for the moment, and
+    `patience` for how many seconds at the least it is not to be asked for again.
     """
 
     instance: int
@@ -115,6 +118,7 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True):
     message: str
     output: tuple[str, ...] = ()
     transient: bool = False
+    patience: float = 0.0
 
 
 class Healthy(msgspec.Struct, frozen=True):

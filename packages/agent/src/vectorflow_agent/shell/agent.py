@@ -375,7 +375,8 @@ class Agent:
     async def _keys_forget(self) -> None:
         """Forget sealing keys from before a rotation once nothing here needs them: the bundle alone does not say it."""
         sealing, layout = self._context.identity.sealing, self._context.layout
-        if not sealing.old:
+        # Before it has looked, a runner cannot say what its engines need.
+        if not sealing.old or not all(runner.ready.is_set() for runner in self._all()):
             return
         try:
             needed = await asyncio.to_thread(named_on_disk, layout, sealing.old)

@@ -32,6 +32,8 @@ _FILE_LIMIT: Final = 64 * 1024 * 1024
 _LONGEST_PATIENCE: Final = 600.0
 _PATIENCE_SHARE: Final = 0.5
 _ANSWER_LIMIT: Final = 1024 * 1024
+_UNREADABLE: Final = frozenset({400, 413, 422})
+_PROBLEM: Final = "urn:vectorflow:problem:"
 
 T = TypeVar("T")
 
@@ -52,6 +54,14 @@ class GatewayError(Exception):
     def patience(self) -> float:
         """How many seconds to wait at the least: what the gateway asks for, and a share more that varies; 0 for nothing."""
         return varied(min(self.retry_after, _LONGEST_PATIENCE), less=0, more=_PATIENCE_SHARE)
+
+    @property
+    def unreadable(self) -> bool:
+        """Whether the gateway itself says that what was sent cannot be read, so that sending it again is of no use.
+
+        Whoever else answers, as a proxy that wants somebody to sign on, knows nothing of it.
+        """
+        return self.status in _UNREADABLE and self.problem.startswith(_PROBLEM)
 
     @property
     def unauthorized(self) -> bool:

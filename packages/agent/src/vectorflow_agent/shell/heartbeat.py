@@ -25,7 +25,6 @@ _log = logging.getLogger(__name__)
 _BATCH: Final = 50
 _READ_TIMEOUT: Final = 4.0
 _LONGEST_PAUSE: Final = 15.0
-_RETRY_LATER: Final = frozenset({0, 200, 401, 403, 404, 408, 429})
 
 
 class Heartbeats:
@@ -206,7 +205,7 @@ class ReportSender:
         try:
             answer = await self._gateway.reports(enrolment.node_token, ReportsRequest(reports=signed))
         except GatewayError as error:
-            if error.status in _RETRY_LATER or error.status >= 500:
+            if not error.unreadable:
                 raise
             await self._unwelcome([report.sequence for report in reports], error)
             return

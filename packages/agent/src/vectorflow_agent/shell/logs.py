@@ -31,7 +31,6 @@ _ROUND_SECONDS: Final = 1.0
 _OWN_WAITING: Final = 1000
 _LONGEST_PAUSE: Final = 60.0
 _BATCH_BYTES: Final = 2 * 1024 * 1024
-_RETRY_LATER: Final = frozenset({0, 200, 401, 403, 404, 408, 429})
 _TOO_FAST: Final = f"more than {PER_SECOND:g} lines a second"
 _PASSED_OVER: Final = "the log grew faster than it could be read"
 _UNCLEAN: Final = "the secrets to take out of them could not be opened"
@@ -125,7 +124,7 @@ class Logs:
         try:
             answer = await self._gateway.logs(self._link.token(), zipped)
         except GatewayError as error:
-            if error.status in _RETRY_LATER or error.status >= 500:
+            if not error.unreadable:
                 raise
             self._spool.drop(number, _REFUSED)
             return

@@ -48,15 +48,22 @@ _HEX: Final = frozenset("0123456789abcdef")
 
 
 class NotPrepared(Exception):
-    """A specification cannot be started here; says why."""
+    """A specification cannot be started here; says why. `patience`: not to be tried for so many seconds."""
 
     def __init__(
-        self, reason: str, message: str, output: tuple[str, ...] = (), *, transient: bool = False
+        self,
+        reason: str,
+        message: str,
+        output: tuple[str, ...] = (),
+        *,
+        transient: bool = False,
+        patience: float = 0.0,
     ) -> None:
         super().__init__(message)
         self.reason = reason
         self.output = output
         self.transient = transient
+        self.patience = patience
 
 
 class Instance(msgspec.Struct, frozen=True, kw_only=True):
@@ -279,7 +286,9 @@ async def _fetched(context: Context, path: Path, sha256: str) -> bytes:
             data = await context.fetch(sha256)
         except GatewayError as error:
             message = f"file {sha256[:12]}… cannot be fetched: {error}"
-            raise NotPrepared(ReportReason.FILE_UNAVAILABLE, message, transient=True) from error
+            raise NotPrepared(
+                ReportReason.FILE_UNAVAILABLE, message, transient=True, patience=error.patience()
+            ) from error
         if sha256_hex(data) == sha256:
             await asyncio.to_thread(write_atomic, path, data)
             return data

@@ -304,6 +304,7 @@ class Runner:
                     message=str(error),
                     output=error.output,
                     transient=error.transient,
+                    patience=error.patience,
                 )
             )
             return

@@ -100,10 +100,12 @@ def key_files(root: Path) -> list[Path]:
 
 
 def named_on_disk(layout: Layout, ids: Collection[str]) -> set[str]:
-    """Which of these keys something on disk is sealed to: what is applied, or an engine's record. Raises OSError."""
-    patterns = ("*/applied.json", "*/engines/*/engine.json")
+    """Which of these keys what is applied is sealed to. Raises OSError.
+
+    The record of an engine that has ended keeps no key: its last words are sent soon, or held back without it.
+    """
     found: set[str] = set()
-    for path in (path for pattern in patterns for path in layout.pipelines.glob(pattern)):
+    for path in layout.pipelines.glob("*/applied.json"):
         # As text: of a damaged file too.
         stored = read_optional(path) or b""
         found |= {key for key in ids if key.encode() in stored}

@@ -212,6 +212,7 @@ async def reload(context: Context, found: Found, made: Instance) -> Found:
     """
     old = places(context, made.spec.id, found.record.instance)
     new = places(context, made.spec.id, made.instance)
+    before = await _figures(context, found)
     try:
         group = context.confiner.of(made.spec.id).group
         values = secret_values(context, made.spec)
@@ -229,7 +230,6 @@ async def reload(context: Context, found: Found, made: Instance) -> Found:
         raise Unhealthy(
             reason_of_error(error), f"the agent cannot write its files: {error.strerror}"
         ) from error
-    before = await context.loopback.metrics(found.record.metrics_port) or ""
     found.process.signal(signal.SIGHUP)
     problem = await _until_reloaded(context, found, before)
     if problem is None:
@@ -246,6 +246,21 @@ async def reload(context: Context, found: Found, made: Instance) -> Found:
     found.process.signal(signal.SIGHUP)
     await asyncio.to_thread(write_atomic, old.record, msgspec.json.encode(found.record))
     raise Unhealthy(ReportReason.RELOAD_REFUSED, problem, lines)
+
+
+async def _figures(context: Context, found: Found) -> str:
+    """Return what the engine counts now. Raises Unhealthy: without it nobody could tell whether a reload was done."""
+    deadline = time.monotonic() + context.settings.start_timeout_seconds
+    while time.monotonic() < deadline and found.process.alive():
+        text = await context.loopback.metrics(found.record.metrics_port)
+        if text is not None:
+            return text
+        await asyncio.sleep(_ASK_SECONDS)
+    if not found.process.alive():
+        raise Unhealthy(ReportReason.EXITED, "the engine ended before it was told to reload")
+    raise Unhealthy(
+        ReportReason.NOT_HEALTHY, "the engine does not tell its figures, so it was not told to reload"
+    )
 
 
 def _secrets_placed(at: Places, made: Instance, group: int | None) -> None:

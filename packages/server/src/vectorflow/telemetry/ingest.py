@@ -81,22 +81,20 @@ class Ingest:
         """Buffer a heartbeat that `heartbeats` has read. Raises `IngestFull` when the database has not kept up."""
         replaced = self._beats.get(authority.node_id)
         if replaced is None and (len(self._beats) >= self._most_nodes or self._bytes >= self._most_bytes):
-            raise self._full()
+            self.shed += 1
+            raise IngestFull(headers={"Retry-After": "5"})
         before = self._flows.get(authority.node_id, _NO_FLOWS)
         beat, flows = make_beat(authority, request, self._clock.now(), self._heartbeat_seconds, before)
         grown = beat.size - (replaced.size if replaced else 0)
         if grown > 0 and self._bytes + grown > self._most_bytes:
-            raise self._full()
+            self.shed += 1
+            raise IngestFull(headers={"Retry-After": "5"})
         self._flows[authority.node_id] = flows
         self._flows.move_to_end(authority.node_id)
         if len(self._flows) > _MOST_FLOWS:
             self._flows.popitem(last=False)
         self._bytes += grown
         self._beats[authority.node_id] = beat
-
-    def _full(self) -> IngestFull:
-        self.shed += 1
-        return IngestFull(headers={"Retry-After": "5"})
 
     async def run(self) -> None:
         """Flush every second until cancelled; `close` writes the rest."""
