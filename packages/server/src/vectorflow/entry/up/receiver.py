@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import hmac
 import json
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ class Receiver:
         self._events = directory / "received.jsonl"
         self._counter = directory / "received.count"
         self._token = token
+        self._writing = threading.Lock()
         self.count = int(self._counter.read_text()) if self._counter.exists() else 0
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -53,12 +55,16 @@ class Receiver:
         await _answer(send, 200, {"accepted": len(events)})
 
     def _keep(self, events: list[Any]) -> None:
-        if self._events.exists() and self._events.stat().st_size > _KEPT_BYTES:
-            self._events.replace(self._events.with_suffix(".jsonl.1"))
-        with self._events.open("ab") as file:
-            file.writelines(msgspec.json.encode(event) + b"\n" for event in events)
-        self.count += len(events)
-        self._counter.write_text(str(self.count))
+        with self._writing:
+            if self._events.exists() and self._events.stat().st_size > _KEPT_BYTES:
+                self._events.replace(self._events.with_suffix(".jsonl.1"))
+            with self._events.open("ab") as file:
+                file.writelines(msgspec.json.encode(event) + b"\n" for event in events)
+            self.count += len(events)
+            # Whole or not at all: it is read meanwhile, and by the next start.
+            fresh = self._counter.with_suffix(".new")
+            fresh.write_text(str(self.count))
+            fresh.replace(self._counter)
 
 
 def _events(body: bytes) -> list[Any]:
