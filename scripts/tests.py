@@ -1,4 +1,5 @@
-"""Run pytest; a few tests that fail beside others are run once more, alone, and told as flaky when they pass then.
+"""Run pytest; where a few tests fail beside others, their modules run once more, alone, and they are told as flaky if
+they pass then. Whole modules, because tests of one module may share a product that an earlier one has set up.
 
     python scripts/tests.py packages -n 2 --dist loadfile
 
@@ -29,8 +30,14 @@ def main(arguments: list[str]) -> int:
         failed = _failed(Path(folder))
         if not 0 < len(failed) <= MOST_AGAIN or any(each.startswith(NEVER_AGAIN) for each in failed):
             return code
-        print(f"\n{len(failed)} failed beside others; once more, alone:", *failed, sep="\n  ", flush=True)
-        code = subprocess.run([*pytest, *failed], check=False).returncode
+        print(
+            f"\n{len(failed)} failed beside others; their modules once more, alone:",
+            *failed,
+            sep="\n  ",
+            flush=True,
+        )
+        modules = dict.fromkeys(each.partition("::")[0] for each in failed)
+        code = subprocess.run([*pytest, *modules, *_chosen(arguments)], check=False).returncode
         if code == 0:
             print("\nFLAKY, mend them: these failed beside others and passed alone:", *failed, sep="\n  ")
         print("\nThe first time they failed with:", *_why(report), sep="\n", flush=True)
@@ -40,6 +47,12 @@ def main(arguments: list[str]) -> int:
 def _failed(cache: Path) -> list[str]:
     found = cache / "v" / "cache" / "lastfailed"
     return sorted(json.loads(found.read_text())) if found.exists() else []
+
+
+def _chosen(arguments: list[str]) -> list[str]:
+    """The marker by which the tests were chosen."""
+    at = arguments.index("-m") if "-m" in arguments else len(arguments)
+    return arguments[at : at + 2]
 
 
 def _why(report: Path) -> list[str]:

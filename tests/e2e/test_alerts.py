@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.e2e.journey import sign_in
 from tests.e2e.pipelines import create, deploy, document, lines_to_http
@@ -86,6 +86,25 @@ def _told(mailbox: Mailbox, hook: Receiver, rule: str, event: str = "opened") ->
     mailed = any(word in subject and subject.endswith(f": {rule}") for subject in mailbox.subjects())
     called = any(each["type"] == f"incident.{event}" and each["data"]["rule"] == rule for each in hook.events)
     return mailed and called
+
+
+def test_nothing_moves_from_under_the_pointer_while_the_page_is_read(stack: Stack, page: Page) -> None:
+    sign_in(page, stack)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/alert-rules*", hold)
+    with page.expect_response("**/incidents?*"), page.expect_response("**/channels*"):
+        page.get_by_role("link", name="Alerts").click()
+    new = page.get_by_role("button", name="New channel")
+    expect(page.get_by_role("status", name="Loading")).to_be_visible()
+    page.evaluate("new Promise((done) => setTimeout(done, 200))")
+    assert new.count() == 0
+    for each in held:
+        each.continue_()
+    expect(new.first).to_be_visible()
 
 
 def test_channels_and_rules_are_made_in_the_browser(

@@ -14,6 +14,7 @@ import { ChannelTable } from './channel-table'
 import { Incidents } from './incidents'
 import { RuleDialog } from './rule-dialog'
 import { RuleTable } from './rule-table'
+import { useIncidents } from './use-incidents'
 
 const REFRESH_MS = 10_000
 
@@ -24,6 +25,8 @@ export function AlertsPage() {
   const can = useCan()
   const search = useSearch({ from: '/signed-in/$org/$env/alerts' })
   const navigate = useNavigate({ from: '/$org/$env/alerts' })
+  const state = search.show === 'all' ? undefined : 'open'
+  const incidents = useIncidents(state)
   const rules = useQuery({ ...listAlertRulesOptions({ path }), refetchInterval: REFRESH_MS })
   const channels = useQuery({ ...listChannelsOptions({ path }), refetchInterval: REFRESH_MS })
   const mayManage = can('alert.manage')
@@ -56,11 +59,18 @@ export function AlertsPage() {
       ]}
     />
   )
+  // One after another they would move what is below them from under the pointer of whoever is about to press it.
+  if (incidents.isPending || rules.isPending || channels.isPending) {
+    return (
+      <Page title={t('Alerts')} actions={filter}>
+        <LoadingState rows={12} />
+      </Page>
+    )
+  }
   return (
     <Page title={t('Alerts')} actions={filter}>
-      <Incidents state={search.show === 'all' ? undefined : 'open'} chosen={search.incident} hasRules={(rules.data?.items.length ?? 0) > 0} />
+      <Incidents list={incidents} state={state} chosen={search.incident} hasRules={(rules.data?.items.length ?? 0) > 0} />
       <SectionTitle title={t('Rules')} action={makeRule} />
-      {rules.isPending && <LoadingState />}
       {rules.error !== null && <ErrorState error={rules.error} onRetry={() => void rules.refetch()} />}
       {rules.data?.items.length === 0 && (
         <EmptyState title={t('Nothing is watched yet')} action={makeRule}>
@@ -71,7 +81,6 @@ export function AlertsPage() {
         <RuleTable rules={rules.data.items} channels={known} mayManage={mayManage} onChange={rule.open} />
       )}
       <SectionTitle title={t('Channels')} action={makeChannel} />
-      {channels.isPending && <LoadingState />}
       {channels.error !== null && <ErrorState error={channels.error} onRetry={() => void channels.refetch()} />}
       {channels.data?.items.length === 0 && (
         <EmptyState title={t('Nobody is told yet')} action={makeChannel}>

@@ -7,6 +7,7 @@ import { client } from '@/api/gen/client.gen'
 import { setUpClient } from '@/app/api'
 import { Toasts } from '@/ui/toast'
 import { Incidents } from './incidents'
+import { useIncidents } from './use-incidents'
 
 vi.mock('@/app/scope', () => ({ useScope: () => ({ org: 'acme', env: 'dev' }), useCan: () => (name: string) => name === 'alert.manage' }))
 
@@ -58,10 +59,14 @@ afterEach(() => {
   vi.unstubAllGlobals()
 })
 
+function AllIncidents({ chosen }: { chosen: string | undefined }) {
+  return <Incidents list={useIncidents(undefined)} state={undefined} chosen={chosen} hasRules />
+}
+
 const show = (chosen?: string) =>
   render(
     <QueryClientProvider client={new QueryClient({ defaultOptions: { queries: { retry: false } } })}>
-      <Incidents state={undefined} chosen={chosen} hasRules />
+      <AllIncidents chosen={chosen} />
       <Toasts />
     </QueryClientProvider>,
   )

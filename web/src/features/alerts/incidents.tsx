@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import type { Incident } from '@/api/gen'
-import { acknowledgeIncident, getIncident, listIncidents } from '@/api/gen'
+import { acknowledgeIncident, getIncident } from '@/api/gen'
 import { getSessionOptions, listIncidentsQueryKey } from '@/api/gen/@tanstack/react-query.gen'
 import type { Listed } from '@/app/optimistic'
 import { useOptimistic, withItems } from '@/app/optimistic'
@@ -10,32 +10,24 @@ import { formatAge, formatTime } from '@/lib/format'
 import { t } from '@/lib/i18n'
 import { useNow } from '@/lib/now'
 import { ApiError } from '@/lib/problem'
-import { usePages } from '@/lib/use-pages'
 import { StateBadge } from '@/ui/badge'
 import { Button } from '@/ui/button'
 import { MoreButton } from '@/ui/more-button'
-import { EmptyState, ErrorState, InlineError, LoadingState } from '@/ui/states'
+import { EmptyState, ErrorState, InlineError } from '@/ui/states'
 import type { Column } from '@/ui/table'
 import { Table } from '@/ui/table'
+import type { useIncidents } from './use-incidents'
+import { REFRESH_MS } from './use-incidents'
 
-const REFRESH_MS = 5_000
-
-type IncidentsProps = { state: 'open' | undefined; chosen: string | undefined; hasRules: boolean }
+type IncidentsProps = { list: ReturnType<typeof useIncidents>; state: 'open' | undefined; chosen: string | undefined; hasRules: boolean }
 
 /** What alert rules found, newest first. */
-export function Incidents({ state, chosen, hasRules }: IncidentsProps) {
+export function Incidents({ list, state, chosen, hasRules }: IncidentsProps) {
   const { org, env } = useScope()
   const path = { org, env }
-  const query = { limit: 50, ...(state === undefined ? {} : { state }) }
   const can = useCan()
   const now = useNow(10_000)
   const self = useQuery(getSessionOptions()).data?.account.name ?? ''
-  const list = usePages<Incident>({
-    queryKey: [...listIncidentsQueryKey({ path, query }), 'pages'],
-    fetchPage: async (cursor, signal) =>
-      (await listIncidents({ path, query: { ...query, ...(cursor === undefined ? {} : { cursor }) }, signal, throwOnError: true })).data,
-    refetchInterval: REFRESH_MS,
-  })
   // One that a link names is shown first where it stands on a later page, or is over.
   const isLater = chosen !== undefined && list.isSuccess && list.items.every((each) => each.id !== chosen)
   const linked = useQuery({
@@ -93,7 +85,6 @@ export function Incidents({ state, chosen, hasRules }: IncidentsProps) {
         ),
     },
   ]
-  if (list.isPending) return <LoadingState />
   if (list.error !== null && rows.length === 0) return <ErrorState error={list.error} onRetry={() => void list.refetch()} />
   return (
     <>
