@@ -259,7 +259,9 @@ class Engine:
             return
         path = received.split(b" ", 2)[1].decode() if b" " in received else ""
         if path == "/health":
-            good = not (self.draining.is_set() or options(self.config).get("unhealthy"))
+            wish = options(self.config)
+            draining = self.draining.is_set() and not wish.get("hides_drain")
+            good = not (draining or wish.get("unhealthy"))
             reply(connection, *((200, '{"ok":true}') if good else (503, '{"ok":false}')))
         elif path == "/graphql" and self.version < 55 and b"upgrade: websocket" in received.lower():
             self.answer_subscription(connection, received)

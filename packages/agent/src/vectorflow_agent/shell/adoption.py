@@ -1,5 +1,6 @@
 """Finding again what an earlier agent left: what was applied, and which engines still run."""
 
+import asyncio
 import contextlib
 import logging
 import time
@@ -11,6 +12,7 @@ import msgspec
 
 from vectorflow_agent.core.counters import CounterBook
 from vectorflow_agent.core.types import Phase, State, spec_key
+from vectorflow_agent.shell.client import Loopback
 from vectorflow_agent.shell.disk import Layout, PipelineLayout, read_optional, remove_tree, write_atomic
 from vectorflow_agent.shell.prepare import Instance
 from vectorflow_agent.shell.processes import Process, ProcessId, find_by_argument, identify
@@ -20,6 +22,8 @@ from vectorflow_wire.messages import Report
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 _KEPT_LOGS: Final = 3
+_END_TRIES: Final = 6
+_END_ASK_SECONDS: Final = 0.2
 
 
 class Applied(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,15 +88,46 @@ async def end(layout: PipelineLayout, found: Found, drain_seconds: float) -> boo
     """End an engine as `Process.stop` does, and leave word of it for an agent that comes in the midst of the drain."""
     record = found.record
 
-    def note(ends_at: float) -> None:
+    def note(ends_at: float, signalled: bool) -> None:
         ending = msgspec.structs.replace(record, ends_at=ends_at)
         try:
-            write_atomic(layout.instance(record.instance) / "engine.json", msgspec.json.encode(ending))
+            if signalled:
+                # A file of its own: the record may have lost its secrets meanwhile, and must not get them back.
+                _signalled(layout, record).write_text(repr(ends_at), encoding="ascii")
+            else:
+                write_atomic(layout.instance(record.instance) / "engine.json", msgspec.json.encode(ending))
         except OSError as error:
             # A full disk holds up no order to stop.
             _log.warning("it cannot be written down that engine %d ends: %s", record.instance, error)
 
     return await found.process.stop(drain_seconds, note)
+
+
+async def end_made_sure(layout: PipelineLayout, loopback: Loopback, found: Found) -> None:
+    """Have an engine that is noted to end count as never told to, if that is certain.
+
+    The agent before may have been killed between its note and the signal, and then nothing drains. Without its word that
+    the signal went out only the engine knows: one that was told to end answers no more that it is healthy. It is asked
+    for a while, as it may be slow to take the signal; whatever else it answers, it may have been told, and is not again.
+    """
+    process = found.process
+    if not process.ends_at or await asyncio.to_thread(_was_signalled, layout, found.record):
+        return
+    for _ in range(_END_TRIES):
+        if not await loopback.healthy(found.record.api_port):
+            return
+        await asyncio.sleep(_END_ASK_SECONDS)
+    _log.info("engine %d was to end but was never told to", process.pid)
+    process.ends_at = 0.0
+
+
+def _signalled(layout: PipelineLayout, record: Instance) -> Path:
+    return layout.instance(record.instance) / "signalled"
+
+
+def _was_signalled(layout: PipelineLayout, record: Instance) -> bool:
+    # An engine that was started again in the same folder is not meant by what was told to the one before.
+    return read_optional(_signalled(layout, record)) == repr(record.ends_at).encode()
 
 
 def state_found(

@@ -77,11 +77,14 @@ class Process:
         # The process has ended, so collecting it does not block.
         return self._popen.wait()
 
-    async def stop(self, drain_seconds: float, note: Callable[[float], None] = lambda _: None) -> bool:
+    async def stop(
+        self, drain_seconds: float, note: Callable[[float, bool], None] = lambda _at, _signalled: None
+    ) -> bool:
         """End it: gracefully for the drain time and a little more, then by force. True: gracefully.
 
         One that drains already, by this agent's word or an earlier one's, has the rest of its time: a second
-        signal would make it quit with events in flight. `note` is told `ends_at` before the signal, in a thread.
+        signal would make it quit with events in flight. `note` is told `ends_at` before the signal and once
+        more after it (`signalled`), in a thread.
         """
         # A thread is not cut off when its task is cancelled, so a word that was left is followed by the signal.
         await asyncio.to_thread(self._begin_end, drain_seconds, note)
@@ -94,14 +97,15 @@ class Process:
             return False
         return True
 
-    def _begin_end(self, drain_seconds: float, note: Callable[[float], None]) -> None:
+    def _begin_end(self, drain_seconds: float, note: Callable[[float, bool], None]) -> None:
         with self._beginning:
             # One that has outlived its own limit never heard the signal, or need not be spared a second.
             if self.ends_at and time.monotonic() < self.ends_at + KILL_GRACE_SECONDS:
                 return
             self.ends_at = time.monotonic() + drain_seconds
-            note(self.ends_at)
+            note(self.ends_at, False)
             self.signal(signal.SIGTERM)
+            note(self.ends_at, True)
 
     async def _wait_gone(self) -> None:
         try:

@@ -47,6 +47,7 @@ from vectorflow_agent.shell.adoption import (
     Found,
     close,
     end,
+    end_made_sure,
     find_instances,
     scrub,
     state_found,
@@ -236,6 +237,8 @@ class Runner:
         for found in instances.alive:
             self._context.ports.keep(found.record.api_port, found.record.metrics_port)
             self._watch(found)
+        loopback = self._context.loopback
+        await asyncio.gather(*(end_made_sure(self._layout, loopback, found) for found in instances.alive))
         # What is neither applied nor finished belonged to a hand-over that was cut off: it ends
         # before anything starts, because it may hold the port or the files of what comes next.
         rest = [
