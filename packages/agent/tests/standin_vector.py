@@ -136,6 +136,7 @@ class Engine:
     def __init__(self, files, version):
         self.files = files
         self.version = version
+        self.began = time.monotonic()
         self.reloaded = 0
         self.failed = 0
         self.draining = threading.Event()
@@ -165,7 +166,6 @@ class Engine:
         self.serve(self.config["sinks"]["vf_exporter"]["address"], self.answer_metrics)
         print("INFO vector: Vector has started.", file=sys.stderr, flush=True)
         print("an event with personal data", flush=True)
-        began = time.monotonic()
         while not self.draining.wait(0.02):
             wish = options(self.config)
             self.events += wish.get("rate", 1)
@@ -173,7 +173,7 @@ class Engine:
                 self.move(wish.get("include", ()), self.config["sinks"]["out"]["path"])
             else:
                 self.deliver(wish.get("include", ()))
-            if "die_after" in wish and time.monotonic() - began > wish["die_after"]:
+            if "die_after" in wish and time.monotonic() - self.began > wish["die_after"]:
                 print("ERROR stand-in: dying", file=sys.stderr, flush=True)
                 os._exit(wish.get("die_code", 0))
         time.sleep(options(self.config).get("drain", 0))
@@ -398,6 +398,9 @@ class Engine:
 
     def answer_metrics(self, connection):
         connection.recv(65536)
+        if time.monotonic() - self.began < options(self.config).get("mute", 0):
+            reply(connection, 503, "")
+            return
         lines = [f'vector_reloaded_total{{host="h"}} {self.reloaded} 1700000000000']
         lines.append(f'vector_component_errors_total{{error_code="reload",host="h"}} {self.failed}')
         kinds = ("sources", "transforms", "sinks")

@@ -64,6 +64,25 @@ async def test_an_error_of_configuration_in_a_running_component_is_no_success(ag
     await eventually(lambda: agent.engines() == [old])
 
 
+@pytest.mark.parametrize("version", ["0.54", "0.58"])
+async def test_errors_of_configuration_are_found_in_figures_that_come_late(agent, gateway, eventually):
+    old = await running(agent, gateway, eventually)
+    wish = {"misconfigured": "out", "mute": 2, "handover": "beside"}
+    refused = await second(gateway, eventually, ReportKind.REFUSED, **wish)
+    assert refused[0].message == "components counted errors of configuration: out"
+    await second(gateway, eventually, ReportKind.APPLIED, mute=2, handover="beside")
+    await eventually(lambda: len(agent.engines()) == 1 and agent.engines() != [old])
+
+
+@pytest.mark.parametrize("version", ["0.57"])
+async def test_an_engine_that_never_tells_its_figures_is_no_success(agent, gateway, eventually):
+    old = await running(agent, gateway, eventually)
+    refused = await second(gateway, eventually, ReportKind.REFUSED, mute=60, handover="beside")
+    assert refused[0].reason == ReportReason.NOT_HEALTHY
+    assert "does not tell its figures" in refused[0].message
+    await eventually(lambda: agent.engines() == [old])
+
+
 async def test_a_secret_with_a_wrong_value_is_found_before_anything_is_touched(agent, gateway, eventually):
     """The check sees the document with the secrets in it, which Vector's own validation does not."""
     wish = {"password": "SECRET[vectorflow.pass]", "must_be": "right", "handover": "restart"}

@@ -99,7 +99,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     settle_seconds: float = 1.5
     """How long a new engine must stay up after its health check before it counts as healthy."""
     start_timeout_seconds: float = 30.0
-    """How long a new engine may take to answer its health check."""
+    """How long a new engine may take to answer its health check and to tell its figures."""
     update_confirm_seconds: float = 120.0
     """How long a new version of the agent may take to show that it works, before the one before runs again."""
     update_free_bytes: int = 67_108_864

@@ -144,7 +144,7 @@ async def _until_healthy(context: Context, found: Found, ended: "asyncio.Task[in
     await asyncio.wait([ended], timeout=settings.settle_seconds)
     if ended.done() or not await _still_healthy(context, found):
         return "the engine was healthy for a moment only"
-    return await _component_problem(context, found.record, {})
+    return await _component_problem(context, found, {}, deadline)
 
 
 async def _still_healthy(context: Context, found: Found) -> bool:
@@ -158,12 +158,19 @@ async def _still_healthy(context: Context, found: Found) -> bool:
     return False
 
 
-async def _component_problem(context: Context, record: Instance, before: dict[str, int]) -> str | None:
+async def _component_problem(
+    context: Context, found: Found, before: dict[str, int], deadline: float
+) -> str | None:
     """What is wrong with single components of a healthy engine; None when nothing is known to be.
 
     `before` are the errors of configuration that the process had counted already.
     """
-    text = await context.loopback.metrics(record.metrics_port) or ""
+    record, text = found.record, await _figures(context, found, deadline)
+    if text is None:
+        # The agent itself has every engine export them, so one that does not tell is not as it should be.
+        return (
+            "the engine does not tell its figures, so its components may have counted errors of configuration"
+        )
     failed = {name for name, count in configuration_errors(text).items() if count > before.get(name, 0)}
     if failed:
         names = ", ".join(sorted(name or "the engine" for name in failed))
@@ -212,7 +219,13 @@ async def reload(context: Context, found: Found, made: Instance) -> Found:
     """
     old = places(context, made.spec.id, found.record.instance)
     new = places(context, made.spec.id, made.instance)
-    before = await _figures(context, found)
+    before = await _figures(context, found, time.monotonic() + context.settings.start_timeout_seconds)
+    if before is None and not found.process.alive():
+        raise Unhealthy(ReportReason.EXITED, "the engine ended before it was told to reload")
+    if before is None:
+        # Nobody could tell whether the reload was done.
+        why = "the engine does not tell its figures, so it was not told to reload"
+        raise Unhealthy(ReportReason.NOT_HEALTHY, why)
     try:
         group = context.confiner.of(made.spec.id).group
         values = secret_values(context, made.spec)
@@ -248,19 +261,16 @@ async def reload(context: Context, found: Found, made: Instance) -> Found:
     raise Unhealthy(ReportReason.RELOAD_REFUSED, problem, lines)
 
 
-async def _figures(context: Context, found: Found) -> str:
-    """Return what the engine counts now. Raises Unhealthy: without it nobody could tell whether a reload was done."""
-    deadline = time.monotonic() + context.settings.start_timeout_seconds
-    while time.monotonic() < deadline and found.process.alive():
-        text = await context.loopback.metrics(found.record.metrics_port)
-        if text is not None:
+async def _figures(context: Context, found: Found, deadline: float) -> str | None:
+    """Return what the engine counts now; None when it does not say so until the deadline (nor at once after), or has ended."""
+    tries = 0
+    while found.process.alive() and (tries < _HEALTH_TRIES or time.monotonic() < deadline):
+        # Empty before it has gathered them for the first time.
+        if text := await context.loopback.metrics(found.record.metrics_port):
             return text
+        tries += 1
         await asyncio.sleep(_ASK_SECONDS)
-    if not found.process.alive():
-        raise Unhealthy(ReportReason.EXITED, "the engine ended before it was told to reload")
-    raise Unhealthy(
-        ReportReason.NOT_HEALTHY, "the engine does not tell its figures, so it was not told to reload"
-    )
+    return None
 
 
 def _secrets_placed(at: Places, made: Instance, group: int | None) -> None:
@@ -290,6 +300,6 @@ async def _until_reloaded(context: Context, found: Found, before_text: str) -> s
             await asyncio.sleep(context.settings.settle_seconds)
             if not await _still_healthy(context, found):
                 return "the engine was not healthy after the reload"
-            return await _component_problem(context, found.record, configuration_errors(before_text))
+            return await _component_problem(context, found, configuration_errors(before_text), deadline)
         await asyncio.sleep(_ASK_SECONDS)
     return "the engine did not say that it had reloaded"
