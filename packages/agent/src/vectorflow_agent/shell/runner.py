@@ -113,7 +113,7 @@ class Runner:
         return number
 
     async def run(self) -> None:
-        """Take back what runs, then follow events until cancelled."""
+        """Take back what runs, then follow events until cancelled. After a failure it may be run again."""
         try:
             await self._adopt_when_readable()
             self.ready.set()
@@ -230,12 +230,16 @@ class Runner:
             account = (await asyncio.to_thread(self._context.confiner.of, self.pipeline)).account
             uids |= {account.uid} if account is not None else set()
         applied, instances, book = await asyncio.to_thread(find_instances, self._layout, uids)
-        if book is not None:
+        if book is not None and not self.ready.is_set():
             self._counters = book
         wanted = self._desired.spec if self._desired is not None else None
         state = state_found(self.pipeline, applied, instances, wanted)
+        alive = {found.record.instance: self._held(found) for found in instances.alive}
+        instances = msgspec.structs.replace(instances, alive=tuple(alive.values()))
         for found in instances.alive:
             self._context.ports.keep(found.record.api_port, found.record.metrics_port)
+        # Where this run follows one that failed, engines may have ended since that nobody watched.
+        for found in {**self._running, **alive}.values():
             self._watch(found)
         loopback = self._context.loopback
         await asyncio.gather(*(end_made_sure(self._layout, loopback, found) for found in instances.alive))
@@ -256,6 +260,13 @@ class Runner:
             self._task(self._proven(found), found.record.instance)
         if live is not None:
             _log.info("pipeline %s: took engine %d back", self.pipeline, self._running[live].process.pid)
+
+    def _held(self, found: Found) -> Found:
+        """The same with the process as this runner holds it already: it knows more of it than is on disk."""
+        held = self._running.get(found.record.instance)
+        if held is None or held.process.identity != found.process.identity:
+            return found
+        return msgspec.structs.replace(found, process=held.process)
 
     async def _carry_out(self, command: Command) -> None:
         match command:
