@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from vectorflow.kernel.errors import PROBLEM_PREFIX
 from vectorflow.platform.settings import describe_settings
 from vectorflow.tenancy.policy import policy_rows
 from vectorflow_agent.doctor.catalogue import KINDS
 from vectorflow_engine.catalogue import SPECS
 from vectorflow_engine.vrl.functions import VrlFunction, functions
+from vectorflow_wire.messages import PROBLEM_PREFIX
 
 DOCS: Final = Path(__file__).resolve().parent.parent
 PACKAGES: Final = DOCS.parent / "packages"

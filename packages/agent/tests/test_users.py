@@ -263,13 +263,13 @@ def test_ids_are_given_once_and_remembered(tmp_path):
     assert again.account("c").uid == 60602
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give files away")
 def test_another_range_is_for_new_pipelines_and_takes_no_id_from_those_that_have_one(tmp_path):
     given = Users(tmp_path / "users.json", range(60600, 60601)).account("a").uid
     users = Users(tmp_path / "users.json", range(66000, 100000))
     assert (users.account("a").uid, users.account("b").uid) == (given, 66000)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give files away")
 def test_ids_are_found_again_by_whom_the_data_belongs_to(tmp_path):
     (tmp_path / "users.json").write_bytes(b"{")
     for name, uid in (("a", 60601), ("b", 60600), ("root", 0)):

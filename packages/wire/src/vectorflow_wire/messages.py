@@ -357,6 +357,10 @@ class ReportsAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     refused: dict[int, str] = msgspec.field(default_factory=dict)
 
 
+PROBLEM_PREFIX: Final = "urn:vectorflow:problem:"
+"""What the types of problems begin with that the control plane itself names; a proxy in between has others."""
+
+
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The part of an RFC 9457 problem that the agent reads."""
 

@@ -6,20 +6,26 @@ import logging
 import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 import msgspec
 
 from vectorflow_agent.core.counters import CounterBook
 from vectorflow_agent.core.types import Phase, State, spec_key
 from vectorflow_agent.shell.client import Loopback
-from vectorflow_agent.shell.disk import Layout, PipelineLayout, read_optional, remove_tree, write_atomic
+from vectorflow_agent.shell.disk import (
+    Layout,
+    PipelineLayout,
+    read_known,
+    read_optional,
+    remove_tree,
+    write_atomic,
+)
 from vectorflow_agent.shell.prepare import Instance
 from vectorflow_agent.shell.processes import Process, ProcessId, find_by_argument, identify
 from vectorflow_wire.bundles import BundlePipeline, DesiredState
 from vectorflow_wire.messages import Report
 
-_T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 _KEPT_LOGS: Final = 3
 _END_TRIES: Final = 6
@@ -55,7 +61,7 @@ class Instances(msgspec.Struct, frozen=True):
 
 def applied_read(layout: PipelineLayout) -> Applied:
     """What is applied; nothing when it was never written or is damaged."""
-    return _read(layout.applied, Applied) or Applied()
+    return read_known(layout.applied, Applied, set_aside=False) or Applied()
 
 
 def untold(layout: Layout) -> list[Report]:
@@ -72,11 +78,11 @@ def find_instances(
     `uids` are the users that its engine may run as.
     """
     applied = applied_read(layout)
-    book = _read(layout.counters, CounterBook)
+    book = read_known(layout.counters, CounterBook, set_aside=False)
     alive = []
     numbers = _numbers(layout)
     for number in numbers:
-        record = _read(layout.instance(number) / "engine.json", Instance)
+        record = read_known(layout.instance(number) / "engine.json", Instance, set_aside=False)
         identity = _identity(layout, record, uids) if record is not None else None
         if record is not None and identity is not None:
             record = msgspec.structs.replace(record, pid=identity.pid, started=identity.started)
@@ -212,7 +218,7 @@ def scrub(layout: PipelineLayout, runtime: Path, instances: set[int]) -> None:
     """Remove secrets, opened in the pipeline's runtime folder and sealed in records, of all but these engines."""
     for number in set(_numbers(layout)) - instances:
         path = layout.instance(number) / "engine.json"
-        record = _read(path, Instance)
+        record = read_known(path, Instance, set_aside=False)
         if record is not None and record.spec.secrets:
             spec = msgspec.structs.replace(record.spec, secrets=())
             bare = msgspec.structs.replace(record, spec=spec, scrubbed=True)
@@ -239,14 +245,3 @@ def _numbers(layout: PipelineLayout) -> list[int]:
     if not layout.instances.is_dir():
         return []
     return sorted(int(path.name) for path in layout.instances.iterdir() if path.name.isdigit())
-
-
-def _read(path: Path, kind: type[_T]) -> _T | None:
-    data = read_optional(path)
-    if data is None:
-        return None
-    try:
-        return msgspec.json.decode(data, type=kind)
-    except msgspec.MsgspecError:
-        _log.error("%s is damaged and is left out", path)
-        return None

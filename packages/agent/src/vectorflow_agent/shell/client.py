@@ -33,7 +33,6 @@ _LONGEST_PATIENCE: Final = 600.0
 _PATIENCE_SHARE: Final = 0.5
 _ANSWER_LIMIT: Final = 1024 * 1024
 _UNREADABLE: Final = frozenset({400, 413, 422})
-_PROBLEM: Final = "urn:vectorflow:problem:"
 
 T = TypeVar("T")
 
@@ -61,7 +60,7 @@ class GatewayError(Exception):
 
         Whoever else answers, as a proxy that wants somebody to sign on, knows nothing of it.
         """
-        return self.status in _UNREADABLE and self.problem.startswith(_PROBLEM)
+        return self.status in _UNREADABLE and self.problem.startswith(messages.PROBLEM_PREFIX)
 
     @property
     def unauthorized(self) -> bool:

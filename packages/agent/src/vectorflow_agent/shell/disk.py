@@ -188,14 +188,20 @@ def read_optional(path: Path) -> bytes | None:
         return None
 
 
-def read_known(path: Path, kind: type[_T]) -> _T | None:
-    """What a file of the agent's own holds, or None. A damaged one is set aside as `<name>.damaged`, and the log says so."""
+def read_known(path: Path, kind: type[_T], *, set_aside: bool = True) -> _T | None:
+    """What a file of the agent's own holds, or None. Of a damaged one the log tells.
+
+    It is set aside as `<name>.damaged`; else it stays where it is, for what will be written over it by itself.
+    """
     data = read_optional(path)
     if data is None:
         return None
     try:
         return msgspec.json.decode(data, type=kind)
     except (msgspec.MsgspecError, ValueError):
+        if not set_aside:
+            _log.error("%s is damaged and is left out", path)
+            return None
         _log.error("%s is damaged: it is set aside as %s.damaged and left out", path, path.name)
         path.rename(path.with_name(f"{path.name}.damaged"))
         return None

@@ -11,7 +11,8 @@ from typing import ClassVar
 
 import msgspec
 
-PROBLEM_PREFIX = "urn:vectorflow:problem:"
+from vectorflow_wire.messages import PROBLEM_PREFIX
+
 _CODE = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9-]*")
 
 
