@@ -169,6 +169,20 @@ async def test_a_node_that_changed_meanwhile_is_not_said_to_be_revoked(world) ->
     assert (await node_of(world, agent)).status == "revoked"
 
 
+async def test_labels_that_changed_meanwhile_are_not_changed_back(world) -> None:
+    agent = (await world.agents(1))[0]
+    seen = (await node_of(world, agent)).etag
+
+    async def label(txn) -> None:
+        await world.house.lifecycle.labels(
+            txn, world.environment_id, agent.node_id, {"zone": "b"}, if_match=seen, actor=SYSTEM
+        )
+
+    with pytest.raises(StaleVersionError):
+        await while_labels_change(world, agent, label)
+    assert (await node_of(world, agent)).labels == {"zone": "a"}
+
+
 async def test_a_node_whose_labels_change_is_turned_away_all_the_same(world, make_agent) -> None:
     agent = make_agent("a")
     await agent.enroll(await world.token(approval=True))
@@ -192,6 +206,53 @@ async def test_a_node_whose_labels_change_gives_way_to_its_successor_all_the_sam
 
     await while_labels_change(world, old, merge)
     assert (await node_of(world, old)).status == "revoked"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("merge", "keep"),
+        ("keep", "merge"),
+        ("merge", "merge"),
+        ("keep", "keep"),
+        ("leave", "leave"),
+        ("stay", "stay"),
+    ],
+)
+async def test_of_two_who_decide_about_a_node_at_once_the_second_is_told_what_the_first_did(
+    world, make_agent, first, second
+) -> None:
+    token = await world.token()
+    old, new = make_agent("old"), make_agent("new")
+    for agent in (old, new):
+        await agent.enroll(token, machine_id="same")
+    lifecycle, environment_id = world.house.lifecycle, world.environment_id
+    if "stay" in (first, second):
+        await leave(world, new)
+
+    async def decide(txn, decision) -> None:
+        match decision:
+            case "merge":
+                await lifecycle.merge_duplicate(txn, environment_id, new.node_id, SYSTEM)
+            case "keep":
+                await lifecycle.keep_duplicate(txn, environment_id, new.node_id, SYSTEM)
+            case "leave":
+                await lifecycle.decommission(
+                    txn, environment_id, new.node_id, "keep", if_match=None, actor=SYSTEM
+                )
+            case "stay":
+                await lifecycle.decommission_cancel(txn, environment_id, new.node_id, SYSTEM)
+
+    async def decide_too() -> None:
+        async with world.scoped() as txn:
+            await decide(txn, second)
+
+    async with world.scoped() as txn:
+        await decide(txn, first)
+        deciding = asyncio.create_task(decide_too())
+        await waited_for(txn)
+    with pytest.raises(NodeNotInState):
+        await deciding
 
 
 async def test_another_organisations_node_cannot_be_labelled(world, new_world) -> None:

@@ -5,6 +5,7 @@ import asyncio
 import psycopg
 import pytest
 
+from vectorflow.delivery import jobs as delivery_jobs
 from vectorflow.delivery.types import NewRollout
 from vectorflow.fleet.store import assignments, engines, lifecycle, nodes
 from vectorflow.kernel.actor import SYSTEM
@@ -78,7 +79,18 @@ async def the_bundles(world, ids) -> None:
         await nodes.node_want(txn, ids)
 
 
-@pytest.mark.parametrize("change", [what_is_lent, the_limit, the_engines, the_labels, the_bundles])
+async def they_leave(world, ids) -> None:
+    async with world.scoped() as txn:
+        told = await txn.rows_of_ids(
+            "select id from statements where organization_id = %(organization_id)s and kind = 'wipe'"
+        )
+        left = await lifecycle.node_left(txn, told)
+    assert len(left) == len(ids)
+
+
+@pytest.mark.parametrize(
+    "change", [what_is_lent, the_limit, the_engines, the_labels, the_bundles, they_leave]
+)
 async def test_a_change_of_many_nodes_and_an_order_to_them_wait_for_each_other(
     world, database_url, change
 ) -> None:
@@ -89,6 +101,12 @@ async def test_a_change_of_many_nodes_and_an_order_to_them_wait_for_each_other(
             txn, SYSTEM, world.environment_id, pipeline_id, NewRollout()
         )
     await use_outside_secret(world)
+    if change is they_leave:
+        for node_id in reversed(ids):
+            async with world.scoped() as txn:
+                await world.house.lifecycle.decommission(
+                    txn, world.environment_id, node_id, "keep", if_match=None, actor=SYSTEM
+                )
     for node_id in reversed(ids):  # in the table they lie the other way round
         async with world.scoped() as txn:
             await txn.execute(
@@ -97,7 +115,7 @@ async def test_a_change_of_many_nodes_and_an_order_to_them_wait_for_each_other(
                 {"id": node_id},
             )
     async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as owner:
-        await owner.execute("analyze nodes")  # so that it reads them as they lie
+        await owner.execute("analyze nodes, statements")  # so that they are read as they lie
     async with world.scoped() as txn:
         assigned = {"revision": made.revision, "desired": "run"}
         await assignments.assignment_put(txn, ids[:1], pipeline_id, **assigned)
@@ -107,6 +125,31 @@ async def test_a_change_of_many_nodes_and_an_order_to_them_wait_for_each_other(
             await assignments.assignment_put(txn, ids, pipeline_id, **assigned)
     async with asyncio.timeout(30):
         await changing
+
+
+async def test_two_that_advance_the_same_rollouts_hold_one_at_a_time(world, database_url) -> None:
+    await world.agents(1)
+    delivery, pipelines = world.house.delivery, [await world.pipeline() for _ in range(2)]
+    made = []
+    for pipeline_id in pipelines:
+        async with world.scoped() as txn:
+            made.append(
+                await delivery.start_rollout(
+                    txn, SYSTEM, world.environment_id, pipeline_id, NewRollout(batch_size=1)
+                )
+            )
+
+    async def both() -> None:
+        await delivery_jobs.advance_pipelines(world.house.worker, delivery, world.organization_id, pipelines)
+
+    async with world.scoped() as txn:
+        await delivery.advance(txn, made[1].id)
+        advancing = asyncio.create_task(both())
+        await somebody_waits(database_url)
+        async with asyncio.timeout(30):
+            await delivery.advance(txn, made[0].id)
+    async with asyncio.timeout(30):
+        await advancing
 
 
 async def test_a_stop_and_a_rollback_wait_for_each_other(world, database_url) -> None:

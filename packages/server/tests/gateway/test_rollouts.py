@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from vectorflow.delivery import jobs as delivery_jobs
 from vectorflow.delivery.errors import (
     NotDeployed,
     NothingToRollBackTo,
@@ -216,8 +217,8 @@ async def test_a_silent_node_halts_and_is_heard_later(world, steps) -> None:
     assert (rollout.state, states(rollout)) == ("halted", ["silent"])
     assert "did not report" in rollout.reason
     await agent.apply(pipeline_id)
-    async with world.scoped() as txn:
-        await world.house.delivery.advance_pipelines(txn, [pipeline_id])
+    house = world.house
+    await delivery_jobs.advance_pipelines(house.worker, house.delivery, world.organization_id, [pipeline_id])
     rollout = await steps.get(rollout_id)
     assert (rollout.state, states(rollout)) == ("halted", ["applied"])
 

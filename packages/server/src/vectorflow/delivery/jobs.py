@@ -21,8 +21,8 @@ def register(jobs: Jobs, database: Database, delivery: DeliveryService) -> None:
     """Register the room's tasks. `database` is of the role worker where they run; elsewhere they are only deferred."""
 
     async def advance(organization_id: UUID, arguments: Mapping[str, Any]) -> None:
-        async with database.transaction(organization_id) as txn:
-            await delivery.advance_pipelines(txn, [UUID(each) for each in arguments["pipeline_ids"]])
+        pipeline_ids = [UUID(each) for each in arguments["pipeline_ids"]]
+        await advance_pipelines(database, delivery, organization_id, pipeline_ids)
 
     async def sweep() -> None:
         async with database.unscoped() as txn:
@@ -37,6 +37,21 @@ def register(jobs: Jobs, database: Database, delivery: DeliveryService) -> None:
         cron="* * * * * */3",
         help="Advances every rollout under way: the end of a watch time, a silent node, a lost message.",
     )
+
+
+async def advance_pipelines(
+    database: Database, delivery: DeliveryService, organization_id: UUID, pipeline_ids: Sequence[UUID]
+) -> None:
+    """Advance the newest rollout of each pipeline, since nodes reported on them.
+
+    One at a time: a transaction that held the rows of two rollouts and of their nodes could wait for one that waits
+    for it.
+    """
+    async with database.transaction(organization_id) as txn:
+        newest = await store.rollout_newest_of(txn, pipeline_ids)
+    for rollout_id in newest:
+        async with database.transaction(organization_id) as txn:
+            await delivery.advance(txn, rollout_id)
 
 
 async def advance_all(database: Database, delivery: DeliveryService, organization_id: UUID) -> None:

@@ -3,7 +3,6 @@
 Works in the caller's transaction.
 """
 
-from collections.abc import Sequence
 from uuid import UUID
 
 import msgspec
@@ -280,11 +279,6 @@ class DeliveryService:
         elif decision.changes or decision.assign:
             await self._tell(txn, row)
         return decision.state
-
-    async def advance_pipelines(self, txn: Transaction, pipeline_ids: Sequence[UUID]) -> None:
-        """Advance the newest rollout of each pipeline, since nodes reported on them."""
-        for rollout_id in await store.rollout_newest_of(txn, pipeline_ids):
-            await self.advance(txn, rollout_id)
 
     async def _decided(self, txn: Transaction, row: RolloutRow) -> Decision:
         nodes = await store.rollout_node_list(txn, [row.id])

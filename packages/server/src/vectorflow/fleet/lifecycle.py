@@ -58,7 +58,7 @@ class LifecycleService:
         Where two machines spoke as this node, the one with the newest token stays it; the other's token ends and it
         goes on with what it runs until it is enrolled anew. Raises `NodeNotInState`.
         """
-        row = await service.node_row(txn, environment_id, node_id)
+        row = await self._held(txn, environment_id, node_id)
         if row.duplicate_of is None and not row.clone_suspected:
             raise NodeNotInState("Nobody takes this node for a duplicate.")
         await decisions.node_duplicate_kept(txn, node_id)
@@ -76,6 +76,7 @@ class LifecycleService:
         The other one is revoked. Raises `NodeNotInState`.
         """
         await assignments.environment_lock(txn, environment_id, exclusive=False)
+        await nodes.node_lock_with_twin(txn, node_id)
         row = await service.node_row(txn, environment_id, node_id)
         old = None
         if row.duplicate_of is not None:
@@ -105,7 +106,7 @@ class LifecycleService:
         actor: Actor,
     ) -> None:
         """Give a node other labels; what it runs stays. Raises `NodeNotFound`, `StaleVersionError`."""
-        row = await service.node_row(txn, environment_id, node_id)
+        row = await self._held(txn, environment_id, node_id)
         require_match(if_match, node_of(row).etag)
         await decisions.node_labels(
             txn, [node_id], set_to=labels, remove=sorted(set(row.labels) - set(labels))
@@ -167,7 +168,7 @@ class LifecycleService:
 
         Raises `NodeNotFound`, `NodeNotInState`, `StaleVersionError`.
         """
-        row = await service.node_row(txn, environment_id, node_id)
+        row = await self._held(txn, environment_id, node_id)
         if if_match is not None:
             require_match(if_match, node_of(row).etag)
         if row.status in ("revoked", "rejected", "decommissioned", "leaving", "waiting"):
@@ -192,7 +193,7 @@ class LifecycleService:
         self, txn: Transaction, environment_id: UUID, node_id: UUID, actor: Actor
     ) -> None:
         """Take back that a node shall leave; one that heard of it already still leaves. Raises `NodeNotInState`."""
-        row = await service.node_row(txn, environment_id, node_id)
+        row = await self._held(txn, environment_id, node_id)
         if row.status != "leaving":
             raise NodeNotInState("This node is not about to leave.")
         await statements.statement_cancel(txn, node_id, StatementKind.WIPE)
@@ -202,11 +203,14 @@ class LifecycleService:
         await self._tell(txn, row, actor, AuditAction.NODE_DECOMMISSION_CANCELLED, summary)
 
     async def _waiting(self, txn: Transaction, environment_id: UUID, node_id: UUID) -> NodeRow:
-        await nodes.node_lock(txn, node_id)  # another decision may be on its way
-        row = await service.node_row(txn, environment_id, node_id)
+        row = await self._held(txn, environment_id, node_id)
         if row.status != "waiting":
             raise NodeNotInState("This node does not wait to be admitted.")
         return row
+
+    async def _held(self, txn: Transaction, environment_id: UUID, node_id: UUID) -> NodeRow:
+        await nodes.node_lock(txn, node_id)  # another decision may be on its way
+        return await service.node_row(txn, environment_id, node_id)
 
     async def _tell(
         self,

@@ -118,13 +118,16 @@ async def node_left(txn: Transaction, statement_ids: Sequence[UUID]) -> list[Lef
     """Nodes have reported that they left by these statements: their tokens end. Returns them."""
     return await txn.rows(
         Left,
-        """with gone as (
-            update nodes n set decommissioned_at = now(), revoked_at = coalesce(revoked_at, now()),
-                version = version + 1
-            from statements s
-            where n.organization_id = %(organization_id)s and s.organization_id = n.organization_id
-              and s.id = any(%(ids)s) and s.kind = 'wipe' and s.node_id = n.id
+        """with locked as (
+            select n.id from nodes n
+            join statements s on s.organization_id = n.organization_id and s.node_id = n.id
+            where n.organization_id = %(organization_id)s and s.id = any(%(ids)s) and s.kind = 'wipe'
               and n.decommission_requested_at is not null and n.decommissioned_at is null
+            order by n.id for no key update of n),
+        gone as (
+            update nodes n set decommissioned_at = now(), revoked_at = coalesce(n.revoked_at, now()),
+                version = n.version + 1
+            from locked where n.organization_id = %(organization_id)s and n.id = locked.id
             returning n.organization_id, n.id, n.environment_id, n.name),
         tokens as (
             update node_tokens t set revoked_at = now() from gone

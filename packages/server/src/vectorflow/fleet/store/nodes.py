@@ -200,6 +200,16 @@ async def node_lock(txn: Transaction, node_id: UUID) -> KnownNode | None:
     )
 
 
+async def node_lock_with_twin(txn: Transaction, node_id: UUID) -> None:
+    """Hold a node, and the one that it is taken for a duplicate of, until the transaction ends."""
+    await txn.execute(
+        """select id from nodes n where organization_id = %(organization_id)s and (id = %(node_id)s or id = (
+            select duplicate_of from nodes where organization_id = %(organization_id)s and id = %(node_id)s))
+        order by id for update of n""",
+        {"node_id": node_id},
+    )
+
+
 async def node_of_machine(txn: Transaction, environment_id: UUID, machine_id: str) -> UUID | None:
     """Return a node that has this machine id already: what a new one may be a duplicate of."""
     found = await txn.value(
