@@ -14,10 +14,13 @@ from vectorflow.fleet import topics
 from vectorflow.fleet.signing import BundleSigner
 from vectorflow.kernel.actor import SYSTEM
 from vectorflow.kernel.clock import SystemClock
+from vectorflow.keys.choice import CALL_LIMITS
+from vectorflow.keys.guard import Guarded
 from vectorflow.keys.service import KeyService
 from vectorflow.keys.signing import SigningService
+from vectorflow.keys.vault_transit import VaultTransit
 from vectorflow.platform.egress.policy import DEFAULT_PORTS, AllowRule, EgressPolicy, Kind
-from vectorflow.platform.egress.record import EgressMetrics
+from vectorflow.platform.egress.record import Caller, EgressMetrics
 from vectorflow.platform.egress.service import Egress
 from vectorflow.tenancy.service import NewEnvironment, NewOrganization
 from vectorflow.vault.outside import OutsideFetcher
@@ -281,4 +284,56 @@ async def test_a_store_that_says_nothing_holds_up_nobody_else(world, new_world, 
             await until(answered, 20)  # once the store was found to say nothing, the node learns of it
             assert len(taken) < 20, "each place waited for itself"
             assert role.sweeps > 0
+    await egress.aclose()
+
+
+class OwnKeys:
+    """Organisations whose data keys are wrapped by a key service of their own."""
+
+    def __init__(self, providers) -> None:
+        self._providers = providers
+
+    async def wrapping(self, txn) -> None:
+        return None
+
+    async def unwrapping(self, txn, name):
+        return self._providers.get(txn.organization_id)
+
+
+async def test_key_services_of_organisations_that_say_nothing_hold_up_nobody_else(
+    world, new_world, house, make_agent
+) -> None:
+    egress = Egress(POLICY, audit=SilentAudit(), metrics=EgressMetrics(CollectorRegistry()))
+
+    async def token() -> str:
+        return "hvs.canary"
+
+    async with silent_server() as (url, taken):
+        silent = {}
+        for number in range(6):  # more than the signer has lanes
+            place = await new_world()
+            await make_agent(f"s{number}").enroll(await place.token())
+            client = egress.http(Caller("keys.provider"), limits=CALL_LIMITS)
+            vault = VaultTransit(client, url, "transit", "vectorflow", token)
+            silent[place.organization_id] = Guarded(vault, platform=False)
+        keys = KeyService(house.signer, house.provider, source=OwnKeys(silent))
+        signing = SigningService(keys, SystemClock())
+        bundles = BundleSigner(house.signer, VaultService(keys), signing, SystemClock())
+        worst = 0.0
+        async for _ in working(house, sweep_seconds=1.0, bundles=bundles):
+
+            async def asked() -> bool:
+                return len(taken) > 2
+
+            await until(asked, 20)
+            ends = time.monotonic() + 8.0
+            while time.monotonic() < ends:
+                agent = make_agent("a")
+                await agent.enroll(await world.token())
+                worst = max(worst, await until(has_bundle(agent), 20))
+                await asyncio.sleep(0.3)
+        for each in silent.values():
+            await each.aclose()
+    assert worst < 2.5
+    keys.close()
     await egress.aclose()

@@ -17,7 +17,7 @@ from vectorflow.keys.errors import (
     ProviderUnsafe,
     WrongKey,
 )
-from vectorflow.keys.flights import Flights
+from vectorflow.keys.flights import Flights, hurried
 from vectorflow.keys.guard import Guarded, KeyMetrics
 from vectorflow.keys.ring import KeyRing
 from vectorflow.keys.service import KeyService
@@ -120,6 +120,25 @@ async def test_a_crowd_makes_one_call_and_does_not_wait_behind_a_slow_one() -> N
     assert all(isinstance(each.exception(), KeysUnavailable) for each in given_up)
     gate.set()
     await asyncio.gather(*waiting, return_exceptions=True)
+    assert calls == [1]
+
+
+async def test_who_is_in_a_hurry_starts_the_call_and_does_not_wait_for_it() -> None:
+    flights, gate, calls = Flights(patience_seconds=0.05), asyncio.Event(), []
+
+    async def fetch() -> None:
+        calls.append(1)
+        await gate.wait()
+
+    name = (uuid4(), 1)
+    async with asyncio.timeout(0.5):
+        for _ in range(3):
+            with hurried(), pytest.raises(KeysUnavailable):
+                await flights.join(name, fetch)
+        waiting = asyncio.create_task(flights.join(name, fetch))
+        await asyncio.sleep(0.1)
+        gate.set()
+        await waiting
     assert calls == [1]
 
 

@@ -18,6 +18,7 @@ from vectorflow.fleet.signing import BundleSigner
 from vectorflow.fleet.statement_signing import StatementSigner
 from vectorflow.kernel.ids import parse_id
 from vectorflow.keys.errors import KeysUnavailable
+from vectorflow.keys.flights import hurried
 from vectorflow.platform.bus import Bus
 from vectorflow.tenancy.lifecycle.exporting import ExportSigner
 from vectorflow.vault.errors import StoreNotAsked
@@ -76,9 +77,12 @@ class SignerRole:
             end()
 
     async def _sign_forever(self) -> None:
-        while True:
-            await self.sweep()
-            await self._react_until_sweep()
+        with (
+            hurried()
+        ):  # a key provider that is slow or dead keeps its own organisation waiting, until a later sweep
+            while True:
+                await self.sweep()
+                await self._react_until_sweep()
 
     async def sweep(self) -> None:
         """Sign everything that is due, whether or not the bus told of it."""

@@ -18,6 +18,8 @@ TOTAL_SECONDS = 5.0
 MOST_CALLS = 16
 MOST_TRIES = 3
 PAUSE_SECONDS = 2.0
+LONGEST_PAUSE_SECONDS = 30.0
+"""Of an organisation's own provider; the platform's is what everybody waits for, and is asked every few seconds."""
 log = structlog.get_logger()
 
 
@@ -66,7 +68,9 @@ class Guarded:
         self._proving = asyncio.Lock()
         self._proved = False
         self._probing = False
-        self._pause: Pause[KeysUnavailable] = Pause(pause_seconds)
+        self._pause: Pause[KeysUnavailable] = Pause(
+            pause_seconds, None if platform else LONGEST_PAUSE_SECONDS
+        )
 
     @property
     def name(self) -> str:
