@@ -7,10 +7,10 @@ import signal
 import msgspec
 import pytest
 
-from vectorflow_agent.shell.adoption import scrub
 from vectorflow_agent.shell.disk import PipelineLayout, write_atomic
+from vectorflow_agent.shell.instances import Instance
 from vectorflow_agent.shell.logtail import Tail
-from vectorflow_agent.shell.prepare import Instance
+from vectorflow_agent.shell.tidying import scrub
 from vectorflow_wire.bundles import BundlePipeline
 from vectorflow_wire.logs import LINE_BYTES
 from vectorflow_wire.messages import ReportKind

@@ -13,7 +13,8 @@ from vectorflow_agent.shell.confinement import Confiner
 from vectorflow_agent.shell.context import Context, Ports, PortsTaken
 from vectorflow_agent.shell.disk import sha256_hex, write_atomic
 from vectorflow_agent.shell.identity import Enrolment, Identity
-from vectorflow_agent.shell.prepare import Instance, NotPrepared, prepare
+from vectorflow_agent.shell.instances import Instance
+from vectorflow_agent.shell.prepare import NotPrepared, prepare
 from vectorflow_agent.shell.sealing_keys import Protection, SealingKeys
 from vectorflow_agent.shell.spool import Spool
 from vectorflow_agent.shell.starting import last_lines

@@ -74,14 +74,14 @@ async def test_a_runner_that_failed_by_surprise_goes_on_with_the_process_it_hold
     first = run()
     await eventually(lambda: runner.status().state == PipelineState.RUNNING, why=runner.status)
     await runner.counters_read()
-    pid, counters = runner.status().pid, runner._counters
+    pid, counters = runner.status().pid, runner._counting.book
     await runner._events.put(object())
     with pytest.raises(KeyError):
         await first
     run()
     await eventually(lambda: "took engine" in caplog.text, why=lambda: caplog.text)
     assert runner.status().pid == pid
-    assert runner._counters is counters
+    assert runner._counting.book is counters
     # Only who started a process learns how it ended.
     os.kill(pid, signal.SIGKILL)
     await eventually(lambda: spool.waiting(9)[1:], why=lambda: spool.waiting(9))

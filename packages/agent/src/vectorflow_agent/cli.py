@@ -19,9 +19,10 @@ from vectorflow_agent.doctor.command import doctor
 from vectorflow_agent.install.command import add_parsers as install_parsers
 from vectorflow_agent.install.command import install, uninstall
 from vectorflow_agent.settings import Settings, SettingsInvalid, policy_load, settings_check, settings_load
-from vectorflow_agent.shell.agent import Agent, Status
+from vectorflow_agent.shell.agent import Agent
 from vectorflow_agent.shell.disk import Layout, StateLocked, lock_held, read_optional
 from vectorflow_agent.shell.identity import enrolment_read
+from vectorflow_agent.shell.upkeep import Status
 from vectorflow_agent.supervisor import Supervisor
 
 _STALE_SECONDS = 30

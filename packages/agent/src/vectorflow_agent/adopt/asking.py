@@ -15,8 +15,9 @@ from vectorflow_agent.adopt.taking import now_ms
 from vectorflow_agent.adopt.types import Seen, Step, TakeOver
 from vectorflow_agent.core.policy import Policy
 from vectorflow_agent.settings import Settings
-from vectorflow_agent.shell.adoption import applied_read, end, find_instances
+from vectorflow_agent.shell.adoption import applied_read, find_instances
 from vectorflow_agent.shell.disk import Layout, sha256_hex
+from vectorflow_agent.shell.ending import end
 
 _OPEN = frozenset({Step.REFUSED, Step.ROLLED_BACK, Step.RETURNED})
 

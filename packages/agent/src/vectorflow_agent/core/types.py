@@ -210,3 +210,6 @@ class Tell(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Command = Prepare | Start | Reload | Stop | Wake | Save | Tell
+
+Step = tuple[State, tuple[Command, ...]]
+"""The state after an event, and what is to be done now."""

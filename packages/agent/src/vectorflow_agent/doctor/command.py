@@ -16,7 +16,7 @@ from vectorflow_agent.doctor.network import look_at_gateway
 from vectorflow_agent.doctor.types import Diagnosis, Fact, Finding, Severity
 from vectorflow_agent.doctor.unmanaged import look_at_vectors
 from vectorflow_agent.settings import Settings
-from vectorflow_agent.shell.prepare import now_ms
+from vectorflow_agent.shell.clock import now_ms
 
 Look = Callable[[Settings], Iterable[Fact | Finding]]
 

@@ -21,12 +21,12 @@ from vectorflow_agent.settings import (
     policy_load,
     settings_check,
 )
-from vectorflow_agent.shell.agent import Status
 from vectorflow_agent.shell.disk import Layout, lock_held, read_optional
 from vectorflow_agent.shell.engines import EngineMissing, engine_find, engine_path
 from vectorflow_agent.shell.identity import enrolment_read
 from vectorflow_agent.shell.sealing_keys import key_files, protection_find
 from vectorflow_agent.shell.secrets import memory_backed, runtime_place
+from vectorflow_agent.shell.upkeep import Status
 from vectorflow_agent.shell.users import obstacle, users_wanted
 from vectorflow_wire import tokens
 from vectorflow_wire.messages import EngineKind, PipelineState

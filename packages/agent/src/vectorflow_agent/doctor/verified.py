@@ -11,11 +11,12 @@ from vectorflow_agent.core.offline import Standing, standing
 from vectorflow_agent.doctor.catalogue import finding
 from vectorflow_agent.doctor.types import Fact, Finding
 from vectorflow_agent.settings import Settings
-from vectorflow_agent.shell.client import Loopback
+from vectorflow_agent.shell.clock import now_ms
 from vectorflow_agent.shell.contact import contact_read, moment_now
 from vectorflow_agent.shell.disk import Layout, read_optional
 from vectorflow_agent.shell.identity import Enrolment, enrolment_read
-from vectorflow_agent.shell.prepare import Instance, now_ms
+from vectorflow_agent.shell.instances import Instance
+from vectorflow_agent.shell.loopback import Loopback
 from vectorflow_agent.shell.processes import ProcessId, identify
 from vectorflow_wire import keys
 from vectorflow_wire.bundles import Bundle, DesiredAnswer

@@ -7,15 +7,15 @@ from typing import Final
 
 import msgspec
 
-from vectorflow_agent import __version__
 from vectorflow_agent.core.policy import Policy
 from vectorflow_agent.settings import Settings, SettingsInvalid, enrolment_token
 from vectorflow_agent.shell.adoption import applied_read, untold
 from vectorflow_agent.shell.client import Gateway, gateway_of
+from vectorflow_agent.shell.clock import now_ms
 from vectorflow_agent.shell.confinement import confiner_open
 from vectorflow_agent.shell.context import Context
 from vectorflow_agent.shell.describing import Describer
-from vectorflow_agent.shell.disk import Layout, folder, lock_take, write_atomic
+from vectorflow_agent.shell.disk import Layout, folder, lock_take
 from vectorflow_agent.shell.engines import Engine, EngineMissing
 from vectorflow_agent.shell.heartbeat import Heartbeats, ReportSender
 from vectorflow_agent.shell.identity import identity_load, token_digest
@@ -24,23 +24,23 @@ from vectorflow_agent.shell.link import Link
 from vectorflow_agent.shell.logs import Logs
 from vectorflow_agent.shell.machine import MachineTeller
 from vectorflow_agent.shell.obeying import CannotObey, Obeying
-from vectorflow_agent.shell.prepare import now_ms
 from vectorflow_agent.shell.reach import unreachable
 from vectorflow_agent.shell.release_store import ReleaseStore
 from vectorflow_agent.shell.renewing import Renewing
 from vectorflow_agent.shell.runner import Runner
-from vectorflow_agent.shell.sealing_keys import named_on_disk, protection_find
+from vectorflow_agent.shell.sealing_keys import protection_find
 from vectorflow_agent.shell.secrets import leftovers_remove, runtime_folder, secrets_remove
 from vectorflow_agent.shell.slot_files import EXIT_UPDATE
 from vectorflow_agent.shell.spool import Spool
 from vectorflow_agent.shell.tapping import Taps
 from vectorflow_agent.shell.told import Told
 from vectorflow_agent.shell.updating import Updating
+from vectorflow_agent.shell.upkeep import Upkeep
 from vectorflow_agent.shell.withholding import Withholding
 from vectorflow_wire.bundles import Bundle
 from vectorflow_wire.envelope import Envelope
 from vectorflow_wire.keys import KeyListRefused
-from vectorflow_wire.messages import HeartbeatRequest, Report, ReportKind
+from vectorflow_wire.messages import Report, ReportKind
 from vectorflow_wire.statements import (
     RestartArguments,
     Statement,
@@ -51,22 +51,8 @@ from vectorflow_wire.statements import (
 from vectorflow_wire.verify import BundleRefused
 
 _log = logging.getLogger(__name__)
-_UPKEEP_SECONDS: Final = 2.0
 _AGAIN_SECONDS: Final = 5.0
 _RENEWAL_LOOK_SECONDS: Final = 3600.0
-
-
-class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """What `vectorflow-agent status` shows."""
-
-    at: int
-    version: str
-    url: str
-    node: str
-    name: str
-    revoked: bool
-    problems: list[str]
-    heartbeat: HeartbeatRequest | None
 
 
 class Agent:
@@ -185,7 +171,7 @@ class Agent:
             ("statements", self._obeying.loop),
             ("renewal", Renewing(context, gateway, self._link, look_seconds=_RENEWAL_LOOK_SECONDS).loop),
             ("updates", self._updating.loop),
-            ("upkeep", self._upkeep),
+            ("upkeep", Upkeep(context, self._link, self._told, self._heartbeats, self._all).loop),
             ("contact", Withholding(context, self._link, self._told, self._all).loop),
             *((("logs", logs.collect_loop), ("log lines", logs.send_loop)) if self._policy.logs else ()),
             ("adopting", lambda: context.adopting.loop(self._runners, self._link, self._apply)),
@@ -363,53 +349,6 @@ class Agent:
                 message=str(error),
             )
         )
-
-    async def _upkeep(self) -> None:
-        while True:
-            await asyncio.sleep(_UPKEEP_SECONDS)
-            for runner in self._all():
-                await runner.rotate_logs()
-            await self._keys_forget()
-            await self._status_write()
-
-    async def _keys_forget(self) -> None:
-        """Forget sealing keys from before a rotation once nothing here needs them: the bundle alone does not say it."""
-        sealing, layout = self._context.identity.sealing, self._context.layout
-        # Before it has looked, a runner cannot say what its engines need.
-        if not sealing.old or not all(runner.ready.is_set() for runner in self._all()):
-            return
-        try:
-            needed = await asyncio.to_thread(named_on_disk, layout, sealing.old)
-            bundle = self._link.bundle
-            ordered = (
-                {secret.key for each in bundle.pipelines for secret in each.secrets} if bundle else set()
-            )
-            held = {s.key for runner in self._all() for spec in runner.specs() for s in spec.secrets}
-            # As long as the control plane has sealed nothing to the new key, it may not know it.
-            if ordered - sealing.old:
-                sealing.forget(needed | ordered | held)
-        except OSError as error:
-            _log.warning("old sealing keys are kept: %s", error.strerror)
-
-    async def _status_write(self) -> None:
-        enrolment = self._context.enrolment
-        status = Status(
-            at=now_ms(),
-            version=__version__,
-            url=self._settings.url,
-            node=enrolment.node_id if enrolment else "",
-            name=enrolment.name if enrolment else "",
-            revoked=self._link.revoked,
-            problems=self._told.current(),
-            heartbeat=self._heartbeats.last,
-        )
-        data = msgspec.json.encode(status)
-        try:
-            await asyncio.to_thread(write_atomic, self._context.layout.status, data, sync=False)
-        except OSError as error:
-            self._told.warn("state folder", f"cannot be written: {error.strerror}")
-        else:
-            self._told.well("state folder", "can be written again")
 
 
 def _another_token(settings: Settings, digest: str) -> bool:

@@ -1,7 +1,6 @@
-"""The agent's one HTTP client module: the gateway, and the engines on the loopback address.
+"""What the agent says to the gateway over HTTP; what it asks its engines is in `loopback`.
 
-No redirect is followed, no proxy or netrc is used for the loopback, and answers are read up to a
-limit. A token never stands in a URL or a message.
+No redirect is followed, and answers are read up to a limit. A token never stands in a URL or a message.
 """
 
 import asyncio
@@ -15,7 +14,6 @@ import httpx2
 import msgspec
 
 from vectorflow_agent import __version__
-from vectorflow_agent.core import observability
 from vectorflow_agent.settings import Settings, SettingsInvalid
 from vectorflow_agent.shell.pauses import varied
 from vectorflow_wire import messages, renewal, taps
@@ -276,96 +274,12 @@ def gateway_of(settings: Settings) -> Gateway:
         ) from error
 
 
-class Loopback:
-    """Questions to engines on this machine: are you healthy, what did you count."""
-
-    def __init__(self) -> None:
-        self._client = _loopback()
-
-    async def close(self) -> None:
-        """Close all connections."""
-        await self._client.aclose()
-
-    async def healthy(self, port: int) -> bool:
-        """Whether the engine's API on this port says it is healthy."""
-        try:
-            response = await self._client.get(f"http://127.0.0.1:{port}/health")
-        except httpx2.HTTPError:
-            return False
-        return response.status_code == 200
-
-    async def components(self, port: int, version: str, *, embedded: bool = False) -> frozenset[str] | None:
-        """Ids of the components that the engine's API on this port knows, or None when it does not say."""
-        base = f"http://127.0.0.1:{port}"
-        try:
-            if embedded:
-                headers = {"content-type": "application/grpc-web+proto"}
-                request = observability.components_request()
-                url = base + observability.GRPC_PATH
-                response = await self._client.post(url, content=request, headers=headers)
-                return observability.components_of_grpc(response.content)
-            if observability.speaks_grpc(version):
-                headers = {"content-type": "application/grpc", "te": "trailers"}
-                request = observability.components_request()
-                # Asked once a hand-over: a connection that is kept open could be another engine's next time.
-                async with _loopback(http2=True) as grpc:
-                    url = base + observability.GRPC_PATH
-                    response = await grpc.post(url, content=request, headers=headers)
-                return observability.components_of_grpc(response.content)
-            query = {"query": observability.GRAPHQL_QUERY}
-            response = await self._client.post(base + observability.GRAPHQL_PATH, json=query)
-            return observability.components_of_graphql(response.json())
-        except (httpx2.HTTPError, ValueError):
-            return None
-
-    @asynccontextmanager
-    async def grpc_stream(
-        self, port: int, path: str, body: bytes, *, http2: bool
-    ) -> AsyncIterator[AsyncIterator[bytes]]:
-        """Call a method that answers with a stream, as gRPC, or as gRPC-Web without HTTP/2.
-
-        Raises httpx2.HTTPError, and ValueError when the engine has no such method.
-        """
-        kind = "application/grpc" if http2 else "application/grpc-web+proto"
-        headers = {"content-type": kind, "te": "trailers"} if http2 else {"content-type": kind}
-        timeout = httpx2.Timeout(2.0, read=None)
-        async with (
-            _loopback(http2=http2) as client,
-            client.stream(
-                "POST", f"http://127.0.0.1:{port}{path}", content=body, headers=headers, timeout=timeout
-            ) as response,
-        ):
-            if response.status_code != 200 or response.headers.get("grpc-status", "0") == "12":
-                raise ValueError("the engine has no such method")
-            yield response.aiter_bytes()
-
-    async def metrics(self, port: int) -> str | None:
-        """The engine's exposition, or None when it does not answer."""
-        try:
-            response = await self._client.get(f"http://127.0.0.1:{port}/metrics")
-        except httpx2.HTTPError:
-            return None
-        return response.text if response.status_code == 200 else None
-
-
 def size_of(path: Path) -> int:
     """A file's size in bytes, 0 when there is none."""
     try:
         return path.stat().st_size
     except FileNotFoundError:
         return 0
-
-
-def _loopback(*, http2: bool = False) -> httpx2.AsyncClient:
-    # A context without certificates: they take memory, and mean nothing on plain HTTP.
-    return httpx2.AsyncClient(
-        timeout=2.0,
-        trust_env=False,
-        follow_redirects=False,
-        verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-        http1=not http2,
-        http2=http2,
-    )
 
 
 async def _read(response: httpx2.Response, limit: int) -> bytes:

@@ -11,12 +11,12 @@ from vectorflow_agent.adopt.taking import Adopting
 from vectorflow_agent.core.offline import without_secrets
 from vectorflow_agent.core.policy import Policy
 from vectorflow_agent.settings import Settings
-from vectorflow_agent.shell.client import Loopback
 from vectorflow_agent.shell.confinement import Confiner
 from vectorflow_agent.shell.contact import ContactBook
 from vectorflow_agent.shell.disk import Layout, read_known
 from vectorflow_agent.shell.engines import Chosen, Engine, clean_environment, engine_find
 from vectorflow_agent.shell.identity import Enrolment, Identity
+from vectorflow_agent.shell.loopback import Loopback
 from vectorflow_agent.shell.spool import Spool
 from vectorflow_wire.bundles import BundlePipeline
 from vectorflow_wire.messages import EngineFacts

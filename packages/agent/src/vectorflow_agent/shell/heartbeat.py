@@ -12,10 +12,10 @@ import psutil
 
 from vectorflow_agent import __version__
 from vectorflow_agent.shell.client import Gateway, GatewayError
+from vectorflow_agent.shell.clock import now_ms
 from vectorflow_agent.shell.context import Context
 from vectorflow_agent.shell.link import Link
 from vectorflow_agent.shell.pauses import varied
-from vectorflow_agent.shell.prepare import now_ms
 from vectorflow_agent.shell.runner import Runner
 from vectorflow_agent.shell.told import Told
 from vectorflow_wire import envelope

@@ -5,7 +5,8 @@ import msgspec
 from vectorflow_agent.core.loglines import hidden
 from vectorflow_agent.shell.context import Context
 from vectorflow_agent.shell.disk import read_optional
-from vectorflow_agent.shell.prepare import Instance, NotPrepared, blots, secret_values
+from vectorflow_agent.shell.instances import Instance
+from vectorflow_agent.shell.prepare import NotPrepared, blots, secret_values
 from vectorflow_wire.bundles import BundlePipeline
 
 

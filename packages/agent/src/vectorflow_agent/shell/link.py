@@ -1,4 +1,4 @@
-"""The link to the control plane: enrolment, polling the desired state, listening for hints.
+"""The link to the control plane: polling the desired state, listening for hints.
 
 Whatever the gateway answers, or if nothing: what runs goes on. Failures are told at a limited rate
 and tried again with pauses that grow, each with jitter.
@@ -11,28 +11,20 @@ from typing import Final
 
 import msgspec
 
-from vectorflow_agent import __version__
-from vectorflow_agent.settings import SettingsInvalid, enrolment_token
 from vectorflow_agent.shell.client import DesiredUnusable, Fetched, Gateway, GatewayError
+from vectorflow_agent.shell.clock import now_ms
 from vectorflow_agent.shell.context import Context
 from vectorflow_agent.shell.disk import read_optional, write_atomic
-from vectorflow_agent.shell.engines import EngineMissing
+from vectorflow_agent.shell.enrolling import Enrolling, EnrolmentFailed
 from vectorflow_agent.shell.identity import (
     Enrolment,
     enrolment_read,
     enrolment_write,
-    node_before,
-    platform_facts,
-    reported_facts,
-    token_digest,
 )
 from vectorflow_agent.shell.pauses import varied
-from vectorflow_agent.shell.prepare import now_ms
 from vectorflow_agent.shell.told import Told
-from vectorflow_wire import envelope, keys, messages, tokens
+from vectorflow_wire import envelope, keys, messages
 from vectorflow_wire.bundles import Bundle, DesiredAnswer
-from vectorflow_wire.encoding import EncodingInvalid
-from vectorflow_wire.renewal import ReattachClaim, reattach_signed
 from vectorflow_wire.statements import ARGUMENTS
 from vectorflow_wire.verify import BundleRefused, Trust, verify_bundle
 
@@ -40,14 +32,6 @@ _log = logging.getLogger(__name__)
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 60.0
 _REFUSED_PAUSE: Final = 60.0
-
-
-class EnrolmentFailed(Exception):
-    """The machine could not be enrolled; the message says what to do. `slow`: trying soon is no use."""
-
-    def __init__(self, message: str, *, slow: bool = False) -> None:
-        super().__init__(message)
-        self.slow = slow
 
 
 class Link:
@@ -66,6 +50,7 @@ class Link:
         self._context = context
         self._gateway = gateway
         self._told = told
+        self._enrolling = Enrolling(context, gateway, told)
         self._apply = apply
         self._refuse = refuse
         self._obey = obey
@@ -140,7 +125,7 @@ class Link:
         pause = _FIRST_PAUSE
         while True:
             try:
-                if self._context.enrolment is None or self._may_enrol_again():
+                if self._context.enrolment is None or (self.revoked and self._enrolling.may_again()):
                     await self._enrol()
                 await self._poll()
             except EnrolmentFailed as error:
@@ -288,22 +273,9 @@ class Link:
         else:
             self._told.warn("gateway", f"{error}; what runs goes on")
 
-    def _may_enrol_again(self) -> bool:
-        """After a revocation only a new enrolment token enrols again."""
-        enrolment = self._context.enrolment
-        if not self.revoked or enrolment is None:
-            return False
-        try:
-            token = enrolment_token(self._context.settings)
-        except SettingsInvalid:
-            return False
-        return bool(token) and token_digest(token) != enrolment.token_digest
-
     async def _enrol(self) -> None:
         context = self._context
-        token = self._enrolment_token()
-        answer = await self._enrol_asked(token)
-        enrolment = self._believed(answer, token)
+        enrolment = await self._enrolling.enrol()
         await asyncio.to_thread(enrolment_write, context.layout, enrolment)
         if context.enrolment is None or context.enrolment.node_id != enrolment.node_id:
             self._etag, self._keys = "", None
@@ -314,104 +286,6 @@ class Link:
         self.beat_now.set()
         self._told.well("enrolment", "done")
         _log.info("enrolled as node %s", enrolment.node_id)
-
-    def _enrolment_token(self) -> str:
-        try:
-            token = enrolment_token(self._context.settings)
-        except SettingsInvalid as error:
-            raise EnrolmentFailed(str(error)) from error
-        if not token:
-            raise EnrolmentFailed(
-                "this node is not enrolled and has no enrolment token: set VECTORFLOW_ENROLMENT_TOKEN_FILE"
-            )
-        try:
-            tokens.parse(token, prefixes={tokens.ENROLMENT})
-        except tokens.TokenInvalid:
-            raise EnrolmentFailed(
-                "the enrolment token was mistyped or cut: copy it again, whole (it starts with vfe_)",
-                slow=True,
-            ) from None
-        return token
-
-    async def _enrol_asked(self, token: str) -> messages.EnrollAnswer:
-        context = self._context
-        try:
-            engine = (await context.engine()).facts
-        except EngineMissing as error:
-            self._told.warn("engine", str(error))
-            engine = messages.EngineFacts()
-        request = messages.EnrollRequest(
-            machine_id=context.identity.machine_id,
-            hostname=context.settings.host_name,
-            agent_version=__version__,
-            keys=context.identity.public,
-            platform=platform_facts(),
-            facts=await asyncio.to_thread(reported_facts),
-            engine=engine,
-            previous_node_token=context.enrolment.node_token if context.enrolment else None,
-            proof=await self._proof(token),
-        )
-        try:
-            return await self._gateway.enroll(token, request)
-        except GatewayError as error:
-            if error.status in {400, 401, 403, 404, 410, 422}:
-                raise EnrolmentFailed(
-                    f"the enrolment token was not accepted ({error}): it may be expired, used up or revoked; "
-                    "make a new one, and check that VECTORFLOW_URL is this organisation's",
-                    slow=True,
-                ) from error
-            raise EnrolmentFailed(str(error)) from error
-
-    async def _proof(self, token: str) -> envelope.Envelope | None:
-        """Proof of having been a node before, when the token of that time is lost but its key is not."""
-        context = self._context
-        node = "" if context.enrolment else node_before(context.layout)
-        if not node:
-            return None
-        try:
-            challenge = await self._gateway.challenge(token, node)
-        except GatewayError as error:
-            _log.info("no proof of the node before: %s", error)
-            return None
-        public = context.identity.public
-        claim = ReattachClaim(
-            node=node, nonce=challenge.nonce, identity=public.identity, sealing=public.sealing
-        )
-        return reattach_signed(claim, context.identity.signer)
-
-    def _believed(self, answer: messages.EnrollAnswer, token: str) -> Enrolment:
-        """Check the answer before anything of it is kept."""
-        fingerprint = self._context.settings.root_fingerprint
-        try:
-            root = keys.public_key(answer.root_key)
-            if fingerprint and not keys.fingerprint_matches(root, fingerprint):
-                raise EnrolmentFailed(
-                    "the gateway's root key does not have the fingerprint in VECTORFLOW_ROOT_FINGERPRINT: "
-                    "this may be another control plane, or someone between; nothing was kept",
-                    slow=True,
-                )
-            keys.key_list_verify(
-                answer.key_list.encoded(),
-                root_public=root,
-                organization=answer.organization,
-                last_version=0,
-                now=now_ms(),
-            )
-            tokens.parse(answer.node_token, prefixes={tokens.NODE})
-        except (keys.KeyListRefused, EncodingInvalid, tokens.TokenInvalid) as error:
-            raise EnrolmentFailed(f"the gateway's answer cannot be believed: {error}", slow=True) from error
-        return Enrolment(
-            node_id=answer.node_id,
-            node_token=answer.node_token,
-            organization=answer.organization,
-            environment=answer.environment,
-            root_key=answer.root_key,
-            key_list=msgspec.Raw(answer.key_list.encoded()),
-            token_digest=token_digest(token),
-            name=answer.name,
-            token_since=now_ms(),
-            intervals=answer.intervals,
-        )
 
     async def _pause(self, seconds: float) -> None:
         try:

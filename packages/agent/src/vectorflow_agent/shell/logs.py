@@ -13,13 +13,13 @@ from typing import Final
 
 from vectorflow_agent.core.loglines import Allowance, Line, at_least, clean, cut
 from vectorflow_agent.shell.client import Gateway, GatewayError
+from vectorflow_agent.shell.clock import now_ms
 from vectorflow_agent.shell.context import Context
 from vectorflow_agent.shell.hiding import opened
 from vectorflow_agent.shell.link import Link
 from vectorflow_agent.shell.logspool import LogSpool
 from vectorflow_agent.shell.logtail import Tail
 from vectorflow_agent.shell.pauses import varied
-from vectorflow_agent.shell.prepare import now_ms
 from vectorflow_agent.shell.told import Told
 from vectorflow_wire.bundles import BundlePipeline
 from vectorflow_wire.logs import AGENT, MOST_LINES, LogLine

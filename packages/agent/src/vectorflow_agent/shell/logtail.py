@@ -12,7 +12,7 @@ import msgspec
 
 from vectorflow_agent.core.loglines import Line, Parser, Splitter, hidden
 from vectorflow_agent.shell.disk import read_optional
-from vectorflow_agent.shell.prepare import Instance
+from vectorflow_agent.shell.instances import Instance
 from vectorflow_wire.bundles import BundlePipeline
 
 READ_BYTES: Final = 1024 * 1024

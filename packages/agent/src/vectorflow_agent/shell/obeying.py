@@ -11,10 +11,10 @@ from typing import Final
 
 import msgspec
 
+from vectorflow_agent.shell.clock import now_ms
 from vectorflow_agent.shell.context import Context
 from vectorflow_agent.shell.disk import read_optional, write_atomic
 from vectorflow_agent.shell.link import Link
-from vectorflow_agent.shell.prepare import now_ms
 from vectorflow_agent.shell.told import Told
 from vectorflow_wire import envelope
 from vectorflow_wire.messages import Report, ReportKind, ReportReason

@@ -11,10 +11,10 @@ import msgspec
 
 from vectorflow_agent.release_key import RELEASE_KEYS
 from vectorflow_agent.shell.client import Gateway, GatewayError, size_of
+from vectorflow_agent.shell.clock import now_ms
 from vectorflow_agent.shell.context import Context
 from vectorflow_agent.shell.disk import folder, read_optional, sha256_file, write_atomic
 from vectorflow_agent.shell.link import Link
-from vectorflow_agent.shell.prepare import now_ms
 from vectorflow_agent.shell.slot_files import ReleaseDamaged, SlotFiles, unpacked_size
 from vectorflow_wire.encoding import EncodingInvalid
 from vectorflow_wire.messages import ReportReason

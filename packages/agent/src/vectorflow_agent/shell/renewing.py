@@ -7,11 +7,11 @@ from typing import Final
 import msgspec
 
 from vectorflow_agent.shell.client import Gateway, GatewayError
+from vectorflow_agent.shell.clock import now_ms
 from vectorflow_agent.shell.context import Context
 from vectorflow_agent.shell.identity import enrolment_write
 from vectorflow_agent.shell.link import Link
 from vectorflow_agent.shell.pauses import varied
-from vectorflow_agent.shell.prepare import now_ms
 from vectorflow_wire import tokens
 from vectorflow_wire.renewal import (
     ROTATE_AFTER_SECONDS,

@@ -8,17 +8,14 @@ neither its own orders nor any other pipeline.
 import asyncio
 import contextlib
 import logging
-import os
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from itertools import takewhile
 from typing import Any, Final
 
 import msgspec
 
 from vectorflow_agent.adopt.taking import CannotTakeOver
-from vectorflow_agent.core.counters import CounterBook
-from vectorflow_agent.core.exposition import components
 from vectorflow_agent.core.failures import exit_words, reason_of, reason_of_error
 from vectorflow_agent.core.status import pipeline_state
 from vectorflow_agent.core.supervise import step
@@ -42,27 +39,19 @@ from vectorflow_agent.core.types import (
     Wake,
     Woke,
 )
-from vectorflow_agent.shell.adoption import (
-    Applied,
-    Found,
-    close,
-    end,
-    end_made_sure,
-    find_instances,
-    scrub,
-    state_found,
-    tidy,
-)
+from vectorflow_agent.shell.adoption import instances_found, state_found
 from vectorflow_agent.shell.context import Context
-from vectorflow_agent.shell.disk import write_atomic
+from vectorflow_agent.shell.counting import Counting
+from vectorflow_agent.shell.ending import end
+from vectorflow_agent.shell.instances import Found, Instance, places
 from vectorflow_agent.shell.pauses import varied
-from vectorflow_agent.shell.prepare import Instance, NotPrepared, discard, now_ms, places, prepare
+from vectorflow_agent.shell.prepare import NotPrepared, discard, prepare
 from vectorflow_agent.shell.processes import Process, rotate
-from vectorflow_agent.shell.secrets import secrets_remove
 from vectorflow_agent.shell.starting import Unhealthy, last_lines, prove, reload, start
-from vectorflow_agent.shell.users import UsersExhausted
+from vectorflow_agent.shell.telling import Telling
+from vectorflow_agent.shell.tidying import Tidying
 from vectorflow_wire.bundles import BundlePipeline
-from vectorflow_wire.messages import PipelineStatus, Report, ReportKind, ReportReason
+from vectorflow_wire.messages import PipelineStatus, ReportKind, ReportReason
 
 _log = logging.getLogger(__name__)
 _JITTER: Final = 0.25
@@ -84,8 +73,9 @@ class Runner:
         self._prepared: dict[int, Instance] = {}
         self._running: dict[int, Found] = {}
         self._spare = 0
-        self._counters = CounterBook(since=now_ms())
-        self._counters_at = 0
+        self._counting = Counting(context, pipeline)
+        self._telling = Telling(context, pipeline)
+        self._tidying = Tidying(context, pipeline, instances=self._instances, specs=self.specs)
         self._desired: Desired | None = None
         self._ordered = False
 
@@ -139,9 +129,9 @@ class Runner:
                 # What is applied and the word of it belong together, whenever the agent is killed.
                 told = list(takewhile(lambda each: isinstance(each, Tell), following))
                 del following[: len(told)]
-                await self._save(command, [each for each in told if isinstance(each, Tell)])
+                await self._telling.save(command, [each for each in told if isinstance(each, Tell)])
                 if command.stopped:
-                    await self._scrubbed()
+                    await self._tidying.settle()
             else:
                 await self._carry_out(command)
         self._overtaken()
@@ -155,24 +145,18 @@ class Runner:
         """Drain and end all engines of the pipeline; `run` must have ended."""
         await asyncio.gather(*(self._drain(found) for found in self._running.values()))
 
-    def adopted(self) -> Applied:
-        """What was applied when the agent ended."""
-        return Applied(spec=self.state.applied, live=self.state.live, stopped=self.state.stopped)
-
     def secret_spec(self) -> BundlePipeline | None:
         """Something with secrets that is wanted here or runs; None when nothing is."""
         return next((spec for spec in self.specs() if spec.secrets), None)
 
     async def secrets_scrub(self) -> None:
         """Remove what is left of secrets, opened and sealed, of engines that are gone."""
-        runtime = self._context.runtime / self.pipeline
-        await asyncio.to_thread(scrub, self._layout, runtime, self._instances())
+        await self._tidying.secrets_scrub()
 
     async def counters_read(self) -> None:
         """Read the counters of all running engines and keep the sums on disk."""
-        await asyncio.gather(*(self._read(found) for found in list(self._running.values())))
-        self._counters.ended_except({_process_name(found) for found in self._running.values()})
-        await self._counters_keep()
+        await asyncio.gather(*(self._counting.read(found) for found in list(self._running.values())))
+        await self._counting.keep(self._running.values())
 
     def status(self) -> PipelineStatus:
         """The pipeline in a heartbeat."""
@@ -189,9 +173,9 @@ class Runner:
             started_at=found.record.started_at if found else 0,
             restarts=state.restarts,
             message=state.message,
-            counters_at=self._counters_at,
-            counters_since=self._counters.since,
-            components=self._counters.totals(_process_name(found) if found else None),
+            counters_at=self._counting.at,
+            counters_since=self._counting.book.since,
+            components=self._counting.totals(found),
         )
 
     @property
@@ -219,54 +203,36 @@ class Runner:
                 if spec is not None and reason != told:
                     told = reason
                     refused = Tell(kind=ReportKind.REFUSED, spec=spec, reason=reason, message=why)
-                    await self._context.spool.add(self._report(refused))
+                    await self._telling.tell(refused)
                 await asyncio.sleep(_READ_AGAIN_SECONDS)
             else:
                 return
 
     async def _adopt(self) -> None:
-        uids = {os.geteuid()}
-        with contextlib.suppress(UsersExhausted):  # then nothing of it runs, and its preparation says why
-            account = (await asyncio.to_thread(self._context.confiner.of, self.pipeline)).account
-            uids |= {account.uid} if account is not None else set()
-        applied, instances, book = await asyncio.to_thread(find_instances, self._layout, uids)
+        applied, instances, book = await instances_found(self._context, self.pipeline, self._running)
         if book is not None and not self.ready.is_set():
-            self._counters = book
+            self._counting.book = book
         wanted = self._desired.spec if self._desired is not None else None
         state = state_found(self.pipeline, applied, instances, wanted)
-        alive = {found.record.instance: self._held(found) for found in instances.alive}
-        instances = msgspec.structs.replace(instances, alive=tuple(alive.values()))
-        for found in instances.alive:
-            self._context.ports.keep(found.record.api_port, found.record.metrics_port)
         # Where this run follows one that failed, engines may have ended since that nobody watched.
-        for found in {**self._running, **alive}.values():
+        for found in {**self._running, **{each.record.instance: each for each in instances.alive}}.values():
             self._watch(found)
-        loopback = self._context.loopback
-        await asyncio.gather(*(end_made_sure(self._layout, loopback, found) for found in instances.alive))
         # What is neither applied nor finished belonged to a hand-over that was cut off: it ends
         # before anything starts, because it may hold the port or the files of what comes next.
-        rest = [
-            found for found in instances.alive if found.record.instance not in {state.live, state.instance}
-        ]
+        kept = {state.live, state.instance}
+        rest = [found for found in instances.alive if found.record.instance not in kept]
         begun = [found for found in instances.alive if found.record.instance == state.instance]
         # Before they end, for their end tidies up all that this state does not need.
         self.state, live = state, state.live
         await asyncio.gather(*(self._drain(found) for found in rest))
-        await self._scrubbed()
+        await self._tidying.settle()
         if live != applied.live:
-            await self._save(Save(applied.spec, live, applied.stopped), ())
+            await self._telling.save(Save(applied.spec, live, applied.stopped))
         for found in begun:
             _log.info("pipeline %s: goes on starting engine %d", self.pipeline, found.process.pid)
             self._task(self._proven(found), found.record.instance)
         if live is not None:
             _log.info("pipeline %s: took engine %d back", self.pipeline, self._running[live].process.pid)
-
-    def _held(self, found: Found) -> Found:
-        """The same with the process as this runner holds it already: it knows more of it than is on disk."""
-        held = self._running.get(found.record.instance)
-        if held is None or held.process.identity != found.process.identity:
-            return found
-        return msgspec.structs.replace(found, process=held.process)
 
     async def _carry_out(self, command: Command) -> None:
         match command:
@@ -282,7 +248,7 @@ class Runner:
             case Wake():
                 self._task(self._wake(command))
             case Tell():
-                await self._context.spool.add(self._report(command))
+                await self._telling.tell(command)
 
     def _task(self, work: Coroutine[Any, Any, None], instance: int | None = None) -> None:
         task = asyncio.create_task(self._guarded(work, instance))
@@ -337,7 +303,7 @@ class Runner:
             tried = self._running.pop(command.instance, None)
             once_more = isinstance(error, CannotTakeOver) and error.transient
             await adopting.failed(self.pipeline, str(error), transient=once_more)
-            await self._forget(tried.record if tried is not None else made)
+            await self._tidying.forget(tried.record if tried is not None else made)
             await self._failed(command.instance, error)
             return
         await adopting.taken(command.spec)
@@ -359,7 +325,7 @@ class Runner:
     async def _reload(self, command: Reload, made: Instance) -> None:
         found = self._running.get(command.live)
         if found is None:  # its watcher tells that it ended
-            await self._forget(made)
+            await self._tidying.forget(made)
             return
         try:
             reloaded = await reload(self._context, found, made)
@@ -368,7 +334,7 @@ class Runner:
                 await self._failed(command.instance, error)
             return
         finally:
-            await self._forget(made)
+            await self._tidying.forget(made)
         if command.live in self._running:
             self._running[command.live] = reloaded
             await self._events.put(Healthy(command.instance, time.monotonic()))
@@ -389,11 +355,12 @@ class Runner:
 
     async def _await_end(self, instance: int, process: Process) -> None:
         code = await process.ended()
-        found = self._running.pop(instance)
+        found = self._running.pop(instance, None)
+        if found is None:
+            return  # watched twice, as the first adoption had failed half way
         lines = await asyncio.to_thread(last_lines, self._context, found.record)
-        self._counters.ended_except({_process_name(other) for other in self._running.values()})
-        await self._counters_keep()
-        await self._forget(found.record)
+        await self._counting.keep(self._running.values())
+        await self._tidying.forget(found.record)
         await self._events.put(
             Exited(
                 instance=instance,
@@ -407,11 +374,11 @@ class Runner:
     async def _drain(self, found: Found, seconds: float | None = None) -> None:
         """End an engine gracefully, reading its counters to the last."""
         drain = found.record.spec.drain_seconds if seconds is None else seconds
-        await self._read(found)
+        await self._counting.read(found)
         ending = asyncio.create_task(end(self._layout, found, drain))
         try:
             while not ending.done():
-                await self._read(found)
+                await self._counting.read(found)
                 await asyncio.wait([ending], timeout=_DRAIN_READ_SECONDS)
             if not ending.result():
                 _log.warning(
@@ -419,37 +386,6 @@ class Runner:
                 )
         finally:
             ending.cancel()
-
-    async def _read(self, found: Found) -> None:
-        text = await self._context.loopback.metrics(found.record.metrics_port)
-        if text is not None:
-            self._counters.seen(_process_name(found), components(text))
-            self._counters_at = now_ms()
-
-    async def _counters_keep(self) -> None:
-        try:
-            data = msgspec.json.encode(self._counters)
-            await asyncio.to_thread(write_atomic, self._layout.counters, data, sync=False)
-        except OSError as error:
-            _log.warning("pipeline %s: counters cannot be kept: %s", self.pipeline, error)
-
-    async def _forget(self, record: Instance) -> None:
-        """Nothing runs as this instance any more: give back what it held."""
-        self._context.ports.give_back(record.api_port, record.metrics_port)
-        at = places(self._context, self.pipeline, record.instance)
-        await asyncio.to_thread(secrets_remove, at.secrets)
-        await asyncio.to_thread(tidy, self._layout, self._instances(), self.specs())
-
-    async def _scrubbed(self) -> None:
-        """Nothing is about to start: of all but the engines that run, no secret stays open, and only the last logs.
-
-        Their sealed secrets stay in their records, so that what they said last can still be sent without them.
-        """
-        try:
-            await asyncio.to_thread(close, self._context.runtime / self.pipeline, self._instances())
-            await asyncio.to_thread(tidy, self._layout, self._instances(), self.specs())
-        except OSError as error:
-            _log.warning("pipeline %s: what is left of engines cannot be removed: %s", self.pipeline, error)
 
     def specs(self) -> list[BundlePipeline]:
         """Specifications whose files and secrets are needed."""
@@ -461,40 +397,3 @@ class Runner:
     def _instances(self) -> set[int]:
         """Engines that run or are about to, and the one that is only checked aside."""
         return {*self._running, *self._prepared, self.state.instance or 0, self._spare}
-
-    async def _save(self, command: Save, told: Sequence[Tell]) -> None:
-        async def keep(telling: tuple[Report, ...]) -> None:
-            applied = Applied(
-                spec=command.applied, live=command.live, stopped=command.stopped, telling=telling
-            )
-            try:
-                await asyncio.to_thread(write_atomic, self._layout.applied, msgspec.json.encode(applied))
-            except OSError as error:
-                _log.error("pipeline %s: what is applied cannot be kept: %s", self.pipeline, error)
-
-        if told:
-            await self._context.spool.add(*map(self._report, told), before=keep)
-        else:
-            await keep(())
-
-    def _report(self, command: Tell) -> Report:
-        (generation, issue), spec = self._context.order, command.spec
-        _log.info("pipeline %s: %s revision %d %s", self.pipeline, command.kind, spec.number, command.message)
-        return Report(
-            node="",
-            sequence=0,
-            at=now_ms(),
-            kind=command.kind,
-            pipeline=self.pipeline,
-            revision=spec.revision,
-            number=spec.number,
-            generation=generation,
-            issue=issue,
-            reason=command.reason,
-            message=command.message,
-            engine_output=command.output,
-        )
-
-
-def _process_name(found: Found) -> str:
-    return f"{found.record.instance}:{found.process.pid}"

@@ -10,21 +10,13 @@ import msgspec
 from vectorflow_agent.core.exposition import configuration_errors, reloads
 from vectorflow_agent.core.failures import clean_lines, exit_words, reason_of, reason_of_error
 from vectorflow_agent.shell import processes
-from vectorflow_agent.shell.adoption import Found, end
+from vectorflow_agent.shell.clock import now_ms
 from vectorflow_agent.shell.context import Context, PortsTaken
 from vectorflow_agent.shell.disk import write_atomic
+from vectorflow_agent.shell.ending import end
 from vectorflow_agent.shell.engines import EngineMissing
-from vectorflow_agent.shell.prepare import (
-    Instance,
-    NotPrepared,
-    Places,
-    blots,
-    node_configuration,
-    now_ms,
-    places,
-    secret_files,
-    secret_values,
-)
+from vectorflow_agent.shell.instances import Found, Instance, Places, node_configuration, places
+from vectorflow_agent.shell.prepare import NotPrepared, blots, secret_files, secret_values
 from vectorflow_agent.shell.secrets import document, secrets_remove, secrets_write
 from vectorflow_wire.bundles import BundlePipeline
 from vectorflow_wire.messages import ReportReason

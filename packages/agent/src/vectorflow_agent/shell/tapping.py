@@ -24,12 +24,12 @@ from vectorflow_agent.core.engine_events import EngineEvent
 from vectorflow_agent.core.event_redaction import Redactor
 from vectorflow_agent.core.tap_rules import RulesInvalid, TapRules, tap_event
 from vectorflow_agent.shell.client import Gateway, GatewayError
+from vectorflow_agent.shell.clock import now_ms
 from vectorflow_agent.shell.context import Context
 from vectorflow_agent.shell.hiding import given
 from vectorflow_agent.shell.judging import MOST_EVENTS, Judge, JudgeFailed, can_judge
 from vectorflow_agent.shell.link import Link
 from vectorflow_agent.shell.obeying import CannotObey
-from vectorflow_agent.shell.prepare import now_ms
 from vectorflow_agent.shell.websocket import SubscriptionFailed, subscription
 from vectorflow_wire.messages import EngineKind, ReportReason
 from vectorflow_wire.statements import TapArguments

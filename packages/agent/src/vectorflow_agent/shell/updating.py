@@ -18,12 +18,12 @@ from vectorflow_agent import __version__
 from vectorflow_agent.core.failures import clean_lines
 from vectorflow_agent.core.policy import Policy
 from vectorflow_agent.core.slots import Outcome, Trial
+from vectorflow_agent.shell.clock import now_ms
 from vectorflow_agent.shell.context import Context
 from vectorflow_agent.shell.engine_change import EngineChange
 from vectorflow_agent.shell.engines import clean_environment
 from vectorflow_agent.shell.heartbeat import Heartbeats
 from vectorflow_agent.shell.link import Link
-from vectorflow_agent.shell.prepare import now_ms
 from vectorflow_agent.shell.release_store import ReleaseStore, UpdateRefused, this_machine
 from vectorflow_agent.shell.runner import Runner
 from vectorflow_agent.shell.told import Told
