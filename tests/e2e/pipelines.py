@@ -80,3 +80,8 @@ def deploy(
     final = wait_until(ended, seconds=seconds, what="the rollout ends")
     assert final["state"] == expect, final
     return final
+
+
+def rolled(api: Api, rollout: Any) -> list[Any]:
+    """The nodes of a rollout and what they reported."""
+    return list(api.get(f"{api.base}/rollouts/{rollout['id']}/nodes")["items"])

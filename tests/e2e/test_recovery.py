@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.pipelines import component, create, deploy, document, lines_to_http
+from tests.e2e.pipelines import component, create, deploy, document, lines_to_http, rolled
 from tests.e2e.receiver import Receiver
 from tests.e2e.stack import PROGRAMS, Api, Stack, free_port, wait_until
 
@@ -116,9 +116,9 @@ def test_a_refused_configuration_leaves_the_old_one_running(
             json={"name": current.json()["name"], "description": "", "document": content},
         )
         rollout = deploy(api, pipeline, expect="halted")
-    node = rollout["nodes"][0]
-    assert node["state"] in ("refused", "crashed"), rollout
-    assert address.rpartition(":")[2] in str(node["report"]), rollout
+    node = rolled(api, rollout)[0]
+    assert node["state"] in ("refused", "crashed"), node
+    assert address.rpartition(":")[2] in str(node["report"]), node
     _lines(source, "two")
     wait_until(lambda: receiver.ids()["two"], seconds=60, what="the old revision goes on")
 

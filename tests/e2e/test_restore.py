@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from tests.e2e.pipelines import component, create, deploy, document
+from tests.e2e.pipelines import component, create, deploy, document, rolled
 from tests.e2e.stack import PROGRAMS, Api, free_port, wait_until
 from vectorflow.entry.up.seed import load_info, seed
 from vectorflow.keys.providers import LocalKeyFile
@@ -216,7 +216,7 @@ async def test_a_backup_of_yesterday_under_live_agents(installation: Installatio
     # Nobody refuses the next bundle: the restored state, and a rollout after it.
     _change(api, pipeline, tmp_path, 0.4)
     final = deploy(api, pipeline, batch_size=9, seconds=90)
-    states = {each["id"]: each["state"] for each in final["nodes"]}
+    states = {each["id"]: each["state"] for each in rolled(api, final)}
     assert states == {installation.node("first"): "applied", installation.node("second"): "applied"}
     for name in ("first", "second"):
         assert installation.agents[name].poll() is None

@@ -73,6 +73,7 @@ function makeRollout(value, revision, message, batchSize) {
   const rollout = {
     id, pipeline: { id: value.id, name: value.name }, revision, previous_revision: value.deployed?.revision ?? null, message, state: 'running', reason: null,
     created_at: new Date().toISOString(), created_by: 'Demo Owner', batch_size: batchSize, batches_done: 0,
+    timeout_seconds: 60, watch_seconds: 10, selector: '', group_id: null, finished_at: null,
     nodes: targets.map((node, index) => ({ id: node.id, name: node.name, batch: batchSize === null || index < batchSize ? 1 : 2, state: index === 0 ? 'assigned' : 'waiting', revision: null, report: null })),
   }
   rollouts.set(id, rollout)
@@ -88,11 +89,22 @@ function makeRollout(value, revision, message, batchSize) {
   }, 2500)
   return rollout
 }
+const STATES = ['waiting', 'assigned', 'applied', 'refused', 'crashed', 'silent', 'kept']
+const countsOf = (nodes) => Object.fromEntries(STATES.map((state) => [state, nodes.filter((node) => node.state === state).length]))
+const shownRollout = ({ nodes, ...rollout }) => ({
+  ...rollout,
+  counts: countsOf(nodes),
+  batches: [...new Set(nodes.map((node) => node.batch))].map((batch) => ({ batch, counts: countsOf(nodes.filter((node) => node.batch === batch)) })),
+})
+const nodesOf = ({ nodes }, query) => {
+  const [states, batch] = [query.getAll('state'), query.get('batch')]
+  return list(nodes.filter((node) => (states.length === 0 || states.includes(node.state)) && (batch === null || String(node.batch) === batch)))
+}
 const control = (state) => ({ path }) => {
   const rollout = rollouts.get(path.id)
   if (rollout === undefined) return missing()
   rollout.state = state
-  return [200, rollout]
+  return [200, shownRollout(rollout)]
 }
 
 function events({ query, request, response }) {
@@ -173,16 +185,17 @@ const table = [
       const { findings } = check(value.document)
       return [200, { revision: null, findings, ...diff(value.revisions[0]?.document, value.document), nodes: nodes.slice(0, 3).map((node) => ({ id: node.id, name: node.name, current_revision: value.deployed?.revision ?? null })), handover: 'restart' }]
     }
-    return [202, makeRollout(value, body.revision ?? addRevision(value, body.message), body.message, body.batch_size)]
+    return [202, shownRollout(makeRollout(value, body.revision ?? addRevision(value, body.message), body.message, body.batch_size))]
   })],
   ['POST', `${E}/pipelines/:id/stop`, owned((value) => { value.deployed = null; return [202, {}] })],
   ['GET', `${E}/pipelines/:id/rates`, owned((value) => [200, ratesOf(value.id, value.document)])],
-  ['GET', `${E}/rollouts`, () => list([...rollouts.values()].reverse())],
-  ['GET', `${E}/rollouts/:id`, ({ path }) => (rollouts.has(path.id) ? [200, rollouts.get(path.id)] : missing())],
+  ['GET', `${E}/rollouts`, () => list([...rollouts.values()].reverse().map(shownRollout))],
+  ['GET', `${E}/rollouts/:id`, ({ path }) => (rollouts.has(path.id) ? [200, shownRollout(rollouts.get(path.id))] : missing())],
+  ['GET', `${E}/rollouts/:id/nodes`, ({ path, query }) => (rollouts.has(path.id) ? nodesOf(rollouts.get(path.id), query) : missing())],
   ['POST', `${E}/rollouts/:id/pause`, control('paused')],
   ['POST', `${E}/rollouts/:id/resume`, control('running')],
   ['POST', `${E}/rollouts/:id/cancel`, control('cancelled')],
-  ['POST', `${E}/rollouts/:id/rollback`, ({ path }) => [202, makeRollout(demo, rollouts.get(path.id).previous_revision, 'Roll back', null)]],
+  ['POST', `${E}/rollouts/:id/rollback`, ({ path }) => [202, shownRollout(makeRollout(demo, rollouts.get(path.id).previous_revision, 'Roll back', null))]],
   ['GET', `${E}/nodes`, ({ query }) => list(nodes.filter((each) => each.name.includes(query.get('q') ?? '') && (query.get('status') ?? each.status) === each.status))],
   ['GET', `${E}/nodes/:id`, ({ path }) => { const node = nodes.find((each) => each.id === path.id); return node ? [200, detail(node)] : missing() }],
   ['DELETE', `${E}/nodes/:id`, ({ path }) => { nodes.find((each) => each.id === path.id).status = 'revoked'; return [204] }],

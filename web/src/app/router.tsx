@@ -8,7 +8,7 @@ import { LoadingState } from '@/ui/states'
 import { setCsrfToken } from './api'
 import { NotFoundPage, RouteError } from './not-found'
 import type { ChartSearch, ImportSearch, VaultTab } from './search'
-import { auditSearch, chartSearch, dialogSearch, editorSearch, nodeSearch, text, VAULT_TABS } from './search'
+import { auditSearch, chartSearch, dialogSearch, editorSearch, nodeSearch, rolloutSearch, text, VAULT_TABS } from './search'
 import { Shell } from './shell'
 import type { Range } from '@/features/charts/range'
 import { rangeOf } from '@/features/charts/range'
@@ -168,6 +168,7 @@ const rollouts = createRoute({
 const rollout = createRoute({
   getParentRoute: () => scoped,
   path: '/rollouts/$rolloutId',
+  validateSearch: rolloutSearch,
   component: lazyRouteComponent(() => import('@/features/rollouts/rollout-page'), 'RolloutPage'),
 })
 

@@ -48,6 +48,18 @@ export function nodeSearch(search: Record<string, unknown>): NodeSearch {
   }
 }
 
+/** The states of a node in a rollout, in the order in which a rollout goes through them. */
+export const ROLLOUT_NODE_STATES = ['waiting', 'assigned', 'applied', 'refused', 'crashed', 'silent', 'kept'] as const
+export type RolloutNodeState = (typeof ROLLOUT_NODE_STATES)[number]
+
+/** Which nodes of a rollout are shown. */
+export type RolloutSearch = { state?: RolloutNodeState; batch?: number }
+
+/** The filters of a rollout's nodes, of what stands in the address. */
+export function rolloutSearch(search: Record<string, unknown>): RolloutSearch {
+  return { state: ROLLOUT_NODE_STATES.find((state) => state === search.state), batch: counted(search.batch) }
+}
+
 /** The tabs of the vault. */
 export const VAULT_TABS = ['secrets', 'variables', 'certificates', 'files', 'stores'] as const
 export type VaultTab = (typeof VAULT_TABS)[number]

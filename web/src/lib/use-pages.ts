@@ -8,16 +8,18 @@ type PageOptions<Page> = {
   queryKey: QueryKey
   fetchPage: (cursor: string | undefined, signal: AbortSignal) => Promise<Page>
   refetchInterval?: number | false
+  staleTime?: number
 }
 
 /** A cursor list, page by page, as one array. */
-export function usePages<Item, Page extends Paged<Item> = Paged<Item>>({ queryKey, fetchPage, refetchInterval = false }: PageOptions<Page>) {
+export function usePages<Item, Page extends Paged<Item> = Paged<Item>>({ queryKey, fetchPage, refetchInterval = false, staleTime }: PageOptions<Page>) {
   const options: UseInfiniteQueryOptions<Page, Error, InfiniteData<Page>, QueryKey, string | undefined> = {
     queryKey,
     queryFn: ({ pageParam, signal }) => fetchPage(pageParam, signal),
     initialPageParam: undefined,
     getNextPageParam: (last) => last.next_cursor ?? undefined,
     refetchInterval,
+    ...(staleTime === undefined ? {} : { staleTime }),
   }
   const query = useInfiniteQuery(options)
   const items = useMemo(() => query.data?.pages.flatMap((page) => page.items) ?? [], [query.data])

@@ -3,29 +3,58 @@
 import uuid
 from datetime import UTC, datetime
 
-from vectorflow.delivery.present import rollout_of
-from vectorflow.delivery.types import RolloutNodeRow, RolloutRow
+from msgspec.structs import replace
+
+from vectorflow.delivery.present import rollout_node_of, rollouts_of
+from vectorflow.delivery.types import (
+    RolloutBatch,
+    RolloutCountRow,
+    RolloutCounts,
+    RolloutNodeShown,
+    RolloutRow,
+)
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 
-def test_batches_done_counts_whole_batches_and_revisions_are_what_nodes_have() -> None:
-    row = RolloutRow(
-        id=uuid.uuid4(), environment_id=uuid.uuid4(), pipeline_id=uuid.uuid4(), pipeline_name="p", revision=2,
-        previous_revision=1, message="m", state="running", reason=None, batch_size=1, timeout_seconds=60.0,
-        watch_seconds=10.0, created_at=NOW, created_by="x", finished_at=None,
+def test_counts_are_summed_and_batches_done_are_those_that_all_nodes_have_applied() -> None:
+    first, second, empty = (
+        RolloutRow(
+            id=uuid.uuid4(), environment_id=uuid.uuid4(), pipeline_id=uuid.uuid4(), pipeline_name="p", revision=2,
+            previous_revision=1, message="m", state="running", reason=None, batch_size=1, timeout_seconds=60.0,
+            watch_seconds=10.0, created_at=NOW, created_by="x", finished_at=None,
+        )
+        for _ in range(3)
     )  # fmt: skip
 
-    def node(batch, state, **options):
-        values = {"assigned_at": None, "applied_at": None, "generation": None} | options
-        return RolloutNodeRow(
-            rollout_id=row.id, node_id=uuid.uuid4(), name="n", revoked=False, batch=batch, state=state,
-            revision_before=1, **values,
-        )  # fmt: skip
+    def counted(row, batch, state, nodes):
+        return RolloutCountRow(rollout_id=row.id, batch=batch, state=state, nodes=nodes)
 
-    applied = node(1, "applied", assigned_at=NOW, applied_at=NOW, report_kind="applied", report_at=NOW)
-    shown = rollout_of(row, [applied, node(2, "assigned", assigned_at=NOW), node(2, "waiting")])
-    assert shown.batches_done == 1
-    assert [each.revision for each in shown.nodes] == [2, 2, 1]
-    assert shown.nodes[0].report.at == "2026-01-02T00:00:00.000Z"
-    assert shown.nodes[1].report is None
+    shown = rollouts_of(
+        [first, second, empty],
+        [
+            counted(second, 1, "refused", 2), counted(first, 1, "applied", 3), counted(first, 3, "waiting", 1),
+            counted(first, 2, "applied", 5), counted(first, 2, "assigned", 1),
+        ],
+    )  # fmt: skip
+    assert [each.id for each in shown] == [first.id, second.id, empty.id]
+    assert [each.batches_done for each in shown] == [1, 0, 0]
+    none = RolloutCounts(waiting=0, assigned=0, applied=0, refused=0, crashed=0, silent=0, kept=0)
+    assert shown[0].counts == replace(none, applied=8, assigned=1, waiting=1)
+    assert shown[0].batches == [
+        RolloutBatch(1, replace(none, applied=3)),
+        RolloutBatch(2, replace(none, applied=5, assigned=1)),
+        RolloutBatch(3, replace(none, waiting=1)),
+    ]
+    assert (shown[1].counts, shown[2].counts) == (replace(none, refused=2), none)
+    assert shown[2].batches == []
+
+
+def test_a_node_is_shown_with_what_it_reported() -> None:
+    def node(**options):
+        values = {"node_id": uuid.uuid4(), "name": "n", "batch": 1, "place": 1, "state": "waiting"} | options
+        return rollout_node_of(RolloutNodeShown(**({"revision": 1} | values)))
+
+    told = node(state="applied", report_kind="applied", report_at=NOW, report_output=["a", "b"])
+    assert (told.report.at, told.report.engine_output) == ("2026-01-02T00:00:00.000Z", ["a", "b"])
+    assert node().report is None

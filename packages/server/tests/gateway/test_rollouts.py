@@ -12,7 +12,8 @@ from vectorflow.delivery.errors import (
     RolloutNotInState,
     RolloutUnderWay,
 )
-from vectorflow.delivery.types import NewRollout
+from vectorflow.delivery.present import rollout_node_of
+from vectorflow.delivery.types import NewRollout, RolloutBatch
 from vectorflow.kernel.actor import SYSTEM
 from vectorflow.platform.credentials import Role, role_url
 
@@ -34,6 +35,16 @@ def steps(world):
         async def get(self, rollout_id):
             async with world.scoped() as txn:
                 return await world.house.delivery.rollout(txn, world.environment_id, rollout_id)
+
+        async def nodes(self, rollout_id, *states):
+            async with world.scoped() as txn:
+                found = await world.house.delivery.rollout_nodes(
+                    txn, world.environment_id, rollout_id, states=states
+                )
+            return [rollout_node_of(each) for each in found]
+
+        async def states(self, rollout_id):
+            return [node.state for node in await self.nodes(rollout_id)]
 
         async def steer(self, rollout_id, verb):
             async with world.scoped() as txn:
@@ -66,21 +77,22 @@ def steps(world):
     return Steps()
 
 
-def states(rollout) -> list[str]:
-    return [node.state for node in rollout.nodes]
-
-
 async def test_a_rollout_is_done_when_every_node_has_said_so(world, steps) -> None:
     agents = await world.agents(2)
     pipeline_id = await world.pipeline()
     rollout_id = await steps.start(pipeline_id, message="first")
-    assert states(await steps.get(rollout_id)) == ["assigned", "assigned"]
+    assert await steps.states(rollout_id) == ["assigned", "assigned"]
     await agents[0].apply(pipeline_id)
     assert (await steps.advance(rollout_id)).state == "running"
     await agents[1].apply(pipeline_id)
     rollout = await steps.advance(rollout_id)
-    assert (rollout.state, states(rollout), rollout.batches_done) == ("done", ["applied", "applied"], 1)
-    assert rollout.nodes[0].report.kind == "applied"
+    assert (rollout.state, await steps.states(rollout_id), rollout.batches_done) == (
+        "done",
+        ["applied", "applied"],
+        1,
+    )
+    assert (await steps.nodes(rollout_id))[0].report.kind == "applied"
+    assert (rollout.counts.applied, rollout.batches) == (2, [RolloutBatch(1, rollout.counts)])
     async with world.scoped() as txn:
         listed = await world.house.pipelines.pipelines(txn, world.environment_id)
         audit = await txn.rows_of_ids(
@@ -114,17 +126,18 @@ async def test_batches_grow_by_three_and_wait_for_the_one_before(world, steps) -
     pipeline_id = await world.pipeline()
     rollout_id = await steps.start(pipeline_id, batch_size=1)
     rollout = await steps.get(rollout_id)
-    assert [node.batch for node in rollout.nodes] == [1, 2, 2, 2, 3, 3]
-    assert states(rollout) == ["assigned"] + ["waiting"] * 5
+    assert [node.batch for node in await steps.nodes(rollout_id)] == [1, 2, 2, 2, 3, 3]
+    shown = [(each.batch, each.counts.assigned, each.counts.waiting) for each in rollout.batches]
+    assert shown == [(1, 1, 0), (2, 0, 3), (3, 0, 2)]
+    assert await steps.states(rollout_id) == ["assigned"] + ["waiting"] * 5
     for expected in (4, 6):
-        for node in rollout.nodes:
-            if node.state == "assigned":
-                await agents[str(node.id)].apply(pipeline_id)
-        rollout = await steps.advance(rollout_id)
-        assert sum(state != "waiting" for state in states(rollout)) == expected
-    for node in rollout.nodes:
-        if node.state == "assigned":
+        for node in await steps.nodes(rollout_id, "assigned"):
             await agents[str(node.id)].apply(pipeline_id)
+        rollout = await steps.advance(rollout_id)
+        assert 6 - rollout.counts.waiting == expected
+    assert rollout.batches_done == 2
+    for node in await steps.nodes(rollout_id, "assigned"):
+        await agents[str(node.id)].apply(pipeline_id)
     assert (await steps.advance(rollout_id)).state == "done"
 
 
@@ -146,18 +159,13 @@ async def test_the_first_refusal_halts_and_the_others_keep_what_they_run(world, 
     )
     rollout = await steps.advance(rollout_id)
     assert rollout.state == "halted"
-    assert states(rollout) == ["refused", "kept", "kept"]
+    assert await steps.states(rollout_id) == ["refused", "kept", "kept"]
     assert "node-0" in rollout.reason
     assert "no such option" in rollout.reason
-    assert rollout.nodes[0].report.engine_output == ["ERROR: no such option"]
-    async with world.scoped() as txn:
-        listed, _ = await world.house.delivery.rollouts(txn, world.environment_id)
-    # A page may hold many nodes of many rollouts: the long part comes with the single one.
-    assert (listed.nodes[0].report.message, listed.nodes[0].report.engine_output) == (
-        rollout.nodes[0].report.message,
-        [],
-    )
-    assert [node.revision for node in rollout.nodes] == [2, 1, 1]
+    first, *others = await steps.nodes(rollout_id)
+    assert first.report.engine_output == ["ERROR: no such option"]
+    assert [node.revision for node in (first, *others)] == [2, 1, 1]
+    assert (rollout.counts.refused, rollout.counts.kept) == (1, 2)
     async with world.scoped() as txn:
         nodes = await world.house.fleet.nodes(txn, world.environment_id)
     assert nodes[0].reasons == ["refused"]
@@ -178,9 +186,11 @@ async def test_a_report_from_before_the_assignment_does_not_count(world, steps) 
     second = await steps.start(pipeline_id)
     await agent.poll()
     await agent.send(agent.report("applied", pipeline_id, generation=old))
-    assert states(await steps.advance(second)) == ["assigned"]
+    await steps.advance(second)
+    assert await steps.states(second) == ["assigned"]
     await agent.send(agent.report("applied", pipeline_id, number=1))
-    assert states(await steps.advance(second)) == ["assigned"]
+    await steps.advance(second)
+    assert await steps.states(second) == ["assigned"]
     await agent.send(agent.report("applied", pipeline_id))
     assert (await steps.advance(second)).state == "done"
 
@@ -205,7 +215,7 @@ async def test_a_crash_in_the_watch_time_halts(world, steps) -> None:
     assert (await steps.advance(rollout_id)).state == "running"
     await agent.send(agent.report("crashed", pipeline_id, reason="killed", message="signal 9"))
     rollout = await steps.advance(rollout_id)
-    assert (rollout.state, states(rollout)) == ("halted", ["crashed"])
+    assert (rollout.state, await steps.states(rollout_id)) == ("halted", ["crashed"])
 
 
 async def test_a_silent_node_halts_and_is_heard_later(world, steps) -> None:
@@ -214,13 +224,13 @@ async def test_a_silent_node_halts_and_is_heard_later(world, steps) -> None:
     rollout_id = await steps.start(pipeline_id, timeout_seconds=1.0)
     await asyncio.sleep(1.1)
     rollout = await steps.advance(rollout_id)
-    assert (rollout.state, states(rollout)) == ("halted", ["silent"])
+    assert (rollout.state, await steps.states(rollout_id)) == ("halted", ["silent"])
     assert "did not report" in rollout.reason
     await agent.apply(pipeline_id)
     house = world.house
     await delivery_jobs.advance_pipelines(house.worker, house.delivery, world.organization_id, [pipeline_id])
     rollout = await steps.get(rollout_id)
-    assert (rollout.state, states(rollout)) == ("halted", ["applied"])
+    assert (rollout.state, await steps.states(rollout_id)) == ("halted", ["applied"])
 
 
 async def test_pause_holds_the_next_batch_and_resume_goes_on(world, steps) -> None:
@@ -230,8 +240,9 @@ async def test_pause_holds_the_next_batch_and_resume_goes_on(world, steps) -> No
     assert (await steps.steer(rollout_id, "pause")).state == "paused"
     await agents[0].apply(pipeline_id)
     await world.advance()
-    assert states(await steps.get(rollout_id))[1] == "waiting"
-    assert states(await steps.steer(rollout_id, "resume")) == ["applied", "assigned"]
+    assert (await steps.states(rollout_id))[1] == "waiting"
+    await steps.steer(rollout_id, "resume")
+    assert await steps.states(rollout_id) == ["applied", "assigned"]
     assert (await steps.steer(rollout_id, "cancel")).state == "cancelled"
     for verb in ("pause", "resume", "cancel"):
         with pytest.raises(RolloutNotInState):
@@ -264,7 +275,7 @@ async def test_a_node_that_enrols_while_a_rollout_runs_is_gathered_at_its_end(wo
     late = (await world.agents(1))[0]
     await first.apply(pipeline_id)
     rollout = await steps.advance(rollout_id)
-    assert (rollout.state, states(rollout)) == ("running", ["applied", "assigned"])
+    assert (rollout.state, await steps.states(rollout_id)) == ("running", ["applied", "assigned"])
     await late.apply(pipeline_id)
     assert (await steps.advance(rollout_id)).state == "done"
 
@@ -286,7 +297,7 @@ async def test_a_revoked_node_holds_nothing_up(world, steps) -> None:
         node = await world.house.fleet.node(txn, world.environment_id, second.node_id)
         await world.house.fleet.node_revoke(txn, world.environment_id, second.node_id, node.etag, SYSTEM)
     rollout = await steps.advance(rollout_id)
-    assert (rollout.state, states(rollout)) == ("done", ["applied", "kept"])
+    assert (rollout.state, await steps.states(rollout_id)) == ("done", ["applied", "kept"])
 
 
 async def test_stop_stops_everywhere_and_later_nodes_do_not_begin(world, steps) -> None:

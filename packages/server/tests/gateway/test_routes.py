@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from vectorflow.delivery.types import NewRollout
 from vectorflow.kernel.actor import SYSTEM
 from vectorflow.tenancy.types import OrganizationRole
 from vectorflow_wire import messages
@@ -47,7 +48,14 @@ async def test_from_enrolment_token_to_a_rollout_that_is_done_and_rolled_back(
     await agent.apply(pipeline_id)
     await world.advance()
     rollout = (await owner.call("GET", f"/rollouts/{began.json()['id']}")).json()
-    assert (rollout["state"], rollout["nodes"][0]["state"]) == ("done", "applied")
+    assert (rollout["state"], rollout["counts"]["applied"]) == ("done", 1)
+    assert rollout["batches"] == [{"batch": 1, "counts": rollout["counts"]}]
+    place = f"/rollouts/{rollout['id']}/nodes"
+    (shown,) = (await owner.call("GET", place)).json()["items"]
+    assert (shown["name"], shown["state"], shown["report"]["kind"]) == ("web-1", "applied", "applied")
+    for query, found in (("?state=refused&state=applied", 1), ("?state=refused", 0), ("?batch=2", 0)):
+        assert len((await owner.call("GET", place + query)).json()["items"]) == found, query
+    assert (await owner.call("GET", place + "?state=merry")).status_code == 400
     listed = (await owner.call("GET", f"/rollouts?pipeline={pipeline_id}")).json()["items"]
     assert [each["id"] for each in listed] == [rollout["id"]]
     summary = (await owner.call("GET", "/pipelines")).json()["items"][0]
@@ -87,12 +95,19 @@ async def test_another_organisations_objects_and_missing_ones_answer_the_same(
     stranger = await new_world()
     node = (await stranger.agents(1))[0]
     pipeline_id = await stranger.pipeline()
+    async with stranger.scoped() as txn:
+        rollout = (
+            await stranger.house.delivery.start_rollout(
+                txn, SYSTEM, stranger.environment_id, pipeline_id, NewRollout()
+            )
+        ).id
     owner = await sign_in("owner")
     missing = "01a209c5-0000-7000-8000-000000000000"
     for own, other in (
         (f"/nodes/{missing}", f"/nodes/{node.node_id}"),
         (f"/pipelines/{missing}/rates", f"/pipelines/{pipeline_id}/rates"),
-        (f"/rollouts/{missing}", f"/rollouts/{pipeline_id}"),
+        (f"/rollouts/{missing}", f"/rollouts/{rollout}"),
+        (f"/rollouts/{missing}/nodes", f"/rollouts/{rollout}/nodes"),
     ):
         answers = [await owner.call("GET", path) for path in (own, other)]
         assert [answer.status_code for answer in answers] == [404, 404], other

@@ -172,6 +172,17 @@ ARRANGEMENTS: Mapping[tuple[str, str], Sequence[Arrangement]] = {
         ),
     ],
     ("audit/store.py", "audit_head_unsigned"): [Arrangement(("delete from audit_checkpoints",))],
+    ("delivery/store.py", "rollout_node_page"): [
+        Arrangement(
+            (),
+            {
+                "states": "=select array_agg(distinct state) from rollout_nodes",
+                "first": 1,
+                "last": 2**31 - 1,
+                "after_batch": 0,
+            },
+        ),
+    ],
     ("delivery/store.py", "topic_environment"): [
         Arrangement((), {"kind": "nodes", "id": "=select id from environments"}),
         Arrangement((), {"kind": "rollout", "id": "=select id from rollouts"}),

@@ -2017,7 +2017,29 @@ export type Rollout = {
     batches_done: number;
     timeout_seconds: number;
     watch_seconds: number;
-    nodes: Array<RolloutNode>;
+    counts: RolloutCounts;
+    batches: Array<RolloutBatch>;
+};
+
+/**
+ * RolloutBatch
+ */
+export type RolloutBatch = {
+    batch: number;
+    counts: RolloutCounts;
+};
+
+/**
+ * RolloutCounts
+ */
+export type RolloutCounts = {
+    waiting: number;
+    assigned: number;
+    applied: number;
+    refused: number;
+    crashed: number;
+    silent: number;
+    kept: number;
 };
 
 /**
@@ -2072,6 +2094,14 @@ export type RolloutNode = {
     state: 'waiting' | 'assigned' | 'applied' | 'refused' | 'crashed' | 'silent' | 'kept';
     revision: number | null;
     report: RolloutReport | null;
+};
+
+/**
+ * RolloutNodeList
+ */
+export type RolloutNodeList = {
+    items: Array<RolloutNode>;
+    next_cursor: string | null;
 };
 
 /**
@@ -7329,6 +7359,52 @@ export type GetRolloutResponses = {
 };
 
 export type GetRolloutResponse = GetRolloutResponses[keyof GetRolloutResponses];
+
+export type ListRolloutNodesData = {
+    body?: never;
+    path: {
+        org: string;
+        env: string;
+        id: string;
+    };
+    query?: {
+        /**
+         * Only nodes in this state; may be said repeatedly.
+         */
+        state?: Array<'waiting' | 'assigned' | 'applied' | 'refused' | 'crashed' | 'silent' | 'kept'> | null;
+        /**
+         * Only nodes of this batch.
+         */
+        batch?: number | null;
+        /**
+         * Most items of one answer.
+         */
+        limit?: number;
+        /**
+         * `next_cursor` of the answer before.
+         */
+        cursor?: string | null;
+    };
+    url: '/api/v1/orgs/{org}/environments/{env}/rollouts/{id}/nodes';
+};
+
+export type ListRolloutNodesErrors = {
+    /**
+     * A problem (RFC 9457)
+     */
+    default: Problem;
+};
+
+export type ListRolloutNodesError = ListRolloutNodesErrors[keyof ListRolloutNodesErrors];
+
+export type ListRolloutNodesResponses = {
+    /**
+     * Request fulfilled, document follows
+     */
+    200: RolloutNodeList;
+};
+
+export type ListRolloutNodesResponse = ListRolloutNodesResponses[keyof ListRolloutNodesResponses];
 
 export type PauseRolloutData = {
     body?: never;

@@ -14,7 +14,7 @@ import { Page } from '@/ui/page'
 import { EmptyState, ErrorState, LoadingState } from '@/ui/states'
 import type { Column } from '@/ui/table'
 import { Table } from '@/ui/table'
-import { rolloutState } from './states'
+import { nodeCount, rolloutState } from './states'
 
 /** The rollouts of an environment, or of one pipeline. */
 export function RolloutListPage() {
@@ -45,7 +45,7 @@ export function RolloutListPage() {
       title: t('Applied'),
       align: 'right',
       wideOnly: true,
-      render: (row) => `${row.nodes.filter((node) => node.state === 'applied').length} / ${row.nodes.length}`,
+      render: (row) => t('{applied, number} / {n, number}', { applied: row.counts.applied, n: nodeCount(row.counts) }),
     },
     { key: 'message', title: t('Message'), wideOnly: true, render: (row) => <span className="[overflow-wrap:anywhere]">{row.message}</span> },
     {

@@ -1,11 +1,10 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link, useNavigate, useParams } from '@tanstack/react-router'
 import { Pause, Play, Undo2, X } from 'lucide-react'
-import type { Rollout, RolloutNode } from '@/api/gen'
+import type { Rollout } from '@/api/gen'
 import { cancelRollout, pauseRollout, resumeRollout, rollbackRollout } from '@/api/gen'
 import { getRolloutOptions, getRolloutQueryKey } from '@/api/gen/@tanstack/react-query.gen'
 import { useCan, useScope } from '@/app/scope'
-import { reportLabel } from '@/features/nodes/reports'
 import { useLiveState, useLiveTopic } from '@/features/live/hooks'
 import { formatAge, formatTime } from '@/lib/format'
 import { t } from '@/lib/i18n'
@@ -13,11 +12,12 @@ import { useTimeZone } from '@/lib/time-zone'
 import { useNow } from '@/lib/now'
 import { StateBadge } from '@/ui/badge'
 import { Button } from '@/ui/button'
-import { CodeBlock } from '@/ui/code'
-import { Facts, Page, Section } from '@/ui/page'
+import { Facts, Page } from '@/ui/page'
 import { ErrorState, LoadingState } from '@/ui/states'
 import { notifyError } from '@/ui/toast'
-import { assignmentLabel, nodeState, rolloutState } from './states'
+import { Batches } from './batches'
+import { RolloutNodes } from './rollout-nodes'
+import { nodeCount, rolloutState } from './states'
 
 const OPEN: Rollout['state'][] = ['running', 'paused', 'halted']
 
@@ -55,6 +55,7 @@ export function RolloutPage() {
       )}
       <Summary rollout={data} />
       <Batches rollout={data} />
+      <RolloutNodes rollout={data} />
     </Page>
   )
 }
@@ -63,7 +64,6 @@ function Summary({ rollout }: { rollout: Rollout }) {
   useTimeZone()
   const scope = useScope()
   const now = useNow()
-  const applied = rollout.nodes.filter((node) => node.state === 'applied').length
   return (
     <Facts
       items={[
@@ -76,7 +76,10 @@ function Summary({ rollout }: { rollout: Rollout }) {
         [t('Message'), rollout.message === '' ? '–' : rollout.message],
         [t('Started'), `${formatTime(rollout.created_at)} (${formatAge(rollout.created_at, now)})${rollout.created_by === null ? '' : ` · ${rollout.created_by}`}`],
         [t('Before'), rollout.previous_revision === null ? t('nothing ran') : t('revision {n}', { n: rollout.previous_revision })],
-        [t('Progress'), t('{applied} of {n, plural, one {# node has} other {# nodes have}} applied it', { applied, n: rollout.nodes.length })],
+        [
+          t('Progress'),
+          t('{applied, number} of {n, plural, one {# node has} other {# nodes have}} applied it', { applied: rollout.counts.applied, n: nodeCount(rollout.counts) }),
+        ],
       ]}
     />
   )
@@ -126,50 +129,5 @@ function Actions({ rollout }: { rollout: Rollout }) {
         </Button>
       )}
     </>
-  )
-}
-
-function Batches({ rollout }: { rollout: Rollout }) {
-  const batches = new Map<number, RolloutNode[]>()
-  for (const node of rollout.nodes) batches.set(node.batch, [...(batches.get(node.batch) ?? []), node])
-  return [...batches]
-    .sort(([a], [b]) => a - b)
-    .map(([batch, nodes]) => (
-      <Section key={batch} title={batches.size === 1 ? t('Nodes') : t('Batch {n}', { n: batch })}>
-        <ul>
-          {nodes.map((node) => (
-            <NodeEvidence key={node.id} node={node} />
-          ))}
-        </ul>
-      </Section>
-    ))
-}
-
-function NodeEvidence({ node }: { node: RolloutNode }) {
-  useTimeZone()
-  const scope = useScope()
-  const { report } = node
-  return (
-    <li className="border-b py-2 first:border-t">
-      <div className="flex flex-wrap items-center gap-x-4 gap-y-1">
-        <Link to="/$org/$env/nodes/$nodeId" params={{ ...scope, nodeId: node.id }} className="min-w-40 font-mono text-sm font-medium hover:underline">
-          {node.name}
-        </Link>
-        <StateBadge {...nodeState(node.state)} />
-        <span className="text-secondary tabular-nums">{node.revision === null ? '' : assignmentLabel(node.state, node.revision)}</span>
-        <span className="flex-1" />
-        {report !== null && <span className="text-sm text-secondary">{formatTime(report.at)}</span>}
-      </div>
-      {report !== null && (
-        <div className="mt-1 flex flex-col gap-1.5">
-          <p className="text-secondary [overflow-wrap:anywhere]">
-            {t('Report:')} <span className="font-medium text-text">{reportLabel(report.kind)}</span> {report.message}
-          </p>
-          {report.engine_output.length > 0 && (
-            <CodeBlock label={t('Output of the engine on {node}', { node: node.name })} text={report.engine_output.join('\n')} />
-          )}
-        </div>
-      )}
-    </li>
   )
 }

@@ -1,4 +1,5 @@
-import type { Rollout, RolloutNode } from '@/api/gen'
+import type { Rollout, RolloutCounts, RolloutNode } from '@/api/gen'
+import { ROLLOUT_NODE_STATES } from '@/app/search'
 import { t } from '@/lib/i18n'
 import type { Tone } from '@/ui/badge'
 
@@ -13,6 +14,33 @@ export function rolloutState(state: Rollout['state']): { label: string; tone: To
   }
   const [label, tone] = words[state] ?? [state, 'unknown']
   return { label, tone, paused: state === 'paused' }
+}
+
+/** The states of nodes that need a look. */
+export const TROUBLES = ['refused', 'crashed', 'silent'] as const
+
+/** Whether a node's state needs a look. */
+export function isTrouble(state: RolloutNode['state']): boolean {
+  return TROUBLES.some((each) => each === state)
+}
+
+/** How many nodes were counted, in all states or in some. */
+export function nodeCount(counts: RolloutCounts, states: readonly RolloutNode['state'][] = ROLLOUT_NODE_STATES): number {
+  return states.reduce((sum, state) => sum + counts[state], 0)
+}
+
+/** So many nodes in a state, in words. */
+export function countLabel(state: RolloutNode['state'], n: number): string {
+  const words: Record<RolloutNode['state'], string> = {
+    waiting: t('{n, plural, one {# waits} other {# wait}}', { n }),
+    assigned: t('{n, number} told, no report yet', { n }),
+    applied: t('{n, number} applied', { n }),
+    refused: t('{n, number} refused', { n }),
+    crashed: t('{n, number} crashed', { n }),
+    silent: t('{n, number} silent', { n }),
+    kept: t('{n, number} kept the old revision', { n }),
+  }
+  return words[state] ?? `${n} ${state}`
 }
 
 /** What a node has to do with a revision: only its own report says that it runs it. */

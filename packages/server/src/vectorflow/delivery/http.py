@@ -10,6 +10,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.response import Stream
 
 from vectorflow.delivery.live import LiveEvents
+from vectorflow.delivery.present import rollout_node_of
 from vectorflow.delivery.service import DeliveryService
 from vectorflow.delivery.types import (
     DEFAULT_TIMEOUT_SECONDS,
@@ -18,6 +19,8 @@ from vectorflow.delivery.types import (
     NewRollout,
     Rollout,
     RolloutList,
+    RolloutNodeList,
+    RolloutNodeState,
 )
 from vectorflow.identity.types import LiveSession
 from vectorflow.kernel.actor import Actor
@@ -34,6 +37,15 @@ _ROLLOUT = _ENVIRONMENT + "/rollouts/{id:uuid}"
 Message = Annotated[str, msgspec.Meta(max_length=2000, description="What its author says about it.")]
 OfPipeline = Annotated[
     UUID | None, QueryParameter(name="pipeline", description="Only rollouts of this pipeline.")
+]
+InState = Annotated[
+    list[RolloutNodeState] | None,
+    QueryParameter(
+        name="state", max_items=20, description="Only nodes in this state; may be said repeatedly."
+    ),
+]
+InBatch = Annotated[
+    int | None, QueryParameter(name="batch", ge=1, le=2**31 - 1, description="Only nodes of this batch.")
 ]
 Topics = Annotated[
     str,
@@ -117,7 +129,7 @@ async def create_rollout(
 @get(
     _ENVIRONMENT + "/rollouts",
     operation_id="listRollouts",
-    summary="Rollouts, newest first, without the engines' output",
+    summary="Rollouts, newest first",
     tags=["delivery"],
     permission=Permission.ROLLOUT_READ,
 )
@@ -150,7 +162,7 @@ async def list_rollouts(
 @get(
     _ROLLOUT,
     operation_id="getRollout",
-    summary="A rollout with its nodes and what they reported",
+    summary="A rollout and how many of its nodes stand where, in all and by batch",
     tags=["delivery"],
     permission=Permission.ROLLOUT_READ,
 )
@@ -167,6 +179,43 @@ async def get_rollout(
     del org, env
     async with database.transaction(access.organization_id) as txn:
         return await delivery.rollout(txn, access.environment_id, id)
+
+
+@get(
+    _ROLLOUT + "/nodes",
+    operation_id="listRolloutNodes",
+    summary="The nodes of a rollout by batch and name, with what they reported and what their engines said",
+    tags=["delivery"],
+    permission=Permission.ROLLOUT_READ,
+)
+async def list_rollout_nodes(
+    *,
+    org: FromPath[str],
+    env: FromPath[str],
+    id: FromPath[UUID],
+    access: NamedDependency[Access],
+    database: NamedDependency[Database],
+    delivery: NamedDependency[DeliveryService],
+    in_state: InState = None,
+    in_batch: InBatch = None,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> RolloutNodeList:
+    """List the nodes of a rollout."""
+    del org, env
+    key = decode_cursor(cursor, int, int, UUID)
+    async with database.transaction(access.organization_id) as txn:
+        rows = await delivery.rollout_nodes(
+            txn,
+            access.environment_id,
+            id,
+            states=in_state or (),
+            batch=in_batch,
+            after=(key[0], key[1], key[2]) if key else None,
+            limit=limit + 1,
+        )
+    found, next_cursor = page(rows, limit, lambda row: (row.batch, row.place, str(row.node_id)))
+    return RolloutNodeList([rollout_node_of(each) for each in found], next_cursor)
 
 
 def _steering(verb: str, summary: str) -> Any:
@@ -282,6 +331,7 @@ routes = [
     create_rollout,
     list_rollouts,
     get_rollout,
+    list_rollout_nodes,
     _steering("pause", "Start no further batch until it is resumed"),
     _steering("resume", "Go on with a paused rollout"),
     _steering("cancel", "End a rollout; nodes that have moved keep what they run"),

@@ -1,14 +1,46 @@
 """How stored rollouts become what the public API shows."""
 
 from collections.abc import Sequence
+from typing import get_args
+from uuid import UUID
 
-from vectorflow.delivery.types import Rollout, RolloutNode, RolloutNodeRow, RolloutReport, RolloutRow
+from vectorflow.delivery.types import (
+    Rollout,
+    RolloutBatch,
+    RolloutCountRow,
+    RolloutCounts,
+    RolloutNode,
+    RolloutNodeShown,
+    RolloutNodeState,
+    RolloutReport,
+    RolloutRow,
+)
 from vectorflow.fleet.types import PipelineRef
 from vectorflow.kernel.clock import rfc3339
 
 
-def rollout_of(row: RolloutRow, nodes: Sequence[RolloutNodeRow]) -> Rollout:
-    """Return a rollout with its nodes."""
+def rollouts_of(rows: Sequence[RolloutRow], counted: Sequence[RolloutCountRow]) -> list[Rollout]:
+    """Return rollouts with the counts of their nodes."""
+    of: dict[UUID, list[RolloutCountRow]] = {row.id: [] for row in rows}
+    for each in counted:
+        of[each.rollout_id].append(each)
+    return [_rollout(row, of[row.id]) for row in rows]
+
+
+def rollout_node_of(node: RolloutNodeShown) -> RolloutNode:
+    """Return a node of a rollout."""
+    return RolloutNode(
+        id=node.node_id,
+        name=node.name,
+        batch=node.batch,
+        state=node.state,
+        revision=node.revision,
+        report=_report(node),
+    )
+
+
+def _rollout(row: RolloutRow, counted: Sequence[RolloutCountRow]) -> Rollout:
+    batches = sorted({each.batch for each in counted})
     return Rollout(
         id=row.id,
         pipeline=PipelineRef(row.pipeline_id, row.pipeline_name),
@@ -23,31 +55,25 @@ def rollout_of(row: RolloutRow, nodes: Sequence[RolloutNodeRow]) -> Rollout:
         batch_size=row.batch_size,
         selector=row.selector,
         group_id=row.group_id,
-        batches_done=_batches_done(nodes),
+        batches_done=len(batches) - len({each.batch for each in counted if each.state != "applied"}),
         timeout_seconds=row.timeout_seconds,
         watch_seconds=row.watch_seconds,
-        nodes=[_node(row, node) for node in nodes],
+        counts=_counts(counted),
+        batches=[
+            RolloutBatch(batch, _counts([each for each in counted if each.batch == batch]))
+            for batch in batches
+        ],
     )
 
 
-def _batches_done(nodes: Sequence[RolloutNodeRow]) -> int:
-    """Count the batches whose nodes have all applied the revision."""
-    open_batches = {node.batch for node in nodes if node.state != "applied"}
-    return len({node.batch for node in nodes} - open_batches)
+def _counts(counted: Sequence[RolloutCountRow]) -> RolloutCounts:
+    sums: dict[str, int] = dict.fromkeys(get_args(RolloutNodeState), 0)
+    for each in counted:
+        sums[each.state] += each.nodes
+    return RolloutCounts(**sums)
 
 
-def _node(row: RolloutRow, node: RolloutNodeRow) -> RolloutNode:
-    return RolloutNode(
-        id=node.node_id,
-        name=node.name,
-        batch=node.batch,
-        state=node.state,
-        revision=node.revision_before if node.assigned_at is None else row.revision,
-        report=_report(node),
-    )
-
-
-def _report(node: RolloutNodeRow) -> RolloutReport | None:
+def _report(node: RolloutNodeShown) -> RolloutReport | None:
     if node.report_kind is None or node.report_at is None:
         return None
     return RolloutReport(

@@ -3,6 +3,8 @@
 Works in the caller's transaction.
 """
 
+from collections.abc import Sequence
+from typing import get_args
 from uuid import UUID
 
 import msgspec
@@ -16,14 +18,15 @@ from vectorflow.delivery.errors import (
     RolloutNotInState,
     RolloutUnderWay,
 )
-from vectorflow.delivery.present import rollout_of
+from vectorflow.delivery.present import rollouts_of
 from vectorflow.delivery.types import (
     ROLLOUT_TOPIC,
     DryRun,
     DryRunNode,
     NewRollout,
     Rollout,
-    RolloutNodeRow,
+    RolloutNodeShown,
+    RolloutNodeState,
     RolloutRow,
     RolloutState,
 )
@@ -170,21 +173,37 @@ class DeliveryService:
         after: UUID | None = None,
         limit: int = 50,
     ) -> list[Rollout]:
-        """Return rollouts, newest first, without the engines' output."""
+        """Return rollouts, newest first."""
         rows = await store.rollout_list(
             txn, environment_id, pipeline_id=pipeline_id, after=after, limit=limit
         )
-        nodes: dict[UUID, list[RolloutNodeRow]] = {row.id: [] for row in rows}
-        for node in await store.rollout_node_list(txn, list(nodes)):
-            nodes[node.rollout_id].append(node)
-        return [rollout_of(row, nodes[row.id]) for row in rows]
+        return rollouts_of(rows, await store.rollout_count_list(txn, [row.id for row in rows]))
 
     async def rollout(self, txn: Transaction, environment_id: UUID, rollout_id: UUID) -> Rollout:
         """Return a rollout. Raises `RolloutNotFound`."""
         row = await store.rollout_get(txn, environment_id, rollout_id)
         if row is None:
             raise RolloutNotFound
-        return rollout_of(row, await store.rollout_node_list(txn, [rollout_id], output=True))
+        return rollouts_of([row], await store.rollout_count_list(txn, [rollout_id]))[0]
+
+    async def rollout_nodes(
+        self,
+        txn: Transaction,
+        environment_id: UUID,
+        rollout_id: UUID,
+        *,
+        states: Sequence[RolloutNodeState] = (),
+        batch: int | None = None,
+        after: tuple[int, int, UUID] | None = None,
+        limit: int = 50,
+    ) -> list[RolloutNodeShown]:
+        """Return nodes of a rollout by batch and name, all or those in `states`. Raises `RolloutNotFound`."""
+        if await store.rollout_get(txn, environment_id, rollout_id) is None:
+            raise RolloutNotFound
+        wanted = dict.fromkeys(states or get_args(RolloutNodeState))
+        return await store.rollout_node_page(
+            txn, rollout_id, list(wanted), batch=batch, after=after, limit=limit
+        )
 
     async def steer(
         self, txn: Transaction, actor: Actor, environment_id: UUID, rollout_id: UUID, verb: str
@@ -281,7 +300,7 @@ class DeliveryService:
         return decision.state
 
     async def _decided(self, txn: Transaction, row: RolloutRow) -> Decision:
-        nodes = await store.rollout_node_list(txn, [row.id])
+        nodes = await store.rollout_node_list(txn, row.id)
         reports = await fleet.counting_reports(txn, row.pipeline_id, [node.node_id for node in nodes])
         waits = any(node.state == "waiting" for node in nodes)
         resting = await self._groups.resting_nodes(txn, row.environment_id) if waits else []
@@ -290,7 +309,7 @@ class DeliveryService:
     async def _gather_late_nodes(self, txn: Transaction, row: RolloutRow) -> bool:
         """Add nodes that enrolled meanwhile as a last batch; none can enrol until the transaction ends."""
         await fleet.environment_hold(txn, row.environment_id)
-        known = await store.rollout_node_list(txn, [row.id])
+        known = await store.rollout_node_list(txn, row.id)
         ids = {node.node_id for node in known}
         targets = await fleet.targets(txn, row.environment_id, row.pipeline_id, row.requirements)
         late = [target for target in targets if target.id not in ids]

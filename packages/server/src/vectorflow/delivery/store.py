@@ -9,7 +9,14 @@ import msgspec
 from psycopg.types.json import Jsonb
 
 from vectorflow.delivery.controller import NodeChange
-from vectorflow.delivery.types import RolloutNodeRow, RolloutRow, RolloutState
+from vectorflow.delivery.types import (
+    RolloutCountRow,
+    RolloutNodeRow,
+    RolloutNodeShown,
+    RolloutNodeState,
+    RolloutRow,
+    RolloutState,
+)
 from vectorflow.fleet.types import NodeTarget
 from vectorflow.platform.database import Transaction
 
@@ -21,6 +28,7 @@ _ROLLOUT: Final[LiteralString] = """
     join pipelines p on p.organization_id = r.organization_id and p.id = r.pipeline_id
     where r.organization_id = %(organization_id)s
 """
+_LAST_BATCH: Final = 2**31 - 1
 
 
 async def organizations_rolling_out(txn: Transaction) -> list[UUID]:
@@ -51,11 +59,11 @@ async def rollout_insert(
 async def rollout_node_insert(
     txn: Transaction, rollout_id: UUID, nodes: Sequence[tuple[NodeTarget, int]]
 ) -> None:
-    """Add nodes to a rollout, waiting."""
+    """Add nodes to a rollout, waiting; each batch keeps them in the order in which they are given."""
     await txn.execute(
-        """insert into rollout_nodes (organization_id, rollout_id, node_id, batch, revision_before)
+        """insert into rollout_nodes (organization_id, rollout_id, node_id, batch, revision_before, place)
         select %(organization_id)s, %(rollout_id)s, * from unnest(%(nodes)s::uuid[], %(batches)s::integer[],
-            %(before)s::integer[])
+            %(before)s::integer[]) with ordinality
         on conflict do nothing""",
         {
             "rollout_id": rollout_id,
@@ -128,26 +136,75 @@ async def rollout_newest_of(txn: Transaction, pipeline_ids: Sequence[UUID]) -> l
     )
 
 
-async def rollout_node_list(
-    txn: Transaction, rollout_ids: Sequence[UUID], *, output: bool = False
-) -> list[RolloutNodeRow]:
-    """Return the nodes of rollouts by batch and name, with the reports that decided their states.
-
-    The engines' output in those is long and read only when asked for.
-    """
+async def rollout_node_list(txn: Transaction, rollout_id: UUID) -> list[RolloutNodeRow]:
+    """Return every node of a rollout by batch and name: what decides on it, never what a list shows."""
     return await txn.rows(
         RolloutNodeRow,
         """select rn.rollout_id, rn.node_id, n.name, n.revoked_at is not null as revoked, rn.batch, rn.state,
-            rn.revision_before, rn.generation, rn.assigned_at, rn.applied_at, r.kind as report_kind,
-            r.at as report_at, r.reason as report_reason, r.message as report_message,
-            case when %(output)s then r.engine_output end as report_output
+            rn.revision_before, rn.generation, rn.assigned_at, rn.applied_at
         from rollout_nodes rn
+        join nodes n on n.organization_id = rn.organization_id and n.id = rn.node_id
+        where rn.organization_id = %(organization_id)s and rn.rollout_id = %(rollout_id)s
+        order by rn.batch, n.name, rn.node_id""",
+        {"rollout_id": rollout_id},
+    )
+
+
+async def rollout_count_list(txn: Transaction, rollout_ids: Sequence[UUID]) -> list[RolloutCountRow]:
+    """Return how many nodes stand in each state, by rollout and batch."""
+    return await txn.rows(
+        RolloutCountRow,
+        """select rollout_id, batch, state, count(*) as nodes from rollout_nodes
+        where organization_id = %(organization_id)s and rollout_id = any(%(rollout_ids)s)
+        group by rollout_id, batch, state order by rollout_id, batch, state""",
+        {"rollout_ids": list(rollout_ids)},
+    )
+
+
+async def rollout_node_page(
+    txn: Transaction,
+    rollout_id: UUID,
+    states: Sequence[RolloutNodeState],
+    *,
+    batch: int | None,
+    after: tuple[int, int, UUID] | None,
+    limit: int,
+) -> list[RolloutNodeShown]:
+    """Return nodes of a rollout that are in one of the states, by batch and name, with what they reported.
+
+    Each state's are read in order from the index and merged, so that a page costs the same wherever it begins.
+    """
+    after_batch, after_place, after_id = after or (0, 0, UUID(int=0))
+    return await txn.rows(
+        RolloutNodeShown,
+        """select rn.node_id, n.name, rn.batch, rn.place, rn.state,
+            case when rn.assigned_at is null then rn.revision_before else ro.revision end as revision,
+            r.kind as report_kind, r.at as report_at, r.reason as report_reason, r.message as report_message,
+            r.engine_output as report_output
+        from (
+            select found.* from unnest(%(states)s::text[]) as wanted (state)
+            cross join lateral (
+                select * from rollout_nodes one
+                where one.organization_id = %(organization_id)s and one.rollout_id = %(rollout_id)s
+                  and one.state = wanted.state and one.batch between %(first)s and %(last)s
+                  and (one.batch, one.place, one.node_id) > (%(after_batch)s, %(after_place)s, %(after_id)s::uuid)
+                order by one.batch, one.place, one.node_id limit %(limit)s) found
+            order by found.batch, found.place, found.node_id limit %(limit)s) rn
+        join rollouts ro on ro.organization_id = rn.organization_id and ro.id = rn.rollout_id
         join nodes n on n.organization_id = rn.organization_id and n.id = rn.node_id
         left join reports r on r.organization_id = rn.organization_id and r.node_id = rn.node_id
             and r.sequence = rn.report_sequence and r.run = rn.report_run
-        where rn.organization_id = %(organization_id)s and rn.rollout_id = any(%(rollout_ids)s)
-        order by rn.batch, n.name, rn.node_id""",
-        {"rollout_ids": list(rollout_ids), "output": output},
+        order by rn.batch, rn.place, rn.node_id""",
+        {
+            "rollout_id": rollout_id,
+            "states": list(states),
+            "first": batch or 1,
+            "last": batch or _LAST_BATCH,
+            "after_batch": after_batch,
+            "after_place": after_place,
+            "after_id": after_id,
+            "limit": limit,
+        },
     )
 
 

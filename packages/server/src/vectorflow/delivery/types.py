@@ -44,8 +44,37 @@ class RolloutNode(msgspec.Struct, frozen=True, kw_only=True):
     report: RolloutReport | None
 
 
+class RolloutNodeList(msgspec.Struct, frozen=True):
+    """A page of a rollout's nodes, by batch and name."""
+
+    items: list[RolloutNode]
+    next_cursor: str | None
+
+
+class RolloutCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """How many nodes stand in each state."""
+
+    waiting: int
+    assigned: int
+    applied: int
+    refused: int
+    crashed: int
+    silent: int
+    kept: int
+
+
+class RolloutBatch(msgspec.Struct, frozen=True):
+    """A batch of a rollout: how many of its nodes stand in each state."""
+
+    batch: int
+    counts: RolloutCounts
+
+
 class Rollout(msgspec.Struct, frozen=True, kw_only=True):
-    """A rollout with its nodes. `reason` says why it halted or was cancelled."""
+    """A rollout and how far it is. `reason` says why it halted or was cancelled.
+
+    `counts` are of all its nodes, which are a list of their own; `batches_done` are those that all nodes have applied.
+    """
 
     id: UUID
     pipeline: PipelineRef
@@ -63,11 +92,12 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True):
     batches_done: int
     timeout_seconds: float
     watch_seconds: float
-    nodes: list[RolloutNode]
+    counts: RolloutCounts
+    batches: list[RolloutBatch]
 
 
 class RolloutList(msgspec.Struct, frozen=True):
-    """A page of rollouts, newest first. Their `engine_output` is empty; it comes with a rollout asked for alone."""
+    """A page of rollouts, newest first."""
 
     items: list[Rollout]
     next_cursor: str | None
@@ -117,8 +147,17 @@ class RolloutRow(msgspec.Struct, frozen=True, kw_only=True):
     finished_at: datetime | None
 
 
+class RolloutCountRow(msgspec.Struct, frozen=True, kw_only=True):
+    """How many nodes of a rollout's batch stand in a state."""
+
+    rollout_id: UUID
+    batch: int
+    state: RolloutNodeState
+    nodes: int
+
+
 class RolloutNodeRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A node of a rollout as it is stored, with the report that decided its state."""
+    """A node of a rollout as it is stored."""
 
     rollout_id: UUID
     node_id: UUID
@@ -130,6 +169,17 @@ class RolloutNodeRow(msgspec.Struct, frozen=True, kw_only=True):
     generation: int | None
     assigned_at: datetime | None
     applied_at: datetime | None
+
+
+class RolloutNodeShown(msgspec.Struct, frozen=True, kw_only=True):
+    """A node of a rollout as a page shows it, with the report that decided its state; `place` orders its batch."""
+
+    node_id: UUID
+    name: str
+    batch: int
+    place: int
+    state: RolloutNodeState
+    revision: int | None
     report_kind: str | None = None
     report_at: datetime | None = None
     report_reason: str | None = None
