@@ -11,7 +11,8 @@ import time
 from pathlib import Path
 
 from packages.agent.tests.adopting import EMBEDDED, UNIT, Machine, journal
-from packages.agent.tests.conftest import MiniGateway, RealAgent, Served, until
+from packages.agent.tests.mini_gateway import MiniGateway, Served
+from packages.agent.tests.real_agent import RealAgent, until
 from packages.agent.tests.test_take_over import Writer, asking, taken
 
 LINES = 100_000

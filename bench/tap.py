@@ -12,7 +12,8 @@ import time
 from pathlib import Path
 
 import psutil
-from packages.agent.tests.conftest import STANDIN, MiniGateway, RealAgent, Served, until
+from packages.agent.tests.mini_gateway import MiniGateway, Served
+from packages.agent.tests.real_agent import STANDIN, RealAgent, until
 
 from vectorflow_wire.messages import Intervals, ReportKind
 

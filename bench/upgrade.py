@@ -14,7 +14,8 @@ from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import TypeVar
 
-from packages.agent.tests.conftest import MiniGateway, RealAgent, Served, until
+from packages.agent.tests.mini_gateway import MiniGateway, Served
+from packages.agent.tests.real_agent import RealAgent, until
 from packages.agent.tests.releasing import Shelf, built
 
 from vectorflow_wire.bundles import VersionWanted

@@ -15,7 +15,8 @@ from vectorflow_wire import envelope, releases
 from vectorflow_wire.encoding import base64_text
 from vectorflow_wire.keys import key_id
 
-from .conftest import HOUR, STANDIN, now_ms
+from .mini_gateway import HOUR, now_ms
+from .real_agent import STANDIN
 
 
 @functools.cache

@@ -9,7 +9,8 @@ from pathlib import Path
 import msgspec
 import psutil
 from nacl.signing import SigningKey
-from packages.agent.tests.conftest import files_in, opened, provokes
+from packages.agent.tests.conftest import provokes
+from packages.agent.tests.real_agent import files_in, opened
 
 from vectorflow_agent.shell.disk import Layout
 from vectorflow_wire import bundles, messages

@@ -6,7 +6,7 @@ The world keeps what every engine really runs, so that a node that only believes
 from itertools import product
 
 import pytest
-from packages.agent.tests.test_supervise import exited, failed, spec
+from packages.agent.tests.stories import exited, failed, spec
 
 from vectorflow_agent.core.supervise import step
 from vectorflow_agent.core.types import (

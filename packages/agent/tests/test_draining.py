@@ -4,18 +4,24 @@ import json
 from pathlib import Path
 
 import pytest
-
-from vectorflow_wire.messages import ReportKind
+from packages.agent.tests.real_agent import running
 
 DYING = Path(__file__).with_name("dying_agent.py")
 
 
-async def running(agent, gateway, eventually, **options):
+@pytest.mark.parametrize("order", ["stop", "restart", "beside"])
+async def test_an_agent_that_restarts_in_a_drain_lets_it_come_to_its_end(agent, gateway, eventually, order):
+    old = await running(agent, gateway, eventually, drain=3, drain_seconds=30)
+    log = agent.state / "pipelines/p1/engines/1/engine.log"
+    record = log.with_name("engine.json")
+    state, handover = ("stop", "restart") if order == "stop" else ("run", order)
+    gateway.publish([gateway.pipeline(number=2, rate=2, state=state, handover=handover, drain_seconds=30)])
+    await eventually(lambda: json.loads(record.read_text()).get("ends_at"), why=agent.log.read_text)
+    # Told to end, it does not wait for the drain, and its successor finds the engine as it was left.
+    assert agent.end() == 0
     agent.start()
-    await eventually(lambda: gateway.agent_keys, why="enrolled")
-    gateway.publish([gateway.pipeline(**options)])
-    await eventually(lambda: gateway.told(ReportKind.APPLIED), why=lambda: f"applied; told {gateway.reports}")
-    return agent.engines()[0]
+    await eventually(lambda: old not in agent.engines(), why=agent.log.read_text)
+    assert "drained" in log.read_text()
 
 
 @pytest.mark.parametrize("order", ["stop", "restart", "beside"])

@@ -9,7 +9,8 @@ import signal
 import msgspec
 import pytest
 from nacl.signing import SigningKey
-from packages.agent.tests.conftest import BROKEN_STREAMS, provokes, signer_of
+from packages.agent.tests.conftest import provokes
+from packages.agent.tests.mini_gateway import BROKEN_STREAMS, signer_of
 
 from vectorflow_wire import keys
 from vectorflow_wire.encoding import base64_text

@@ -3,7 +3,7 @@ import errno
 import msgspec
 import pytest
 from nacl.signing import SigningKey
-from packages.agent.tests.conftest import files_in
+from packages.agent.tests.real_agent import files_in
 
 from vectorflow_agent.core.policy import Policy
 from vectorflow_agent.settings import Settings

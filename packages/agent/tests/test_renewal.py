@@ -7,7 +7,7 @@ import signal
 import sys
 
 import pytest
-from packages.agent.tests.conftest import opened
+from packages.agent.tests.real_agent import opened
 
 from vectorflow_agent.shell.disk import Layout, write_atomic
 from vectorflow_agent.shell.sealing_keys import (

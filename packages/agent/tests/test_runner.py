@@ -10,7 +10,7 @@ import sys
 import psutil
 import pytest
 from nacl.signing import SigningKey
-from packages.agent.tests.conftest import STANDIN
+from packages.agent.tests.real_agent import STANDIN
 
 from vectorflow_agent.core.policy import Policy
 from vectorflow_agent.settings import Settings

@@ -5,7 +5,8 @@ import os
 import msgspec
 import pytest
 from nacl.signing import SigningKey
-from packages.agent.tests.conftest import provokes, signer_of
+from packages.agent.tests.conftest import provokes
+from packages.agent.tests.mini_gateway import signer_of
 
 from vectorflow_wire import envelope, statements
 from vectorflow_wire.encoding import base64_bytes

@@ -11,7 +11,7 @@ import psutil
 import pytest
 import yaml
 from packages.agent.tests.adopting import EMBEDDED, UNIT, Machine, journal
-from packages.agent.tests.conftest import RealAgent
+from packages.agent.tests.real_agent import RealAgent
 from packages.agent.tests.test_users import PROGRAMS, PYTHON, SITE, privileged
 
 NOBODY = pwd.getpwnam("nobody")

@@ -8,7 +8,8 @@ import subprocess
 import psutil
 import pytest
 from nacl.signing import SigningKey
-from packages.agent.tests.conftest import HOUR, now_ms, provokes
+from packages.agent.tests.conftest import provokes
+from packages.agent.tests.mini_gateway import HOUR, now_ms
 
 from vectorflow_agent import __version__
 from vectorflow_wire import envelope

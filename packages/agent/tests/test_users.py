@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from packages.agent.tests.conftest import STANDIN, RealAgent, opened
+from packages.agent.tests.real_agent import STANDIN, RealAgent, opened
 
 from vectorflow_agent.shell.users import Account, Users, UsersExhausted, hand_over, obstacle
 from vectorflow_wire.messages import ReportKind, ReportReason

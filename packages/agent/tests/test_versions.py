@@ -7,7 +7,7 @@ uses nothing that is the stand-in's own.
 import os
 
 import pytest
-from packages.agent.tests.conftest import files_in
+from packages.agent.tests.real_agent import files_in, running, second
 
 from vectorflow_wire.messages import PipelineState, ReportKind, ReportReason
 
@@ -18,22 +18,6 @@ STANDIN_VERSIONS = ("0.54", "0.55", "0.57", "0.58")
 @pytest.fixture(params=STANDIN_VERSIONS)
 def version(request):
     return request.param
-
-
-async def running(agent, gateway, eventually, **options):
-    agent.start()
-    await eventually(lambda: gateway.agent_keys)
-    gateway.publish([gateway.pipeline(**options)])
-    await eventually(lambda: gateway.told(ReportKind.APPLIED), why=lambda: gateway.reports)
-    return agent.engines()[0]
-
-
-async def second(gateway, eventually, kind, **options):
-    gateway.publish([gateway.pipeline(number=2, **options)])
-    return await eventually(
-        lambda: [report for report in gateway.told(kind) if report.number == 2],
-        why=lambda: f"{kind}; told {gateway.reports}",
-    )
 
 
 async def test_dollars_mean_the_same_in_every_version(agent, gateway, eventually, version):
