@@ -29,6 +29,7 @@ DEFINERS = {
     "organizations_to_sign_exports": "signer only: lists ids with an export to sign",
     "organization_erase": "worker only: removes rows of the organisation in scope, whose grace must be over",
     "organization_erased": "worker only: removes that organisation itself and writes down what stays",
+    "reports_expire": "worker only: removes old reports of the organisation in scope that say nothing any more",
     "erasures_list": "operators and worker: what stays of organisations that were erased",
     "revocation_note": "trigger: notes a right that was taken away",
     "revocations_after": "worker only: reads that journal, to keep it outside the database",

@@ -292,7 +292,9 @@ async def test_nodes_that_are_silent_for_too_long_are_stale_and_then_told_to_lea
         )
     assert (await node_of(world, lost)).status == "unreachable"
     jobs = Jobs()
-    fleet_jobs.register(jobs, world.house.worker, world.house.lifecycle, world.house.services.rooms.updates)
+    fleet_jobs.register(
+        jobs, world.house.worker, world.house.lifecycle, world.house.services.rooms.updates, reports_days=400
+    )
     await fleet_jobs.expire_all(world.house.worker, world.house.lifecycle)
     assert (await node_of(world, lost)).status == "unreachable"
     async with world.scoped() as txn:

@@ -305,6 +305,15 @@ ARRANGEMENTS: Mapping[tuple[str, str], Sequence[Arrangement]] = {
         )
         for kind in ("applied", "stopped")
     ],
+    ("fleet/store/reports.py", "report_insert"): [
+        Arrangement(
+            (
+                "update nodes set reports_removed_sequence = null where organization_id = :mine",
+                "update nodes set reports_removed_sequence = 9e18::bigint, reports_removed_at = 'infinity' "
+                "where organization_id = :other",
+            )
+        )
+    ],
     ("fleet/store/reports.py", "report_newest_of"): [
         Arrangement(("update reports set generation = 9e15::bigint",))
     ],

@@ -156,6 +156,7 @@ DEFINERS = {
     ),
     "vf.platform_data_key_retire_before": Function({SIGNER}, "write", lambda _w, _o: (1,)),
     "vf.platform_data_key_destroy": Function({SIGNER}, "write", lambda _w, _o: (1,)),
+    "vf.reports_expire": Function({WORKER}, "append", lambda _w, _o: (30, "2000-01-01", 10)),
     "vf.presence_update": Function({TELEMETRY}, "presence"),
     "vf.counters_update": Function({TELEMETRY}, "counters"),
     "vf.partitions_upkeep": Function({WORKER}, "write", lambda _world, _organization: ("logs", 14, 7)),
@@ -242,7 +243,7 @@ def _scoped(world: World, name: str, role: str) -> Iterator[Case]:
 
 
 def _append(world: World, name: str, role: str) -> Iterator[Case]:
-    """An audit entry goes to the log of the organisation in scope and to no other."""
+    """What is done is done to the organisation in scope, as an audit entry goes to its log, and there must be one."""
     statement, values = _call(world, name, world.mine)
     for scope in (right_scope(world), *wrong_scopes(world)):
         if scope.error:

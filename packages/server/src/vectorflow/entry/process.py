@@ -96,7 +96,11 @@ class Process:
         )
         delivery_jobs.register(self.jobs, self._worker_database, self.services.rooms.delivery)
         fleet_jobs.register(
-            self.jobs, self._worker_database, self.services.rooms.lifecycle, self.services.rooms.updates
+            self.jobs,
+            self._worker_database,
+            self.services.rooms.lifecycle,
+            self.services.rooms.updates,
+            reports_days=self.settings.reports_days,
         )
         telemetry_jobs.register(self.jobs, self._worker_database, logs_days=self.settings.logs_days)
         tap_jobs.register(self.jobs, self._worker_database)

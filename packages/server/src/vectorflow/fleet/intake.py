@@ -62,7 +62,7 @@ class ReportIntake:
     async def take(self, authority: NodeAuthority, request: ReportsRequest) -> ReportsAnswer:
         """Store the reports of a node; those already stored are acknowledged again.
 
-        Reports are kept for good, so a node's bytes are limited. Raises `AgentRequestInvalid`, `RateLimitedError`,
+        Reports are kept for long, so a node's bytes are limited. Raises `AgentRequestInvalid`, `RateLimitedError`,
         `GatewayBusy`, `DatabaseUnavailable`.
         """
         if len(request.reports) > MOST_REPORTS:

@@ -1,23 +1,36 @@
-"""Background work of the room: nodes that were silent for too long are told to leave, and updates go on."""
+"""Background work of the room: nodes silent for too long are told to leave, updates go on, old reports end."""
+
+from datetime import UTC, datetime
 
 import structlog
 
 from vectorflow.fleet.lifecycle import LifecycleService
 from vectorflow.fleet.store import lifecycle as store
+from vectorflow.fleet.store import reports as report_store
 from vectorflow.fleet.updates import UpdateService
 from vectorflow.kernel.actor import SYSTEM
 from vectorflow.kernel.errors import VectorFlowError
 from vectorflow.platform.database import Database, Transaction
-from vectorflow.platform.jobs import Jobs, for_each_organization
+from vectorflow.platform.jobs import Jobs, each_organization, for_each_organization
 
 log = structlog.get_logger()
 
 EXPIRE = "fleet.expire"
 UPDATE = "fleet.update"
+REPORTS = "fleet.reports"
 BATCH = 100
+REPORTS_BATCH = 5000
+_BEFORE_ALL = datetime(2000, 1, 1, tzinfo=UTC)
 
 
-def register(jobs: Jobs, database: Database, lifecycle: LifecycleService, updates: UpdateService) -> None:
+def register(
+    jobs: Jobs,
+    database: Database,
+    lifecycle: LifecycleService,
+    updates: UpdateService,
+    *,
+    reports_days: int,
+) -> None:
     """Register the room's tasks; `database` is of the role worker where they run."""
 
     async def expire() -> None:
@@ -28,6 +41,16 @@ def register(jobs: Jobs, database: Database, lifecycle: LifecycleService, update
         expire,
         cron="23 * * * *",
         help="Tells nodes to leave that were silent for as long as their environment's settings say.",
+    )
+
+    async def reports() -> None:
+        await expire_reports(database, days=reports_days)
+
+    jobs.periodic(
+        REPORTS,
+        reports,
+        cron="53 3 * * *",
+        help="Removes reports that are old and say nothing any more.",
     )
 
     async def update() -> None:
@@ -59,3 +82,26 @@ async def expire_all(database: Database, lifecycle: LifecycleService) -> None:
                 log.info("node.not-expired", node_id=str(node.id), problem=error.code)
 
     await for_each_organization(database, expire, "fleet.not-expired")
+
+
+async def expire_reports(database: Database, *, days: int, batch: int = REPORTS_BATCH) -> int:
+    """Remove the old reports of every organisation, some in each transaction; return how many were removed.
+
+    What decided a node's part in a rollout stays, and each node's last word on a pipeline.
+    """
+    removed = 0
+    for organization_id in await each_organization(database):
+        after: datetime | None = _BEFORE_ALL
+        try:
+            while after is not None:
+                async with database.transaction(organization_id) as txn:
+                    found = await report_store.report_expire(txn, days=days, after=after, limit=batch)
+                removed, after = removed + found.removed, found.until
+        except Exception as error:
+            # One organisation's trouble is not the others'; the next day tries again.
+            log.warning(
+                "fleet.reports-not-expired", organization_id=str(organization_id), error=type(error).__name__
+            )
+    if removed:
+        log.info("fleet.reports-expired", removed=removed)
+    return removed

@@ -89,6 +89,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         ),
     ] = 50 * 2**20
     logs_days: Annotated[int, Meta(ge=2, le=90, description="Days that log lines of nodes are kept.")] = 7
+    reports_days: Annotated[
+        int,
+        Meta(
+            ge=30,
+            le=3650,
+            description="Days that reports of nodes are kept; what decided a rollout and a node's last word stay longer.",
+        ),
+    ] = 400
     logs_bytes_per_day: Annotated[
         int,
         Meta(

@@ -1,17 +1,36 @@
-"""The SQL of reports. A report is never changed and never removed."""
+"""The SQL of reports. A report is never changed; what says nothing any more is removed after some time."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from psycopg.types.json import Json
 
 from vectorflow.fleet.types import ReportRow, StoredReport
 from vectorflow.platform.database import Transaction
 
 
+class Expired(msgspec.Struct, frozen=True):
+    """How many reports were removed, and up to which moment they were looked at; None when there was none to look at."""
+
+    removed: int
+    until: datetime | None
+
+
+async def report_expire(txn: Transaction, *, days: int, after: datetime, limit: int) -> Expired:
+    """Look at the next reports older than so many days, and remove those that say nothing any more (role worker)."""
+    found = await txn.row(
+        Expired,
+        "select removed, until from vf.reports_expire(%(days)s, %(after)s, %(limit)s)",
+        {"days": days, "after": after, "limit": limit},
+    )
+    return found or Expired(0, None)
+
+
 async def report_insert(txn: Transaction, reports: Sequence[StoredReport]) -> list[ReportRow]:
-    """Store reports; one that is stored already is left as it is. Returns those that are new.
+    """Store reports; one that is or was stored already is left as it is. Returns those that are new.
 
     `shares_number` says that another report of the node, stored before, has the same number.
     """
@@ -28,6 +47,8 @@ async def report_insert(txn: Transaction, reports: Sequence[StoredReport]) -> li
             %(envelopes)s::bytea[], %(statements)s::uuid[], %(runs)s::text[])
             as u (node_id, sequence, kind, pipeline_id, revision, number, generation, issue, reason, message,
             engine_output, at, envelope, statement_id, run)
+        where not exists (select from nodes n where n.organization_id = %(organization_id)s and n.id = u.node_id
+            and n.reports_removed_sequence >= u.sequence and n.reports_removed_at >= u.at)
         on conflict (organization_id, node_id, sequence, run) do nothing
         returning node_id, sequence, run, kind, pipeline_id, number, generation, reason, message, engine_output,
             at, received_at, statement_id,
