@@ -17,7 +17,8 @@ from vectorflow_agent.core.policy import Policy
 from vectorflow_agent.settings import Settings
 from vectorflow_agent.shell.adoption import applied_read, find_instances
 from vectorflow_agent.shell.disk import Layout, sha256_hex
-from vectorflow_agent.shell.ending import end
+from vectorflow_agent.shell.ending import end, end_made_sure
+from vectorflow_agent.shell.loopback import Loopback
 
 _OPEN = frozenset({Step.REFUSED, Step.ROLLED_BACK, Step.RETURNED})
 
@@ -191,8 +192,11 @@ async def hand_back_alone(settings: Settings, record: TakeOver) -> TakeOver:
         uids = {os.geteuid(), record.uid}
         pipeline = layout.pipeline(record.pipeline_id)
         _, instances, _ = find_instances(pipeline, uids)
+        loopback = Loopback()
         for each in instances.alive:
+            await end_made_sure(pipeline, loopback, each)
             await end(pipeline, each, each.record.spec.drain_seconds)
+        await loopback.close()
         link = layout.pipeline(record.pipeline_id).data
         if link.is_symlink():
             link.unlink()
