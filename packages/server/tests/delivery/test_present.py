@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 from msgspec.structs import replace
 
-from vectorflow.delivery.present import rollout_node_of, rollouts_of
+from vectorflow.delivery.present import rollout_node_of, rollout_of
 from vectorflow.delivery.types import (
     RolloutBatch,
-    RolloutCountRow,
+    RolloutCounted,
     RolloutCounts,
     RolloutNodeShown,
     RolloutRow,
@@ -18,36 +18,25 @@ NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 def test_counts_are_summed_and_batches_done_are_those_that_all_nodes_have_applied() -> None:
-    first, second, empty = (
-        RolloutRow(
-            id=uuid.uuid4(), environment_id=uuid.uuid4(), pipeline_id=uuid.uuid4(), pipeline_name="p", revision=2,
-            previous_revision=1, message="m", state="running", reason=None, batch_size=1, timeout_seconds=60.0,
-            watch_seconds=10.0, created_at=NOW, created_by="x", finished_at=None,
-        )
-        for _ in range(3)
-    )  # fmt: skip
+    def shown(*counted):
+        return rollout_of(
+            RolloutRow(
+                id=uuid.uuid4(), environment_id=uuid.uuid4(), pipeline_id=uuid.uuid4(), pipeline_name="p", revision=2,
+                previous_revision=1, message="m", state="running", reason=None, batch_size=1, timeout_seconds=60.0,
+                watch_seconds=10.0, created_at=NOW, created_by="x", finished_at=None,
+                counts=tuple(RolloutCounted(*each) for each in counted),
+            )
+        )  # fmt: skip
 
-    def counted(row, batch, state, nodes):
-        return RolloutCountRow(rollout_id=row.id, batch=batch, state=state, nodes=nodes)
-
-    shown = rollouts_of(
-        [first, second, empty],
-        [
-            counted(second, 1, "refused", 2), counted(first, 1, "applied", 3), counted(first, 3, "waiting", 1),
-            counted(first, 2, "applied", 5), counted(first, 2, "assigned", 1),
-        ],
-    )  # fmt: skip
-    assert [each.id for each in shown] == [first.id, second.id, empty.id]
-    assert [each.batches_done for each in shown] == [1, 0, 0]
     none = RolloutCounts(waiting=0, assigned=0, applied=0, refused=0, crashed=0, silent=0, kept=0)
-    assert shown[0].counts == replace(none, applied=8, assigned=1, waiting=1)
-    assert shown[0].batches == [
+    rollout = shown((1, "applied", 3), (3, "waiting", 1), (2, "applied", 5), (2, "assigned", 1))
+    assert (rollout.batches_done, rollout.counts) == (1, replace(none, applied=8, assigned=1, waiting=1))
+    assert rollout.batches == [
         RolloutBatch(1, replace(none, applied=3)),
         RolloutBatch(2, replace(none, applied=5, assigned=1)),
         RolloutBatch(3, replace(none, waiting=1)),
     ]
-    assert (shown[1].counts, shown[2].counts) == (replace(none, refused=2), none)
-    assert shown[2].batches == []
+    assert (shown().batches_done, shown().counts, shown().batches) == (0, none, [])
 
 
 def test_a_node_is_shown_with_what_it_reported() -> None:

@@ -88,7 +88,6 @@ async def test_nothing_is_read(unfenced, world, new_world, target) -> None:
             delivery_store.rollout_list(txn, environment, pipeline_id=None, **page),
             delivery_store.rollout_node_list(txn, rollout_id),
             delivery_store.rollout_node_page(txn, rollout_id, ["assigned"], batch=None, **page),
-            delivery_store.rollout_count_list(txn, [rollout_id]),
             delivery_store.rollout_newest_of(txn, [pipeline_id]),
             delivery_store.topic_environment(txn, "pipeline", pipeline_id),
             delivery_store.topic_environment(txn, "nodes", environment),

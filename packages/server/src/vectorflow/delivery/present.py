@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from typing import get_args
-from uuid import UUID
 
 from vectorflow.delivery.types import (
     Rollout,
     RolloutBatch,
-    RolloutCountRow,
+    RolloutCounted,
     RolloutCounts,
     RolloutNode,
     RolloutNodeShown,
@@ -19,28 +18,9 @@ from vectorflow.fleet.types import PipelineRef
 from vectorflow.kernel.clock import rfc3339
 
 
-def rollouts_of(rows: Sequence[RolloutRow], counted: Sequence[RolloutCountRow]) -> list[Rollout]:
-    """Return rollouts with the counts of their nodes."""
-    of: dict[UUID, list[RolloutCountRow]] = {row.id: [] for row in rows}
-    for each in counted:
-        of[each.rollout_id].append(each)
-    return [_rollout(row, of[row.id]) for row in rows]
-
-
-def rollout_node_of(node: RolloutNodeShown) -> RolloutNode:
-    """Return a node of a rollout."""
-    return RolloutNode(
-        id=node.node_id,
-        name=node.name,
-        batch=node.batch,
-        state=node.state,
-        revision=node.revision,
-        report=_report(node),
-    )
-
-
-def _rollout(row: RolloutRow, counted: Sequence[RolloutCountRow]) -> Rollout:
-    batches = sorted({each.batch for each in counted})
+def rollout_of(row: RolloutRow) -> Rollout:
+    """Return a rollout with the counts of its nodes."""
+    batches = sorted({each.batch for each in row.counts})
     return Rollout(
         id=row.id,
         pipeline=PipelineRef(row.pipeline_id, row.pipeline_name),
@@ -55,18 +35,30 @@ def _rollout(row: RolloutRow, counted: Sequence[RolloutCountRow]) -> Rollout:
         batch_size=row.batch_size,
         selector=row.selector,
         group_id=row.group_id,
-        batches_done=len(batches) - len({each.batch for each in counted if each.state != "applied"}),
+        batches_done=len(batches) - len({each.batch for each in row.counts if each.state != "applied"}),
         timeout_seconds=row.timeout_seconds,
         watch_seconds=row.watch_seconds,
-        counts=_counts(counted),
+        counts=_counts(row.counts),
         batches=[
-            RolloutBatch(batch, _counts([each for each in counted if each.batch == batch]))
+            RolloutBatch(batch, _counts([each for each in row.counts if each.batch == batch]))
             for batch in batches
         ],
     )
 
 
-def _counts(counted: Sequence[RolloutCountRow]) -> RolloutCounts:
+def rollout_node_of(node: RolloutNodeShown) -> RolloutNode:
+    """Return a node of a rollout."""
+    return RolloutNode(
+        id=node.node_id,
+        name=node.name,
+        batch=node.batch,
+        state=node.state,
+        revision=node.revision,
+        report=_report(node),
+    )
+
+
+def _counts(counted: Sequence[RolloutCounted]) -> RolloutCounts:
     sums: dict[str, int] = dict.fromkeys(get_args(RolloutNodeState), 0)
     for each in counted:
         sums[each.state] += each.nodes

@@ -18,7 +18,7 @@ from vectorflow.delivery.errors import (
     RolloutNotInState,
     RolloutUnderWay,
 )
-from vectorflow.delivery.present import rollouts_of
+from vectorflow.delivery.present import rollout_of
 from vectorflow.delivery.types import (
     ROLLOUT_TOPIC,
     DryRun,
@@ -177,14 +177,14 @@ class DeliveryService:
         rows = await store.rollout_list(
             txn, environment_id, pipeline_id=pipeline_id, after=after, limit=limit
         )
-        return rollouts_of(rows, await store.rollout_count_list(txn, [row.id for row in rows]))
+        return [rollout_of(row) for row in rows]
 
     async def rollout(self, txn: Transaction, environment_id: UUID, rollout_id: UUID) -> Rollout:
         """Return a rollout. Raises `RolloutNotFound`."""
         row = await store.rollout_get(txn, environment_id, rollout_id)
         if row is None:
             raise RolloutNotFound
-        return rollouts_of([row], await store.rollout_count_list(txn, [rollout_id]))[0]
+        return rollout_of(row)
 
     async def rollout_nodes(
         self,

@@ -10,7 +10,6 @@ from psycopg.types.json import Jsonb
 
 from vectorflow.delivery.controller import NodeChange
 from vectorflow.delivery.types import (
-    RolloutCountRow,
     RolloutNodeRow,
     RolloutNodeShown,
     RolloutNodeState,
@@ -23,7 +22,7 @@ from vectorflow.platform.database import Transaction
 _ROLLOUT: Final[LiteralString] = """
     select r.id, r.environment_id, r.pipeline_id, p.name as pipeline_name, r.revision, r.previous_revision, r.message,
         r.state, r.reason, r.batch_size, r.timeout_seconds, r.watch_seconds, r.created_at, r.created_by, r.finished_at,
-        r.selector, r.requirements, r.group_id
+        r.selector, r.requirements, r.group_id, r.counts
     from rollouts r
     join pipelines p on p.organization_id = r.organization_id and p.id = r.pipeline_id
     where r.organization_id = %(organization_id)s
@@ -147,17 +146,6 @@ async def rollout_node_list(txn: Transaction, rollout_id: UUID) -> list[RolloutN
         where rn.organization_id = %(organization_id)s and rn.rollout_id = %(rollout_id)s
         order by rn.batch, n.name, rn.node_id""",
         {"rollout_id": rollout_id},
-    )
-
-
-async def rollout_count_list(txn: Transaction, rollout_ids: Sequence[UUID]) -> list[RolloutCountRow]:
-    """Return how many nodes stand in each state, by rollout and batch."""
-    return await txn.rows(
-        RolloutCountRow,
-        """select rollout_id, batch, state, count(*) as nodes from rollout_nodes
-        where organization_id = %(organization_id)s and rollout_id = any(%(rollout_ids)s)
-        group by rollout_id, batch, state order by rollout_id, batch, state""",
-        {"rollout_ids": list(rollout_ids)},
     )
 
 

@@ -124,8 +124,16 @@ class DryRun(msgspec.Struct, frozen=True, kw_only=True):
     handover: str | None
 
 
+class RolloutCounted(msgspec.Struct, frozen=True):
+    """How many nodes of a rollout's batch stand in a state."""
+
+    batch: int
+    state: RolloutNodeState
+    nodes: int
+
+
 class RolloutRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A rollout as it is stored."""
+    """A rollout as it is stored. The database keeps its `counts`."""
 
     id: UUID
     environment_id: UUID
@@ -145,15 +153,7 @@ class RolloutRow(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     created_by: str
     finished_at: datetime | None
-
-
-class RolloutCountRow(msgspec.Struct, frozen=True, kw_only=True):
-    """How many nodes of a rollout's batch stand in a state."""
-
-    rollout_id: UUID
-    batch: int
-    state: RolloutNodeState
-    nodes: int
+    counts: tuple[RolloutCounted, ...] = ()
 
 
 class RolloutNodeRow(msgspec.Struct, frozen=True, kw_only=True):
