@@ -1,6 +1,6 @@
 """`platform.pauses`: pauses grow with each failure that follows one, and end with an answer."""
 
-from vectorflow.platform.pauses import Pause
+from vectorflow.platform.pauses import Pause, jittered
 
 
 class Clock:
@@ -24,6 +24,12 @@ def test_a_pause_grows_once_for_each_call_that_follows_one() -> None:
     pause.answered()
     pause.failed(OSError("anew"))
     assert pause.until - clock.now <= 8.0
+
+
+def test_those_who_wait_equally_long_do_not_wake_in_one_moment() -> None:
+    waits = [jittered(8.0) for _ in range(100)]
+    assert len(set(waits)) > 90
+    assert 4.0 <= min(waits) <= max(waits) <= 8.0
 
 
 def test_what_answers_is_called_at_once() -> None:

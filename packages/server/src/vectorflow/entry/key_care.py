@@ -1,7 +1,6 @@
 """The care of data keys in the signer: moves them to what wraps now, and rotates what is asked for, old or worn."""
 
 import asyncio
-import random
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
@@ -14,6 +13,7 @@ from vectorflow.keys.errors import KeysUnavailable
 from vectorflow.keys.platform_keys import PlatformKeyRotation
 from vectorflow.keys.rotation import KeyRotation
 from vectorflow.platform.bus import Bus
+from vectorflow.platform.pauses import jittered
 
 log = structlog.get_logger()
 SWEEP_SECONDS = 600.0
@@ -44,7 +44,7 @@ class KeyCare:
             while True:
                 if loop.time() >= next_sweep:
                     await self.sweep()
-                    next_sweep = loop.time() + self._sweep_seconds * random.uniform(0.5, 1.0)  # noqa: S311  # jitter
+                    next_sweep = loop.time() + jittered(self._sweep_seconds)
                 asked, self._asked = self._asked, set()
                 for organization_id in asked:
                     await self._care(organization_id)

@@ -1,7 +1,6 @@
 """What stands between us and a key provider: proof first, few calls at once, an end to waiting, pauses after failures."""
 
 import asyncio
-import random
 import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -11,7 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from vectorflow.keys.errors import KeysUnavailable, ProviderRefused, ProviderUnreachable, ProviderUnsafe
 from vectorflow.keys.types import KeyContext, KeyProvider
-from vectorflow.platform.pauses import Pause
+from vectorflow.platform.pauses import Pause, jittered
 
 T = TypeVar("T")
 TOTAL_SECONDS = 5.0
@@ -152,7 +151,7 @@ class Guarded:
                     except ProviderUnreachable:
                         if left == 0:
                             raise
-                    await asyncio.sleep(random.uniform(0.05, 0.3))  # noqa: S311  # jitter, not a secret
+                    await asyncio.sleep(jittered(0.3))
                 raise ProviderUnreachable
         except TimeoutError:
             message = "The key provider did not answer in time."

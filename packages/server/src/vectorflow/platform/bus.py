@@ -5,7 +5,6 @@ A subscriber that was disconnected may have missed messages, so `Bus` tells it t
 
 import asyncio
 import contextlib
-import random
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -15,6 +14,7 @@ import structlog
 
 from vectorflow.platform.database import BUS_CHANNEL, timeouts
 from vectorflow.platform.direct import PooledAddress, pooled
+from vectorflow.platform.pauses import jittered
 
 log = structlog.get_logger()
 Handler = Callable[[Mapping[str, Any]], Awaitable[None] | None]
@@ -70,7 +70,7 @@ class Bus:
                 log.warning("bus.disconnected", error=type(error).__name__)
             finally:
                 self.connected.clear()
-            await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311  # jitter, not a secret
+            await asyncio.sleep(jittered(pause))
             pause = min(pause * 2, 5.0)
 
     async def _listen(self, connection: psycopg.AsyncConnection[Any]) -> None:

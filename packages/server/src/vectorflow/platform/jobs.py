@@ -5,7 +5,6 @@ scope of the transaction that deferred it. Jobs are idempotent reconcilers: runn
 """
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from uuid import UUID
@@ -17,6 +16,7 @@ from procrastinate.job_context import JobContext
 from psycopg_pool import AsyncConnectionPool
 
 from vectorflow.platform.database import Database, Transaction, timeouts
+from vectorflow.platform.pauses import jittered
 
 log = structlog.get_logger()
 TenantTask = Callable[[UUID, Mapping[str, Any]], Awaitable[None]]
@@ -129,13 +129,13 @@ class Jobs:
                 )
             except Exception as error:
                 log.warning("jobs.interrupted", error=type(error).__name__)
-            await asyncio.sleep(0.5 + random.random())  # noqa: S311  # jitter, not a secret
+            await asyncio.sleep(jittered(1.5))
 
     async def _rescue(self) -> None:
         """Queue the jobs of dead workers again: a job that nobody runs would hold its lock for ever."""
         manager = self._app.job_manager
         while True:
-            await asyncio.sleep(_ALIVE_SECONDS * (0.5 + random.random()))  # noqa: S311  # jitter, not a secret
+            await asyncio.sleep(jittered(_ALIVE_SECONDS))
             try:
                 for job in await manager.get_stalled_jobs(seconds_since_heartbeat=_STALLED_SECONDS):
                     log.warning("job.rescued", task=job.task_name, id=job.id)

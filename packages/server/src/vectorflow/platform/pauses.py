@@ -1,4 +1,7 @@
-"""Leaving the other side alone for a while after it failed, so that nobody waits for it again and again."""
+"""Leaving the other side alone for a while after it failed, so that nobody waits for it again and again.
+
+What fails for many at once is not tried again by all of them in one moment: pauses are of random length.
+"""
 
 import random
 import time
@@ -6,6 +9,11 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 E = TypeVar("E", bound=Exception)
+
+
+def jittered(seconds: float) -> float:
+    """Return a random part of so many seconds, half of them at least."""
+    return seconds * random.uniform(0.5, 1.0)  # noqa: S311  # no secret
 
 
 class Pause(Generic[E]):
@@ -37,7 +45,7 @@ class Pause(Generic[E]):
         elif now >= self.until:  # before, it is a call that began beside the one that failed
             self._seconds = min(self._seconds * 2, self._longest)
         self.failure = error
-        self.until = now + self._seconds * random.uniform(0.5, 1.0)  # noqa: S311  # jitter, not a secret
+        self.until = now + jittered(self._seconds)
 
     def answered(self) -> None:
         """Forget that it failed."""

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import random
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +12,7 @@ import msgspec
 import psutil
 
 from vectorflow.platform.credentials import write_private
+from vectorflow.platform.pauses import jittered
 
 Say = Callable[[str], None]
 _STABLE_SECONDS = 20.0
@@ -78,7 +78,7 @@ class Child:
             if time.monotonic() - began > _STABLE_SECONDS:
                 pause = 0.2
             say(f"{self.name} ended unexpectedly ({_ending(code)}); starting it again. Its log: {self.log}")
-            await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311  # jitter, not a secret
+            await asyncio.sleep(jittered(pause))
             pause = min(pause * 2, _LONGEST_PAUSE)
             self.process = None
 
