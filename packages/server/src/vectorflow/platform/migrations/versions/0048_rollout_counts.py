@@ -6,8 +6,8 @@ change nodes of a rollout hold its row.
 
 from alembic import op
 
-revision = "0047"
-down_revision = "0046"
+revision = "0048"
+down_revision = "0047"
 
 SQL = r"""
 -- In the order in which a rollout's own changes take them.
