@@ -12,8 +12,11 @@ down_revision = "0045"
 
 def upgrade() -> None:
     """Add the place and the index."""
-    op.execute("alter table rollout_nodes add column place integer not null default 0")
-    op.execute(
-        "create index rollout_nodes_state on rollout_nodes "
-        "(organization_id, rollout_id, state, batch, place, node_id)"
-    )
+    op.execute("alter table rollout_nodes add column if not exists place integer not null default 0")
+    # Without a lock that holds up rollouts under way. What an attempt that failed left behind goes first.
+    with op.get_context().autocommit_block():
+        op.execute("drop index if exists rollout_nodes_state")
+        op.execute(
+            "create index concurrently rollout_nodes_state on rollout_nodes "
+            "(organization_id, rollout_id, state, batch, place, node_id)"
+        )
