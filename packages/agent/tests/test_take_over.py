@@ -1,12 +1,14 @@
 """Taking over a running Vector and handing it back, with real processes: no line is missing."""
 
 import asyncio
+import contextlib
 import os
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
+import psutil
 import pytest
 from packages.agent.tests.adopting import EMBEDDED, UNIT, Machine, journal
 
@@ -127,6 +129,29 @@ async def test_what_the_engine_refuses_leaves_the_old_vector_alone(machine, agen
     # Another attempt, with a pipeline that is right.
     done = await taken(machine, agent, gateway, eventually)
     assert done.returncode == 0, done.stdout + agent.log.read_text()
+
+
+async def test_what_comes_while_what_was_refused_is_looked_at_again_is_judged_by_itself(
+    machine, agent, gateway, eventually
+):
+    await began(machine, agent, gateway, eventually)
+    text = machine.document()
+    text["sinks"]["out"]["inputs"] = ["nobody"]
+    assert (await taken(machine, agent, gateway, eventually, text)).returncode == 1
+    asked = asking(agent, machine, "take-over", "--unit", UNIT, "--pipeline", "p1")
+    await eventually(lambda: checked_by(agent), why="a check of the configuration that was refused")
+    gateway.publish([gateway.pipeline(text=machine.document())])
+    done = await asked
+    assert done.returncode == 0, done.stdout + agent.log.read_text()
+
+
+def checked_by(agent):
+    """The processes in which an agent has a configuration checked."""
+    found = []
+    for child in psutil.Process(agent.process.pid).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found += [child] if "validate" in child.cmdline() else []
+    return found
 
 
 async def test_positions_that_the_pipeline_would_lose_are_told_before(machine, agent, gateway, eventually):

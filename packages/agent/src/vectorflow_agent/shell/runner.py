@@ -38,6 +38,7 @@ from vectorflow_agent.core.types import (
     Tell,
     Wake,
     Woke,
+    spec_key,
 )
 from vectorflow_agent.shell.adoption import instances_found, state_found
 from vectorflow_agent.shell.context import Context
@@ -275,7 +276,8 @@ class Runner:
             await adopting.linked(command.spec)
             made = await prepare(self._context, command.spec, command.instance, check=command.check)
         except (NotPrepared, CannotTakeOver) as error:
-            await adopting.failed(self.pipeline, str(error), transient=error.transient)
+            passed = error.transient or self._past(command.spec)
+            await adopting.failed(self.pipeline, str(error), transient=passed)
             await self._events.put(
                 Failed(
                     instance=command.instance,
@@ -291,6 +293,11 @@ class Runner:
         self._prepared[command.instance] = made
         await self._events.put(Prepared(command.instance))
 
+    def _past(self, spec: BundlePipeline) -> bool:
+        """Whether something else is asked for by now: how this one went says nothing about that."""
+        wanted = self._desired.spec if self._desired is not None else None
+        return wanted is not None and spec_key(wanted) != spec_key(spec)
+
     async def _start(self, command: Start, made: Instance) -> None:
         adopting = self._context.adopting
         try:
@@ -302,7 +309,8 @@ class Runner:
             # With the ports that it was tried with last.
             tried = self._running.pop(command.instance, None)
             once_more = isinstance(error, CannotTakeOver) and error.transient
-            await adopting.failed(self.pipeline, str(error), transient=once_more)
+            passed = once_more or self._past(command.spec)
+            await adopting.failed(self.pipeline, str(error), transient=passed)
             await self._tidying.forget(tried.record if tried is not None else made)
             await self._failed(command.instance, error)
             return
