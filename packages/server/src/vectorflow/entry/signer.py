@@ -77,9 +77,8 @@ class SignerRole:
             end()
 
     async def _sign_forever(self) -> None:
-        with (
-            hurried()
-        ):  # a key provider that is slow or dead keeps its own organisation waiting, until a later sweep
+        # A key provider that is slow or dead keeps its own organisation waiting, until a later sweep.
+        with hurried():
             while True:
                 await self.sweep()
                 await self._react_until_sweep()
