@@ -22,7 +22,9 @@ alter table nodes
     add column maintenance_note text not null default '' check (length(maintenance_note) <= 500),
     -- The time in the newest claim for a new token, so that an old claim is of no use.
     add column rotation_claimed_at bigint not null default 0;
+alter table nodes no force row level security;
 update nodes set duplicate_reason = 'machine-id' where duplicate_of is not null;
+alter table nodes force row level security;
 create index nodes_labels on nodes using gin (labels);
 create index nodes_duplicate on nodes (organization_id, duplicate_of) where duplicate_of is not null;
 comment on column nodes.admission is 'plain: one of our words';
@@ -42,7 +44,9 @@ alter table node_tokens
     -- The key that goes with this token, where the node has another one by now.
     add column identity_key bytea check (length(identity_key) = 32);
 comment on column node_tokens.identity_key is 'plain: a public key';
+alter table node_tokens no force row level security;
 update node_tokens set first_used_at = created_at;
+alter table node_tokens force row level security;
 grant update (first_used_at, superseded_at, valid_until, identity_key) on node_tokens to vf_app;
 
 create table enrolment_challenges (

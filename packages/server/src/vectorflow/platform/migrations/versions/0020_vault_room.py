@@ -57,7 +57,9 @@ alter table secrets
     add column store_field text not null default '' check (length(store_field) <= 200),
     add column outside_version text not null default '' check (length(outside_version) <= 100),
     add foreign key (organization_id, store_id) references secret_stores (organization_id, id);
+alter table secrets no force row level security;
 update secrets set value_set_at = updated_at;
+alter table secrets force row level security;
 comment on column secrets.description is 'plain: what people say about it';
 comment on column secrets.allowed_types is 'plain: types of components that may use it';
 comment on column secrets.allowed_paths is 'plain: options that may hold it';

@@ -17,7 +17,9 @@ alter table reports drop constraint reports_pkey;
 alter table reports add primary key (organization_id, node_id, sequence, run);
 alter table rollout_nodes add column report_run text;
 comment on column rollout_nodes.report_run is 'plain: a random word of the agent''s process';
+alter table rollout_nodes no force row level security;
 update rollout_nodes set report_run = '' where report_sequence is not null;
+alter table rollout_nodes force row level security;
 alter table rollout_nodes add foreign key (organization_id, node_id, report_sequence, report_run)
     references reports (organization_id, node_id, sequence, run);
 """
